@@ -12,13 +12,15 @@ Source: binance-public-data, README.md.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import logging
 import os
 import re
+import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 from pathlib import Path
@@ -44,6 +46,8 @@ _CONNECT_S, _SILENT_S = 20.0, 60.0
 _BLOCK_BYTES = 1 << 20
 _CHECKSUM = re.compile(r"\s*([0-9a-fA-F]{64})\b")
 _PART = ".part"
+_WHOLE = ".zip"
+_ABANDONED_S = 7 * 86_400.0
 _MISMATCHES = 3  # whole downloads that do not fit their checksum, after which the file is given up
 
 
@@ -94,6 +98,24 @@ class BinanceArchive:
     def discard(self, path: Path) -> None:
         """See `app.market.ports.archive.MarketArchive`."""
         path.unlink(missing_ok=True)
+
+    def discard_parts(self, files: Iterable[ArchiveFile]) -> None:
+        """See `app.market.ports.archive.MarketArchive`."""
+        for file in files:
+            with contextlib.suppress(OSError):
+                (self._folder / (file.name + _PART)).unlink()
+
+    def discard_abandoned(self) -> None:
+        """See `app.market.ports.archive.MarketArchive`."""
+        before_s = time.time() - _ABANDONED_S
+        with contextlib.suppress(OSError):
+            names = {path.name: path for path in self._folder.iterdir() if path.is_file()}
+            whole = {name for name in names if name.endswith(_WHOLE)}
+            for name, path in names.items():
+                is_kept = name in whole or (name.partition(_WHOLE)[0] + _WHOLE in whole and not name.endswith(_PART))
+                if not is_kept and path.stat().st_mtime < before_s:
+                    path.unlink()
+                    log.info("%s was removed: its download was abandoned", name)
 
     async def _checksum(self, file: ArchiveFile) -> str | None:
         """Return the sum that the archive states, or None if it does not have the file."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -10,6 +10,7 @@ from typing import NamedTuple, Protocol
 from app.market.interval import SECOND_US, Interval
 
 DAY_US = 86_400 * SECOND_US
+_MONTH = Interval.parse("1M")
 
 
 class ArchiveFile(NamedTuple):
@@ -37,6 +38,17 @@ class ArchiveFile(NamedTuple):
         return f"{self.symbol}-{kind}-{datetime.fromtimestamp(self.start_us // SECOND_US, UTC):{form}}.zip"
 
 
+def archive_files(symbol: str, interval: Interval | None, start_us: int, end_us: int) -> Iterator[ArchiveFile]:
+    """Yield the files that an archive may have of ``[start_us, end_us)``: of each day, and of each month it touches."""
+    month_us = _MONTH.open_time_us(start_us)
+    while month_us < end_us:
+        next_us = _MONTH.next_open_us(month_us)
+        yield ArchiveFile(symbol, interval, month_us, next_us)
+        month_us = next_us
+    for day_us in range(start_us - start_us % DAY_US, end_us, DAY_US):
+        yield ArchiveFile(symbol, interval, day_us, day_us + DAY_US)
+
+
 class MarketArchive(Protocol):
     """An archive, and the folder into which its files are downloaded. On the loop."""
 
@@ -58,3 +70,13 @@ class MarketArchive(Protocol):
 
     def discard(self, path: Path) -> None:
         """Remove a downloaded file."""
+
+    def discard_parts(self, files: Iterable[ArchiveFile]) -> None:
+        """Remove what interrupted downloads left of these files. Blocks; files that cannot be removed stay."""
+
+    def discard_abandoned(self) -> None:
+        """
+        Remove what nothing has gone on with for a week: parts of files, and what lies beside files that are gone.
+
+        Blocks; files that cannot be removed stay.
+        """

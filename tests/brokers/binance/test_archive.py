@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import os
 import zipfile
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -189,3 +190,22 @@ async def test_a_folder_that_cannot_be_written_is_one_sentence(server: SandboxSe
     with pytest.raises(FileError, match="cannot be kept in"):
         await archive.download(DAY)
     await archive.close()
+
+
+async def test_what_was_abandoned_for_a_week_is_removed_and_kept_files_stay(
+    server: SandboxServer, archive: BinanceArchive, tmp_path: Path
+) -> None:
+    archive.discard_abandoned()  # there is no folder yet
+    kept = await archive.download(DAY)
+    assert kept is not None
+    folder = kept.parent
+    beside = [f"{DAY.name}.refused.csv", "BTCUSDT-trades-2026-08-01.zip.refused.csv"]
+    parts = [f"{KLINES.name}.part", ".BTCUSDT-trades-2026-08-01.zip.refused.csv.part"]
+    for name in (*beside, *parts):
+        (folder / name).touch()
+    archive.discard_abandoned()
+    assert names(tmp_path) == sorted([DAY.name, *beside, *parts])  # they may be gone on with
+    for path in folder.iterdir():
+        os.utime(path, (0, 0))
+    archive.discard_abandoned()
+    assert names(tmp_path) == [DAY.name, f"{DAY.name}.refused.csv"]

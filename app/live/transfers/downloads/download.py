@@ -13,10 +13,12 @@ import itertools
 import logging
 import zipfile
 import zlib
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple, TypeVar
 
 from app.concurrency.background import in_background
@@ -28,8 +30,10 @@ from app.live.transfers.downloads.resources import Resources
 from app.live.transfers.downloads.retries import Retries
 from app.live.transfers.downloads.trade_files import TradeFiles
 from app.live.transfers.downloads.trades import TradeDownload
+from app.live.transfers.refused_rows import SUFFIX
 from app.market.errors import FeedDisconnected, FeedError
 from app.market.interval import SECOND_US, Interval, kline_interval_for
+from app.market.ports.archive import archive_files
 
 logger = logging.getLogger(__name__)
 
@@ -61,11 +65,20 @@ class DownloadRequest(NamedTuple):
     parallel: int = 6
 
 
+class SymbolProgress(NamedTuple):
+    """``done`` of ``total`` hours of one symbol's market; ``work``: what was begun last."""
+
+    done: float = 0.0
+    total: float = 0.0
+    work: str = ""
+
+
 class DownloadProgress(NamedTuple):
     """
     ``done`` of ``total`` hours of the market, all symbols together; ``rows`` read by now.
 
-    ``work``: what was begun last. ``waits_because``: one sentence while a host does not answer.
+    ``work``: what was begun last. ``waits_because``: one sentence while a host does not answer. ``symbols``: of each
+    symbol of which something is fetched, by name. ``skipped``: how many pieces could not be had by now.
     """
 
     done: float
@@ -73,6 +86,8 @@ class DownloadProgress(NamedTuple):
     rows: int
     work: str
     waits_because: str = ""
+    symbols: Mapping[str, SymbolProgress] = MappingProxyType({})
+    skipped: int = 0
 
 
 class Download:
@@ -104,8 +119,9 @@ class Download:
             else KlineDownload(symbol, self._interval, resources, self._exchange)
             for symbol in request.symbols
         }
-        self._total_us = self._done_us = 0
+        self._total_us, self._done_us = Counter[str](), Counter[str]()  # by symbol
         self._parts: dict[Piece, float] = {}
+        self._works: dict[str, str] = {}
         self._work = self._waits = ""
 
     async def run(self) -> DownloadReport:
@@ -116,9 +132,11 @@ class Download:
             StoreError: If the database cannot be used; what was stored before stays.
             FileError: If the archive's files cannot be kept.
         """
+        await in_background(self._resources.archive.discard_abandoned, "archive-file")
         pieces = [piece for symbol in self._request.symbols for piece in await self._plan(symbol)]
         self._enqueue(pieces)
-        self._total_us = sum(piece.end_us - piece.start_us for piece in pieces)
+        for piece in pieces:
+            self._total_us[piece.symbol] += piece.length_us
         self._note_progress()
         workers = [self._work_off() for _ in range(min(self._request.parallel, len(pieces)))]
         try:
@@ -129,7 +147,15 @@ class Download:
         for symbol, download in self._downloads.items():
             if isinstance(download, TradeDownload):
                 self._report.missing[symbol] = await download.gaps(self._request.start_us, self._request.end_us)
+        await in_background(self._discard_parts, "archive-file")
         return self._report
+
+    def _discard_parts(self) -> None:
+        """Remove what earlier runs left of files whose rows are all stored now, from wherever they came."""
+        lacking = {one.piece.symbol for one in self._report.skipped}
+        for symbol in self._downloads.keys() - lacking:
+            files = archive_files(symbol, self._interval, self._request.start_us, self._request.end_us)
+            self._resources.archive.discard_parts(files)
 
     async def _plan(self, symbol: str) -> list[Piece]:
         request = self._request
@@ -176,7 +202,7 @@ class Download:
     async def _work_off(self) -> None:
         while True:
             _, _, piece = await self._queue.get()
-            self._work = piece.file.name if piece.file else f"{piece.symbol} {piece.what}"
+            self._work = self._works[piece.symbol] = piece.file.name if piece.file else f"{piece.symbol} {piece.what}"
             self._note_part(piece, 0.0)
             further: list[Piece] = []
             try:
@@ -184,7 +210,7 @@ class Download:
             except FeedError as error:
                 self._report.skip(piece, str(error))
             del self._parts[piece]
-            self._done_us += (piece.end_us - piece.start_us) - sum(one.end_us - one.start_us for one in further)
+            self._done_us[piece.symbol] += piece.length_us - sum(one.length_us for one in further)
             self._enqueue(further)
             self._queue.task_done()
             self._note_progress()
@@ -199,17 +225,22 @@ class Download:
         if path is None:
             return piece.days or [piece._replace(file=None)]
         if not await in_background(partial(_is_sound, path), "read-archive"):
-            self._resources.archive.discard(path)
+            self._discard(path)
             reason = f"{piece.file.name} is damaged, although its checksum fits."
             self._report.note(piece, StoredRows(is_broken=True, reason=reason), path)
             return piece.days or [piece._replace(file=None)]
         rows, lacking = await self._downloads[piece.symbol].store_file(path, piece)
         self._report.note(piece, rows, path)
         if lacking or not self._resources.keep_files:
-            self._resources.archive.discard(path)
+            self._discard(path)
         if lacking:
             logger.info("%s lacks rows: %s", piece.file.name, rows.reason, extra={"symbol": piece.symbol})
         return lacking
+
+    def _discard(self, path: Path) -> None:
+        """Remove a file, and the rows of it that were refused: the report names the first of them."""
+        self._resources.archive.discard(path)
+        self._resources.archive.discard(path.with_name(path.name + SUFFIX))
 
     async def _fetch_from_exchange(self, piece: Piece) -> None:
         if not self._may_ask:
@@ -221,7 +252,7 @@ class Download:
             self._report.skip(left, "It is not over yet.")
 
     def _note_part(self, piece: Piece, share: float) -> None:
-        self._parts[piece] = share * (piece.end_us - piece.start_us)
+        self._parts[piece] = share * piece.length_us
         self._note_progress()
 
     def _note_wait(self, sentence: str) -> None:
@@ -230,11 +261,16 @@ class Download:
             self._note_progress()
 
     def _note_progress(self) -> None:
-        done_us = self._done_us + sum(self._parts.values())
-        rows = sum(one.rows.read for one in self._report.done)
-        self._on_progress(
-            DownloadProgress(done_us / _HOUR_US, self._total_us / _HOUR_US, rows, self._work, self._waits)
-        )
+        done_us = Counter[str](self._done_us)
+        for piece, part_us in self._parts.items():
+            done_us[piece.symbol] += round(part_us)
+        symbols = {
+            name: SymbolProgress(done_us[name] / _HOUR_US, total_us / _HOUR_US, self._works.get(name, ""))
+            for name, total_us in self._total_us.items()
+        }
+        done, total = (sum(getattr(one, field) for one in symbols.values()) for field in ("done", "total"))
+        rows, skipped = sum(one.rows.read for one in self._report.done), len(self._report.skipped)
+        self._on_progress(DownloadProgress(done, total, rows, self._work, self._waits, symbols, skipped))
 
 
 def _of_whole_candles(request: DownloadRequest, interval: Interval | None) -> DownloadRequest:

@@ -36,6 +36,11 @@ class Piece(NamedTuple):
         return "trades" if self.interval is None else self.interval.name
 
     @property
+    def length_us(self) -> int:
+        """How much of the market it is, in microseconds."""
+        return self.end_us - self.start_us
+
+    @property
     def days(self) -> list[Piece]:
         """The same from files of days, newest first; empty unless it is from a month's file."""
         if self.file is None or not self.file.is_month:

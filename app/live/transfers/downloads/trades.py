@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from app.concurrency.background import in_background
+from app.live.transfers.downloads.held_times import gaps_between, held_times
 from app.live.transfers.downloads.plan import Piece
 from app.live.transfers.downloads.report import StoredRows
 from app.live.transfers.downloads.resources import Resources
@@ -25,7 +26,6 @@ from app.market.ports.archive import DAY_US
 
 _ROWS = 1000
 _DAY, _HOUR = Interval.parse("1d"), Interval.parse("1h")
-_MOST_RANGES = 1_000  # of a badly damaged database, whose times are looked up one by one
 _FLUSH_S = 60.0
 _ROOM_S = 60.0
 _SETTLED_US = 60_000_000  # after a moment, no trade before it will appear any more
@@ -46,7 +46,8 @@ class TradeDownload:
     async def known(self, start_us: int, end_us: int) -> IdRanges:
         """Return the times, UTC microseconds, of which all trades are stored that exist."""
         self._fetched = await in_background(partial(self._store.fetched_trades, self._symbol), "read-trade-ranges")
-        return self._fetched | await in_background(partial(self._times_between, start_us, end_us), "read-coverage")
+        held = partial(held_times, self._store, self._symbol, start_us, end_us)
+        return self._fetched | await in_background(held, "read-coverage")
 
     async def load_days(self, start_us: int, end_us: int) -> None:
         """
@@ -100,7 +101,8 @@ class TradeDownload:
 
     async def gaps(self, start_us: int, end_us: int) -> list[tuple[int, int]]:
         """Return the ids that are missing between two trades of that time, as inclusive ranges."""
-        return await in_background(partial(self._gaps, start_us, end_us), "read-coverage")
+        gaps = partial(gaps_between, self._store, self._symbol, start_us, end_us)
+        return await in_background(gaps, "read-coverage")
 
     async def _save(self, piece: Piece) -> None:
         save = partial(self._store.save_fetched_trades, self._symbol, piece.start_us, piece.end_us)
@@ -155,44 +157,6 @@ class TradeDownload:
         if following is not None and (is_next_known or day.end_us in self._fetched):
             last = following.first_trade_id or last
         return not is_doubtful and not coverage.missing(stored.first_trade_id, last)
-
-    def _times_between(self, start_us: int, end_us: int) -> IdRanges:
-        """Return the times between the first and the last trade of each range of ids that is held without a hole."""
-        window = self._id_window(start_us, end_us)
-        times = IdRanges()
-        if window is None:
-            return times
-        coverage = self._store.coverage(self._symbol)
-        for one, _ in coverage.within(*window)[:_MOST_RANGES]:
-            held = coverage.range_of(one)
-            assert held is not None
-            first_us, last_us = (self._time_of(trade_id) for trade_id in held)
-            if first_us is not None and last_us is not None and last_us - first_us > 1:
-                times.add_range(first_us + 1, last_us - 1)
-        return times
-
-    def _gaps(self, start_us: int, end_us: int) -> list[tuple[int, int]]:
-        window = self._id_window(start_us, end_us)
-        if window is None:
-            return []
-        gaps = []
-        for first, last in self._store.coverage(self._symbol).missing(*window)[:_MOST_RANGES]:
-            before_us, after_us = self._time_of(first - 1), self._time_of(last + 1)
-            if before_us is not None and after_us is not None and start_us <= before_us and after_us < end_us:
-                gaps.append((first, last))
-        return gaps
-
-    def _id_window(self, start_us: int, end_us: int) -> tuple[int, int] | None:
-        """Return the lowest and the highest id stored of the days that the times lie in, and of those beside them."""
-        found = self._store.traded_candles(self._symbol, _DAY, start_us, end_us)
-        firsts = [one.first_trade_id for one in found if one.first_trade_id is not None]
-        lasts = [one.last_trade_id for one in found if one.last_trade_id is not None]
-        return (min(firsts), max(lasts)) if firsts and lasts else None
-
-    def _time_of(self, trade_id: int) -> int | None:
-        """Return the time of a stored trade; None if it was dropped, or never stored."""
-        trades = self._store.trades(self._symbol, trade_id, trade_id)
-        return trades[0].time_us if trades else None
 
     # From the exchange
 

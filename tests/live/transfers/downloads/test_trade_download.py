@@ -227,3 +227,27 @@ async def test_months_are_used_where_whole_and_days_where_a_month_is_damaged(tmp
         assert report.is_whole
         assert len([one for one in report.done if not one.rows.is_broken]) == 30
         assert report.rows.stored == 30 * 6
+
+
+async def test_nothing_is_left_of_files_whose_rows_are_stored(here: World) -> None:
+    here.folder.mkdir()
+    start_us, end_us = TODAY_US - 2 * DAY_US, TODAY_US
+    # Interrupted runs left a part of the month, and one of a day outside the range.
+    parts = [here.folder / f"BTCUSDT-trades-{when}.zip.part" for when in ("2026-08", "2026-08-12", "2026-08-01")]
+    for part in parts:
+        part.touch()
+    here.server.faults.archive.fail_next(404, path="2026-08-12", times=None)
+    assert (await here.download(start_us, end_us)).is_whole  # that day came from the exchange
+    assert [path.name for path in here.folder.iterdir()] == [parts[2].name]
+
+
+async def test_refused_rows_of_a_file_are_kept_with_it_or_not_at_all(here: World) -> None:
+    kept = ["BTCUSDT-trades-2026-08-13.zip", "BTCUSDT-trades-2026-08-13.zip.refused.csv"]
+    for day_us, keep_files in ((TODAY_US - DAY_US, True), (TODAY_US - 2 * DAY_US, False)):
+        first = here.wanted("BTCUSDT", day_us, day_us + DAY_US)[0]
+        here.database.writer.put([first._replace(price_e8=first.price_e8 + 1)])  # contradicts a row of the file
+        assert await here.database.writer.flush(30)
+        report = await here.download(day_us, day_us + DAY_US, keep_files=keep_files)
+        assert report.rows.refused == 1
+        assert "is the first refused" in report.lacks[-1]
+        assert sorted(path.name for path in here.folder.iterdir()) == kept
