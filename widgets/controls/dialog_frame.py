@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import QEvent, QObject, QSize, Qt
-from PySide6.QtWidgets import QDialog, QFrame, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDialog, QFrame, QHBoxLayout, QLayout, QScrollArea, QVBoxLayout, QWidget
 
 from widgets.theme import style
 
@@ -34,12 +34,20 @@ class DialogFrame(QObject):
     """
     Lays out one dialog, now and as the size of text changes.
 
-    ``body`` has no margins of its own. ``left`` and ``right``: the buttons of the foot, from left to right. ``width``:
-    in pixels at the usual size of text. Call `fit` when parts of the body were shown or hidden.
+    ``body`` has no margins of its own. ``status``: stands over the foot, and does not scroll either. ``left`` and
+    ``right``: the buttons of the foot, from left to right. ``width``: in pixels at the usual size of text. Call `fit`
+    when parts of the body were shown or hidden.
     """
 
     def __init__(
-        self, dialog: QDialog, body: QWidget, *, left: Sequence[QWidget] = (), right: Sequence[QWidget], width: int
+        self,
+        dialog: QDialog,
+        body: QWidget,
+        *,
+        status: QWidget | None = None,
+        left: Sequence[QWidget] = (),
+        right: Sequence[QWidget],
+        width: int,
     ) -> None:
         super().__init__(dialog)
         self._dialog, self._body, self._width = dialog, body, width
@@ -68,6 +76,12 @@ class DialogFrame(QObject):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
         layout.addWidget(self._scroll, 1)
+        self._status = None if status is None else QWidget()
+        if self._status is not None and status is not None:
+            beside = QVBoxLayout(self._status)
+            beside.setContentsMargins(PADDING_PX, PADDING_PX // 2, PADDING_PX, 0)
+            beside.addWidget(status)
+            layout.addWidget(self._status)
         layout.addWidget(self.foot)
         dialog.installEventFilter(self)
 
@@ -88,7 +102,11 @@ class DialogFrame(QObject):
         inside.invalidate()
         inside.activate()
         foot.activate()
-        needed = inside.totalHeightForWidth(width) if inside.hasHeightForWidth() else inside.totalSizeHint().height()
+        needed = _height(inside, width)
+        if self._status is not None and (status := self._status.layout()) is not None:
+            status.invalidate()
+            status.activate()
+            needed += _height(status, width)
         height = needed + max(self.foot.minimumHeight(), foot.totalSizeHint().height())
         self._dialog.setFixedSize(width, min(height, room.height()))
 
@@ -100,3 +118,7 @@ class DialogFrame(QObject):
         if watched is self._dialog and event.type() == QEvent.Type.Show:
             self.fit()
         return False
+
+
+def _height(layout: QLayout, width: int) -> int:
+    return layout.totalHeightForWidth(width) if layout.hasHeightForWidth() else layout.totalSizeHint().height()

@@ -51,27 +51,28 @@ class FlowLayout(QLayout):
     def sizeHint(self) -> QSize:
         shown = [item.sizeHint() for item in self._items if not item.isEmpty()]
         width = sum(hint.width() for hint in shown) + self._spacing * max(len(shown) - 1, 0)
-        return QSize(width, max((hint.height() for hint in shown), default=0))
+        return QSize(width, max((hint.height() for hint in shown), default=0)).grownBy(self.contentsMargins())
 
     def minimumSize(self) -> QSize:
         least = QSize()
         for item in self._items:
             least = least.expandedTo(item.minimumSize())
-        return least
+        return least.grownBy(self.contentsMargins())
 
     def _arrange(self, rect: QRect, *, only_measure: bool) -> int:
-        """Place the items line by line, centred in their line; return the height of all lines."""
-        y = rect.y()
-        for number, line in enumerate(self._lines(rect.width())):
+        """Place the items line by line, centred in their line; return the height of all lines and the margins."""
+        inside = rect.marginsRemoved(self.contentsMargins())
+        y = inside.y()
+        for number, line in enumerate(self._lines(inside.width())):
             y += self._spacing if number else 0
             height = max(hint.height() for _, hint in line)
-            x = rect.x()
+            x = inside.x()
             for item, hint in line:
                 if not only_measure:
                     item.setGeometry(QRect(x, y + (height - hint.height()) // 2, hint.width(), hint.height()))
                 x += hint.width() + self._spacing
             y += height
-        return y - rect.y()
+        return y + self.contentsMargins().bottom() - rect.y()
 
     def _lines(self, width: int) -> list[list[tuple[QLayoutItem, QSize]]]:
         lines: list[list[tuple[QLayoutItem, QSize]]] = []

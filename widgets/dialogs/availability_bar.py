@@ -7,7 +7,8 @@ too. A part too short for a pixel gets one all the same if it is missing.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Mapping, Sequence
+from types import MappingProxyType
 
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QFont, QPainter, QPainterPath, QPaintEvent, QPen
@@ -111,6 +112,48 @@ class _Swatch(QWidget):
         painter.end()
 
 
+class OriginLegend(QWidget):
+    """Swatches of the origins that occur, each with its name in small text."""
+
+    def __init__(self, words: Mapping[Origin, str] = MappingProxyType(_WORDS)) -> None:
+        super().__init__()
+        self._entries: dict[Origin, QWidget] = {}
+        self._swatches: list[_Swatch] = []
+        small = style.font(style.SMALL_PX)
+        self.setLayout(FlowLayout.of(*(self._entry(origin, text, small) for origin, text in words.items()), spacing=16))
+
+    @property
+    def texts(self) -> list[str]:
+        """The names that are shown."""
+        return [
+            text.text()
+            for entry in self._entries.values()
+            if not entry.isHidden()
+            for text in entry.findChildren(QLabel)
+        ]
+
+    def show_origins(self, origins: Container[Origin]) -> None:
+        """Show these, and no others."""
+        for origin, entry in self._entries.items():
+            entry.setVisible(origin in origins)
+
+    def set_palette(self, palette: Palette) -> None:
+        """Use the colours of a theme."""
+        for swatch in self._swatches:
+            swatch.set_palette(palette)
+
+    def _entry(self, origin: Origin, text: str, font: QFont) -> QWidget:
+        entry, swatch = QWidget(), _Swatch(origin)
+        row = QHBoxLayout(entry)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(6)
+        row.addWidget(swatch)
+        row.addWidget(label(text, "dim", font))
+        self._entries[origin] = entry
+        self._swatches.append(swatch)
+        return entry
+
+
 class AvailabilityCard(QFrame):
     """The bar with the name of what it shows, its figure, the ends of the range, and a legend of what occurs."""
 
@@ -123,8 +166,7 @@ class AvailabilityCard(QFrame):
         small = style.font(style.SMALL_PX)
         self.start, self.end = label("", "faint", small), label("", "faint", small)
         self.end.setAlignment(Qt.AlignmentFlag.AlignRight)
-        self._entries: dict[Origin, QWidget] = {}
-        self._swatches: list[_Swatch] = []
+        self._legend = OriginLegend()
         layout = QGridLayout(self)
         layout.setContentsMargins(12, 10, 12, 10)
         layout.setHorizontalSpacing(12)
@@ -135,26 +177,18 @@ class AvailabilityCard(QFrame):
         layout.addWidget(self.bar, 1, 0, 1, 2)
         layout.addWidget(self.start, 2, 0)
         layout.addWidget(self.end, 2, 1)
-        legend = QWidget()
-        legend.setLayout(FlowLayout.of(*(self._entry(origin, small) for origin in Origin), spacing=16))
-        layout.addWidget(legend, 3, 0, 1, 2)
+        layout.addWidget(self._legend, 3, 0, 1, 2)
 
     def entry_texts(self) -> list[str]:
         """Return the legend's entries that are shown."""
-        return [
-            text.text()
-            for entry in self._entries.values()
-            if not entry.isHidden()
-            for text in entry.findChildren(QLabel)
-        ]
+        return self._legend.texts
 
     def show_stretches(self, name: str, stretches: Sequence[Stretch], ends: tuple[str, str]) -> None:
         """Show them under this name; ``ends`` are the range's, as text. Nothing is known yet where there are none."""
         self.name.setText(name)
         self.bar.set_stretches(stretches)
         candles = candles_by_origin(stretches)
-        for origin, entry in self._entries.items():
-            entry.setVisible(bool(candles[origin]))
+        self._legend.show_origins({origin for origin, number in candles.items() if number})
         self.figure.setText(_figure(candles))
         self.start.setText(ends[0])
         self.end.setText(ends[1])
@@ -164,19 +198,7 @@ class AvailabilityCard(QFrame):
     def set_palette(self, palette: Palette) -> None:
         """Use the colours of a theme."""
         self.bar.set_palette(palette)
-        for swatch in self._swatches:
-            swatch.set_palette(palette)
-
-    def _entry(self, origin: Origin, font: QFont) -> QWidget:
-        entry, swatch = QWidget(), _Swatch(origin)
-        row = QHBoxLayout(entry)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(6)
-        row.addWidget(swatch)
-        row.addWidget(label(_WORDS[origin], "dim", font))
-        self._entries[origin] = entry
-        self._swatches.append(swatch)
-        return entry
+        self._legend.set_palette(palette)
 
 
 def candles_by_origin(stretches: Sequence[Stretch]) -> dict[Origin, int]:

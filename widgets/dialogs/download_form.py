@@ -1,0 +1,198 @@
+"""The fields of the download dialog, and their meaning: symbols, trades or candles, and the range."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import Enum
+from typing import NamedTuple
+
+from PySide6.QtCore import QDateTime, QObject, QTimeZone, Signal
+from PySide6.QtWidgets import QButtonGroup, QLayout, QSpinBox
+
+from app.market.errors import UsageError
+from app.market.interval import EXCHANGE_INTERVALS, SECOND_US, Interval
+from app.market.symbol import Symbol, read_symbol
+from widgets.controls.chip_entry import ChipEntry
+from widgets.controls.labels import label
+from widgets.dialogs.form_parts import choice_button, combo, flow, table, time_edit
+from widgets.symbols.symbols_dialog import names_in, unknown_sentence
+
+_DAY_US = 86_400 * SECOND_US
+_MOST_DAYS = 10_000
+_SETTLED_US = 61 * SECOND_US  # after its end, a candle is final; no download waits for one
+
+
+class Rows(Enum):
+    """What is downloaded, with its name."""
+
+    TRADES = "Trades"
+    CANDLES = "Candles"
+
+
+class Range(Enum):
+    """The ranges to choose from, with their names."""
+
+    VIEW = "In view"
+    DAYS = "Days back"
+    CHOSEN = "From … to"
+
+
+class ChosenDownload(NamedTuple):
+    """
+    The trades of ``symbols`` in ``[start_us, end_us)``, or their candles of ``interval``; None stands for trades.
+
+    Times are whole seconds, in UTC microseconds.
+    """
+
+    symbols: tuple[str, ...]
+    interval: Interval | None
+    start_us: int
+    end_us: int
+
+
+class DownloadStart(NamedTuple):
+    """
+    What the form shows at first. ``visible_us``: the chart's range, if it has one; ``now_us``: the exchange's time.
+    """
+
+    symbol: str
+    interval: Interval
+    visible_us: tuple[int, int] | None
+    now_us: int
+
+
+class DownloadForm(QObject):
+    """
+    Builds the dialog's fields and reads them. ``symbols`` are the exchange's, as far as they are known.
+
+    Signals:
+        edited: A field has changed.
+        refused: What was typed is not a symbol; carries the sentence to show.
+    """
+
+    edited = Signal()
+    refused = Signal(str)
+
+    def __init__(self, symbols: Sequence[Symbol], start: DownloadStart, parent: QObject) -> None:
+        super().__init__(parent)
+        self._start = start
+        self._listed = {one.name: one for one in symbols}
+        self.symbols = ChipEntry("Symbols", self._read_symbols, title=self._title)
+        self.symbols.offer(one.display_name for one in symbols)
+        self.symbols.add([start.symbol])
+        self.rows = {choice: choice_button(choice.value) for choice in Rows}
+        self.rows[Rows.TRADES].setChecked(True)
+        self.interval = combo([one.name for one in EXCHANGE_INTERVALS], start.interval.name, "Interval")
+        self.interval.setEnabled(False)
+        self.ranges = {choice: choice_button(choice.value) for choice in Range}
+        self.ranges[Range.VIEW].setEnabled(start.visible_us is not None)
+        self.ranges[Range.DAYS].setChecked(True)
+        self.days = QSpinBox()
+        self.days.lineEdit().setTextMargins(6, 0, 0, 0)
+        self.days.setRange(1, _MOST_DAYS)
+        self.days.setValue(30)
+        self.days.setSuffix(" days")
+        self.days.setAccessibleName("Days back")
+        start_us, end_us = start.visible_us or (start.now_us - 30 * _DAY_US, start.now_us)
+        self.start, self.end = time_edit(start_us, "From"), time_edit(end_us, "To")
+        self._times = flow(self.start, label("to", "dim"), self.end)
+        self._groups = []
+        for buttons in (self.rows, self.ranges):
+            group = QButtonGroup(self)
+            for button in buttons.values():
+                group.addButton(button)
+            self._groups.append(group)
+        self._connect()
+
+    def chosen(self) -> ChosenDownload:
+        """
+        Return what the fields name.
+
+        Raises:
+            UsageError: If they name nothing to download; the sentence says why.
+        """
+        if not self.symbols.texts:
+            raise UsageError("Add a symbol, such as BTCUSDT.")
+        interval = None if self.rows[Rows.TRADES].isChecked() else Interval.parse(self.interval.currentText())
+        start_us, end_us = self._chosen_range()
+        end_us = min(end_us, self._start.now_us - _SETTLED_US)
+        start_us, end_us = start_us - start_us % SECOND_US, end_us - end_us % SECOND_US
+        if interval is not None:
+            start_us, end_us = interval.open_time_us(start_us), interval.open_time_us(end_us)
+        if end_us <= start_us:
+            raise UsageError("Nothing in that range is over yet: begin earlier.")
+        return ChosenDownload(self.symbols.texts, interval, start_us, end_us)
+
+    def choose_view(self) -> None:
+        """Choose the trades in view."""
+        self.rows[Rows.TRADES].setChecked(True)
+        self.ranges[Range.VIEW].setChecked(True)
+        self._on_edit()
+
+    def set_editable(self, editable: bool) -> None:
+        """Enable or disable the fields; disabled while a download runs."""
+        for field in (self.symbols, self.days, self.start, self.end, *self.rows.values(), *self.ranges.values()):
+            field.setEnabled(editable)
+        self.interval.setEnabled(editable and self.rows[Rows.CANDLES].isChecked())
+        self.ranges[Range.VIEW].setEnabled(editable and self._start.visible_us is not None)
+
+    def layout(self) -> QLayout:
+        """Return the fields."""
+        rows = table()
+        rows.addWidget(label("Symbols", "dim"), 0, 0)
+        rows.addWidget(self.symbols, 0, 1)
+        rows.addWidget(label("Data", "dim"), 1, 0)
+        rows.addWidget(flow(*self.rows.values(), self.interval, spacing=4), 1, 1)
+        rows.addWidget(label("Range, UTC", "dim"), 2, 0)
+        rows.addWidget(flow(*self.ranges.values(), self.days, spacing=4), 2, 1)
+        rows.addWidget(self._times, 3, 1)
+        self._show_fields()
+        return rows
+
+    def _chosen_range(self) -> tuple[int, int]:
+        now_us = self._start.now_us
+        if self.ranges[Range.VIEW].isChecked() and self._start.visible_us is not None:
+            return self._start.visible_us
+        if self.ranges[Range.DAYS].isChecked():
+            return now_us - self.days.value() * _DAY_US, now_us
+        start_us, end_us = (edit.dateTime().toMSecsSinceEpoch() * 1_000 for edit in (self.start, self.end))
+        if end_us <= start_us:
+            raise UsageError("The range ends before it begins: choose a later end.")
+        return start_us, end_us
+
+    def _read_symbols(self, text: str) -> list[str]:
+        names = names_in(text, self._listed)
+        unknown = [name for name in names if self._listed and name not in self._listed]
+        if unknown:
+            raise UsageError(unknown_sentence(unknown))
+        return [read_symbol(name) for name in names]
+
+    def _title(self, name: str) -> str:
+        known = self._listed.get(name)
+        return name if known is None else known.display_name
+
+    def _show_fields(self) -> None:
+        self.interval.setEnabled(self.rows[Rows.CANDLES].isChecked() and self.rows[Rows.CANDLES].isEnabled())
+        self.days.setVisible(self.ranges[Range.DAYS].isChecked())
+        self._times.setVisible(self.ranges[Range.CHOSEN].isChecked())
+
+    def _on_edit(self) -> None:
+        # A chosen range begins with the one chosen before.
+        if not self.ranges[Range.CHOSEN].isChecked():
+            start_us, end_us = self._chosen_range()
+            for edit, time_us in ((self.start, start_us), (self.end, end_us)):
+                edit.blockSignals(True)
+                edit.setDateTime(QDateTime.fromMSecsSinceEpoch(time_us // 1_000, QTimeZone.utc()))
+                edit.blockSignals(False)
+        self._show_fields()
+        self.edited.emit()
+
+    def _connect(self) -> None:
+        self.symbols.changed.connect(self._on_edit)
+        self.symbols.refused.connect(self.refused)
+        self.interval.currentTextChanged.connect(self._on_edit)
+        self.days.valueChanged.connect(self._on_edit)
+        for group in self._groups:
+            group.buttonClicked.connect(self._on_edit)
+        for edit in (self.start, self.end):
+            edit.dateTimeChanged.connect(self._on_edit)
