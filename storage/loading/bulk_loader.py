@@ -72,7 +72,7 @@ class BulkLoader:
         self._contradictions.clear()
         with self._session("store trades") as ledger:
             ledger.symbol_ids([batch.symbol])
-            result = ledger.store_columns(batch.columns, rollups=batch.rollups)
+            result = ledger.store_columns(batch.columns, encoding=batch.encoding)
         refused = [RefusedPlace(batch.place_of(trade.trade_id), _CONTRADICTION) for trade in self._contradictions]
         refused = sorted([*batch.refused, *refused])
         if result.fresh:

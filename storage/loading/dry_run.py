@@ -25,7 +25,7 @@ class DryRunLoader:
 
     def prepare(self, batch: TradeBatch) -> PreparedTrades:
         """See `app.market.ports.loading.BulkLoader`."""
-        return prepared(batch, 0, is_added_up=False)
+        return prepared(batch, 0, is_stored=False)
 
     def load(self, batch: PreparedLoad) -> LoadResult:
         """Note the ids; those that came before count as held."""

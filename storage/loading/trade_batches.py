@@ -1,12 +1,11 @@
 """
-A batch of a file's trades, made ready for the ledger: checked, sorted, each id once, and added up to candles.
+A batch of a file's trades, made ready for the ledger: checked, sorted, each id once, and encoded for the server.
 
 Pure. So it can be done in one thread while another sends the batch before.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +15,7 @@ from app.market.ports.loading import RefusedPlace
 from app.market.ports.row_files import Ints, TradeBatch
 from storage.postgres import batch_columns
 from storage.postgres.batch_columns import TradeColumns
-from storage.rollups.upsert import rollup_arrays
+from storage.trades.encoded_batch import EncodedBatch, encoded
 from storage.trades.refused_trades import EARLIEST_US, LATEST_US
 
 CONTRADICTION = "another trade of the same id came first"
@@ -29,15 +28,15 @@ class PreparedTrades:
     A batch ready to be stored; see `app.market.ports.loading.PreparedLoad`.
 
     ``rows`` of the file were given; ``columns`` has each id once, by rising id, and ``places`` says where in the batch
-    each of them stood. ``rollups`` is what they add to the candles. ``refused``: the rows that no database could store,
-    and those that contradict an earlier one.
+    each of them stood. ``encoding``: the columns, None where they are not to be stored. ``refused``: the rows that no
+    database could store, and those that contradict an earlier one.
     """
 
     symbol: str
     rows: int
     columns: TradeColumns
     places: Ints
-    rollups: Sequence[str] | None
+    encoding: EncodedBatch | None
     refused: tuple[RefusedPlace, ...]
 
     @property
@@ -53,7 +52,7 @@ class PreparedTrades:
         return int(self.places[np.searchsorted(self.columns.trade_id, trade_id)])
 
 
-def prepared(batch: TradeBatch, symbol_id: int, *, is_added_up: bool = True) -> PreparedTrades:
+def prepared(batch: TradeBatch, symbol_id: int, *, is_stored: bool = True) -> PreparedTrades:
     """Return the batch, ready to be stored under that number of its symbol, or only checked."""
     storable, refused = _storable(batch)
     columns = TradeColumns(
@@ -70,8 +69,8 @@ def prepared(batch: TradeBatch, symbol_id: int, *, is_added_up: bool = True) -> 
         firsts, contradicting = batch_columns.distinct_rows(columns)
         refused += [RefusedPlace(int(place), CONTRADICTION) for place in places[np.sort(contradicting)]]
         columns, places = columns.take(firsts), places[firsts]
-    rollups = rollup_arrays(columns) if is_added_up and len(columns) else None
-    return PreparedTrades(batch.symbol, len(batch.trade_id), columns, places, rollups, tuple(refused))
+    encoding = encoded(columns) if is_stored and len(columns) else None
+    return PreparedTrades(batch.symbol, len(batch.trade_id), columns, places, encoding, tuple(refused))
 
 
 def _storable(batch: TradeBatch) -> tuple[NDArray[np.bool_], list[RefusedPlace]]:

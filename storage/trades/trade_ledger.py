@@ -36,12 +36,11 @@ from storage.rollups.trade_times import hours_of
 from storage.rollups.upsert import ADD_TO_ROLLUPS, rollup_arrays
 from storage.schema import id_ranges
 from storage.schema.migrate import newest_version
+from storage.trades.encoded_batch import EncodedBatch, copy_pieces
 from storage.trades.fast_append import LARGEST_APPEND, append
 from storage.trades.partitions import Partitions
 from storage.trades.refused_trades import save_contradictions
 from storage.trades.repeated_trades import clusters, unconfirmed
-
-_ROWS_PER_WRITE = 2_000  # packing more at a time would hold the interpreter lock for milliseconds
 
 _COPY = "COPY trades (symbol_id, time, trade_id, price, quantity, is_buyer_maker) FROM STDIN (FORMAT BINARY)"
 
@@ -127,27 +126,29 @@ class TradeLedger:
         return self._symbol_ids
 
     def store_columns(
-        self, batch: TradeColumns, contradictions: TradeColumns | None = None, rollups: Sequence[str] | None = None
+        self,
+        batch: TradeColumns,
+        contradictions: TradeColumns | None = None,
+        encoding: EncodedBatch | None = None,
     ) -> BatchResult:
         """
         Store the trades of ``batch`` that are not held yet, in one transaction; the quickest way for large batches.
 
         ``batch``: at least one trade, numbered by `symbol_ids`. ``contradictions``: see
-        `storage.postgres.batch_columns.trade_columns`. ``rollups``: `storage.rollups.upsert.rollup_arrays`
-        of the batch, where they are known already.
+        `storage.postgres.batch_columns.trade_columns`. ``encoding``: the batch, where it was encoded beforehand.
         """
         self._partitions.make(batch)
         try:
-            return self._store(batch, contradictions, rollups)
+            return self._store(batch, contradictions, encoding)
         except psycopg.errors.CheckViolation:
             # Retention may have dropped a partition since we made or found it: make it again, once.
             if not self._partitions.forget():
                 raise
             self._partitions.make(batch)
-            return self._store(batch, contradictions, rollups)
+            return self._store(batch, contradictions, encoding)
 
     def _store(
-        self, batch: TradeColumns, contradictions: TradeColumns | None, rollups: Sequence[str] | None
+        self, batch: TradeColumns, contradictions: TradeColumns | None, encoding: EncodedBatch | None
     ) -> BatchResult:
         try:
             if not contradictions and self._append(batch):
@@ -158,8 +159,9 @@ class TradeLedger:
             if absent:
                 fresh, repeated = _split(batch, {one: _without(held[one], absent.get(one, [])) for one in held})
             refused, dropped = self._refuse(unconfirmed(self.connection, repeated)) if repeated else (0, 0)
+            encoding = encoding if fresh is batch else None
             if fresh:
-                self._copy(fresh)
+                self._copy(encoding.rows if encoding else copy_pieces(fresh))
             if contradictions:
                 refused += self._refuse(contradictions, batch)[0]
             # A pipeline, so that all of this costs one round trip: with small batches the waiting is most of the cost.
@@ -167,7 +169,7 @@ class TradeLedger:
                 if fresh:
                     self._extend_coverage(fresh, held)
                     self._correct_absent(fresh, absent)
-                    added = rollups if rollups and fresh is batch else rollup_arrays(fresh)
+                    added = encoding.rollups if encoding else rollup_arrays(fresh)
                     self.connection.execute(ADD_TO_ROLLUPS, added, prepare=True)
                 self.connection.execute("COMMIT", prepare=True)
         except BaseException:
@@ -210,11 +212,11 @@ class TradeLedger:
             held[symbol_id].append((first, last))
         return held
 
-    def _copy(self, fresh: TradeColumns) -> None:
+    def _copy(self, pieces: Iterable[bytes]) -> None:
         with self.connection.cursor() as cursor, cursor.copy(_COPY) as copy:
             copy.write(batch_columns.COPY_HEADER)
-            for start in range(0, len(fresh), _ROWS_PER_WRITE):
-                copy.write(batch_columns.copy_rows(fresh.take(slice(start, start + _ROWS_PER_WRITE))))
+            for piece in pieces:
+                copy.write(piece)
             copy.write(batch_columns.COPY_TRAILER)
 
     def _extend_coverage(self, fresh: TradeColumns, held: RangesBySymbol) -> None:

@@ -12,6 +12,7 @@ from app.market.trade import Trade
 from storage.integrity.verify import verify
 from storage.postgres.batch_columns import trade_columns
 from storage.postgres.connection import Edition, facts_of
+from storage.trades.encoded_batch import copy_pieces
 from storage.trades.trade_ledger import TradeLedger
 from tests.storage.helpers import World, compress_trades, some_trades, stored
 
@@ -91,7 +92,7 @@ def test_a_writer_that_ends_between_decompressing_and_storing_has_harmed_nothing
         batch, _ = trade_columns(LATE[3 * BATCH : 4 * BATCH], ledger.symbol_ids({"BTCUSDT"}))
         ledger._partitions.make(batch)
         connection.execute("BEGIN")
-        ledger._copy(batch)
+        ledger._copy(copy_pieces(batch))
         connection.close()  # as a program that is killed leaves its transaction
     with dense.connect() as connection:
         assert store_late(TradeLedger(connection), LATE) == len(LATE) - 3 * BATCH

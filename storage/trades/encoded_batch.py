@@ -1,0 +1,34 @@
+"""
+A batch in the form in which the server takes it.
+
+Pure. So one thread can make it while another sends the batch before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from storage.postgres import batch_columns
+from storage.postgres.batch_columns import TradeColumns
+from storage.rollups.upsert import rollup_arrays
+
+_ROWS_PER_PIECE = 2_000  # packing more at a time would hold the interpreter lock for milliseconds
+
+
+class EncodedBatch(NamedTuple):
+    """``rows``: pieces of a binary COPY. ``rollups``: see `storage.rollups.upsert.rollup_arrays`."""
+
+    rows: Sequence[bytes]
+    rollups: Sequence[str]
+
+
+def encoded(batch: TradeColumns) -> EncodedBatch:
+    """Encode a batch of at least one trade."""
+    return EncodedBatch(list(copy_pieces(batch)), rollup_arrays(batch))
+
+
+def copy_pieces(batch: TradeColumns) -> Iterator[bytes]:
+    """Yield the batch as rows of a binary COPY, without header and trailer, some thousand at a time."""
+    for start in range(0, len(batch), _ROWS_PER_PIECE):
+        yield batch_columns.copy_rows(batch.take(slice(start, start + _ROWS_PER_PIECE)))
