@@ -25,7 +25,13 @@ from storage.postgres.advisory_locks import database_lock, try_database_lock
 from storage.postgres.connection import Connection, Edition, facts_of, translated
 from storage.retention import droppable_parts
 from storage.retention.droppable_parts import DroppablePart
-from storage.schema.editions import is_being_converted, is_hypertable, owns_trades, timescale_schema
+from storage.schema.editions import (
+    is_being_converted,
+    is_hypertable,
+    owns_trades,
+    refuse_unreadable_trades,
+    timescale_schema,
+)
 from storage.schema.retention_period import RetentionPeriod
 from storage.schema.retention_record import RetentionRecord, read_retention
 
@@ -79,8 +85,16 @@ class RetentionPlan:
 
 
 def plan(connection: Connection, keep: RetentionPeriod) -> RetentionPlan:
-    """Return what the retention period ``keep`` would drop today; changes nothing. Raises StoreError."""
+    """
+    Return what the retention period ``keep`` would drop today; changes nothing.
+
+    Raises:
+        StoreSchemaMismatch: If trades are compressed and this edition cannot read them: nobody could look at them
+            first. `enforce` drops nothing then, either.
+        StoreError: If the database does not answer.
+    """
     with translated("look for trades to drop"):
+        refuse_unreadable_trades(connection)
         old = droppable_parts.parts_older_than(connection, keep)
     return RetentionPlan(
         keep, [part for part in old if not part.spared_until_us], [part for part in old if part.spared_until_us]
@@ -119,6 +133,7 @@ def enforce(connection: Connection, proposed: RetentionPeriod | str | None = Non
     the role does not own the tables. Under TimescaleDB's policy (``by_policy``), the result is what it will drop.
 
     Raises:
+        StoreSchemaMismatch: As `plan`; nothing was dropped.
         StoreError: If the database does not answer. Parts dropped until then stay dropped.
     """
     with translated("drop old trades"), try_database_lock(connection) as is_locked:

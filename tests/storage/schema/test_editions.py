@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 from psycopg import sql
 
@@ -10,8 +12,10 @@ from storage.integrity.rebuild import rebuild
 from storage.integrity.status import read_status
 from storage.integrity.verify import verify
 from storage.postgres.connection import Connection, Edition, connect, facts_of
+from storage.retention.policy import confirm, enforce, plan
 from storage.schema.editions import compression_statements, is_hypertable, timescale_schema
 from storage.schema.migrate import migrate
+from storage.schema.retention_period import RetentionPeriod
 from storage.timescale.edition_setup import set_up_edition
 from tests.servers import APACHE, EMBEDDED, NAMED, empty_schema, shared_server
 from tests.storage.helpers import World, compress_trades, some_trades, stored
@@ -76,7 +80,8 @@ def test_compressed_trades_on_an_edition_that_cannot_read_them_are_refused_with_
         connection.execute(mark, (1,))  # what the catalogue says of a chunk that Community has compressed
         with pytest.raises(StoreSchemaMismatch, match=r"Apache edition cannot read them.*Nothing was changed"):
             set_up_edition(connection)
-        for read in (read_status, verify, rebuild):
+        confirm(connection, month := RetentionPeriod(30, "d"))
+        for read in (read_status, verify, rebuild, partial(plan, keep=month), enforce):
             with pytest.raises(StoreSchemaMismatch, match=r"set timescaledb.license to timescale on the server"):
                 read(connection)
         connection.execute(mark, (0,))
