@@ -222,7 +222,7 @@ class _SymbolRebuild:
     def _rebuild_candles(self, window: TimeWindow) -> None:
         # Read again: TimescaleDB's policy may have dropped trades since the verification.
         dropped = window.start_us < dropped_before_us(trades_kept_from(self._connection))
-        self._connection.execute(f"SET LOCAL work_mem = '{_WORK_MEM}'; SET LOCAL jit = off")
+        self._connection.execute(f"SET LOCAL work_mem = '{_WORK_MEM}'")
         self._connection.execute(
             recount_sql.replacement(dropped=dropped), parameters(self._damage.symbol_id, window), prepare=False
         )

@@ -203,7 +203,7 @@ class _SymbolCheck:
         given = parameters(self._damage.symbol_id, window)
         with self._connection.transaction():
             self._connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-            self._connection.execute(f"SET LOCAL work_mem = '{_WORK_MEM}'; SET LOCAL jit = off")
+            self._connection.execute(f"SET LOCAL work_mem = '{_WORK_MEM}'")
             begun = self._fetch(recount_sql.RUNS, given)
             last = self._fetch(recount_sql.LAST, given)
             differing = self._fetch(recount_sql.comparison(dropped=window.dropped), {**given, "listed": MAX_LISTED})

@@ -47,6 +47,12 @@ def test_the_session_is_in_utc_and_its_waits_are_bounded(server_url: str) -> Non
             connection.execute("SELECT pg_sleep(10)")
 
 
+def test_the_session_neither_compiles_queries_nor_remembers_lookups(server_url: str) -> None:
+    with connect(make_conninfo(server_url, options="-c jit=on -c enable_memoize=on")) as connection:
+        row = connection.execute("SELECT current_setting('jit'), current_setting('enable_memoize')").fetchone()
+        assert row == ("off", "off")
+
+
 def test_a_missing_database_is_named_as_the_reason(server_url: str) -> None:
     with pytest.raises(StoreUnavailable, match="no database of that name"):
         connect(server_url.replace("dbname=cryptopipe", "dbname=elsewhere"))
