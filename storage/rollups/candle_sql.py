@@ -13,6 +13,7 @@ arrays (id, price) carry the price along, which takes one pass and no sort. Amou
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from itertools import pairwise
 from typing import Any
@@ -42,30 +43,37 @@ class RowSource:
 TRADES = RowSource("trades", "time", 0)
 _ROLLUPS = tuple(RowSource(level.table, "open_time", level.length_us) for level in LEVELS)
 FINEST = _ROLLUPS[0]
-_ONE_SCAN_BELOW_US = 30_000_000  # up to here one scan is quicker than a lookup at each edge, by measurement
+_ONE_SCAN_BELOW_US = 15_000_000  # up to here one scan is quicker than a lookup at each edge, by measurement
 
 # The array and the product of a trade are columns of their own, because each aggregate would compute them again.
 _TRADE_COLUMNS = """
-    trade_id, ARRAY[trade_id, price] AS dated, price, quantity, price * quantity AS quote, is_buyer_maker
+    ARRAY[trade_id, price] AS dated, price, quantity, price * quantity AS quote, is_buyer_maker
 """
-_TRADE_FIGURES = """
-    (min(dated))[2] AS open, max(price) AS high, min(price) AS low, (max(dated))[2] AS close, sum(quantity) AS volume,
-    sum(quote) AS quote_volume, count(*) AS trades,
-    coalesce(sum(quantity) FILTER (WHERE NOT is_buyer_maker), 0) AS taker_buy_volume,
-    coalesce(sum(quote) FILTER (WHERE NOT is_buyer_maker), 0) AS taker_buy_quote_volume,
-    min(trade_id) AS first_trade_id, max(trade_id) AS last_trade_id
+# Each amount is added to the sum of its side only; the server computes equal aggregates once.
+_SOLD, _BOUGHT, _QUOTE_SOLD, _QUOTE_BOUGHT = (
+    f"coalesce(sum({amount}) FILTER (WHERE {side}), 0)"
+    for amount in ("quantity", "quote")
+    for side in ("is_buyer_maker", "NOT is_buyer_maker")
+)
+_TRADE_SUMS = f"""
+    {_SOLD} + {_BOUGHT} AS volume, {_QUOTE_SOLD} + {_QUOTE_BOUGHT} AS quote_volume, count(*) AS trades,
+    {_BOUGHT} AS taker_buy_volume, {_QUOTE_BOUGHT} AS taker_buy_quote_volume
+"""
+_TRADE_FIGURES = f"""
+    (min(dated))[2] AS open, max(price) AS high, min(price) AS low, (max(dated))[2] AS close, {_TRADE_SUMS},
+    (min(dated))[1]::bigint AS first_trade_id, (max(dated))[1]::bigint AS last_trade_id
 """
 _ROW_FIGURES = """
     (min(ARRAY[first_trade_id, open]))[2], max(high), min(low), (max(ARRAY[last_trade_id, close]))[2],
     sum(volume), sum(quote_volume), sum(trades)::bigint, sum(taker_buy_volume), sum(taker_buy_quote_volume),
     min(first_trade_id), max(last_trade_id)
 """
-_ROW_COLUMNS = """
-    open, high, low, close, volume, quote_volume, trades, taker_buy_volume, taker_buy_quote_volume, first_trade_id,
-    last_trade_id
-"""
+_SUM_COLUMNS = "volume, quote_volume, trades, taker_buy_volume, taker_buy_quote_volume"
+_ROW_COLUMNS = f"open, high, low, close, {_SUM_COLUMNS}, first_trade_id, last_trade_id"
 _START = sql.SQL("timestamptz 'epoch' + %(start_us)s * interval '1 microsecond'")
 _END = sql.SQL("timestamptz 'epoch' + %(end_us)s * interval '1 microsecond'")
+# In the column's own type: only then TimescaleDB takes it for one symbol, whose compressed batches are in order.
+_OF_SYMBOL = sql.SQL("symbol_id = %(symbol_id)s::integer")
 
 
 @lru_cache(maxsize=256)
@@ -78,8 +86,9 @@ def sources_for(interval: Interval) -> tuple[RowSource, ...]:
     length_us = 0 if interval.months else interval.length_us
     fitting = [source for source in _ROLLUPS if length_us % source.length_us == 0]
     base = fitting[-1] if fitting else TRADES
-    # At least two rows per candle: then at most one edge between candles cuts a row.
-    inside = [source for source in _ROLLUPS if base.length_us < source.length_us <= length_us / 2]
+    # At least two rows per candle. That saves trades even where fewer rows fit; either way no row is cut twice.
+    longest_us = max(length_us / 2, FINEST.length_us if base.is_trades and length_us > FINEST.length_us else 0)
+    inside = [source for source in _ROLLUPS if base.length_us < source.length_us <= longest_us]
     return (base, *inside)
 
 
@@ -110,10 +119,9 @@ def fold_columns(interval: Interval) -> sql.Composed:
     sources = sources_for(interval)
     source = sources[0]
     if len(sources) == 1 and not interval.months and source.length_us == interval.length_us:
-        return sql.SQL(
-            "SELECT open_time, {columns} FROM {table} WHERE symbol_id = %(symbol_id)s AND open_time >= {start}"
-            " AND open_time < {end} ORDER BY 1"
-        ).format(columns=sql.SQL(_ROW_COLUMNS), table=sql.Identifier(source.table), start=_START, end=_END)
+        return sql.SQL("SELECT open_time, {columns} FROM {table} WHERE {in_range} ORDER BY 1").format(
+            columns=sql.SQL(_ROW_COLUMNS), table=sql.Identifier(source.table), in_range=_in_range(source)
+        )
     return sql.SQL("{} ORDER BY 1").format(_folded(interval, sources))
 
 
@@ -145,15 +153,11 @@ def _folded(interval: Interval, sources: tuple[RowSource, ...]) -> sql.Composed:
         )
     if sources[0].is_trades:
         return _folded_trades(_trades(interval, sql.SQL("true")))
-    return sql.SQL(
-        "SELECT {bucket}, {figures} FROM {table} WHERE symbol_id = %(symbol_id)s AND open_time >= {start}"
-        " AND open_time < {end} GROUP BY 1"
-    ).format(
+    return sql.SQL("SELECT {bucket}, {figures} FROM {table} WHERE {in_range} GROUP BY 1").format(
         bucket=_bucket(sql.Identifier("open_time"), interval),
         figures=sql.SQL(_ROW_FIGURES),
         table=sql.Identifier(sources[0].table),
-        start=_START,
-        end=_END,
+        in_range=_in_range(sources[0]),
     )
 
 
@@ -166,7 +170,7 @@ def _pieces(interval: Interval, sources: tuple[RowSource, ...]) -> sql.Composed:
         elif interval.length_us < _ONE_SCAN_BELOW_US:
             pieces.append(_folded_trades(_trades_at_close_edges(interval, coarser)))
         else:
-            pieces.append(_folded_trades(_rows_at_edges(interval, finer, coarser, is_base=True)))
+            pieces.append(_trades_at_far_edges(interval, coarser))
     return sql.SQL(" UNION ALL ").join(pieces)
 
 
@@ -180,32 +184,22 @@ def _folded_trades(trades: sql.Composable) -> sql.Composed:
 
 def _trades(interval: Interval, condition: sql.Composable) -> sql.Composed:
     """Return the query for the range's trades for which the condition holds, from one scan."""
-    time = sql.Identifier(TRADES.time_column)
-    return sql.SQL(
-        "SELECT {bucket} AS candle, {columns} FROM {table} WHERE symbol_id = %(symbol_id)s AND {time} >= {start}"
-        " AND {time} < {end} AND {condition}"
-    ).format(
-        bucket=_bucket(time, interval),
+    return sql.SQL("SELECT {bucket} AS candle, {columns} FROM {table} WHERE {in_range} AND {condition}").format(
+        bucket=_bucket(sql.Identifier(TRADES.time_column), interval),
         columns=sql.SQL(_TRADE_COLUMNS),
         table=sql.Identifier(TRADES.table),
-        time=time,
-        start=_START,
-        end=_END,
+        in_range=_in_range(TRADES),
         condition=condition,
     )
 
 
 def _rows_inside(interval: Interval, source: RowSource) -> sql.Composed:
     """Return the query for the rows of ``source`` that lie inside one candle."""
-    return sql.SQL(
-        "SELECT {bucket} AS candle, {columns} FROM {table} WHERE symbol_id = %(symbol_id)s AND open_time >= {start}"
-        " AND open_time < {end} AND {inside}"
-    ).format(
+    return sql.SQL("SELECT {bucket} AS candle, {columns} FROM {table} WHERE {in_range} AND {inside}").format(
         bucket=_bucket(sql.Identifier("open_time"), interval),
         columns=sql.SQL(_ROW_COLUMNS),
         table=sql.Identifier(source.table),
-        start=_START,
-        end=_END,
+        in_range=_in_range(source),
         inside=_lies_inside(interval, sql.Identifier("open_time"), source.length_us),
     )
 
@@ -220,47 +214,103 @@ def _trades_at_close_edges(interval: Interval, coarser: RowSource) -> sql.Compos
     return _trades(interval, sql.SQL("NOT {}").format(_lies_inside(interval, row, coarser.length_us)))
 
 
+def _trades_at_far_edges(interval: Interval, coarser: RowSource) -> sql.Composed:
+    """
+    Return the query for rows as a rollup has them, made of the trades that lie in a coarser row cut by an edge between
+    two candles: for each edge one row on either side of it.
+    """
+    # Of so few trades at a time, arrays give open and close at less cost than the least and the greatest array does.
+    # The trades are read backwards until there are as many as the cut row counts: the index of compressed batches finds
+    # those that begin before a time, and would have to pass all the earlier ones to find those that end after it.
+    part = sql.SQL(
+        """
+        SELECT candle, prices[array_position(ids, first_trade_id)], high, low,
+            prices[array_position(ids, last_trade_id)], {sums}, first_trade_id, last_trade_id
+        FROM (
+            SELECT candle, array_agg(trade_id) AS ids, array_agg(price) AS prices, max(price) AS high,
+                min(price) AS low, {sums_of_trades}, min(trade_id) AS first_trade_id, max(trade_id) AS last_trade_id
+            FROM (
+                SELECT {bucket} AS candle, trade_id, price, quantity, price * quantity AS quote, is_buyer_maker
+                FROM {table} WHERE {in_range} AND {time} >= from_time AND {time} < to_time
+                ORDER BY {time} DESC LIMIT row.trades OFFSET 0
+            ) AS trade
+            GROUP BY 1
+        ) AS part
+        """
+    ).format(
+        sums=sql.SQL(_SUM_COLUMNS),
+        sums_of_trades=sql.SQL(_TRADE_SUMS),
+        bucket=_bucket(sql.Identifier(TRADES.time_column), interval),
+        table=sql.Identifier(TRADES.table),
+        time=sql.Identifier(TRADES.time_column),
+        in_range=_in_range(TRADES),
+    )
+    return _at_edges(interval, coarser, part)
+
+
 def _rows_at_edges(interval: Interval, finer: RowSource, coarser: RowSource, *, is_base: bool) -> sql.Composed:
     """Return the query for the finer rows that lie in a coarser row cut by an edge between two candles."""
-    time = sql.Identifier(finer.time_column)
-    # OFFSET 0 keeps the planner from joining all rows of the range with all edges. A piece's bounds are columns of its
+    part = sql.SQL(
+        "SELECT {bucket} AS candle, {columns} FROM {table}"
+        " WHERE {in_range} AND open_time >= from_time AND open_time < to_time AND {inside}"
+    ).format(
+        bucket=_bucket(sql.Identifier("open_time"), interval),
+        columns=sql.SQL(_ROW_COLUMNS),
+        table=sql.Identifier(finer.table),
+        in_range=_in_range(finer),
+        inside=sql.SQL("true") if is_base else _lies_inside(interval, sql.Identifier("open_time"), finer.length_us),
+    )
+    return _at_edges(interval, coarser, part)
+
+
+def _at_edges(interval: Interval, coarser: RowSource, part: sql.Composable) -> sql.Composed:
+    """
+    Return the query that joins what ``part`` finds for each row cut by an edge between two candles.
+
+    ``part`` knows the row: it lies from ``from_time`` to before ``to_time``, and counts ``row.trades`` trades.
+    """
+    # OFFSET 0 keeps the planner from joining all rows of the range with all edges. A part's bounds are columns of its
     # own: TimescaleDB finds compressed batches by a bound that is a column, not by one that greatest() or least()
-    # computes. The bounds of the range are repeated as plain values: by them the planner leaves out the partitions of
-    # other times.
+    # computes. In a part the bounds of the range are repeated as plain values: by them the planner leaves out the
+    # partitions of other times.
     return sql.SQL(
         """
-        SELECT piece.*
+        SELECT part.*
         FROM generate_series({start}, {end}, {length}) AS edge (at),
             LATERAL (SELECT {cut} AS cut OFFSET 0) AS cut,
             LATERAL (
-                SELECT greatest(cut, {start}) AS from_time, least(cut + {coarse}, {end}) AS to_time OFFSET 0
-            ) AS bounds,
-            LATERAL (
-                SELECT {bucket} AS candle, {columns} FROM {table}
-                WHERE symbol_id = %(symbol_id)s AND {time} >= from_time AND {time} < to_time AND {inside}
-                    AND {time} >= {start} AND {time} < {end}
-                OFFSET 0
-            ) AS piece
+                SELECT greatest(cut, {start}) AS from_time, least(cut + {coarse}, {end}) AS to_time, trades
+                FROM {table} WHERE {of_symbol} AND open_time = cut OFFSET 0
+            ) AS row,
+            LATERAL ({part} OFFSET 0) AS part
         WHERE cut < at
         """
     ).format(
-        bucket=_bucket(time, interval),
-        columns=sql.SQL(_TRADE_COLUMNS if finer.is_trades else _ROW_COLUMNS),
-        cut=_floor(sql.Identifier("at"), coarser.length_us, ORIGIN_US),
-        length=_length(interval.length_us),
-        coarse=_length(coarser.length_us),
-        table=sql.Identifier(finer.table),
-        time=time,
         start=_START,
         end=_END,
-        inside=sql.SQL("true") if is_base else _lies_inside(interval, time, finer.length_us),
+        length=_length(interval.length_us),
+        cut=_floor(sql.Identifier("at"), coarser.length_us, ORIGIN_US),
+        coarse=_length(coarser.length_us),
+        table=sql.Identifier(coarser.table),
+        of_symbol=_OF_SYMBOL,
+        part=part,
+    )
+
+
+def _in_range(source: RowSource) -> sql.Composed:
+    """Return the condition for the symbol's rows of the range."""
+    return sql.SQL("{of_symbol} AND {time} >= {start} AND {time} < {end}").format(
+        of_symbol=_OF_SYMBOL, time=sql.Identifier(source.time_column), start=_START, end=_END
     )
 
 
 def _lies_inside(interval: Interval, begin: sql.Composable, length_us: int) -> sql.Composed:
     """Return the condition that a row of that begin and length lies inside one candle."""
-    last = sql.SQL("({} + {})").format(begin, _length(length_us - 1))
-    return sql.SQL("({} = {})").format(_bucket(begin, interval), _bucket(last, interval))
+    # The candle of its last microsecond is found by moving all candles back instead, which costs no addition per row:
+    # that candle then seems to begin before the row's own, or after it if it is the next one.
+    last_us = length_us - 1
+    moved = _floor(begin, interval.length_us, interval.origin_us - last_us)
+    return sql.SQL("({} < {})").format(moved, _bucket(begin, interval))
 
 
 def outermost_time(source: RowSource, *, last: bool) -> sql.Composed:
@@ -273,13 +323,14 @@ def outermost_time(source: RowSource, *, last: bool) -> sql.Composed:
     return sql.SQL(
         """
         SELECT {us} FROM {table}
-        WHERE symbol_id = %(symbol_id)s
+        WHERE {of_symbol}
             AND {time} >= timestamptz 'epoch' + %(first_us)s * interval '1 microsecond'
             AND {time} < timestamptz 'epoch' + %(after_us)s * interval '1 microsecond'
         ORDER BY {time} {order} LIMIT 1
         """
     ).format(
         us=microseconds(source.time_column),
+        of_symbol=_OF_SYMBOL,
         table=sql.Identifier(source.table),
         time=sql.Identifier(source.time_column),
         order=sql.SQL("DESC" if last else "ASC"),
@@ -314,8 +365,10 @@ def _bucket(time: sql.Composable, interval: Interval) -> sql.Composed:
 
 
 def _floor(time: sql.Composable, length_us: int, origin_us: int) -> sql.Composed:
-    return sql.SQL("date_bin({length}, {time}, timestamptz 'epoch' + {origin_us} * interval '1 microsecond')").format(
-        length=_length(length_us), time=time, origin_us=sql.Literal(origin_us)
+    # A constant: a time plus an interval depends on the session's time zone, so it would be added for every row.
+    origin = datetime.fromtimestamp(0, UTC) + timedelta(microseconds=origin_us)
+    return sql.SQL("date_bin({length}, {time}, timestamptz {origin})").format(
+        length=_length(length_us), time=time, origin=sql.Literal(origin.isoformat())
     )
 
 
