@@ -75,7 +75,7 @@ def _watched(candle: Candle, interval: Interval, held: IdRanges, now_us: int) ->
 def _ending(newest: list[Candle], interval: Interval, held: IdRanges, now_us: int | None) -> list[Candle]:
     """Return the newest candle, finished, and the empty ones after it up to ``now_us``."""
     ended = finish(newest, interval, held, now_us=now_us)
-    if newest and newest[0].source in (CandleSource.KLINE, CandleSource.AGGTRADES):
+    if newest and newest[0].source is not CandleSource.TRADES:
         # Only closed ones are stored beside the trades, and `finish` cannot know that this one ended.
         ended[0] = ended[0]._replace(closed=True)
     return ended

@@ -131,12 +131,18 @@ def _fresh(
     for place in places:
         candle = candles[place]
         before = known.get(candle.open_time_us)
-        if before is None or _rank(candle) > _rank(before) or (_agrees(before, candle) and not knows_all(before)):
-            if before is None or not _same(before, candle):
-                fresh[candle.open_time_us] = known[candle.open_time_us] = candle
+        if before is None or _replaces(candle, before):
+            fresh[candle.open_time_us] = known[candle.open_time_us] = candle
         elif _rank(candle) == _rank(before) and not _agrees(candle, before):
             differing.append(place)
     return fresh, differing
+
+
+def _replaces(candle: Candle, before: Candle) -> bool:
+    """Whether it is better, though its figures may be the same: complete, or the exchange's; or knows more."""
+    return _rank(candle) > _rank(before) or (
+        _agrees(before, candle) and not knows_all(before) and not _same(before, candle)
+    )
 
 
 def _rank(candle: Candle) -> tuple[bool, bool]:

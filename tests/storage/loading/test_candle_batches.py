@@ -95,6 +95,21 @@ def test_a_candle_of_prices_and_volume_alone_agrees_with_the_whole_one_and_gives
     assert world.store.candles("X", MINUTE) == whole
 
 
+def test_a_published_candle_of_the_same_figures_makes_an_aggregated_one_complete_and_the_exchanges(
+    world: World, loader: BulkLoader
+) -> None:
+    minutes = minutes_of(trades_of(3))
+    loader.load_aggregated("XRPETH", minutes)
+    assert [one.complete for one in minutes] == [False, True, False]
+    published = [
+        one._replace(first_trade_id=None, last_trade_id=None, complete=True, source=CandleSource.KLINE)
+        for one in minutes
+    ]
+    assert loader.load_candles("XRPETH", MINUTE, published, published=True) == LoadResult(3, 0)
+    assert world.store.candles("XRPETH", MINUTE) == published
+    assert loader.load_candles("XRPETH", MINUTE, published, published=True) == LoadResult(0, 3)
+
+
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
