@@ -1,7 +1,9 @@
 """
 An Excel workbook: one sheet, dates as dates, numbers as numbers, the facts as properties of the document.
 
-Excel keeps fifteen digits of a number, and times without a zone: a time stands as the clock of the zone showed it.
+Excel keeps fifteen digits of a number, and times without a zone: a time stands as the clock of the zone showed it. What
+would be another value that way stands as text: an id or a count with more digits, and a time that the clock showed
+twice, with its offset.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from app.market.columns.wide_decimals import floats_of
 _Put = Callable[[int, int, Any], object]
 
 _LONGEST_PROPERTY = 255
+_ROUNDED_FROM = 10**15
 _TIME_FORM = "yyyy-mm-dd hh:mm:ss"
 _FINE_TIME_FORM = "yyyy-mm-dd hh:mm:ss.000"
 
@@ -74,10 +77,22 @@ class WorkbookWriter:
         kind, sheet = column.type, self._sheet
         if pa.types.is_timestamp(kind):
             form = self._time_forms["us" if _has_fractions(column) else "s"]
-            return lambda row, at, value: sheet.write_datetime(row, at, value, form)
+            return lambda row, at, value: (
+                sheet.write_string(row, at, value)
+                if isinstance(value, str)
+                else sheet.write_datetime(row, at, value, form)
+            )
         if pa.types.is_boolean(kind):
             return cast(_Put, sheet.write_boolean)
+        if pa.types.is_integer(kind) and any(abs(value or 0) >= _ROUNDED_FROM for value in column.to_pylist()):
+            return self._put_whole
         return cast(_Put, sheet.write_string if pa.types.is_string(kind) else sheet.write_number)
+
+    def _put_whole(self, row: int, at: int, value: int) -> None:
+        if abs(value) < _ROUNDED_FROM:
+            self._sheet.write_number(row, at, value)
+        else:
+            self._sheet.write_string(row, at, str(value))
 
     def _values(self, column: Any) -> list[Any]:
         kind = column.type
@@ -90,9 +105,12 @@ class WorkbookWriter:
         values: list[Any] = column.to_pylist()
         return values
 
-    def _clock(self, time_us: int) -> datetime:
+    def _clock(self, time_us: int) -> datetime | str:
         seconds, micros = divmod(time_us, 1_000_000)
-        return datetime.fromtimestamp(seconds, self._zone).replace(tzinfo=None, microsecond=micros)
+        moment = datetime.fromtimestamp(seconds, self._zone).replace(microsecond=micros)
+        if moment.utcoffset() != moment.replace(fold=1 - moment.fold).utcoffset():
+            return moment.isoformat()
+        return moment.replace(tzinfo=None)
 
 
 def _has_fractions(column: Any) -> bool:

@@ -13,9 +13,12 @@ import pytest
 from app.market.columns.candle_columns import columns_of
 from app.market.file_format import FileFormat, FileLayout, Preset, freqtrade_name
 from app.market.interval import Interval
+from app.market.trade import Trade
 from storage.files.export_file import candle_file
 from storage.files.target import NewFile
-from tests.storage.files.test_export_file import FACTS, MINUTE, some_candles
+from tests.live.helpers import START_US
+from tests.storage.files.test_export_file import EPOCH, FACTS, MINUTE, some_candles
+from tests.trade_files import write_trades
 
 CLOSES = [61837.0, 61837.0, 61837.0]
 OPENS = [61837.63000001, 61837.0, 61837.63000001]
@@ -88,3 +91,43 @@ def test_duckdb_reads_decimals_times_and_facts(tmp_path: Path) -> None:
         assert session.execute(
             f"SELECT count(*) FROM read_csv('{written(tmp_path / 'a.csv', FileFormat.CSV)}')"
         ).fetchone() == (3,)
+
+
+TRADES = [
+    Trade("BTCUSDT", 2**53 + at, START_US + at * 1_000_001, 6_183_763_000_001 + at, 10**at, at % 2 == 0)
+    for at in range(12)
+]
+TEXTS = [FileFormat.CSV, FileFormat.TSV, FileFormat.CSV_GZ]
+
+
+@pytest.mark.parametrize("file_format", [one for one in FileFormat if one is not FileFormat.XLSX])
+def test_pandas_and_duckdb_read_trades_to_the_digit(tmp_path: Path, file_format: FileFormat) -> None:
+    path = write_trades(TRADES, tmp_path / f"trades.{file_format}", file_format)
+    if file_format in TEXTS:
+        frame = pd.read_csv(path, sep=None, engine="python", dtype=str)
+    elif file_format in (FileFormat.JSON, FileFormat.JSONL):
+        frame = pd.read_json(path, lines=file_format is FileFormat.JSONL, dtype=False)
+    else:
+        frame = (pd.read_parquet if file_format is FileFormat.PARQUET else pd.read_feather)(path)
+    source = "frame" if file_format is FileFormat.FEATHER else f"'{path}'"  # which DuckDB reads by way of pandas
+    with duckdb.connect() as session:
+        session.execute("SET TimeZone = 'UTC'")
+        query = f"""
+            SELECT symbol, trade_id::BIGINT, epoch_us(time::TIMESTAMPTZ), price::DECIMAL(20, 8),
+                quantity::DECIMAL(20, 8), is_buyer_maker::BOOLEAN FROM {source}
+        """
+        if file_format in TEXTS:
+            query = query.replace(source, f"read_csv({source}, all_varchar = true)")
+        rows = session.execute(query).fetchall()
+    wanted = [(*one[:3], *(Decimal(count).scaleb(-8) for count in one[3:5]), one.is_buyer_maker) for one in TRADES]
+    assert rows == wanted
+    read = zip(
+        frame["symbol"],
+        frame["trade_id"].astype("int64"),
+        (pd.to_datetime(frame["time"], format="ISO8601", utc=True) - EPOCH) // pd.Timedelta("1us"),
+        map(Decimal, frame["price"]),
+        map(Decimal, frame["quantity"]),
+        frame["is_buyer_maker"].map(lambda one: str(one).lower() == "true"),
+        strict=True,
+    )
+    assert list(read) == wanted
