@@ -5,9 +5,10 @@ BIN := $(if $(filter Windows_NT,$(OS)),.venv/Scripts,.venv/bin)
 RUN_READY := .venv/ready-run
 DEV_READY := .venv/ready-dev
 FUZZ := build/fuzz/venv
+FREQTRADE := build/freqtrade
 SETUP_INPUTS := pyproject.toml build_spec/setup.sh build_spec/bootstrap.py build_spec/apt.sh
 
-.PHONY: help setup setup-dev run demo test crash soak fuzz lint types bench screenshot package requirements clean moved
+.PHONY: help setup setup-dev run demo test crash soak fuzz roundtrip importcrash freqtrade lint types bench screenshot package requirements clean moved
 .DEFAULT_GOAL := help
 
 # What was compiled once serves every start: where the environment forbids to keep it, each takes a second longer.
@@ -47,6 +48,18 @@ fuzz: setup-dev ## a million inputs to each decoder by a coverage-guided fuzzer;
 	@set -e; for target in frame answer; do \
 	    PYTHONPATH=. $(FUZZ)/bin/python -m tests.fuzz.decode_atheris $$target --corpus build/fuzz/corpus \
 	        --recordings ../shared/data -runs=1000000 -max_len=4096 -artifact_prefix=build/fuzz/ $(ARGS); done
+
+roundtrip: setup-dev ## export 5M trades and 1M candles in every format, import each file, and compare all rows
+	PYTHONPATH=. $(BIN)/python tests/soak/round_trip.py $(ARGS)
+
+importcrash: setup-dev ## kill an import of archives, or the database under it, 20 times, then compare all that is stored
+	PYTHONPATH=. $(BIN)/python tests/soak/import_crash.py $(ARGS)
+
+freqtrade: setup-dev ## freqtrade's own readers open the files of its preset; needs an index of packages, for freqtrade
+	test -x $(FREQTRADE)/venv/bin/python || $(BIN)/python -m venv $(FREQTRADE)/venv
+	$(FREQTRADE)/venv/bin/python -m pip install --quiet "freqtrade==2026.9"
+	PYTHONPATH=. $(BIN)/python -m tests.peers.freqtrade_files $(FREQTRADE)/files $(ARGS)
+	$(FREQTRADE)/venv/bin/python tests/peers/freqtrade_reader.py $(FREQTRADE)/files
 
 lint: setup-dev ## check the format, the code and the direction of imports
 	$(BIN)/ruff format --check .

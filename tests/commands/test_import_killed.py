@@ -1,4 +1,4 @@
-"""An import that is killed in the middle, or runs out of disk, has lost nothing and is begun again."""
+"""An import that is interrupted, or runs out of disk, has lost nothing and is begun again; kills: `tests.soak`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ import pytest
 
 from app.market.trade import Trade
 from storage.database import Database
-from storage.integrity.verify import verify
 from storage.postgres.connection import connect
 from storage.schema.migrate import migrate
 from tests.commands.test_import import line
@@ -69,23 +68,6 @@ def wait_until_stored(world: World, process: subprocess.Popen[str], count: int) 
     while world.store.coverage("BTCUSDT").count() < count and process.poll() is None:
         assert time.monotonic() < deadline
         time.sleep(0.005)
-
-
-@needs_signals
-def test_an_import_killed_again_and_again_is_whole_in_the_end(place: Place) -> None:
-    for count in (1, 3 * ROWS, 7 * ROWS):
-        process = started_import(place.folder)
-        wait_until_stored(place.world, process, count)
-        process.kill()
-        process.communicate()
-    process = started_import(place.folder)
-    report = json.loads(process.communicate()[0])
-    assert process.returncode == 0
-    assert report["read"] == len(TRADES) == report["stored"] + report["held"]
-    assert report["held"] >= 7 * ROWS
-    assert stored(place.world.store) == TRADES
-    with place.world.connect() as connection:
-        assert not verify(connection).totals
 
 
 @needs_signals

@@ -1,0 +1,223 @@
+"""
+Kills the import of archive zips, a process that it started, or the database server at random moments with SIGKILL.
+
+The import is the program's own command, with its embedded database. After each kill it is begun again; in the end all
+trades are compared, their ids and their candles. The seed decides what is killed and after how many trades; the rest is
+the machine's timing.
+
+Usage: ``python tests/soak/import_crash.py [--trades N] [--kills N] [--seed N]``; exits with 1 if anything differs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psutil
+import psycopg
+
+from app.market.errors import StoreError
+from app.market.ports.row_files import RowKind
+from storage.integrity.verify import verify
+from storage.postgres.connection import Connection, connect
+from storage.server.embedded_server import EmbeddedServer
+from tests.benchmarks.bench_import import FIRST_ID, SYMBOL, archive_lines, copy_lines, made_day
+from tests.soak.crash import find_postmaster
+from tests.storage.files.readers.helpers import zipped
+
+DAYS = 10
+KINDS = ("import", "import", "child", "server")
+PATIENCE_S = 120.0
+_POLL_S = 0.02
+_STATEMENT_S = 3_600.0
+
+
+@dataclass
+class Report:
+    """What was done; it passed if ``differences`` is empty. ``kills``: how many of which process."""
+
+    trades: int = 0
+    kills: Counter[str] = field(default_factory=Counter)
+    stored_at_kills: list[int] = field(default_factory=list)
+    last_run: dict[str, Any] = field(default_factory=dict)
+    differences: list[str] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        kills = ", ".join(f"{count} of the {kind}" for kind, count in sorted(self.kills.items()))
+        moments = ", ".join(f"{stored:,}" for stored in self.stored_at_kills)
+        last = {name: self.last_run.get(name) for name in ("read", "stored", "held", "refused", "missing")}
+        return (
+            f"kills: {kills}; trades stored when they came: {moments}; the last run: {last};"
+            f" {self.trades:,} trades, {'no difference' if not self.differences else '; '.join(self.differences)}"
+        )
+
+
+class ImportCrash:
+    """Imports archives of so many trades into the embedded database of ``folder``, killed again and again."""
+
+    def __init__(
+        self, folder: Path, trades: int, seed: int, progress: Callable[[str], object] = lambda line: None
+    ) -> None:
+        self._archives = folder / "archives"
+        self._data_dir = folder / "data"
+        self._rows = trades // DAYS  # a day
+        self._dice = random.Random(seed)
+        self._progress = progress
+        self._server = EmbeddedServer(self._data_dir)
+        self.report = Report(trades=self._rows * DAYS)
+
+    def run(self, kinds: list[str]) -> Report:
+        """Kill these processes, one a run, each at a random moment; then import to the end and compare."""
+        self._archives.mkdir()
+        for day in range(DAYS):
+            name = f"{SYMBOL}-{RowKind.TRADES}-2024-08-{day + 9:02d}"
+            lines = archive_lines(made_day(day, self._rows)).encode()
+            zipped(self._archives / f"{name}.zip", {f"{name}.csv": lines})
+        # In rising order: a moment that has passed would kill at once.
+        moments = sorted(self._dice.randrange(self.report.trades) for _ in kinds)
+        self._dice.shuffle(kinds)
+        try:
+            self._server.start()
+            for reached, kind in zip(moments, kinds, strict=True):
+                self._run_and_kill(reached, kind)
+            self._run_to_the_end()
+            with connect(self._server.start(), statement_timeout_s=_STATEMENT_S) as connection:
+                self._compare(connection)
+        finally:
+            self._server.stop()
+        return self.report
+
+    def _start(self) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-m", "app.main", "import", str(self._archives), "--json"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "CRYPTOPIPE_DATABASE_URL": "", "CRYPTOPIPE_DATA_DIR": str(self._data_dir)},
+        )
+
+    def _run_and_kill(self, reached: int, kind: str) -> None:
+        """Begin the import, and kill some time after so many trades are stored."""
+        process = self._start()
+        deadline = time.monotonic() + PATIENCE_S + self.report.trades / 10_000
+        while process.poll() is None and self._stored() < reached:
+            if time.monotonic() > deadline:
+                self._differ(f"the import stores nothing more after {self._stored():,} trades")
+                break
+            time.sleep(_POLL_S)
+        time.sleep(self._dice.uniform(0.0, 0.3))
+        workers = _workers(process)
+        victim = {
+            "import": lambda: process,
+            "child": lambda: self._dice.choice(workers) if workers else process,
+            "server": lambda: find_postmaster(self._data_dir),
+        }[kind]()
+        if victim is None or process.poll() is not None:
+            kind = "nothing: it had ended"
+        elif victim is process:
+            kind = "import"
+            process.kill()
+        else:
+            victim.kill()
+        self.report.kills[kind] += 1
+        self._end(process, workers, was_killed=victim is process)
+        self.report.stored_at_kills.append(self._stored())
+        self._progress(f"killed {kind} once {self.report.stored_at_kills[-1]:,} trades were stored")
+
+    def _end(self, process: subprocess.Popen[str], workers: list[psutil.Process], *, was_killed: bool) -> None:
+        """Wait until the import and its processes have ended; what was not killed itself says why it ends."""
+        try:
+            printed, complaints = process.communicate(timeout=PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
+            return self._differ("the import does not end once a process that it needs is killed")
+        if not was_killed:
+            is_said = process.returncode == 0 or (process.returncode == 1 and complaints.count("\n") == 1)
+            if not is_said or "Traceback" in complaints or not printed.startswith("{"):
+                self._differ(f"the import ended with {process.returncode} and said {complaints[-500:]!r}")
+        _, alive = psutil.wait_procs(workers, PATIENCE_S)
+        for one in alive:
+            self._differ(f"{one.name()} outlives its import")
+            one.kill()
+        return None
+
+    def _run_to_the_end(self) -> None:
+        printed, complaints = self._start().communicate()
+        found = self.report.last_run = json.loads(printed) if printed.startswith("{") else {}
+        whole = found.get("read") == self.report.trades == found.get("stored", 0) + found.get("held", 0)
+        if complaints or not whole or found["refused"] or found["missing"]:
+            self._differ(f"the last run reports {found} {complaints[-500:]}")
+
+    def _compare(self, connection: Connection) -> None:
+        expected = "CREATE TEMP TABLE expected (LIKE trades)"
+        connection.execute(expected.encode())
+        with connection.cursor() as cursor, cursor.copy("COPY expected FROM STDIN") as copy:
+            for day in range(DAYS):
+                copy.write(copy_lines(made_day(day, self._rows)))
+        for what, one, other in (("lost", "expected", "trades"), ("too many", "trades", "expected")):
+            columns = "time, trade_id, price, quantity, is_buyer_maker"
+            query = f"SELECT {columns} FROM {one} EXCEPT ALL SELECT {columns} FROM {other}"
+            if found := connection.execute(query.encode()).fetchall():
+                self._differ(f"{len(found):,} trades are {what}, the first is {min(found)[1]}")
+        ranges = connection.execute("SELECT first_trade_id, last_trade_id FROM coverage").fetchall()
+        if ranges != [(FIRST_ID, FIRST_ID + self.report.trades - 1)]:
+            self._differ(f"the coverage is {ranges}")
+        self.report.differences += [f"{one.kind}: {one.what}" for one in verify(connection).listed]
+
+    def _differ(self, what: str) -> None:
+        self.report.differences.append(what)
+
+    def _stored(self) -> int:
+        """Return how many trades the coverage holds; 0 while nothing can be asked."""
+        with suppress(StoreError, psycopg.Error), connect(self._server.start()) as connection:
+            if connection.execute("SELECT to_regclass('coverage')").fetchone() == (None,):
+                return 0
+            found = connection.execute("SELECT sum(last_trade_id - first_trade_id + 1) FROM coverage").fetchone()
+            return int(found[0] or 0) if found else 0
+        return 0
+
+
+def _workers(process: subprocess.Popen[str]) -> list[psutil.Process]:
+    """Return the processes that the import started, without the database's."""
+    with suppress(psutil.NoSuchProcess):
+        found = psutil.Process(process.pid).children(recursive=True)
+        return [one for one in found if not _name(one).startswith("postgres")]
+    return []
+
+
+def _name(process: psutil.Process) -> str:
+    with suppress(psutil.Error):
+        return process.name()
+    return "postgres, which has ended"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--trades", type=int, default=2_000_000)
+    parser.add_argument("--kills", type=int, default=20, help="kills (20), of the server every fourth")
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="cryptopipe-soak-") as folder:
+        Path(folder).chmod(0o711)
+        crash = ImportCrash(Path(folder), options.trades, options.seed, lambda line: print(line, flush=True))
+        report = crash.run([KINDS[number % len(KINDS)] for number in range(options.kills)])
+    print(f"seed {options.seed}: {report} ({time.monotonic() - began:.0f} s)")
+    sys.exit(1 if report.differences else 0)
+
+
+if __name__ == "__main__":
+    main()
