@@ -90,21 +90,32 @@ def make_version(connection: Connection, number: int) -> None:
         connection.execute(path.read_text(encoding="utf-8").encode())
 
 
-@pytest.fixture(params=range(1, len(VERSIONS) + 1))
-def old_url(request: pytest.FixtureRequest, empty_url: str) -> str:
-    """A database of each earlier version, as a URL."""
-    with connect(empty_url) as connection:
-        make_version(connection, request.param)
-    return empty_url
+@pytest.fixture(scope="module", params=range(1, len(VERSIONS) + 1))
+def version(request: pytest.FixtureRequest) -> int:
+    """Each earlier version."""
+    return int(request.param)
 
 
 @pytest.fixture
-def worlds(old_url: str, server_url: str) -> Iterator[tuple[World, World]]:
-    """Such a database brought up to date, and one made today that was given the same trades."""
-    with connect(old_url) as connection:
-        assert migrate(connection) == migrations()[-1].number
-        set_up_edition(connection)
-    with empty_schema(server_url) as fresh_url:
+def old_url(version: int, empty_url: str) -> str:
+    """A database of that version, as a URL."""
+    with connect(empty_url) as connection:
+        make_version(connection, version)
+    return empty_url
+
+
+@pytest.fixture(scope="module")
+def worlds(version: int, server_url: str) -> Iterator[tuple[World, World]]:
+    """
+    A database of that version brought up to date, and one made today that was given the same trades.
+
+    The tests share them; only the last one changes them.
+    """
+    with empty_schema(server_url) as old_url, empty_schema(server_url) as fresh_url:
+        with connect(old_url) as connection:
+            make_version(connection, version)
+            assert migrate(connection) == migrations()[-1].number
+            set_up_edition(connection)
         with connect(fresh_url) as connection:
             migrate(connection)
             set_up_edition(connection)
