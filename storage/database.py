@@ -133,6 +133,11 @@ class Database:
         """The server in words, as ``"Embedded PostgreSQL 18.4"``."""
         return self.facts.label
 
+    def separate_store(self, connections: int, statement_timeout_s: float) -> PostgresStore:
+        """See `app.market.ports.database.OpenedDatabase`; it only reads."""
+        connect_reader = _reconnector(self.url, self._server, "cryptopipe serve", statement_timeout_s)
+        return ReadOnlyStore(connect_reader, connections)
+
     def bulk_loader(self) -> BulkLoader:
         """
         Return what files are loaded with, on a connection of its own; close it before the database.

@@ -202,6 +202,23 @@ def import_files(settings: Settings, options: Options) -> Run:
     return command.prepare(settings, options)
 
 
+@cryptopipe.command("serve", panel=DATA)
+@click.option(
+    "--host", "setting_serve_host", cls=SettingOption, metavar="ADDRESS", help="Address to serve at (127.0.0.1)."
+)
+@click.option("--port", type=int, metavar="PORT", help="Port to serve at (8080); 0 picks a free one.")
+def serve(settings: Settings, options: Options) -> Run:
+    """
+    Let other programs read what is stored, over HTTP, while it is recorded.
+
+    Candles, metadata, health and metrics: docs/serving.md lists the addresses. Other machines may read only with a
+    token and TLS.
+    """
+    from app.commands import serve
+
+    return serve.prepare(settings, options)
+
+
 @cryptopipe.group("db", panel=DATA)
 def db(**_: object) -> None:
     """Look after the database: its state, its truth, other programs on it."""

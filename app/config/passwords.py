@@ -1,5 +1,5 @@
 """
-The database's password in the system's keyring.
+The database's password, and the token of the server, in the system's keyring.
 
 The keyring is read when a server wants a password that no other source has, and written when the user ticks
 “remember”. It may be missing (a server without a desktop) or locked (the desktop then asks the user to unlock it), so
@@ -40,6 +40,15 @@ def remembered(url: str) -> str:
         return _within_patience(lambda: _keyring().get_password(SERVICE, name)) or ""
     except _Unavailable as error:
         logger.info("the keyring has no password for %s: %s", name, error)
+        return ""
+
+
+def serve_token() -> str:
+    """Return the token that is kept for the server, as by ``keyring set cryptopipe serve_token``; blocks likewise."""
+    try:
+        return _within_patience(lambda: _keyring().get_password(SERVICE, "serve_token")) or ""
+    except _Unavailable as error:
+        logger.info("the keyring has no token for the server: %s", error)
         return ""
 
 

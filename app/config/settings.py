@@ -156,6 +156,21 @@ class Settings:
     stall_seconds: float = _setting(20.0, "Seconds without data after which a connection is replaced.", at_least=1)
     log_level: LogLevel = _setting("info", "Least important level logged: debug, info, warning or error.")
     log_format: LogFormat = _setting("plain", "Format of the log file: plain or json.")
+    serve_host: str = _setting(
+        "127.0.0.1", "Address that serves the data; others than this machine need a token and TLS.", metavar="ADDRESS"
+    )
+    serve_port: int = _setting(
+        0, "Port that serves the data from the window and collect, 0: none; serve itself takes 8080 then.", at_least=0
+    )
+    serve_token: Secret = _setting(Secret(), "Token that readers of the served data must have.", metavar="TEXT")
+    serve_origins: str = _setting(
+        "", "Origins of web pages that may read the served data, separated by commas; * for all.", metavar="LIST"
+    )
+    serve_certificate: str = _setting("", "File with the certificate to serve the data with, PEM.", metavar="FILE")
+    serve_key: str = _setting("", "File with the key of serve_certificate, PEM.", metavar="FILE")
+    serve_requests_per_minute: int = _setting(
+        6_000, "Requests for served data that each client may make in a minute; 0: any number.", at_least=0
+    )
     metrics_port: int = _setting(
         0, "Port on this machine that serves the metrics of docs/metrics.md to Prometheus; 0: none.", at_least=0
     )

@@ -244,3 +244,13 @@ def exchange_info(
         "exchangeFilters": [],
         "symbols": [symbol_row(symbol) for symbol in symbols],
     }
+
+
+def text_frame(text: bytes) -> bytes:
+    """Return one text message as an unfragmented, unmasked WebSocket frame (RFC 6455, 5.2)."""
+    length = len(text)
+    if length < 126:
+        return bytes((0x81, length)) + text
+    if length < 65536:
+        return b"\x81\x7e" + length.to_bytes(2, "big") + text
+    return b"\x81\x7f" + length.to_bytes(8, "big") + text

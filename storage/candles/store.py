@@ -9,7 +9,7 @@ that they belong together. `storage.candles.candle_reader` reads the candles, `s
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Collection, Generator, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from typing import Any
 
 from psycopg import sql
@@ -238,6 +238,11 @@ class PostgresStore:
         """See `app.market.ports.storage.CoverageStore`."""
         with self._pool.borrowed("read the coverage") as connection:
             return id_ranges.read_all(connection, id_ranges.COVERAGE, symbols)
+
+    def coverage_from(self, first_ids: Mapping[str, int]) -> dict[str, IdRanges]:
+        """See `app.market.ports.storage.CoverageStore`."""
+        with self._pool.borrowed("read the coverage") as connection:
+            return id_ranges.read_from(connection, first_ids)
 
     def absent_of(self, symbols: Collection[str]) -> dict[str, IdRanges]:
         """See `app.market.ports.storage.CoverageStore`."""

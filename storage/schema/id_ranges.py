@@ -11,7 +11,7 @@ makes it for trades, `record_absent` here for absences. The arithmetic of ranges
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from psycopg import sql
 
@@ -64,6 +64,19 @@ _READ_ALL = """
 """
 _READ_ALL_BY_TABLE = {table: sql.SQL(_READ_ALL).format(table=sql.Identifier(table)) for table in (COVERAGE, ABSENT)}
 
+# From an id on: the range that holds it, if one does, and all later ones; by the key, however many come before.
+_READ_FROM = """
+    SELECT wanted.name, greatest(c.first_trade_id, wanted.low), c.last_trade_id
+    FROM unnest(%s::text[], %s::bigint[]) AS wanted (name, low)
+    JOIN symbols s USING (name)
+    CROSS JOIN LATERAL (
+        SELECT coalesce(max(first_trade_id), wanted.low) AS first_id FROM coverage
+        WHERE symbol_id = s.id AND first_trade_id <= wanted.low
+    ) AS begin
+    JOIN coverage c ON c.symbol_id = s.id AND c.first_trade_id >= begin.first_id AND c.last_trade_id >= wanted.low
+    ORDER BY 1, 2
+"""
+
 
 def union_and_overlaps(runs: Iterable[tuple[int, int]]) -> tuple[IdRanges, IdRanges]:
     """Return the ids in any of these inclusive runs, and the ids in more than one. The runs come in any order."""
@@ -86,6 +99,14 @@ def read_all(connection: Connection, table: str, symbols: Collection[str]) -> di
     """Return the ids of each of these symbols in that table, by name."""
     found: dict[str, list[tuple[int, int]]] = {name: [] for name in symbols}
     for name, first, last in connection.execute(_READ_ALL_BY_TABLE[table], (list(found),)):
+        found[name].append((first, last))
+    return {name: IdRanges(rows) for name, rows in found.items()}
+
+
+def read_from(connection: Connection, first_ids: Mapping[str, int]) -> dict[str, IdRanges]:
+    """Return the coverage of these symbols from the given id of each on, by name."""
+    found: dict[str, list[tuple[int, int]]] = {name: [] for name in first_ids}
+    for name, first, last in connection.execute(_READ_FROM, (list(first_ids), list(first_ids.values()))):
         found[name].append((first, last))
     return {name: IdRanges(rows) for name, rows in found.items()}
 

@@ -14,7 +14,7 @@ from app.main import main
 
 COMMANDS = [
     [],
-    *(["collect"], ["gaps"], ["export"], ["sandbox"], ["doctor"], ["completion"]),
+    *(["collect"], ["gaps"], ["export"], ["serve"], ["sandbox"], ["doctor"], ["completion"]),
     *(["db"], *(["db", name] for name in ("status", "verify", "rebuild", "retention", "convert", "url", "run"))),
     *(["settings"], ["settings", "list"], ["settings", "get"], ["settings", "set"]),
 ]

@@ -33,6 +33,13 @@ class MarketStore(
     """Every reading role of one database."""
 
 
+class SeparateStore(MarketStore, Protocol):
+    """A store with connections of its own; whoever opened it closes it."""
+
+    def close(self, timeout_s: float = ...) -> None:
+        """Close the connections: those at work after ``timeout_s``, by hanging up."""
+
+
 class OpenedDatabase(Protocol):
     """An open database; `storage.database.Database` implements it."""
 
@@ -49,6 +56,9 @@ class OpenedDatabase(Protocol):
     @property
     def read_only_reason(self) -> str:
         """One sentence if nothing can be recorded, else empty; the writer then discards all trades."""
+
+    def separate_store(self, connections: int, statement_timeout_s: float) -> SeparateStore:
+        """Return a store on up to that many connections of its own; no statement of it takes longer than that."""
 
     def bulk_loader(self) -> BulkLoader:
         """Return what files are loaded with; close it before the database. Raises StoreError if it may only be read."""

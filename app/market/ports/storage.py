@@ -9,7 +9,7 @@ implements them without importing their names; mypy checks that they fit.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Generator, Sequence
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
@@ -154,10 +154,16 @@ class CandleReader(Protocol):
         """
 
     def iter_candles(
-        self, symbol: str, interval: Interval, *, start_us: int | None = None, end_us: int | None = None
+        self,
+        symbol: str,
+        interval: Interval,
+        *,
+        start_us: int | None = None,
+        end_us: int | None = None,
+        batch: int = ...,
     ) -> Generator[list[Candle], None, None]:
         """
-        Yield the candles of ``[start_us, end_us)`` in batches, oldest first, with bounded memory.
+        Yield the candles of ``[start_us, end_us)``, oldest first, at most ``batch`` at a time, with bounded memory.
 
         The generator holds a connection: close it, or read it to its end.
         """
@@ -273,6 +279,13 @@ class CoverageStore(Protocol):
 
     def coverage_of(self, symbols: Collection[str]) -> dict[str, IdRanges]:
         """Return the `coverage` of several symbols, by name; empty ranges for an unknown symbol."""
+
+    def coverage_from(self, first_ids: Mapping[str, int]) -> dict[str, IdRanges]:
+        """
+        Return the `coverage` of these symbols, each from the id given for it on, by name.
+
+        Quick however many gaps there are before these ids: for following what is stored from now on.
+        """
 
     def absent_of(self, symbols: Collection[str]) -> dict[str, IdRanges]:
         """Return, by name, the ids of these symbols for which the exchange itself has no trades."""

@@ -22,7 +22,7 @@ from app.sandbox.server.faults import StreamFaults
 from app.sandbox.server.garbage import OutgoingMessage
 from app.sandbox.server.subscriptions import ClientSubscriptions
 from app.sandbox.source import Frame, FrameCursor, MarketSource
-from app.sandbox.wire import kline_event
+from app.sandbox.wire import kline_event, text_frame
 
 _ROWS = 1000
 _INTERVALS = {f"kline_{interval.name}": interval for interval in EXCHANGE_INTERVALS}
@@ -150,7 +150,7 @@ class Connection:
         if transport is None:
             return
         if mid_frame:
-            transport.write(_text_frame(b'{"e":"trade","E":1,"s":"BTCUSDT"}')[:12])
+            transport.write(text_frame(b'{"e":"trade","E":1,"s":"BTCUSDT"}')[:12])
             transport.close()  # unlike abort(), it sends what is buffered, the half frame included
         else:
             transport.abort()
@@ -258,15 +258,5 @@ class Connection:
             raise ConnectionResetError("the client is gone")
         self.messages_sent += len(messages)
         if len(messages) > 1:
-            transport.write(b"".join([_text_frame(text) for _, text in messages[:-1]]))
+            transport.write(b"".join([text_frame(text) for _, text in messages[:-1]]))
         await self._socket.send_frame(messages[-1].text, WSMsgType.TEXT)
-
-
-def _text_frame(text: bytes) -> bytes:
-    """Return one text message as an unfragmented, unmasked WebSocket frame (RFC 6455, 5.2)."""
-    length = len(text)
-    if length < 126:
-        return bytes((0x81, length)) + text
-    if length < 65536:
-        return b"\x81\x7e" + length.to_bytes(2, "big") + text
-    return b"\x81\x7f" + length.to_bytes(8, "big") + text

@@ -1,0 +1,68 @@
+"""
+``cryptopipe serve``: lets other programs read the database, over HTTP, while others record into it.
+
+Like every command it has two steps, see `app.commands.collect`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+
+from app.commands.cancellable_database import opened_database
+from app.commands.options import Options
+from app.concurrency.background import in_background
+from app.concurrency.system_clock import SystemClock
+from app.config.settings import Settings
+from app.market.errors import UsageError
+from app.runtime.open_database import has_database
+from app.runtime.shutdown import StopEvent, bounded_shutdown, on_signals
+from app.serving.access import Access
+from app.serving.program import Follower
+from app.serving.service import DEFAULT_PORT, ServingService, access_of
+
+
+def prepare(settings: Settings, options: Options) -> Callable[[], int]:
+    """
+    Return the function that serves until Ctrl-C or SIGTERM.
+
+    Raises:
+        UsageError: If there is no database to serve, or a port is none.
+        SettingsError: If the server could be read from elsewhere without a token and TLS. No file was made.
+    """
+    port = settings.serve_port or DEFAULT_PORT if options.port is None else options.port
+    if not 0 <= port <= 65_535:
+        raise UsageError("--port must be a number from 0 to 65535; 0 picks a free one.")
+    access = access_of(settings)
+    if not has_database(settings):
+        raise UsageError(
+            f"Nothing is recorded in {settings.data_dir} yet: record with cryptopipe collect, or name another "
+            "--data-dir."
+        )
+    return partial(_run, settings, access, port)
+
+
+def _run(settings: Settings, access: Access, port: int) -> int:
+    stop = StopEvent()
+    with on_signals(stop.set), bounded_shutdown() as begin_shutdown:
+        return asyncio.run(_follow(settings, access, port, stop, begin_shutdown))
+
+
+async def _follow(
+    settings: Settings, access: Access, port: int, stop: StopEvent, begin_shutdown: Callable[[], None]
+) -> int:
+    async with opened_database(settings, stop, begin_shutdown) as database:
+        if database is None:
+            return 0
+        clock = SystemClock()
+        service = ServingService(access, port, Follower(clock), clock, spread_percent=settings.spread_percent)
+        service.use(database)
+        await in_background(service.start, "start-server")
+        try:
+            print(f"Serving the data of {database.label} at {service.url} (Ctrl-C ends it).", flush=True)
+            await stop.wait()
+        finally:
+            begin_shutdown()
+            await in_background(service.stop, "stop-server", to_its_end=True)
+    return 0

@@ -1,0 +1,53 @@
+"""Answers over HTTP: JSON with its ETag, for how long it may be kept, and whether something is missing in it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import msgspec
+from aiohttp import web
+
+_JSON = "application/json"
+
+
+def json_answer(value: object, *, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
+    """Return a value as JSON that nobody keeps, unless ``headers`` say otherwise."""
+    kept = {"Cache-Control": "no-store", **(headers or {})}
+    return web.Response(body=msgspec.json.encode(value), status=status, content_type=_JSON, headers=kept)
+
+
+def error_answer(status: int, sentence: str, headers: Mapping[str, str] | None = None) -> web.Response:
+    """Return a refusal: ``{"error": sentence}``."""
+    return json_answer({"error": sentence}, status=status, headers=headers)
+
+
+class EncodedAnswer(NamedTuple):
+    """A body of JSON and its ETag; making one of a long range takes a second, so do it in a thread."""
+
+    body: bytes
+    tag: str
+
+    @classmethod
+    def of(cls, value: object) -> EncodedAnswer:
+        """Encode a value."""
+        body = msgspec.json.encode(value)
+        return cls(body, f'"{hashlib.blake2b(body, digest_size=12).hexdigest()}"')
+
+
+def cached_answer(request: web.Request, answer: EncodedAnswer, *, max_age_s: int, is_complete: bool) -> web.Response:
+    """Return JSON that a client may keep for ``max_age_s``; 304 if it has this very one."""
+    headers = {
+        "ETag": answer.tag,
+        "Cache-Control": f"private, max-age={max_age_s}" if max_age_s else "no-cache",
+        "X-Cryptopipe-Complete": "true" if is_complete else "false",
+    }
+    if _has(request.headers.get("If-None-Match", ""), answer.tag):
+        return web.Response(status=304, headers=headers)
+    return web.Response(body=answer.body, content_type=_JSON, headers=headers)
+
+
+def _has(given: str, tag: str) -> bool:
+    """Whether a header If-None-Match names that tag (RFC 9110, 13.1.2)."""
+    return given.strip() == "*" or tag in (one.strip().removeprefix("W/") for one in given.split(","))

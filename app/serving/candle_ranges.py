@@ -1,0 +1,162 @@
+"""
+A range of stored candles as an answer has it: which there are, what is missing, and for how long that stays true.
+
+`read_candles` runs in a thread; everything else is pure. A candle belongs to a range by its open time, and both ends
+belong to the range.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import closing
+from typing import Any, NamedTuple
+
+from app.market.candle import is_whole_so_far
+from app.market.columns.arrow import arrow
+from app.market.columns.candle_columns import candles_of, columns_of, flags, open_times, schema, slots_of
+from app.market.columns.wide_decimals import floats_of
+from app.market.coverage import IdRanges
+from app.market.interval import SECOND_US, Interval
+from app.market.ports.storage import CandleReader
+
+_SETTLES_S = 3  # after its end a candle may still wait to be stored: batches are a second long
+_FEW = 5_000  # candles up to which reading them one by one is quicker than by columns
+_MOST_MISSING = 200
+CLOSED_MAX_AGE_S = 86_400
+
+
+class CandleQuery(NamedTuple):
+    """
+    The candles wanted: of ``[start_us, end_us]``, UTC microseconds, the first ``limit``; without a start the last.
+
+    Without an end, until now.
+    """
+
+    symbol: str
+    interval: Interval
+    start_us: int | None
+    end_us: int | None
+    limit: int
+
+
+class CandleRange(NamedTuple):
+    """
+    The stored candles of a query, oldest first, as a table of `app.market.columns.candle_columns`.
+
+    ``missing``: the times ``[start, end)``, UTC microseconds, of candles that are not stored or lack trades, rising.
+    ``is_cut``: there are more than were wanted at most. ``is_complete``: nothing is missing, nor cut, and the open
+    candle has all its trades so far. ``max_age_s``: for how long the answer holds, 0: not even now.
+    """
+
+    table: Any
+    missing: list[tuple[int, int]]
+    is_cut: bool
+    is_complete: bool
+    max_age_s: int
+
+    def numbers(self, *names: str) -> list[list[Any]]:
+        """Return these columns as lists: amounts as float, ``time`` in Unix seconds."""
+        return [self._numbers(name) for name in names]
+
+    def _numbers(self, name: str) -> list[Any]:
+        pa = arrow()
+        if name == "time":
+            return [time_us // SECOND_US for time_us in open_times(self.table).tolist()]
+        column = self.table.column(name)
+        if not pa.types.is_decimal(column.type):
+            return list(column.to_pylist())
+        return list(floats_of(column).tolist())
+
+
+def read_candles(
+    store: CandleReader, query: CandleQuery, now_us: int, check_deadline: Callable[[], None]
+) -> CandleRange:
+    """Read what the query wants. Blocks; raises StoreError."""
+    batch, is_cut = _read(store, query, check_deadline)
+    found = judged(batch, query, now_us, is_cut=is_cut)
+    if (
+        found.missing
+        and query.start_us is not None
+        and found.missing[0][0] <= query.start_us + query.interval.length_us
+    ):
+        # Before its listing a symbol has no candles, and none is missing.
+        listed_us = store.stored_times(query.symbol, query.interval).listed_us
+        if listed_us is not None and listed_us > found.missing[0][0]:
+            begin_us = max(query.start_us, query.interval.open_time_us(listed_us))
+            found = judged(batch, query._replace(start_us=begin_us), now_us, is_cut=is_cut)
+    return found
+
+
+def _read(store: CandleReader, query: CandleQuery, check_deadline: Callable[[], None]) -> tuple[Any, bool]:
+    """Return the stored candles as one batch, and whether there are more."""
+    symbol, interval, start_us, end_us, limit = query
+    if end_us is not None:
+        end_us += 1
+    if start_us is None:
+        return columns_of(store.candles(symbol, interval, end_us=end_us, limit=limit)), False
+    parts, rows = [], 0
+    if limit <= _FEW:
+        batches = store.iter_candles(symbol, interval, start_us=start_us, end_us=end_us, batch=limit + 1)
+        with closing(batches):
+            for candles in batches:
+                parts.append(columns_of(candles))
+                rows += len(candles)
+                if rows > limit:
+                    break
+                check_deadline()
+    else:
+        columns = store.iter_candle_columns(symbol, interval, start_us=start_us, end_us=end_us)
+        with closing(columns):
+            for part in columns:
+                parts.append(part)
+                rows += part.num_rows
+                if rows > limit:
+                    break
+                check_deadline()
+    pa = arrow()
+    table = pa.Table.from_batches(parts, schema=schema()).slice(0, limit).combine_chunks()
+    whole = table.to_batches()
+    return (whole[0] if whole else columns_of([])), rows > limit
+
+
+def judged(batch: Any, query: CandleQuery, now_us: int, *, is_cut: bool) -> CandleRange:
+    """Return the range with what is missing in it as of ``now_us``; ``batch`` has the candles read."""
+    interval = query.interval
+    slots = slots_of(interval, open_times(batch))
+    complete = flags(batch, "complete")
+    # A candle that ended a moment ago may still be on its way; the open one is not over.
+    settled = interval.slot(now_us - _SETTLES_S * SECOND_US) - 1
+    end_us = now_us if query.end_us is None else query.end_us
+    last = min(interval.slot(end_us), settled)
+    first: int | None = None
+    if query.start_us is not None:
+        first = interval.slot(query.start_us - 1) + 1
+    elif len(slots):
+        first = int(slots[0])
+    if is_cut and len(slots):
+        last = min(last, int(slots[-1]))
+    missing = list[tuple[int, int]]()
+    if first is not None and first <= last:
+        held = IdRanges.of_columns(slots[complete], slots[complete])
+        missing = held.missing(first, last)
+    is_open = last < interval.slot(end_us) and not is_cut
+    is_whole = not missing and not is_cut
+    if first is None and query.start_us is None:
+        is_whole = False  # nothing at all is stored
+    if is_whole and len(slots) and int(slots[-1]) > settled:
+        newest = candles_of(batch.slice(max(batch.num_rows - 2, 0)))
+        is_whole = is_whole_so_far(newest)
+    open_us = interval.slot_open_us
+    return CandleRange(
+        batch,
+        [(open_us(begin), open_us(end + 1)) for begin, end in missing[:_MOST_MISSING]],
+        is_cut,
+        is_whole,
+        _max_age_s(interval, now_us, is_open=is_open, is_final=not missing),
+    )
+
+
+def _max_age_s(interval: Interval, now_us: int, *, is_open: bool, is_final: bool) -> int:
+    if is_open:
+        return (interval.next_open_us(now_us) - now_us) // SECOND_US
+    return CLOSED_MAX_AGE_S if is_final else 0  # what is missing may be repaired at any moment

@@ -1,0 +1,223 @@
+"""
+The WebSocket at `/` and `/ws/market`: greets a client, carries out its requests, and replays what it missed.
+
+A replay reads what is stored from an id on, page by page and at the client's pace. While it goes on the symbol's live
+trades are left out, because they are stored by then; once it has caught up they are held back, the last page is read,
+and what was held back follows, without the ids of the pages. So no trade is missing and none comes twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Collection
+from functools import partial
+from typing import NamedTuple, Protocol
+
+from aiohttp import WSMsgType, web
+
+from app.concurrency.tasks import Tasks
+from app.market.coverage import IdRanges
+from app.market.errors import StoreError, UsageError
+from app.market.ports.clock import Clock
+from app.market.ports.database import SeparateStore
+from app.market.trade import Trade
+from app.serving import live_messages
+from app.serving.errors import NotFound
+from app.serving.live_hub import TRY_AGAIN_LATER, LiveClient, LiveHub
+from app.serving.request_values import known_symbol
+from app.serving.stored_market import StoredMarket
+from app.serving.subscriptions import TRADE, ClientSubscriptions, LiveRequest, read_request
+
+logger = logging.getLogger(__name__)
+
+_LONGEST_MESSAGE = 16_384
+_PING_S = 30.0
+_MOST_REQUESTS = 30  # in a second
+_PAGE = 1_000  # trades
+_READ_ENOUGH_BYTES = 1 << 16  # unread, below which a replay goes on
+_LOOK_S = 0.01
+_PATIENCE_S = 30.0  # with a client that reads nothing of its replay
+_POLICY_VIOLATION = 1008
+
+
+class LiveSource(Protocol):
+    """Where the live messages of a hub come from."""
+
+    @property
+    def has_quotes(self) -> bool:
+        """Whether it publishes the best bid and ask."""
+
+    async def assets(self) -> list[str]:
+        """Return the symbols that are recorded. Raises StoreError."""
+
+    async def follow(self, symbols: Collection[str]) -> None:
+        """Publish these symbols from now on, while the hub wants them. Raises StoreError."""
+
+    def recent_trades(self, symbol: str, first_trade_id: int) -> list[Trade]:
+        """Return the trades published from that id on that may not be stored yet, rising."""
+
+
+class LiveSocket:
+    """Serves WebSockets from ``hub`` and the stored ``market``; `add_to` an application."""
+
+    def __init__(self, market: StoredMarket, hub: LiveHub, source: LiveSource, clock: Clock) -> None:
+        self._market = market
+        self._hub = hub
+        self._source = source
+        self._clock = clock
+
+    def add_to(self, router: web.UrlDispatcher) -> None:
+        """Add the routes."""
+        router.add_get("/", self.answer)
+        router.add_get("/ws/market", self.answer)
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        """Serve one client until it leaves."""
+        if request.headers.get("Upgrade", "").lower() != "websocket":
+            raise NotFound("A WebSocket is served here: connect with ws://, or read /candles and /api/metadata.")
+        socket = web.WebSocketResponse(compress=False, max_msg_size=_LONGEST_MESSAGE, heartbeat=_PING_S, timeout=1.0)
+        await socket.prepare(request)
+        transport = request.transport
+        if transport is None:
+            return socket
+        client = LiveClient(transport)
+        assets, trouble = list[str](), b""
+        try:
+            assets = await self._source.assets()
+            await self._source.follow(assets)
+        except StoreError as error:
+            trouble = live_messages.error(str(error))
+        session = _Session(client, assets, self._market, self._hub, self._source, self._clock)
+        client.topics = session.subscriptions.topics
+        client.write(live_messages.greeting(assets) + trouble)
+        self._hub.add(client)
+        try:
+            async for message in socket:
+                if message.type in (WSMsgType.TEXT, WSMsgType.BINARY):
+                    await session.take(message.data)
+        finally:
+            self._hub.remove(client)
+            await session.end()
+        return socket
+
+
+class _Session:
+    """The requests of one client."""
+
+    def __init__(
+        self,
+        client: LiveClient,
+        assets: list[str],
+        market: StoredMarket,
+        hub: LiveHub,
+        source: LiveSource,
+        clock: Clock,
+    ) -> None:
+        self.subscriptions = ClientSubscriptions(assets)
+        self._client = client
+        self._market = market
+        self._hub = hub
+        self._source = source
+        self._clock = clock
+        self._tasks = Tasks("a live client")
+        self._replays: dict[str, asyncio.Task[None]] = {}
+        self._taken: deque[float] = deque(maxlen=_MOST_REQUESTS + 1)
+
+    async def take(self, text: str | bytes) -> None:
+        """Carry out one message, and answer it."""
+        now_s = self._clock.monotonic_s()
+        self._taken.append(now_s)
+        if len(self._taken) > _MOST_REQUESTS and now_s - self._taken[0] < 1.0:
+            self._client.give_up(_POLICY_VIOLATION, f"More than {_MOST_REQUESTS} messages in a second are too many.")
+            return
+        try:
+            known = await self._market.read(lambda store: store.symbol_names())
+            request = read_request(text, lambda name: known_symbol(name, known), has_quotes=self._source.has_quotes)
+            self.subscriptions.carry_out(request)
+            await self._apply(request)
+        except (UsageError, NotFound, StoreError) as error:
+            self._client.write(live_messages.error(str(error)))
+
+    async def end(self) -> None:
+        """End the replays."""
+        await self._tasks.end()
+
+    async def _apply(self, request: LiveRequest) -> None:
+        for symbol, kind in request.topics:
+            if kind == TRADE and (running := self._replays.pop(symbol, None)) is not None:
+                running.cancel()
+                self._client.replaying.discard(symbol)
+                self._client.held_back.pop(symbol, None)
+        replayed = request.since if request.action == "subscribe" else {}
+        self._client.replaying |= replayed.keys()
+        self._hub.set_topics(self._client, self.subscriptions.topics)
+        try:
+            await self._source.follow([symbol for symbol, _ in self.subscriptions.topics])
+        finally:
+            answer = live_messages.subscribed(request.action, self.subscriptions.by_symbol())
+            self._client.write(answer)
+        for symbol, first in replayed.items():
+            self._replays[symbol] = self._tasks.begin(self._replay(symbol, first))
+
+    async def _replay(self, symbol: str, first_trade_id: int) -> None:
+        """Send the stored trades from that id on, and let the live ones follow."""
+        client, next_id, seen = self._client, first_trade_id, IdRanges()
+        try:
+            while True:
+                page = await self._market.read(partial(_page, symbol=symbol, first_trade_id=next_id))
+                await self._until_read()
+                client.write(b"".join(map(live_messages.trade_message, page.trades)))
+                seen |= page.known
+                next_id = next_id if page.known.last is None else page.known.last + 1
+                if page.is_last and symbol in client.held_back:
+                    break
+                if page.is_last:
+                    client.held_back[symbol] = []
+                    client.replaying.discard(symbol)
+        except StoreError as error:
+            client.write(
+                live_messages.error(f"The replay of {symbol} ended early: {error} Subscribe again, with since.")
+            )
+            client.replaying.discard(symbol)
+            client.held_back.pop(symbol, None)
+            return
+        frames = []
+        for trade in self._source.recent_trades(symbol, first_trade_id):
+            if seen.add(trade.trade_id):
+                frames.append(live_messages.trade_message(trade))
+        frames += [item.frame for item in client.held_back.pop(symbol) if seen.add(item.trade_id)]
+        client.write(b"".join(frames))
+        client.replayed[symbol] = seen
+
+    async def _until_read(self) -> None:
+        """Return once the client has read nearly all that was sent; give it up if it reads nothing for long."""
+        end_s = self._clock.monotonic_s() + _PATIENCE_S
+        while self._client.unread_bytes > _READ_ENOUGH_BYTES and not self._client.is_given_up:
+            if self._clock.monotonic_s() > end_s:
+                self._client.give_up(TRY_AGAIN_LATER, "You read too slowly: connect again, with since.")
+            await self._clock.sleep(_LOOK_S)
+
+
+class _Page(NamedTuple):
+    """Stored trades; ``known``: the ids that they are of. ``is_last``: nothing is stored beyond."""
+
+    trades: list[Trade]
+    known: IdRanges
+    is_last: bool
+
+
+def _page(store: SeparateStore, symbol: str, first_trade_id: int) -> _Page:
+    trades, known, is_last = list[Trade](), IdRanges(), True
+    for first, last in store.coverage_from({symbol: first_trade_id})[symbol]:
+        room = _PAGE - known.count()
+        is_last = last - first < room
+        if room <= 0:
+            break
+        last = min(last, first + room - 1)
+        trades += store.trades(symbol, first, last)
+        known.add_range(first, last)
+        if not is_last:
+            break
+    return _Page(trades, known, is_last)

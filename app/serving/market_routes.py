@@ -1,0 +1,149 @@
+"""
+The routes of stored candles: `/candles`, `/api/candles` and `/api/metadata`.
+
+The shapes are those that front ends of the field have been written for: numbers, times in Unix seconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from aiohttp import web
+
+from app.market.interval import MENU_INTERVALS, SECOND_US, Interval
+from app.market.ports.clock import Clock
+from app.market.ports.database import SeparateStore
+from app.market.stored_symbol import StoredSymbol
+from app.serving.answers import EncodedAnswer, cached_answer, json_answer
+from app.serving.candle_ranges import CandleQuery, CandleRange, read_candles
+from app.serving.request_values import Parameters, check_range, known_symbol
+from app.serving.stored_market import StoredMarket
+from storage.files.times import format_time
+
+MOST_CANDLES = 1_000  # of /candles
+MOST_BARS = 500_000  # of /api/candles: ten months of minutes
+_DEFAULT_BARS = 500
+_CANDLE_NAMES = ("time", "open", "high", "low", "close", "volume", "base_volume")  # this volume counts trades
+
+
+class _Wanted(NamedTuple):
+    """A `CandleQuery` before the symbol's name is known."""
+
+    symbol: str
+    interval: Interval
+    start_us: int | None
+    end_us: int | None
+    limit: int
+
+
+class MarketRoutes:
+    """Answers what is stored; `add_to` an application."""
+
+    def __init__(self, market: StoredMarket, clock: Clock) -> None:
+        self._market = market
+        self._clock = clock
+
+    def add_to(self, router: web.UrlDispatcher) -> None:
+        """Add the routes."""
+        router.add_get("/candles", self.candles)
+        router.add_get("/api/candles", self.bars)
+        router.add_get("/api/metadata", self.metadata)
+
+    async def candles(self, request: web.Request) -> web.Response:
+        """``asset, duration, startTime, endTime`` (ISO 8601): at most 1,000 candles, the first of the range."""
+        given = Parameters(request.query, ("asset", "duration", "startTime", "endTime", "limit", "token"))
+        interval = given.interval("duration")
+        start_us, end_us = given.iso_time_us("startTime"), given.iso_time_us("endTime")
+        check_range(start_us, end_us)
+        limit = given.count("limit", MOST_CANDLES) or MOST_CANDLES
+        asset = given.text("asset")
+
+        def made(found: CandleRange) -> object:
+            columns = found.numbers("time", "open", "high", "low", "close", "trades", "volume")
+            return {
+                "asset": asset,
+                "duration": given.text("duration"),
+                "startTime": _shown(given, "startTime", columns[0][:1]),
+                "endTime": _shown(given, "endTime", columns[0][-1:]),
+                "candles": [dict(zip(_CANDLE_NAMES, row, strict=True)) for row in zip(*columns, strict=True)],
+                "complete": found.is_complete,
+                "missing": [[begin_us // SECOND_US, end_us // SECOND_US] for begin_us, end_us in found.missing],
+            }
+
+        return await self._answered(request, _Wanted(asset, interval, start_us, end_us, limit), made)
+
+    async def bars(self, request: web.Request) -> web.Response:
+        """``symbol, timeframe, from, to`` (Unix seconds), or ``symbol, interval, limit``: the bare candles."""
+        given = Parameters(request.query, ("symbol", "timeframe", "interval", "from", "to", "limit", "token"))
+        interval = given.interval("timeframe", "interval")
+        start_us, end_us = given.unix_time_us("from"), given.unix_time_us("to")
+        check_range(start_us, end_us)
+        default = _DEFAULT_BARS if start_us is None else MOST_BARS
+        limit = given.count("limit", MOST_BARS) or default
+
+        def made(found: CandleRange) -> object:
+            columns = found.numbers("time", "open", "high", "low", "close")
+            return [
+                {"time": time, "open": opened, "high": high, "low": low, "close": close}
+                for time, opened, high, low, close in zip(*columns, strict=True)
+            ]
+
+        return await self._answered(request, _Wanted(given.text("symbol"), interval, start_us, end_us, limit), made)
+
+    async def metadata(self, request: web.Request) -> web.Response:
+        """``symbol``, or nothing for an array of all: what is stored of it, times in Unix seconds."""
+        given = Parameters(request.query, ("symbol", "token"))
+
+        def read(store: SeparateStore) -> object:
+            if not given.has("symbol"):
+                return [_metadata(one) for one in store.stored_symbols() if one.is_stored]
+            name = known_symbol(given.text("symbol"), store.symbol_names())
+            return next(_metadata(one) for one in store.stored_symbols() if one.symbol.name == name)
+
+        return json_answer(await self._market.read(read))
+
+    async def _answered(
+        self, request: web.Request, wanted: _Wanted, made: Callable[[CandleRange], object]
+    ) -> web.Response:
+        """Return the candles wanted, as ``made`` shapes them; all but the sending happens in a thread."""
+        now_us, check_deadline = self._clock.now_us(), self._market.deadline()
+
+        def read(store: SeparateStore) -> tuple[CandleRange, EncodedAnswer]:
+            name = known_symbol(wanted.symbol, store.symbol_names())
+            found = read_candles(store, CandleQuery(name, *wanted[1:]), now_us, check_deadline)
+            return found, EncodedAnswer.of(made(found))
+
+        found, answer = await self._market.read(read)
+        return cached_answer(request, answer, max_age_s=found.max_age_s, is_complete=found.is_complete)
+
+
+def _shown(given: Parameters, name: str, instead: Sequence[int]) -> str | None:
+    """Return the end of a range as it was given; one that was not is that of the candles."""
+    if given.has(name):
+        return given.text(name)
+    return format_time(instead[0] * SECOND_US) if instead else None
+
+
+def _metadata(one: StoredSymbol) -> dict[str, object]:
+    made_of_trades = [stored.first_us for stored in one.candles if not stored.is_kline]
+    begins = [stored.first_us for stored in one.candles if stored.is_kline]
+    ends = [stored.last_us for stored in one.candles]
+    if one.first is not None and one.first.time_us is not None:
+        begins.append(one.first.time_us)
+    else:
+        begins += made_of_trades  # whose days begin at midnight, earlier than the first trade
+    if one.last is not None and one.last.time_us is not None:
+        ends.append(one.last.time_us)
+    known = [Interval.parse(stored.interval) for stored in one.candles]
+    return {
+        "symbol": one.symbol.name,
+        "earliest": min(begins) // SECOND_US if begins else None,
+        "latest": max(ends) // SECOND_US if ends else None,
+        "tick_count": one.trades,
+        "timeframes": [
+            interval.name
+            for interval in MENU_INTERVALS
+            if one.trades or any(part == interval or part.tiles(interval) for part in known)
+        ],
+    }

@@ -1,0 +1,215 @@
+"""
+The server: one aiohttp application with its sockets, and what every request passes before its route.
+
+A request is checked for its host, its token and its client's rate; whatever fails is one sentence of JSON. Bodies are
+never read: every route is a GET. The server knows no engine and no database; routes are added by what it is given.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+import socket
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from aiohttp import web
+
+from app.market.errors import CryptopipeError, SettingsError, StoreError, StoreUnavailable, UsageError
+from app.market.ports.clock import Clock
+from app.serving.access import Access, RateLimit, cross_origin_headers
+from app.serving.answers import error_answer
+from app.serving.connections import connection_factory, room_for
+from app.serving.errors import NotFound
+
+logger = logging.getLogger(__name__)
+# Where aiohttp reports what is no HTTP, with a traceback each: anybody could fill the log file by that.
+_protocol_logger = logging.getLogger(f"{__name__}.protocol")
+_protocol_logger.setLevel(logging.CRITICAL)
+
+_STATUS: Sequence[tuple[type[CryptopipeError], int]] = (
+    (UsageError, 400),
+    (NotFound, 404),
+    (StoreUnavailable, 503),
+    (StoreError, 500),
+)
+_HTTP_SENTENCES = {404: "There is no such page.", 405: "Only GET is answered here.", 413: "The request is too large."}
+_STOP_S = 2.0
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """``clients``: connections at a time. ``request_within_s``: for a connection to bring a complete request."""
+
+    clients: int = 2_000
+    request_within_s: float = 15.0
+
+
+class Routes(Protocol):
+    """What adds its routes to the server."""
+
+    def add_to(self, router: web.UrlDispatcher) -> None: ...
+
+
+class MarketServer:
+    """
+    Serves ``routes`` from `start` until `stop`, both on one loop; port 0 picks a free one.
+
+    ``requests`` counts those that came, refusals included.
+    """
+
+    def __init__(
+        self, access: Access, port: int, routes: Sequence[Routes], clock: Clock, limits: Limits | None = None
+    ) -> None:
+        self.port = port
+        self.requests = 0
+        self._access = access
+        self._clock = clock
+        self._limits = limits or Limits()
+        self._rate = RateLimit(access.requests_per_minute)
+        self._application = web.Application(middlewares=[self._checked], client_max_size=1024)
+        for one in routes:
+            one.add_to(self._application.router)
+        self._runner: web.AppRunner | None = None
+        self._listening: asyncio.AbstractServer | None = None
+
+    @property
+    def url(self) -> str:
+        """The address to reach it at."""
+        scheme = "https" if self._access.certificate is not None else "http"
+        host = f"[{self._access.host}]" if ":" in self._access.host else self._access.host
+        return f"{scheme}://{host}:{self.port}"
+
+    @property
+    def clients(self) -> int:
+        """How many connections there are."""
+        server = self._runner.server if self._runner is not None else None
+        return 0 if server is None else len(server.connections)
+
+    async def start(self) -> None:
+        """
+        Begin to serve.
+
+        Raises:
+            SettingsError: If the access may not be given, or the port cannot be used.
+        """
+        tls = self._access.check()
+        runner = web.AppRunner(
+            self._application,
+            access_log=None,
+            logger=_protocol_logger,
+            handle_signals=False,
+            shutdown_timeout=_STOP_S,
+            keepalive_timeout=self._limits.request_within_s,
+            lingering_time=0.0,
+            auto_decompress=False,
+        )
+        await runner.setup()
+        assert runner.server is not None
+        factory = connection_factory(runner.server, room_for(self._limits.clients))
+        try:
+            self._listening = await asyncio.get_running_loop().create_server(
+                factory,
+                self._access.host,
+                self.port,
+                ssl=tls,
+                backlog=128,
+                ssl_handshake_timeout=self._limits.request_within_s if tls else None,
+            )
+        except (OSError, OverflowError) as error:
+            await runner.cleanup()
+            raise SettingsError(
+                f"The server cannot listen at {self._access.host}, port {self.port} ({_reason(error)}): set serve_port "
+                "to another, or serve_host to an address of this machine."
+            ) from error
+        self._runner = runner
+        self.port = self._listening.sockets[0].getsockname()[1]
+        logger.info("serving at %s", self.url)
+
+    async def stop(self) -> None:
+        """Listen no more, and end every connection; bounded in time."""
+        runner, self._runner = self._runner, None
+        if self._listening is not None:
+            self._listening.close()
+        if runner is None:
+            return
+        await runner.cleanup()
+        logger.info("the server has ended")
+
+    @web.middleware
+    async def _checked(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        self.requests += 1
+        try:
+            answer = self._refusal(request) or await handler(request)
+        except web.HTTPException as error:
+            sentence = _HTTP_SENTENCES.get(error.status, error.reason)
+            answer = error_answer(
+                error.status, sentence, {"Allow": error.headers["Allow"]} if error.status == 405 else {}
+            )
+        except CryptopipeError as error:
+            status = next((status for kind, status in _STATUS if isinstance(error, kind)), 500)
+            answer = error_answer(status, str(error), {"Retry-After": "1"} if status == 503 else {})
+        except Exception as error:  # because a client must not see a traceback, nor wait for ever; the log gets it
+            if isinstance(error, ConnectionError):
+                raise
+            logger.critical("a request failed inside: %s", request.path[:100], exc_info=error)
+            answer = error_answer(
+                500, f"Something went wrong inside ({type(error).__name__}); the log file tells more."
+            )
+        if not answer.prepared:
+            self._finish(request, answer)
+        return answer
+
+    def _refusal(self, request: web.Request) -> web.Response | None:
+        """Return the answer to a request that may not be made, None if it may."""
+        access = self._access
+        if not access.accepts_host(request.headers.get("Host", "")):
+            return error_answer(403, "This server answers as 127.0.0.1 or localhost only: use one of these names.")
+        wait_s = self._rate.wait_s(request.remote or "", self._clock.monotonic_s())
+        if wait_s:
+            headers = {"Retry-After": str(int(wait_s) + 1)}
+            return error_answer(429, f"Too many requests: retry in {int(wait_s) + 1} s.", headers)
+        if request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
+            return self._preflight(request)
+        in_query = request.query.get("token", "") if _is_upgrade(request) else ""
+        if not access.accepts_token(request.headers.get("Authorization", ""), in_query):
+            return error_answer(
+                401, "This server wants a token: send it as Authorization: Bearer …", {"WWW-Authenticate": "Bearer"}
+            )
+        if _is_upgrade(request) and not access.allows_socket(
+            request.headers.get("Origin", ""), request.headers.get("Host", "")
+        ):
+            return error_answer(403, "Pages of this origin may not read here: serve_origins says which may.")
+        return None
+
+    def _preflight(self, request: web.Request) -> web.Response:
+        """Answer a browser that asks whether a page may read (Fetch Standard, CORS-preflight)."""
+        if not self._access.allows_origin(request.headers.get("Origin", "")):
+            return error_answer(403, "Pages of this origin may not read here: serve_origins says which may.")
+        headers = {
+            "Access-Control-Allow-Methods": "GET, HEAD",
+            "Access-Control-Allow-Headers": "Authorization, If-None-Match",
+            "Access-Control-Max-Age": "600",
+        }
+        return web.Response(status=204, headers=headers)
+
+    def _finish(self, request: web.Request, answer: web.StreamResponse) -> None:
+        answer.headers.update(cross_origin_headers(self._access, request.headers.get("Origin", "")))
+        answer.headers["Server"] = "cryptopipe"
+        answer.headers["X-Content-Type-Options"] = "nosniff"
+
+
+def _is_upgrade(request: web.Request) -> bool:
+    return request.headers.get("Upgrade", "").lower() == "websocket"
+
+
+def _reason(error: OSError | OverflowError) -> str:
+    if isinstance(error, OverflowError):
+        return "ports end at 65535"
+    if isinstance(error, socket.gaierror):
+        return "there is no such address"
+    return "it is in use" if error.errno == errno.EADDRINUSE else (error.strerror or str(error))

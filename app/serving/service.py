@@ -1,0 +1,168 @@
+"""
+The server as the program starts and stops it: built from the settings, and run on a loop of its own in a thread.
+
+A loop of its own, because the program's is the window's, or the recorder's: no client may make either wait.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any, TypeVar
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
+
+from app.concurrency.tasks import Tasks
+from app.config import passwords
+from app.config.settings import Settings
+from app.market.ports.clock import Clock
+from app.market.ports.database import OpenedDatabase
+from app.serving.access import Access, parse_origins
+from app.serving.health_routes import HealthRoutes
+from app.serving.live_hub import LiveHub
+from app.serving.live_socket import LiveSocket
+from app.serving.market_routes import MarketRoutes
+from app.serving.program import ServedProgram
+from app.serving.server import Limits, MarketServer, Routes
+from app.serving.stored_follower import StoredFollower
+from app.serving.stored_market import DEADLINE_S, THREADS, StoredMarket
+
+DEFAULT_PORT = 8080
+_START_S, _STOP_S = 20.0, 10.0
+
+Result = TypeVar("Result")
+
+
+def access_of(settings: Settings) -> Access:
+    """
+    Return the access that the settings give; a token that they lack comes from the keyring. May block for a minute.
+
+    Raises:
+        SettingsError: If it may not be given.
+    """
+    access = Access(
+        host=settings.serve_host,
+        token=settings.serve_token.text or passwords.serve_token(),
+        origins=parse_origins(settings.serve_origins),
+        certificate=Path(settings.serve_certificate).expanduser() if settings.serve_certificate else None,
+        key=Path(settings.serve_key).expanduser() if settings.serve_key else None,
+        requests_per_minute=settings.serve_requests_per_minute,
+    )
+    access.check()
+    return access
+
+
+class ServingService:
+    """
+    A server in a thread of its own, from `start` to `stop`; both block, and any thread may call them.
+
+    ``program`` is what the server reports the health of. `use` names the database to read; no read takes longer than
+    ``deadline_s``.
+    """
+
+    def __init__(
+        self,
+        access: Access,
+        port: int,
+        program: ServedProgram,
+        clock: Clock,
+        *,
+        limits: Limits | None = None,
+        deadline_s: float | None = None,
+        spread_percent: float = 0.0,
+    ) -> None:
+        self._deadline_s = deadline_s or DEADLINE_S
+        self._market = StoredMarket(deadline_s=self._deadline_s)
+        self._hub = LiveHub()
+        self._follower = StoredFollower(self._market, self._hub, clock, spread_percent)
+        routes: list[Routes] = [
+            MarketRoutes(self._market, clock),
+            HealthRoutes(self._market, program, clock, self._metrics_text),
+            LiveSocket(self._market, self._hub, self._follower, clock),
+        ]
+        self._server = MarketServer(access, port, routes, clock, limits)
+        self._tasks = Tasks("the server")
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._run, name="serve", daemon=True)
+        self._database: OpenedDatabase | None = None
+
+    @property
+    def url(self) -> str:
+        """The address to reach it at."""
+        return self._server.url
+
+    @property
+    def clients(self) -> int:
+        """How many connections there are."""
+        return self._server.clients
+
+    @property
+    def live_clients(self) -> int:
+        """How many clients get live messages."""
+        return self._hub.clients
+
+    @property
+    def requests(self) -> int:
+        """How many requests were answered so far."""
+        return self._server.requests
+
+    def use(self, database: OpenedDatabase | None) -> None:
+        """Read from that database from now on, over connections of the server's own."""
+        if database is not self._database:
+            self._database = database
+            self._market.use(None if database is None else database.separate_store(THREADS, self._deadline_s))
+            self._loop.call_soon_threadsafe(self._follower.begin_again)
+
+    def start(self) -> None:
+        """
+        Begin to serve.
+
+        Raises:
+            SettingsError: If the access may not be given, or the port cannot be used.
+        """
+        self._thread.start()
+        try:
+            self._on_loop(self._begin(), _START_S)
+        except BaseException:
+            self._end()
+            raise
+
+    def stop(self) -> None:
+        """Tell the clients, and end; bounded in time."""
+        try:
+            self._on_loop(self._finish(), _STOP_S)
+        finally:
+            self._end()
+
+    async def _begin(self) -> None:
+        await self._server.start()
+        self._tasks.begin(self._follower.run())
+
+    async def _finish(self) -> None:
+        await self._tasks.end()
+        self._hub.close("The server is ending: connect again later.")
+        await self._server.stop()
+
+    def _end(self) -> None:
+        self._market.close()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(_STOP_S)
+
+    def _on_loop(self, work: Coroutine[Any, Any, Result], timeout_s: float) -> Result:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(timeout_s)
+
+    def _run(self) -> None:
+        try:
+            self._loop.run_forever()
+        finally:
+            self._loop.close()
+
+    def _metrics_text(self) -> bytes:
+        registry = CollectorRegistry()
+        Gauge("cryptopipe_serve_clients", "Connections to the server.", registry=registry).set(self._server.clients)
+        Gauge("cryptopipe_serve_live_clients", "Clients of live messages.", registry=registry).set(self._hub.clients)
+        Counter("cryptopipe_serve_requests", "Requests to the server.", registry=registry).inc(self._server.requests)
+        Counter("cryptopipe_serve_messages", "Live messages sent.", registry=registry).inc(self._hub.sent)
+        return generate_latest(registry)

@@ -1,0 +1,184 @@
+"""
+Follows what is stored, so that live messages reach clients of a server that does not record itself.
+
+It asks the coverage of the symbols that somebody wants, twenty times a second: one look at an index. Ids that were not
+there before are trades just committed; they are read and published, each once, in rising order. Trades that fill a hole
+come when they are stored, after younger ones. Nothing is asked while nobody listens.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Mapping
+from functools import partial
+from typing import NamedTuple
+
+from app.market.candle import Candle
+from app.market.coverage import IdRanges
+from app.market.errors import StoreError
+from app.market.interval import Interval
+from app.market.ports.clock import Clock
+from app.market.ports.database import SeparateStore
+from app.market.trade import Trade
+from app.serving import live_messages
+from app.serving.live_hub import LiveHub, LiveItem
+from app.serving.stored_market import StoredMarket
+from app.serving.subscriptions import CANDLE, TICK, TRADE, Topic
+
+logger = logging.getLogger(__name__)
+
+POLL_S = 0.05
+_RETRY_S = 1.0
+_CANDLES_EVERY_S = 1.0
+_ASSETS_FOR_S = 5.0
+_MOST_AT_ONCE = 5_000  # trades of one symbol; the next poll brings more
+
+
+class _NewTrades(NamedTuple):
+    """The trades of the ids ``known``, which are covered now."""
+
+    trades: list[Trade]
+    known: IdRanges
+
+
+class StoredFollower:
+    """
+    Publishes to ``hub`` what others store; `run` until cancelled. ``spread_percent``: see the setting.
+
+    A `app.serving.live_socket.LiveSource`.
+    """
+
+    has_quotes = False
+
+    def __init__(self, market: StoredMarket, hub: LiveHub, clock: Clock, spread_percent: float = 0.0) -> None:
+        self._market = market
+        self._hub = hub
+        self._clock = clock
+        self._spread = spread_percent / 100
+        self._begins: dict[str, int] = {}  # the first id that is new, by symbol followed
+        self._published: dict[str, IdRanges] = {}
+        self._candles: dict[Topic, tuple[float, list[Candle]]] = {}  # when last read, and what was published
+        self._stale: set[Topic] = set()
+        self._assets: list[str] = []
+        self._assets_s = 0.0
+
+    async def assets(self) -> list[str]:
+        """Return the symbols whose trades are stored; as of a few seconds ago at most. Raises StoreError."""
+        now_s = self._clock.monotonic_s()
+        if not self._assets or now_s - self._assets_s > _ASSETS_FOR_S:
+            self._assets = await self._market.read(_recorded_symbols)
+            self._assets_s = now_s
+        return list(self._assets)
+
+    async def follow(self, symbols: Collection[str]) -> None:
+        """Publish what is stored of these symbols from now on, if the hub wants it. Raises StoreError."""
+        started = [symbol for symbol in symbols if symbol not in self._begins]
+        if started:
+            for symbol, last in (await self._market.read(lambda store: _ends(store, started))).items():
+                self._begins.setdefault(symbol, last + 1)
+                self._published.setdefault(symbol, IdRanges())
+
+    def begin_again(self) -> None:
+        """Forget what was published: another database is followed from now on."""
+        self._begins.clear()
+        self._published.clear()
+        self._candles.clear()
+        self._assets.clear()
+
+    def recent_trades(self, symbol: str, first_trade_id: int) -> list[Trade]:
+        """Return the trades published that may not be stored yet: none, because they are read from there."""
+        del symbol, first_trade_id
+        return []
+
+    async def run(self) -> None:
+        """Follow until cancelled; a database that is away is tried again."""
+        is_away = False
+        while True:
+            try:
+                await self._poll()
+                is_away = False
+                wait_s = POLL_S
+            except StoreError as error:
+                if not is_away:
+                    logger.warning("the live stream waits for the database: %s", error)
+                    self._hub.tell_all(live_messages.error(f"Live messages will be late: {error}"))
+                is_away, wait_s = True, _RETRY_S
+            await self._clock.sleep(wait_s)
+
+    async def _poll(self) -> None:
+        wanted = self._hub.wanted
+        symbols = {symbol for symbol, kind in wanted if kind in (TICK, TRADE) or kind.startswith(CANDLE)}
+        for gone in self._begins.keys() - symbols:
+            del self._begins[gone], self._published[gone]
+        await self.follow(symbols)
+        if not symbols:
+            self._stale.clear()
+            self._candles.clear()
+            return
+        begins, published = dict(self._begins), {name: IdRanges(ids) for name, ids in self._published.items()}
+        new = await self._market.read(lambda store: _new_trades(store, begins, published))
+        for symbol, found in new.items():
+            if symbol in self._published:
+                self._published[symbol] |= found.known
+                self._publish(symbol, found.trades, wanted)
+        await self._publish_candles(wanted)
+
+    def _publish(self, symbol: str, trades: list[Trade], wanted: frozenset[Topic]) -> None:
+        items = []
+        for trade in trades:
+            if (symbol, TRADE) in wanted:
+                items.append(LiveItem((symbol, TRADE), trade.trade_id, live_messages.trade_message(trade)))
+            if (symbol, TICK) in wanted:
+                frame = live_messages.price_update(
+                    trade, round(trade.price_e8 * (1 - self._spread)), round(trade.price_e8 * (1 + self._spread))
+                )
+                items.append(LiveItem((symbol, TICK), -1, frame))
+        self._hub.publish(items)
+        if trades:
+            self._stale |= {topic for topic in wanted if topic[0] == symbol and topic[1].startswith(CANDLE)}
+
+    async def _publish_candles(self, wanted: frozenset[Topic]) -> None:
+        """Publish the newest candles of topics that had trades, each topic once per second at most."""
+        now_s = self._clock.monotonic_s()
+        for topic in self._stale & wanted:
+            read_s, before = self._candles.get(topic, (-_CANDLES_EVERY_S, []))
+            if now_s - read_s < _CANDLES_EVERY_S:
+                continue
+            symbol, kind = topic
+            interval = Interval.parse(kind.removeprefix(CANDLE))
+            newest = await self._market.read(partial(_newest_candles, symbol, interval))
+            self._stale.discard(topic)
+            self._candles[topic] = now_s, newest
+            changed = [one for one in newest if one not in before] if before else newest[-1:]
+            self._hub.publish([LiveItem(topic, -1, live_messages.candle_message(symbol, kind, one)) for one in changed])
+
+
+def _newest_candles(symbol: str, interval: Interval, store: SeparateStore) -> list[Candle]:
+    return store.candles(symbol, interval, limit=2)
+
+
+def _recorded_symbols(store: SeparateStore) -> list[str]:
+    return [one.symbol.name for one in store.stored_symbols() if one.first is not None]
+
+
+def _ends(store: SeparateStore, symbols: Collection[str]) -> dict[str, int]:
+    return {name: -1 if ids.last is None else ids.last for name, ids in store.coverage_of(symbols).items()}
+
+
+def _new_trades(
+    store: SeparateStore, begins: Mapping[str, int], published: Mapping[str, IdRanges]
+) -> dict[str, _NewTrades]:
+    """Return the trades stored that were not published, of each symbol the oldest up to a limit."""
+    found = {}
+    for symbol, covered in store.coverage_from(begins).items():
+        trades, known = list[Trade](), IdRanges()
+        for first, last in covered - published[symbol]:
+            room = _MOST_AT_ONCE - len(trades)
+            if room <= 0:
+                break
+            last = min(last, first + room - 1)
+            trades += store.trades(symbol, first, last)
+            known.add_range(first, last)
+        if known:
+            found[symbol] = _NewTrades(trades, known)
+    return found
