@@ -312,7 +312,7 @@ class ChartController(QObject):
         session = self._session
         if session is None:
             return
-        title = f"{self._engine.symbol(session.symbol).display_name} {session.interval}"
+        title = f"{self._engine.symbol(session.symbol).display_name} · {session.interval}"
         match session.state:
             case SessionState.LOADING:
                 self._chart.set_state("loading", f"Loading {title}…")

@@ -91,11 +91,14 @@ class MetricGrid(QScrollArea):
             tile.set_palette(palette)
 
     def minimumSizeHint(self) -> QSize:
-        return QSize(180, 80)
+        tile = self.tiles[0].minimumSizeHint().width() if self.tiles else 0
+        margins = self._grid.contentsMargins()
+        bar = self.verticalScrollBar().sizeHint().width()
+        return QSize(max(180, tile + margins.left() + margins.right() + bar), 80)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
+        self._arrange_tiles()  # first: Qt resizes the inside by what the tiles need
         super().resizeEvent(event)
-        self._arrange_tiles()
 
     def _arrange_tiles(self) -> None:
         if not self.tiles:

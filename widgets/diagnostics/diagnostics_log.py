@@ -34,6 +34,8 @@ from widgets.theme.palettes import DARK, Palette
 from widgets.view_values import LogLine
 
 MAX_LINES = 1000
+# In no text size more: a large text must leave the metrics beside it room for a tile.
+_LEAST_PX, _LEAST_FILTER_PX = 310, 150
 _LEVELS = (
     ("All levels", logging.NOTSET),
     ("Info", logging.INFO),
@@ -190,7 +192,7 @@ class LogPanel(QWidget):
         parts: tuple[QWidget, ...] = (self.level, self.filter, self.copy_button, self.folder_button)
         for part in parts:
             part.setFont(small)
-        style.sized(self.filter, minimum_width=150)
+        self.filter.setMinimumWidth(_LEAST_FILTER_PX)
         # Read-only, so letters reach the window, which opens the symbol picker; the filter is one Tab away.
         self.view.setReadOnly(True)
         self.view.setTextInteractionFlags(
@@ -200,7 +202,7 @@ class LogPanel(QWidget):
         self.view.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
         self.view.setUndoRedoEnabled(False)  # undo would keep every line ever added
         self.view.setFont(style.fixed_font(style.SMALL_PX))
-        style.sized(self, minimum_width=310)
+        self.setMinimumWidth(_LEAST_PX)
         self._tools = QWidget()
         self._tools.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)  # hide_overflow makes it fit
         tools = QHBoxLayout(self._tools)

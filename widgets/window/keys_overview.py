@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from PySide6.QtCore import QPoint, QSize, Qt
 from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
@@ -12,13 +13,22 @@ from widgets.controls.popup import Popup
 from widgets.keys import CommandGroup, KeyBinding, bindings_by_group, key_texts
 from widgets.theme import style
 
-# The groups' order within each column; together they have every group. One column is for a narrow window.
+
+class _Form(NamedTuple):
+    """The groups' order within each column, which together have every group, and where the mouse's ways stand."""
+
+    columns: tuple[tuple[CommandGroup, ...], ...]
+    beside: bool
+    """Whether the mouse's ways stand beside the keys, else below them."""
+
+
 _TWO_COLUMNS: tuple[tuple[CommandGroup, ...], ...] = (
     (CommandGroup.MOVING, CommandGroup.PANES, CommandGroup.WATCHLIST, CommandGroup.LISTS),
     (CommandGroup.CHART, CommandGroup.WINDOW),
 )
-_ONE_COLUMN = (tuple(CommandGroup),)
-_SHEET_MARGIN_PX = 24
+# The first that is no wider than the window is taken, else the last.
+_FORMS = (_Form(_TWO_COLUMNS, True), _Form(_TWO_COLUMNS, False), _Form((tuple(CommandGroup),), False))
+_SHEET_MARGIN_PX = 20
 _KEY_CAP_HEIGHT_PX = 20
 
 
@@ -28,7 +38,7 @@ class KeysOverview(Popup):
     def __init__(self, window: QWidget) -> None:
         super().__init__(window)
         self.setAccessibleName("Keys and mouse")
-        self._columns: tuple[tuple[CommandGroup, ...], ...] = ()
+        self._form: _Form | None = None
         self._sheet: QWidget | None = None  # built when first opened: its hundred labels would delay the start
         self._scroll = QScrollArea()
         self._scroll.setObjectName("keysScroll")
@@ -45,18 +55,20 @@ class KeysOverview(Popup):
         if self.isVisible():
             self.dismiss()
             return
-        self._lay_out(_TWO_COLUMNS)
-        if self._sheet is not None and self._sheet.sizeHint().width() > self._room().width():
-            self._lay_out(_ONE_COLUMN)
+        for form in _FORMS:
+            if self._lay_out(form) <= self._room().width():
+                break
         size = self.sizeHint()
         x, y = (self._window.width() - size.width()) // 2, (self._window.height() - size.height()) // 2
         self.open_at(QPoint(x, max(y, self._MARGIN)), self._scroll)
 
-    def _lay_out(self, columns: tuple[tuple[CommandGroup, ...], ...]) -> None:
-        if self._columns != columns:
-            self._columns, self._sheet = columns, _build_sheet(columns)
+    def _lay_out(self, form: _Form) -> int:
+        """Build the sheet in that form unless it has it; return its width with a scroll bar, in logical pixels."""
+        if self._sheet is None or self._form != form:
+            self._form, self._sheet = form, _build_sheet(form)
             self._scroll.setWidget(self._sheet)  # the one before is deleted
             self._sheet.ensurePolished()
+        return self._sheet.sizeHint().width() + self._scroll.verticalScrollBar().sizeHint().width()
 
     def _room(self) -> QSize:
         return self._window.size() - QSize(2 * self._MARGIN + 2, 2 * self._MARGIN + 2)  # 2: the border, on both sides
@@ -72,26 +84,26 @@ class KeysOverview(Popup):
         return (hint + bar).boundedTo(self._room()) + QSize(2, 2)
 
 
-def _build_sheet(columns: tuple[tuple[CommandGroup, ...], ...]) -> QWidget:
+def _build_sheet(form: _Form) -> QWidget:
     sheet = QWidget()
     sheet.setObjectName("keysSheet")
     row = QHBoxLayout(sheet)
     row.setContentsMargins(_SHEET_MARGIN_PX, _SHEET_MARGIN_PX, _SHEET_MARGIN_PX, _SHEET_MARGIN_PX)
-    row.setSpacing(40)
+    row.setSpacing(28)
     bindings = bindings_by_group()
-    for groups in columns:
+    for groups in form.columns:
         grid = QGridLayout()
-        grid.setHorizontalSpacing(20)
+        grid.setHorizontalSpacing(14)
         grid.setVerticalSpacing(4)
         grid.setColumnStretch(0, 1)
         for group in groups:
-            _add_section(grid, group, bindings[group], wrap=len(columns) == 1)
+            _add_section(grid, group, bindings[group], form)
         grid.setRowStretch(grid.rowCount(), 1)
         row.addLayout(grid)
     return sheet
 
 
-def _add_section(grid: QGridLayout, group: CommandGroup, bindings: Iterable[KeyBinding], *, wrap: bool) -> None:
+def _add_section(grid: QGridLayout, group: CommandGroup, bindings: Iterable[KeyBinding], form: _Form) -> None:
     row = grid.rowCount()
     if row > 1:  # an empty grid counts one row; so this is a later section, and an empty row sets it apart
         grid.setRowMinimumHeight(row, 10)
@@ -100,24 +112,30 @@ def _add_section(grid: QGridLayout, group: CommandGroup, bindings: Iterable[KeyB
     for binding in bindings:
         row += 1
         text = label(binding.text[0].upper() + binding.text[1:])  # not capitalize(): that lowers PNG and Home
-        text.setWordWrap(wrap)
+        text.setWordWrap(len(form.columns) == 1)
+        if not text.wordWrap():
+            style.sized(text, fixed_height=_KEY_CAP_HEIGHT_PX)  # at the height of the keys
         grid.addWidget(text, row, 0, Qt.AlignmentFlag.AlignTop)
-        grid.addLayout(_keys_and_mouse(binding), row, 1, Qt.AlignmentFlag.AlignTop)
+        grid.addLayout(_keys_and_mouse(binding, beside=form.beside), row, 1, Qt.AlignmentFlag.AlignTop)
 
 
-def _keys_and_mouse(binding: KeyBinding) -> QVBoxLayout:
-    column = QVBoxLayout()
+def _keys_and_mouse(binding: KeyBinding, *, beside: bool) -> QVBoxLayout:
+    """Return the keys and what the mouse does instead, ``beside`` or below them."""
+    column, line = QVBoxLayout(), QHBoxLayout()
     column.setSpacing(2)
+    line.setSpacing(4)
+    column.addLayout(line)
     keys = key_texts(binding)
-    if keys:
-        caps = QHBoxLayout()
-        caps.setSpacing(4)
-        for key in keys:
-            caps.addWidget(_key_cap(key))
-        caps.addStretch(1)
-        column.addLayout(caps)
+    for key in keys:
+        line.addWidget(_key_cap(key))
     if binding.mouse:
-        column.addWidget(label(f"or {binding.mouse}" if keys else binding.mouse, "dim", style.font(12)))
+        mouse = label(f"or {binding.mouse}" if keys else binding.mouse, "dim", style.font(12))
+        if beside or not keys:
+            style.sized(mouse, fixed_height=_KEY_CAP_HEIGHT_PX)  # as high as a line with keys
+            line.addWidget(mouse)
+        else:
+            column.addWidget(mouse)
+    line.addStretch(1)
     return column
 
 

@@ -16,7 +16,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QToolButton, QWi
 from app.market.interval import Interval
 from app.market.symbol import Symbol
 from widgets.controls.bar_fitting import BarFitting
-from widgets.controls.bar_parts import OverflowMenu, divider, tool_button
+from widgets.controls.bar_parts import ChoiceButton, OverflowMenu, divider, tool_button
 from widgets.controls.figure_label import FigureLabel
 from widgets.controls.number_format import direction, percent, price
 from widgets.keys import key_text
@@ -67,7 +67,7 @@ class TopBar(QFrame):
         self.change.setAccessibleName("24 h change")
         self.change.setToolTip("Change over the last 24 hours")
         self.intervals = IntervalBar()
-        self.chart_button = tool_button("How the chart draws", "How the chart draws")
+        self.chart_button = ChoiceButton("How the chart draws", "How the chart draws")
         self.chart_button.setObjectName("chartButton")
         self.indicators_button = tool_button("Indicators", f"Add, set or remove indicators ({key_text('indicators')})")
         self.indicators_button.setText(" Indicators")
@@ -167,7 +167,7 @@ class TopBar(QFrame):
     def set_price_style(self, title: str) -> None:
         """Show in which style the chart draws prices."""
         self._price_style = title
-        self.chart_button.setText(f" {title} ▾")
+        self.chart_button.setText(f" {title}")
         self.chart_button.setAccessibleName(f"{title}, choose how the chart draws")
         self._measure()
         self._fitting.fit()
@@ -194,6 +194,7 @@ class TopBar(QFrame):
         self.overflow_button.setIcon(icons.icon("more", palette.dim))
         self._show_panel_icon()
         self.menu_button.setIcon(icons.icon("menu", palette.dim))
+        self.chart_button.set_palette(palette)
         self.chart_button.setIcon(icons.icon("candles", palette.dim))
         self.indicators_button.setIcon(icons.icon("indicators", palette.dim))
         self.intervals.set_palette(palette)

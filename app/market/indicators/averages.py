@@ -112,7 +112,7 @@ register(
         key="bollinger",
         name="BB",
         title="Bollinger bands",
-        about="A moving average, and as many standard deviations above and below it",
+        about="A moving average, and bands some standard deviations off it",
         compute=bollinger,
         warm_up=lambda period, **_: period - 1,
         outputs=(Output("middle", "Middle", dashed=True), Output("upper", "Upper"), Output("lower", "Lower")),

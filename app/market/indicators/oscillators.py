@@ -74,7 +74,7 @@ register(
         key="atr",
         name="ATR",
         title="Average true range",
-        about="How far prices move within a candle, jumps from the one before included",
+        about="How far prices move in a candle, with the jump from the one before",
         compute=atr,
         warm_up=lambda period: period + fading(1 / period) if period > 1 else 1,
         outputs=(Output("atr"),),

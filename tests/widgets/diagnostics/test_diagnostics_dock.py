@@ -12,6 +12,7 @@ from pytestqt.qtbot import QtBot
 
 from widgets.diagnostics.diagnostics_log import MAX_LINES, LogPanel
 from widgets.diagnostics.metric_tile import MetricTile, polylines, value_with_unit
+from widgets.theme import text_size
 from widgets.theme.palettes import DARK, LIGHT
 from widgets.view_values import LogLine, MetricView
 from widgets.window.main_window import MainWindow
@@ -171,6 +172,30 @@ def test_more_room_makes_more_columns_of_tiles(window: MainWindow) -> None:
     window.resize(1000, 720)
     QApplication.processEvents()
     assert 1 <= len({tile.x() for tile in metrics.tiles}) < wide
+
+
+@pytest.mark.parametrize("percent", [100, 200])
+def test_opened_in_a_window_made_narrow_the_dock_cuts_no_tile(window: MainWindow, percent: int) -> None:
+    dock = window.diagnostics
+    dock.metrics.set_views([view(1.0, 7.0) for _ in range(19)])
+    window.resize(1440, 900)
+    for _ in range(2):
+        window.toggle_diagnostics()
+        QApplication.processEvents()
+    text_size.set_percent(percent)
+    try:
+        window.resize(1000, 700)
+        QApplication.processEvents()
+        window.toggle_diagnostics()
+        QApplication.processEvents()
+        assert window.width() == 1000
+        room = dock.metrics.viewport().width()
+        for tile in dock.metrics.tiles:
+            assert tile.width() >= tile.minimumSizeHint().width()
+            assert tile.height() == tile.sizeHint().height()
+            assert tile.geometry().right() < room
+    finally:
+        text_size.set_percent(100)
 
 
 def test_a_tile_without_values_says_that_there_is_no_data(qtbot: QtBot, prepared: QApplication) -> None:

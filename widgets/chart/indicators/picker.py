@@ -15,10 +15,11 @@ from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QWidget
 
 from app.market.indicators import Indicator, Placement, matching
 from widgets.chart.indicators.study import Study
-from widgets.controls.bar_parts import tool_button
+from widgets.controls.bar_parts import ChoiceButton
 from widgets.controls.labels import label
 from widgets.controls.list_picker import ROW_ROLE, Index, ListPicker, PickerList, RowDelegate, RowModel
 from widgets.theme import icons, style
+from widgets.theme.palettes import Palette
 
 _REMOVE_PX, _CROSS_PX = 40, 14
 """The width of the area at the right of a study's row in which a click removes it."""
@@ -141,8 +142,8 @@ class IndicatorPicker(ListPicker):
         self.list.setAccessibleName("Indicators")
         self.hint = label("", "faint", style.font(style.SMALL_PX))
         self.hint.setContentsMargins(4, 0, 4, 0)
-        self.templates = tool_button("Templates of indicators", "Save these indicators by name, or show saved ones")
-        self.templates.setText("Templates ▾")
+        self.templates = ChoiceButton("Templates of indicators", "Save these indicators by name, or show saved ones")
+        self.templates.setText("Templates")
         self.templates.setFont(style.font(12))
         self.templates.clicked.connect(lambda: self._ask_for_templates())
         foot = QHBoxLayout()
@@ -153,6 +154,10 @@ class IndicatorPicker(ListPicker):
         line.delete_pressed.connect(lambda: self._remove(self.list.currentIndex()))
         rows.remove_clicked.connect(self._remove)
         self.list.selectionModel().currentChanged.connect(self._show_hint)
+
+    def set_palette(self, palette: Palette) -> None:
+        super().set_palette(palette)
+        self.templates.set_palette(palette)
 
     def open_under(self, top_left: QPoint) -> None:
         """Open with an empty search, the top left corner at a point of the window."""

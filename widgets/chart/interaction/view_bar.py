@@ -2,16 +2,17 @@
 The bar under the chart: ranges of time, going to a date, zooming, the time zone, and how the price axis counts.
 
 It decides nothing: a press leaves as a signal, and a button is ticked once the ``set_`` methods say so. Where the bar
-is narrow, whole parts leave for its » menu, with the same icon, text and key; nothing is cut.
+is narrow, whole parts leave for its » menu, with the same icon, text and key; nothing is cut. A right click offers all
+of them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from functools import partial
 
 from PySide6.QtCore import QPoint, QSize, Qt, Signal
-from PySide6.QtGui import QIcon
+from PySide6.QtGui import QContextMenuEvent, QIcon
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QToolButton, QWidget
 
 from widgets.chart.interaction.zone_picker import ZoneButton
@@ -20,6 +21,7 @@ from widgets.chart.scales.value_scale import ScaleMode
 from widgets.chart.scales.zones import Zone
 from widgets.controls.bar_fitting import BarFitting
 from widgets.controls.bar_parts import OverflowMenu, divider, tool_button
+from widgets.controls.context_menu import pop_up
 from widgets.controls.labels import label
 from widgets.keys import key_text
 from widgets.theme import icons, style
@@ -143,6 +145,7 @@ class ViewBar(QFrame):
     def set_palette(self, palette: Palette) -> None:
         self._palette = palette
         self.date.setIcon(icons.icon("calendar", palette.dim))
+        self.zone.set_palette(palette)
         self.overflow_button.setIcon(icons.icon("more", palette.dim))
         for command, (name, _) in _STEPS.items():
             self.steps[command].setIcon(icons.icon(name, palette.dim))
@@ -210,30 +213,39 @@ class ViewBar(QFrame):
             widths.append(self.overflow_button.sizeHint().width())
         return sum(widths) + _SPACING * (len(widths) + 2) + _MARGIN_PX
 
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        menu = OverflowMenu(self)
+        self._offer(menu, {part for parts in self._leaving() for part in parts})
+        pop_up(menu, event.globalPos())
+
     def _offer_overflow(self) -> None:
         """List in the » menu what has left the bar."""
         self.overflow.clear()
-        gone = {part for parts in self._leaving()[: max(self._gone - _BEFORE_PARTS, 0)] for part in parts}
+        left = self._leaving()[: max(self._gone - _BEFORE_PARTS, 0)]
+        self._offer(self.overflow, {part for parts in left for part in parts})
+
+    def _offer(self, menu: OverflowMenu, offered: Set[QWidget]) -> None:
+        """Add what these parts do to a menu."""
         dim = self._palette.dim
-        if self._divider in gone:
+        if self._divider in offered:
             for each in TimeRange:
                 is_on = each is self._range_shown
                 call = partial(self._ask_for_range, each)
-                self.overflow.add(QIcon(), f"Show {each.words}", key_text(each.command), call, is_checked=is_on)
-        if self.date in gone:
-            self.overflow.add(icons.icon("calendar", dim), "Go to…", key_text("date"), partial(self._ask, "date"))
+                menu.add(QIcon(), f"Show {each.words}", key_text(each.command), call, is_checked=is_on)
+        if self.date in offered:
+            menu.add(icons.icon("calendar", dim), "Go to…", key_text("date"), partial(self._ask, "date"))
         for command, (icon, name) in _STEPS.items():
-            if self.steps[command] in gone:
-                self.overflow.add(icons.icon(icon, dim), name, key_text(command), partial(self._ask, command))
-        if self.zone in gone:
+            if self.steps[command] in offered:
+                menu.add(icons.icon(icon, dim), name, key_text(command), partial(self._ask, command))
+        if self.zone in offered:
             name = f"{self.zone.accessibleName()}…"
-            self.overflow.add(icons.icon("clock", dim), name, "", self.zone_requested.emit)
-        if self._scale_group in gone:
+            menu.add(icons.icon("clock", dim), name, "", self.zone_requested.emit)
+        if self._scale_group in offered:
             for command, (_, mode, name) in _SCALES.items():
                 is_on = mode is self._scale_mode
-                self.overflow.add(QIcon(), name, key_text(command), partial(self._ask, command), is_checked=is_on)
+                menu.add(QIcon(), name, key_text(command), partial(self._ask, command), is_checked=is_on)
             name, key = self.automatic.accessibleName(), key_text("automatic")
-            self.overflow.add(QIcon(), name, key, self._ask_for_automatic, is_checked=self._is_automatic)
+            menu.add(QIcon(), name, key, self._ask_for_automatic, is_checked=self._is_automatic)
 
     # Parts
 

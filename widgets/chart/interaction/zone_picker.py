@@ -7,24 +7,21 @@ from typing import NamedTuple
 
 from PySide6.QtCore import QPoint, QRect, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QFont, QPainter
-from PySide6.QtWidgets import QListView, QToolButton, QWidget
+from PySide6.QtWidgets import QListView, QWidget
 
 from widgets.chart.interaction.system_zone import system_rules
 from widgets.chart.scales.zones import Zone, offset_text, zone_named, zone_names
+from widgets.controls.bar_parts import ChoiceButton
 from widgets.controls.list_picker import ROW_ROLE, Index, ListPicker, RowDelegate, RowModel
 from widgets.theme import style
 
 
-class ZoneButton(QToolButton):
+class ZoneButton(ChoiceButton):
     """Shows a zone's offset from UTC; a click asks for another zone."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
 
     def show_zone(self, zone: Zone, now_us: int) -> None:
         """Show a zone's offset at a time, UTC microseconds. Cheap where nothing changed: call it for every tick."""
-        text = f"{offset_text(zone.rules, now_us)} ▾"
+        text = offset_text(zone.rules, now_us)
         name = f"Time zone: {zone.title}"
         if self.text() != text or self.accessibleName() != name:
             self.setText(text)

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 from PySide6.QtCore import QPoint, QRect, Qt
-from PySide6.QtGui import QAction
+from PySide6.QtGui import QAction, QContextMenuEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QWidget
+from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QMenu, QWidget
 from pytestqt.qtbot import QtBot
 
 from app.market.series.series import CandleSeries
@@ -193,6 +193,24 @@ def test_what_has_left_can_be_chosen_in_the_menu_and_is_ticked_there(qtbot: QtBo
     with qtbot.waitSignal(bar.zone_requested):
         next(one for text, one in offered(bar).items() if "zone" in text.lower()).trigger()
     bar.set_scale(ScaleMode.LINEAR, automatic=True)
+
+
+def test_a_right_click_anywhere_on_the_bar_offers_all_of_it_at_any_width(qtbot: QtBot, bar: ViewBar) -> None:
+    set_room(bar, 60)
+    everything = list(offered(bar))
+    for width in (60, 1300):
+        set_room(bar, width)
+        for part in (bar, bar.overflow_button if width == 60 else bar.zone):
+            at = QPoint(3, 3)
+            event = QContextMenuEvent(QContextMenuEvent.Reason.Mouse, at, part.mapToGlobal(at))
+            QApplication.sendEvent(part, event)
+            (menu,) = [one for one in bar.findChildren(QMenu) if one.isVisible()]
+            assert [action.text() for action in menu.actions()] == everything
+            with qtbot.waitSignal(bar.command_requested) as asked:
+                menu.actions()[everything.index(f"Latest candle\t{key_text('latest')}")].trigger()
+            assert asked.args == ["latest"]
+            with qtbot.waitSignal(menu.destroyed):
+                menu.close()
 
 
 def test_the_hint_leaves_first_and_for_good_once_it_is_no_longer_needed(bar: ViewBar) -> None:

@@ -217,7 +217,7 @@ def test_the_user_chooses_a_zone_by_typing_and_it_is_remembered(qtbot: QtBot, ch
     chart.set_now(_us(opened + timedelta(hours=5)))
     settle(qtbot, chart)
     button = chart.findChild(ZoneButton)
-    assert button.text() == "UTC ▾"
+    assert button.text() == "UTC"
     QTest.mouseClick(button, Qt.MouseButton.LeftButton)
     picker = chart.findChild(ZonePicker)
     QTest.keyClicks(picker.edit, "atlantis")
@@ -227,7 +227,7 @@ def test_the_user_chooses_a_zone_by_typing_and_it_is_remembered(qtbot: QtBot, ch
     QTest.keyClicks(picker.edit, "new york")
     with qtbot.waitSignal(chart.appearance_changed):
         QTest.keyClick(picker.edit, Qt.Key.Key_Return)
-    assert (picker.isVisible(), button.text(), chart.appearance.time_style.zone) == (False, "UTC−4 ▾", NEW_YORK)
+    assert (picker.isVisible(), button.text(), chart.appearance.time_style.zone) == (False, "UTC−4", NEW_YORK)
     chart.reading_tools.point_at(place(chart, first + 250, 105))
     settle(qtbot, chart)
     assert chart._scene.crosshair.time_text == "08 Aug 2024 22:10"
