@@ -22,6 +22,7 @@ _CHECKSUM = ".CHECKSUM"
 _RANGE = re.compile(r"bytes=([0-9]{1,18})-([0-9]{0,18})")
 _PART_BYTES = 1 << 18
 _SLOW_PARTS = 16
+_CUT_AFTER_S = 0.5
 _ETAG_DIGITS = 32
 
 
@@ -89,5 +90,7 @@ async def _sent(request: web.Request, found: BuiltFile, fault: ArchiveFault) -> 
             if fault.takes_s:
                 await asyncio.sleep(fault.takes_s / _SLOW_PARTS)
         if fault.is_cut and request.transport is not None:
+            # A client that learns of the end before it has read the rest may lose that rest.
+            await asyncio.sleep(_CUT_AFTER_S)
             request.transport.close()
         return response
