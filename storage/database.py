@@ -15,8 +15,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from app.market.errors import StoreError, StoreUnavailable
+from app.market.stored_gap import StoredGap
 from storage.candles.read_only import NullWriter, ReadOnlyStore
 from storage.candles.store import PostgresStore
+from storage.integrity.gap_report import read_gaps
 from storage.loading.bulk_loader import STATEMENT_TIMEOUT_S, BulkLoader
 from storage.postgres.connection import Connection, ServerFacts, connect, facts_of
 from storage.postgres.database_url import with_password
@@ -32,6 +34,8 @@ from storage.trades.batch_writer import BatchWriter
 logger = logging.getLogger(__name__)
 
 _READERS_S = 2.0  # how long readers at work may delay the close
+_GAPS_TIMEOUT_S = 600.0  # each gap costs two look-ups, and there may be many
+_ALL_GAPS = 1 << 30
 _WRITER_SHARE = 0.6  # of the time for a close: the rest is for the readers and for the server to stop
 _SERVER_S = 2.0  # at least, for the server to stop, however long the others took
 
@@ -148,6 +152,18 @@ class Database:
         if self.read_only_reason:
             raise StoreError(self.read_only_reason)
         return BulkLoader(_reconnector(self.url, self._server, "cryptopipe import", STATEMENT_TIMEOUT_S))
+
+    def gaps(self, symbol: str) -> list[StoredGap]:
+        """
+        Return all gaps between the stored trades of a symbol, by id, with the times around each; blocks.
+
+        Raises:
+            UsageError: If nothing of the symbol is stored.
+            StoreError: If the database cannot be read.
+        """
+        reader = _reconnector(self.url, self._server, "cryptopipe gaps", _GAPS_TIMEOUT_S)
+        with reader() as connection:
+            return read_gaps(connection, [symbol], timed=_ALL_GAPS)
 
     def close(self, timeout_s: float = 20.0) -> bool:
         """

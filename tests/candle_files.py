@@ -10,7 +10,7 @@ from app.market.columns.candle_columns import columns_of
 from app.market.file_format import FileFormat, FileLayout
 from app.market.interval import Interval
 from app.market.units import E8, format_e8, format_e16
-from storage.files.export_file import candle_file
+from storage.files.export_file import rows_file
 from storage.files.target import NewFile
 from storage.files.times import format_time
 
@@ -24,7 +24,7 @@ def write_candles(
     facts: dict[str, object] | None = None,
 ) -> int:
     """Write the candles into a file, as an export does, and return how many there were."""
-    file = candle_file(NewFile(path.parent, path.name), file_format, layout, interval)
+    file = rows_file(NewFile(path.parent, path.name), file_format, layout, interval)
     written = 0
     try:
         for batch in batches:

@@ -9,9 +9,11 @@ import pyarrow as pa
 from hypothesis import strategies as st
 
 from app.market.columns.wide_decimals import decimal_array
+from app.market.file_columns import RowsOf
 from app.market.file_format import FileFormat, FileLayout
 from app.market.trade import Trade
-from storage.files.export_file import trade_file, trade_schema
+from storage.files.arrangement import trade_schema
+from storage.files.export_file import rows_file
 from storage.files.target import NewFile
 
 FIRST_US, LAST_US = 946_684_800_000_000, 4_102_444_799_999_999  # the years 2000 to 2099
@@ -42,7 +44,7 @@ def write_trades(
 ) -> Path:
     """Write the trades of one symbol into a file, as an export does, some at a time, and return the path."""
     schema = trade_schema()
-    file = trade_file(NewFile(path.parent, path.name), file_format, layout)
+    file = rows_file(NewFile(path.parent, path.name), file_format, layout, RowsOf.TRADES)
     for start in range(0, len(trades), 3):
         symbols, ids, times, prices, quantities, makers = map(list, zip(*trades[start : start + 3], strict=True))
         columns = [pa.array(symbols), pa.array(ids), pa.array(times, schema.field(2).type)]

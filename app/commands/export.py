@@ -1,7 +1,7 @@
 """
 ``cryptopipe export``: writes candles, stored ones and the exchange's, trades and gaps to files.
 
-`app.commands.export_options` reads the request, `app.commands.export_jobs` fills the files. This module opens the
+`app.commands.export_options` reads the request, `app.live.transfers.exports` fills the files. This module opens the
 database and the exchange, hears signals, and says what the files have and what they lack.
 """
 
@@ -15,8 +15,8 @@ from contextlib import aclosing
 from functools import partial
 
 from app.commands.cancellable_database import measure_exchange_clock, opened_database
-from app.commands.export_jobs import ExportJobs, Written
 from app.commands.export_options import Wanted, wanted_of
+from app.commands.export_target import open_file
 from app.commands.options import Options
 from app.commands.progress import Progress, progress
 from app.commands.styling import print_styled
@@ -24,9 +24,12 @@ from app.commands.symbol_names import listed_symbol, stored_symbol
 from app.concurrency.background import in_background
 from app.concurrency.system_clock import SystemClock
 from app.config.settings import Settings
+from app.config.version import VERSION
 from app.live.charts.candle_history import CandleHistory
 from app.live.environment.clocks import ExchangeClock
+from app.live.transfers.exports import ExportedFile, ExportProgress, Exports, ExportSources
 from app.market.errors import FeedError, UsageError
+from app.market.interval import Interval
 from app.market.ports.exchange import SymbolSource
 from app.market.symbol import read_symbol
 from app.runtime.exchange_addresses import check_addresses
@@ -48,7 +51,7 @@ def prepare(settings: Settings, options: Options) -> Callable[[], int]:
         SettingsError: If an address of the exchange has a wrong form.
     """
     wanted = wanted_of(options)
-    fetches = wanted.fetch and len(wanted.intervals) == len(wanted.kinds)
+    fetches = wanted.plan.fetch and all(isinstance(kind, Interval) for kind in wanted.kinds)
     if fetches:
         check_addresses(settings)
     if (not fetches or wanted.start_us is None) and not has_database(settings):
@@ -59,31 +62,47 @@ def prepare(settings: Settings, options: Options) -> Callable[[], int]:
 
 def _run_export(settings: Settings, wanted: Wanted, *, as_json: bool) -> int:
     stop = StopEvent()
-    done = list[Written]()
+    done = list[ExportedFile]()
     named = f"{','.join(wanted.symbols)} {','.join(map(str, wanted.kinds))}"
+    any_candles = any(isinstance(kind, Interval) for kind in wanted.kinds)
     with (
         on_signals(stop.set),
         bounded_shutdown() as begin_shutdown,
-        progress(f"Exporting {named}", None, "candles" if wanted.intervals else "rows") as shown,
+        progress(f"Exporting {named}", None, "candles" if any_candles else "rows") as shown,
     ):
         is_whole = asyncio.run(_export(settings, wanted, stop, begin_shutdown, shown, done.append))
     if not as_json:
         for one in done:
             if one.path is not None:
-                print(f"{one.rows_of} written to {one.path}.")
+                print(f"{_rows_of(one)} written to {one.path}.")
     if not is_whole:
         _say(f"the export was cancelled {_left(wanted, len(done))}.")
         return _CANCELLED
     if as_json:
-        documents = [one.document for one in done]
+        documents = [_document(one, wanted) for one in done]
         complete = all(one["complete"] for one in documents)
-        print(json.dumps({"complete": complete, "files": documents} if wanted.is_several else documents[0], indent=2))
+        document = {"complete": complete, "files": documents} if wanted.plan.is_several else documents[0]
+        print(json.dumps(document, indent=2))
     for one in done:
         if one.lack:
-            _say(f"{one.subject}: {one.lack}" if wanted.is_several else one.lack)
+            _say(f"{one.request.subject}: {one.lack}" if wanted.plan.is_several else one.lack)
     # Who names no range and wants what is stored has got it.
-    in_part = [one for one in done if one.lack and (wanted.has_range or (wanted.fetch and one.is_candles))]
+    in_part = [one for one in done if one.lack and (wanted.has_range or (wanted.plan.fetch and _has_candles(one)))]
     return _DONE_IN_PART if in_part else 0
+
+
+def _rows_of(one: ExportedFile) -> str:
+    """Return “60 candles of BTCUSDT 1m”, “7 trades of BTCUSDT”."""
+    return f"{one.rows_in_words} of {one.request.subject if _has_candles(one) else one.request.symbol}"
+
+
+def _has_candles(one: ExportedFile) -> bool:
+    return isinstance(one.request.rows, Interval)
+
+
+def _document(one: ExportedFile, wanted: Wanted) -> dict[str, object]:
+    path = None if one.path is None else str(one.path)
+    return {"path": path, **one.facts, "zone": wanted.plan.layout.zone}
 
 
 def _left(wanted: Wanted, done: int) -> str:
@@ -98,7 +117,7 @@ async def _export(
     stop: StopEvent,
     begin_shutdown: Callable[[], None],
     shown: Progress,
-    on_file: Callable[[Written], None],
+    on_file: Callable[[ExportedFile], None],
 ) -> bool:
     """Write the files, one after another; return False if ``stop`` was set first."""
     async with opened_database(settings, stop, begin_shutdown) as database:
@@ -109,13 +128,15 @@ async def _export(
             history = CandleHistory(rest, database.store)
 
             async def work() -> bool:
-                fetches = wanted.fetch and bool(wanted.intervals)
-                if fetches:
+                if wanted.plan.fetches:
                     await measure_exchange_clock(exchange_clock, rest)
-                exchange = rest if fetches else None
-                symbols = [await _symbol(database.store, exchange, one) for one in wanted.symbols]
-                jobs = ExportJobs(wanted, database, history, exchange_clock, shown)
-                async with aclosing(jobs.run(symbols)) as files:
+                exchange = rest if wanted.plan.fetches else None
+                plan = wanted.of_symbols([await _symbol(database.store, exchange, one) for one in wanted.symbols])
+                sources = ExportSources(history, database.store, exchange_clock, database.gaps)
+                exports = Exports(
+                    plan, sources, partial(open_file, wanted.plan, wanted.path), VERSION, partial(_show_progress, shown)
+                )
+                async with aclosing(exports.run()) as files:
                     async for one in files:
                         on_file(one)
                 return True
@@ -138,6 +159,14 @@ async def _symbol(store: PostgresStore, exchange: SymbolSource | None, text: str
     name = listed_symbol(text, {one.name for one in listed})
     await in_background(partial(store.save_symbols, listed), "save-symbols")
     return name
+
+
+def _show_progress(shown: Progress, progress: ExportProgress) -> None:
+    now, request = progress.now, progress.request
+    is_candles = isinstance(request.rows, Interval)
+    work = f"Exporting {request.subject}" if is_candles else f"Exporting the {request.rows} of {request.symbol}"
+    waits = f"Waiting ({now.waits_because.rstrip('.')})"
+    shown.update(now.done, total=now.total, description=waits if now.waits_because else work)
 
 
 def _say(sentence: str) -> None:

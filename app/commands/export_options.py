@@ -4,75 +4,66 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple
 
+from app.commands.export_target import STREAM, check_path
 from app.commands.options import Options
 from app.market.candle_request import CandleRequest
 from app.market.errors import UsageError
+from app.market.export_plan import ExportPlan, files_of
+from app.market.file_columns import Rows, RowsOf, row_layout
 from app.market.file_format import (
-    FileFormat,
     FileLayout,
     Preset,
     check_rows,
     chosen_format,
-    format_of_name,
     named_preset,
     named_zone,
 )
-from app.market.indicators.chosen import ChosenIndicator, read_indicators
+from app.market.indicators.chosen import read_indicators
 from app.market.interval import Interval
 from app.market.symbol import read_symbol
-from storage.files.target import check_target
 from storage.files.times import parse_time
-
-STREAM = Path("-")
-
-
-class RowsOf(StrEnum):
-    """What is exported besides candles."""
-
-    TRADES = "trades"
-    GAPS = "gaps"
 
 
 class Wanted(NamedTuple):
     """
     What to export, and whereto; None: not given.
 
-    ``symbols`` as they were typed, ``kinds`` each once: candles of an interval, or what else. ``path``: a file, a
-    folder, or `STREAM`.
+    ``plan`` has the symbols as they were typed. ``path``: a file, a folder, or `STREAM`.
     """
 
-    symbols: tuple[str, ...]
-    kinds: tuple[Interval | RowsOf, ...]
-    start_us: int | None
-    end_us: int | None
-    fetch: bool
-    include_open: bool
+    plan: ExportPlan
     path: Path | None
-    file_format: FileFormat
-    layout: FileLayout
-    indicators: tuple[ChosenIndicator, ...]
 
     @property
     def is_stream(self) -> bool:
         return self.path == STREAM
 
     @property
-    def is_several(self) -> bool:
-        """Whether it is several files."""
-        return len(self.symbols) * len(self.kinds) > 1
+    def symbols(self) -> tuple[str, ...]:
+        """The symbols, each once."""
+        return tuple(dict.fromkeys(one.symbol for one in self.plan.files))
 
     @property
-    def intervals(self) -> list[Interval]:
-        """The intervals of candles."""
-        return [one for one in self.kinds if isinstance(one, Interval)]
+    def kinds(self) -> tuple[Rows, ...]:
+        """The kinds of rows of each symbol."""
+        return tuple(dict.fromkeys(one.rows for one in self.plan.files))
+
+    @property
+    def start_us(self) -> int | None:
+        """When the range of all begins."""
+        return self.plan.files[0].start_us
 
     @property
     def has_range(self) -> bool:
-        return self.start_us is not None or self.end_us is not None
+        return (self.start_us, self.plan.files[0].end_us) != (None, None)
+
+    def of_symbols(self, names: Sequence[str]) -> ExportPlan:
+        """Return the plan with these names for `symbols`."""
+        first = self.plan.files[0]
+        return self.plan._replace(files=files_of(tuple(names), self.kinds, first.start_us, first.end_us))
 
 
 def wanted_of(options: Options) -> Wanted:
@@ -110,53 +101,15 @@ def wanted_of(options: Options) -> Wanted:
         raise UsageError(f"--preset {preset} is for candles: leave it out for trades and gaps.")
     if indicators and not all(isinstance(one, Interval) for one in kinds):
         raise UsageError("--indicators is for candles: leave it out for trades and gaps.")
-    _check_columns(layout, file_format, kinds)
-    wanted = Wanted(
-        symbols,
-        kinds,
-        start_us,
-        end_us,
-        not options.stored,
-        options.include_open,
-        options.path,
-        file_format,
-        layout,
-        indicators,
-    )
-    _check_path(wanted, as_json=options.as_json, is_file=is_file)
-    return wanted
+    for kind in kinds:
+        row_layout(kind, layout, file_format)
+    files = files_of(symbols, kinds, start_us, end_us)
+    plan = ExportPlan(files, file_format, layout, indicators, not options.stored, options.include_open)
+    check_path(plan, options.path, as_json=options.as_json)
+    return Wanted(plan, options.path)
 
 
-def _check_path(wanted: Wanted, *, as_json: bool, is_file: bool) -> None:
-    path = wanted.path
-    if wanted.is_stream:
-        if as_json:
-            raise UsageError("--json and --out - would both print on standard output: leave one of them out.")
-        if wanted.is_several:
-            raise UsageError("Several files cannot go to standard output: name a folder with --out.")
-        if wanted.file_format is FileFormat.XLSX:
-            raise UsageError("An Excel workbook cannot go to standard output: name a file with --out.")
-    elif path is not None and is_file:
-        if wanted.is_several:
-            if os.path.lexists(path) or format_of_name(path.name):
-                raise UsageError(f"{path} is one file, and these are several: name a folder with --out.")
-        else:
-            check_target(path)
-
-
-def _check_columns(layout: FileLayout, file_format: FileFormat, kinds: Sequence[Interval | RowsOf]) -> None:
-    if layout.columns:
-        # Imported here: Arrow takes a quarter of a second, and most refusals come before.
-        from storage.files.row_layout import GAPS, TRADES, candle_layout, plain_layout
-
-        for kind in kinds:
-            if isinstance(kind, Interval):
-                candle_layout(layout, file_format)
-            else:
-                plain_layout(TRADES if kind is RowsOf.TRADES else GAPS, layout.columns)
-
-
-def _kind(text: str) -> Interval | RowsOf:
+def _kind(text: str) -> Rows:
     """Return what rows ``text`` names. Raises UsageError."""
     found = next((one for one in RowsOf if one == text.lower()), None)
     return found or Interval.parse(text)

@@ -31,12 +31,13 @@ from app.live.repair.coverage_sync import CoverageSync
 from app.live.repair.repairer import Repairer
 from app.market.errors import FeedDisconnected, StoreError, StoreUnavailable, UnknownSymbol, UsageError
 from app.market.ports.exchange import TradeSource
+from app.market.stored_gap import StoredGap
 from app.runtime.exchange_addresses import check_addresses
 from app.runtime.open_database import has_database, open_database
 from app.runtime.shutdown import StopEvent, bounded_shutdown, on_signals, unless_stopped
 from app.runtime.wiring import exchange_rest
 from storage.database import Database
-from storage.integrity.gap_report import StoredGap, read_gaps, recorded_symbols
+from storage.integrity.gap_report import read_gaps, recorded_symbols
 from storage.postgres.connection import connect
 from storage.postgres.repair_locks import exclusive_repair
 from storage.schema.migrate import migrate

@@ -30,6 +30,7 @@ from app.market.availability import StoredTimes
 from app.market.candle_request import CandleRequest, file_name
 from app.market.durations import length
 from app.market.errors import CryptopipeError, StoreError
+from app.market.file_columns import RowsOf
 from app.market.file_format import FileFormat, FileLayout, Preset, check_rows
 from app.market.interval import Interval
 from app.market.ports.clock import Clock
@@ -186,20 +187,19 @@ class ExportController:
 
 
 def _opened(request: ExportRequest) -> ExportFile:
-    from storage.files.export_file import candle_file, trade_file  # here: Arrow takes a quarter of a second
+    from storage.files.export_file import rows_file  # here: Arrow takes a quarter of a second
 
     # freqtrade finds a file by its name, whatever is in it.
     is_named = request.is_named or request.layout.preset is Preset.FREQTRADE
     target = NewFile(request.path.parent, request.path.name if is_named else None, keeps_others=True)
-    if request.rows is Rows.TRADES:
-        return trade_file(target, request.file_format, request.layout)
-    return candle_file(target, request.file_format, request.layout, request.candles.interval)
+    rows = RowsOf.TRADES if request.rows is Rows.TRADES else request.candles.interval
+    return rows_file(target, request.file_format, request.layout, rows)
 
 
 def _table(text: io.BytesIO, interval: Interval) -> ExportFile:
-    from storage.files.export_file import candle_file
+    from storage.files.export_file import rows_file
 
-    return candle_file(OpenStream(text), FileFormat.TSV, FileLayout(), interval)
+    return rows_file(OpenStream(text), FileFormat.TSV, FileLayout(), interval)
 
 
 class _Pace:

@@ -12,10 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from app.market.errors import UsageError
+from app.market.file_columns import Form, Rows, RowsOf
 from app.market.file_format import FileFormat, FileLayout, Preset
-from app.market.interval import Interval
-from storage.files.row_layout import GAPS, TRADES, Arrangement, Form, candle_arrangement, gap_schema, plain_layout
-from storage.files.row_layout import trade_schema as trade_schema
+from storage.files.arrangement import Arrangement, arrangement_of
 from storage.files.target import Target
 from storage.files.writers.delimited import CompressedWriter, DelimitedWriter
 from storage.files.writers.feather import FeatherWriter
@@ -55,36 +54,18 @@ class RowsFile:
         self._target.discard()
 
 
-def candle_file(
-    target: Target, file_format: FileFormat, layout: FileLayout, interval: Interval, title: str = "candles"
-) -> RowsFile:
+def rows_file(target: Target, file_format: FileFormat, layout: FileLayout, rows: Rows) -> RowsFile:
     """
-    Return a file of candles of that interval, open for writing.
+    Return a file of candles of that interval, of trades or of gaps, open for writing.
 
     Raises:
         UsageError: If a column is chosen that is none, or the format cannot be written to a stream.
         FileError: If the file cannot be written.
     """
-    return _checked(target, file_format, layout, candle_arrangement(layout, file_format, interval), title)
-
-
-def trade_file(target: Target, file_format: FileFormat, layout: FileLayout, title: str = "trades") -> RowsFile:
-    """Return a file of trades, as `candle_file` does one of candles."""
-    columns = plain_layout(TRADES, layout.columns)
-    return _checked(target, file_format, layout, Arrangement(columns, file_format, trade_schema()), title)
-
-
-def gap_file(target: Target, file_format: FileFormat, layout: FileLayout, title: str = "gaps") -> RowsFile:
-    """Return a file of gaps between trades, as `candle_file` does one of candles."""
-    columns = plain_layout(GAPS, layout.columns)
-    return _checked(target, file_format, layout, Arrangement(columns, file_format, gap_schema()), title)
-
-
-def _checked(
-    target: Target, file_format: FileFormat, layout: FileLayout, arrangement: Arrangement, title: str
-) -> RowsFile:
+    arrangement = arrangement_of(rows, layout, file_format)
     if file_format is FileFormat.XLSX and not target.is_seekable:
         raise UsageError("An Excel workbook cannot go to standard output: name a file with --out.")
+    title = rows if isinstance(rows, RowsOf) else "candles"
     return RowsFile(target, file_format, layout, arrangement, title)
 
 

@@ -188,6 +188,14 @@ def check_target(path: Path) -> None:
         raise UsageError(f"{path} is a folder: give a file name.")
 
 
+def make_folder(path: Path) -> None:
+    """Make the folder, and those above it, unless it exists. Raises UsageError."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"The folder {path} cannot be made: {error.strerror}. Choose another.") from error
+
+
 def _unused(path: Path) -> Path:
     number = 2
     unused = path

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from app.market.errors import UsageError
+from app.market.stored_gap import StoredGap
 from storage.postgres import repair_locks
 from storage.postgres.connection import Connection, translated
 from storage.rollups.trade_times import time_of
@@ -15,29 +15,6 @@ _SYMBOLS = 'SELECT id, name FROM symbols ORDER BY name COLLATE "C"'
 _RECORDED = """
     SELECT name FROM symbols s WHERE EXISTS (SELECT FROM coverage WHERE symbol_id = s.id) ORDER BY name COLLATE "C"
 """
-
-
-class StoredGap(NamedTuple):
-    """
-    A range of ids, inclusive, that are not stored.
-
-    ``absent``: the exchange has no trades with these ids. Otherwise they are missing, and ``repairing`` says that a
-    program has announced to fetch them. ``start_us`` and ``end_us`` are the times of the stored trades just before and
-    after (UTC microseconds; None if not requested, if retention has dropped that trade, or if there is none).
-    """
-
-    symbol: str
-    first_trade_id: int
-    last_trade_id: int
-    start_us: int | None
-    end_us: int | None
-    absent: bool
-    repairing: bool = False
-
-    @property
-    def ids(self) -> int:
-        """The number of ids."""
-        return self.last_trade_id - self.first_trade_id + 1
 
 
 def read_gaps(connection: Connection, names: Sequence[str] = (), *, timed: int = 500) -> list[StoredGap]:

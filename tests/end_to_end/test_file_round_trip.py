@@ -17,11 +17,12 @@ from app.live.transfers.import_report import ImportReport
 from app.live.transfers.imports import FileImport
 from app.live.transfers.trade_report import TradeRequest
 from app.live.transfers.trade_transfer import TradeTransfer
+from app.market.file_columns import RowsOf
 from app.market.file_format import FileFormat, FileLayout
 from app.market.ports.row_files import ReadingOptions
 from app.market.trade import Trade
 from storage.database import Database
-from storage.files.export_file import trade_file
+from storage.files.export_file import rows_file
 from storage.files.readers.open_rows import open_rows
 from storage.files.target import NewFile
 from storage.integrity.verify import verify
@@ -70,7 +71,7 @@ def exported(database: Database, symbol: str, path: Path, file_format: FileForma
     async def run() -> None:
         transfer = TradeTransfer(TradeRequest(symbol, None, None), database.store)
         await transfer.count()
-        file = trade_file(NewFile(path.parent, path.name), file_format, FileLayout())
+        file = rows_file(NewFile(path.parent, path.name), file_format, FileLayout(), RowsOf.TRADES)
         await transfer.run(file, "1", lambda *_: path.name)
 
     asyncio.run(run())

@@ -151,6 +151,11 @@ def span(times_us: tuple[int, int] | None) -> dict[str, str | None]:
     return {"from": None, "to": None} if times_us is None else {"from": iso(times_us[0]), "to": iso(times_us[1])}
 
 
+def asked(start_us: int | None, end_us: int | None) -> dict[str, str | None]:
+    """Return the ends of a range as JSON has them; None for one that was not given."""
+    return {"from": None if start_us is None else iso(start_us), "to": None if end_us is None else iso(end_us)}
+
+
 def iso(time_us: int) -> str:
     """Return ``2026-11-28T22:44:00Z``, UTC."""
     return datetime.fromtimestamp(time_us // 1_000_000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from app.live.transfers.report import iso, minute, span
+from app.live.transfers.report import asked, iso, minute, span
 from app.market.coverage import IdRanges
 from app.market.trade import Trade
 
@@ -70,8 +70,6 @@ class TradeReport(NamedTuple):
 
     def facts(self, version: str) -> dict[str, object]:
         """Return what stands beside the file, for JSON."""
-        asked = self.request.start_us, self.request.end_us
-        known = {"from": "start_us", "to": "end_us"}
         return {
             "symbol": self.request.symbol,
             "interval": "trades",
@@ -79,7 +77,7 @@ class TradeReport(NamedTuple):
             "source": "trades",
             "version": version,
             "rows": self.rows,
-            "asked": {name: None if at is None else iso(at) for name, at in zip(known, asked, strict=True)},
+            "asked": asked(self.request.start_us, self.request.end_us),
             "given": span(self.given),
             "complete": self.complete,
             "missing": [[iso(start_us), iso(end_us)] for start_us, end_us in self.missing],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from app.market.ports.loading import BulkLoader
@@ -17,6 +17,7 @@ from app.market.ports.storage import (
     TradeWriter,
     TruthReader,
 )
+from app.market.stored_gap import StoredGap
 
 
 class MarketStore(
@@ -59,6 +60,13 @@ class OpenedDatabase(Protocol):
 
     def separate_store(self, connections: int, statement_timeout_s: float) -> SeparateStore:
         """Return a store on up to that many connections of its own; no statement of it takes longer than that."""
+
+    def gaps(self, symbol: str) -> Sequence[StoredGap]:
+        """
+        Return all gaps between the stored trades of a symbol, by id, with the times around each. Blocks.
+
+        Raises UsageError if nothing of the symbol is stored, and StoreError.
+        """
 
     def bulk_loader(self) -> BulkLoader:
         """Return what files are loaded with; close it before the database. Raises StoreError if it may only be read."""

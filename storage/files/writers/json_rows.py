@@ -14,8 +14,8 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from app.market.file_columns import RowLayout
 from storage.files.column_text import text_of
-from storage.files.row_layout import RowLayout
 from storage.files.writers.delimited import PIECE_ROWS, text_bytes
 
 

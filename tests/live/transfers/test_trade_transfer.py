@@ -16,11 +16,12 @@ from hypothesis import strategies as st
 from app.live.transfers.trade_report import TradeReport, TradeRequest
 from app.live.transfers.trade_transfer import TradeTransfer
 from app.market.columns.wide_decimals import counts_of
+from app.market.file_columns import RowsOf
 from app.market.file_format import FileFormat, FileLayout
 from app.market.interval import SECOND_US
 from app.market.trade import Trade
 from storage.candles import trade_columns
-from storage.files.export_file import trade_file
+from storage.files.export_file import rows_file
 from storage.files.target import NewFile
 from storage.schema.migrate import migrate
 from tests.live.helpers import START_US
@@ -47,7 +48,7 @@ def exported(world: World, request: TradeRequest, path: Path) -> tuple[list[Trad
     async def run() -> TradeReport:
         transfer = TradeTransfer(request, world.store)
         expected = await transfer.count()
-        file = trade_file(NewFile(path.parent, path.name), FileFormat.PARQUET, FileLayout())
+        file = rows_file(NewFile(path.parent, path.name), FileFormat.PARQUET, FileLayout(), RowsOf.TRADES)
         outcome = await transfer.run(file, "1.2.3", lambda *_: path.name)
         assert expected == outcome.report.rows
         return outcome.report

@@ -25,11 +25,11 @@ from hypothesis import strategies as st
 from app.market.candle import Candle, CandleSource, empty_candle
 from app.market.columns.candle_columns import candles_of, columns_of
 from app.market.errors import FileError, UsageError
+from app.market.file_columns import CANDLE_COLUMNS
 from app.market.file_format import FileFormat, FileLayout, Preset
 from app.market.interval import SECOND_US, Interval
 from app.market.trade import Trade
-from storage.files.export_file import candle_file
-from storage.files.row_layout import CANDLE_COLUMNS
+from storage.files.export_file import rows_file
 from storage.files.target import NewFile, OpenStream
 from storage.files.times import format_time
 from tests.candle_files import candle_row, write_candles
@@ -198,7 +198,7 @@ def test_times_in_text_are_those_of_the_zone(tmp_path: Path) -> None:
 
 def test_a_column_that_is_none_is_refused() -> None:
     with pytest.raises(UsageError, match=r"“price” is not a column here: choose from open_time, open"):
-        candle_file(OpenStream(io.BytesIO()), FileFormat.CSV, FileLayout(columns=("price",)), MINUTE)
+        rows_file(OpenStream(io.BytesIO()), FileFormat.CSV, FileLayout(columns=("price",)), MINUTE)
 
 
 @pytest.mark.parametrize("file_format", [FileFormat.PARQUET, FileFormat.FEATHER, FileFormat.XLSX])
@@ -242,7 +242,7 @@ def test_more_missing_spans_than_a_feather_file_has_room_for_are_cut_and_counted
 def test_a_stream_takes_every_format_but_workbooks(tmp_path: Path, file_format: FileFormat) -> None:
     path, stream = tmp_path / f"a.{file_format}", io.BytesIO()
     write_candles([some_candles()], path, MINUTE, file_format)
-    file = candle_file(OpenStream(stream), file_format, FileLayout(), MINUTE)
+    file = rows_file(OpenStream(stream), file_format, FileLayout(), MINUTE)
     file.write(columns_of(some_candles()))
     assert file.finish("", {}) is None
     file.discard()
@@ -254,12 +254,12 @@ def test_a_stream_takes_every_format_but_workbooks(tmp_path: Path, file_format: 
 
 def test_a_workbook_cannot_go_to_a_stream() -> None:
     with pytest.raises(UsageError, match="cannot go to standard output"):
-        candle_file(OpenStream(io.BytesIO()), FileFormat.XLSX, FileLayout(), MINUTE)
+        rows_file(OpenStream(io.BytesIO()), FileFormat.XLSX, FileLayout(), MINUTE)
 
 
 @pytest.mark.parametrize("file_format", FileFormat)
 def test_a_discarded_file_of_any_format_leaves_nothing(tmp_path: Path, file_format: FileFormat) -> None:
-    file = candle_file(NewFile(tmp_path, "a"), file_format, FileLayout(), MINUTE)
+    file = rows_file(NewFile(tmp_path, "a"), file_format, FileLayout(), MINUTE)
     file.write(columns_of(some_candles()))
     file.discard()
     file.discard()
@@ -270,7 +270,7 @@ def test_a_discarded_file_of_any_format_leaves_nothing(tmp_path: Path, file_form
 @pytest.mark.parametrize("file_format", [one for one in FileFormat if one is not FileFormat.XLSX])
 def test_a_full_disk_is_a_clear_sentence_in_every_format(file_format: FileFormat) -> None:
     def write(full: BinaryIO) -> None:
-        file = candle_file(OpenStream(full), file_format, FileLayout(), MINUTE)
+        file = rows_file(OpenStream(full), file_format, FileLayout(), MINUTE)
         file.write(columns_of(some_candles()))
         file.finish("", {})
 

@@ -14,7 +14,7 @@ from app.market.columns.candle_columns import columns_of
 from app.market.file_format import FileFormat, FileLayout, Preset, freqtrade_name
 from app.market.interval import Interval
 from app.market.trade import Trade
-from storage.files.export_file import candle_file
+from storage.files.export_file import rows_file
 from storage.files.target import NewFile
 from tests.live.helpers import START_US
 from tests.storage.files.test_export_file import EPOCH, FACTS, MINUTE, some_candles
@@ -25,7 +25,7 @@ OPENS = [61837.63000001, 61837.0, 61837.63000001]
 
 
 def written(path: Path, file_format: FileFormat, preset: Preset = Preset.DEFAULT) -> Path:
-    file = candle_file(NewFile(path.parent, path.name), file_format, FileLayout(preset), MINUTE)
+    file = rows_file(NewFile(path.parent, path.name), file_format, FileLayout(preset), MINUTE)
     file.write(columns_of(some_candles()))
     file.finish(path.name, FACTS)
     return path

@@ -19,15 +19,15 @@ from hypothesis import strategies as st
 
 from app.market.candle import Candle, CandleSource
 from app.market.columns.candle_columns import columns_of
+from app.market.columns.gap_columns import gap_rows
+from app.market.file_columns import GAP_COLUMNS, RowsOf
 from app.market.file_format import FileFormat, FileLayout, Preset
 from app.market.interval import Interval
 from app.market.ports.row_files import RowKind
+from app.market.stored_gap import StoredGap
 from app.market.trade import Trade
-from storage.files.export_file import candle_file, gap_file
-from storage.files.gap_rows import gap_rows
-from storage.files.row_layout import GAP_COLUMNS
+from storage.files.export_file import rows_file
 from storage.files.target import NewFile
-from storage.integrity.gap_report import StoredGap
 from tests.storage.files.readers.helpers import read, refusal
 from tests.trade_files import FIFTEEN_DIGITS, FIRST_US, LAST_US, MOST, ZONES, amounts, any_trades, write_trades
 
@@ -102,7 +102,7 @@ def written(
 ) -> Path:
     facts = {"symbol": "BTCUSDT", "interval": interval.name, "zone": layout.zone}
     name = f"export.{file_format}"
-    file = candle_file(NewFile(folder, name), file_format, layout, interval)
+    file = rows_file(NewFile(folder, name), file_format, layout, interval)
     for start in range(0, len(rows), 3):
         file.write(columns_of(rows[start : start + 3]))
     path = file.finish(name, facts)
@@ -251,7 +251,7 @@ def test_any_gaps_are_read_by_others_and_are_no_rows_to_import(
     tmp_path: Path, file_format: FileFormat, given_gaps: list[StoredGap]
 ) -> None:
     name = f"BTCUSDT-gaps.{file_format}"
-    file = gap_file(NewFile(tmp_path, name), file_format, FileLayout())
+    file = rows_file(NewFile(tmp_path, name), file_format, FileLayout(), RowsOf.GAPS)
     file.write(gap_rows(given_gaps))
     file.finish(name, {"symbol": "BTCUSDT", "interval": "gaps"})
     rows = plain_rows(tmp_path / name, file_format)

@@ -1,0 +1,85 @@
+"""What one export writes: its files, the rows of each, and how they stand in it. Pure."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from app.market.file_columns import Rows
+from app.market.file_format import FileFormat, FileLayout, Preset, freqtrade_name, name_in_folder
+from app.market.indicators.chosen import ChosenIndicator
+from app.market.interval import Interval
+
+
+class RowsRequest(NamedTuple):
+    """
+    The rows of one file: those of ``symbol`` in ``[start_us, end_us)``, UTC microseconds.
+
+    None: from the first one stored, or to the newest there is.
+    """
+
+    symbol: str
+    rows: Rows
+    start_us: int | None = None
+    end_us: int | None = None
+
+    @property
+    def unit(self) -> str:
+        """What one row is: ``candle``, ``trade`` or ``gap``."""
+        return "candle" if isinstance(self.rows, Interval) else self.rows.removesuffix("s")
+
+    @property
+    def subject(self) -> str:
+        """Symbol and rows, as people write them: ``BTCUSDT 1m``, ``BTCUSDT trades``."""
+        return f"{self.symbol} {self.rows}"
+
+
+class ExportPlan(NamedTuple):
+    """
+    The files of one export, in their order, and the form of all.
+
+    ``indicators`` are columns besides those of candles. ``fetch``: what is not stored comes as the exchange's candles.
+    ``include_open``: also candles that have not ended, or that the range cuts off.
+    """
+
+    files: tuple[RowsRequest, ...]
+    file_format: FileFormat = FileFormat.CSV
+    layout: FileLayout = FileLayout()
+    indicators: tuple[ChosenIndicator, ...] = ()
+    fetch: bool = True
+    include_open: bool = False
+
+    @property
+    def is_several(self) -> bool:
+        """Whether it is more than one file; they go into a folder then."""
+        return len(self.files) > 1
+
+    @property
+    def fetches(self) -> bool:
+        """Whether the exchange may be asked: trades and gaps come from the database alone."""
+        return self.fetch and any(isinstance(one.rows, Interval) for one in self.files)
+
+    def name_of(self, request: RowsRequest, pair: tuple[str, str] | None = None) -> str | None:
+        """
+        Return the name of the file in its folder; ``pair``: base and quote, if known.
+
+        None: it is one file, which is named by the range that turns out to be in it.
+        """
+        if isinstance(request.rows, Interval) and self.layout.preset is Preset.FREQTRADE:
+            return freqtrade_name(request.symbol, request.rows, self.file_format, pair)
+        return name_in_folder(request.symbol, str(request.rows), self.file_format) if self.is_several else None
+
+
+def number_of(rows: int, unit: str) -> str:
+    """Return ``60 candles``, ``1 trade``, ``1,200 gaps``."""
+    return f"{rows:,} {unit}" if rows == 1 else f"{rows:,} {unit}s"
+
+
+def files_of(
+    symbols: tuple[str, ...], kinds: tuple[Rows, ...], start_us: int | None = None, end_us: int | None = None
+) -> tuple[RowsRequest, ...]:
+    """Return a request for each symbol and kind of rows, each once, all of one range."""
+    return tuple(
+        RowsRequest(symbol, kind, start_us, end_us)
+        for symbol in dict.fromkeys(symbols)
+        for kind in dict.fromkeys(kinds)
+    )
