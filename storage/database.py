@@ -14,8 +14,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from app.market.coverage import StoredGap
 from app.market.errors import StoreError, StoreUnavailable
-from app.market.stored_gap import StoredGap
 from storage.candles.read_only import NullWriter, ReadOnlyStore
 from storage.candles.store import PostgresStore
 from storage.integrity.gap_report import read_gaps

@@ -46,7 +46,10 @@ from widgets.chart.painting.canvas import ChartCanvas
 from widgets.chart.scales.value_scale import ScaleMode
 from widgets.chart.scales.zones import zone_named
 from widgets.dialogs.database_dialog import DatabaseDialog, DialogState
-from widgets.dialogs.export_dialog import ExportDialog, ExportState
+from widgets.dialogs.export.column_chooser import ColumnChip
+from widgets.dialogs.export.export_dialog import ExportDialog, ExportState
+from widgets.dialogs.export.range_fields import Range
+from widgets.dialogs.export.rows_fields import RowKind
 from widgets.symbols.symbols_dialog import SymbolsDialog
 
 ARCHIVE = ("archive/BTCUSDT-5m-2024-08.csv.gz",)
@@ -104,15 +107,6 @@ async def recording(shooting: Shooting) -> None:
             await until(lambda: running.session.joined and running.engine.database is not None)
             await until(lambda: running.engine.database.writer.status.queued == 0)
             await shooting.take(running, "recording-5m")
-            running.chart.pictures.folder.note(shooting.data_dir / "candles.csv")
-            running.window.export_requested.emit()
-            (export,) = running.window.findChildren(ExportDialog)
-            await until(lambda: export.card.figure.text())
-            await shooting.take_dialog(export, "export")
-            export.start_button.click()
-            await until(lambda: export.state is ExportState.DONE)
-            await shooting.take_dialog(export, "export-done")
-            export.reject()
             point(running, 0.62, 0.4)
             for key in ("ema", "vwap"):
                 running.chart.indicators.add(key)
@@ -226,6 +220,60 @@ async def symbols(shooting: Shooting) -> None:
             dialog.reject()
 
 
+async def export(shooting: Shooting) -> None:
+    """The export dialog: of one file, of several while it runs and at its end, of gaps, and on a low screen."""
+    async with serving(SimulatedMarket(seed=11, rate=50)) as server:
+        settings = shooting.settings(
+            binance_ws_url=server.ws_url, binance_rest_url=server.rest_url, symbols="BTCUSDT,ETHUSDT"
+        )
+        async with open_window(settings) as running:
+            await until(lambda: running.session.joined and running.engine.database is not None)
+            running.chart.pictures.folder.note(shooting.pictures / "candles.csv")
+            running.window.export_requested.emit()
+            (dialog,) = running.window.findChildren(ExportDialog)
+            form = dialog.form
+            await until(lambda: dialog.card.rows[0].figure.text())
+            await shooting.take_dialog(dialog, "export")
+            form.rows.intervals.set_texts(["1h"])
+            form.rows.range.buttons[Range.DAY].click()
+            form.target.set_path(str(shooting.data_dir / "hours.csv"))
+            dialog.foot.start_button.click()
+            await until(lambda: dialog.state is ExportState.DONE)
+            await shooting.take_dialog(dialog, "export-done")
+            dialog.reject()
+            running.window.export_requested.emit()
+            dialog = running.window.findChildren(ExportDialog)[-1]
+            form = dialog.form
+            form.rows.symbols.set_texts(["BTC/USDT", "ETH/USDT"])
+            form.rows.intervals.set_texts(["1h", "1m"])
+            form.rows.range.buttons[Range.YEAR].click()
+            form.layout_of_rows.indicators.set_texts(["sma:20", "rsi:14"])
+            for chip in form.layout_of_rows.columns.findChildren(ColumnChip)[6:14]:
+                chip.click()
+            form.layout_of_rows.columns.findChildren(ColumnChip)[4].setFocus()
+            folder = shooting.data_dir / "exports"
+            form.target.set_path(str(folder))
+            await until(lambda: dialog.preview.rowCount())
+            await shooting.take_dialog(dialog, "export-several")
+            dialog.foot.start_button.click()
+            await until(lambda: dialog.foot.pace.text() and "1m" in dialog.foot.outcome.text())
+            await shooting.take_dialog(dialog, "export-running")
+            dialog.foot.cancel_button.click()
+            await until(lambda: dialog.state is ExportState.EDITING)
+            form.rows.range.buttons[Range.CHOSEN].click()
+            size = dialog.size()
+            dialog.resize(min(size.width(), 800), 560)
+            await shooting.take_dialog(dialog, "export-low")
+            dialog.resize(size)
+            form.rows.kinds[RowKind.GAPS].click()
+            await shooting.take_dialog(dialog, "export-gaps")
+            form.rows.kinds[RowKind.CANDLES].click()
+            form.rows.intervals.set_texts(["1s"])
+            form.layout_of_rows.format.setCurrentText("Excel")
+            await shooting.take_dialog(dialog, "export-too-many")
+            dialog.reject()
+
+
 async def diagnostics(shooting: Shooting) -> None:
     async with serving(SimulatedMarket(seed=11, rate=300)) as server:
         settings = shooting.settings(
@@ -332,14 +380,15 @@ SCENES: dict[str, Scene] = {
     "error": error,
     "database": database,
     "diagnostics": diagnostics,
+    "export": export,
     "studies": studies,
     "symbols": symbols,
 }
 RUNS = [  # theme, scale, size, scenes
-    ("dark", "1", SMALL, ("recording", "loading", "empty", "error", "database", "diagnostics")),
+    ("dark", "1", SMALL, ("recording", "export", "loading", "empty", "error", "database", "diagnostics")),
     ("dark", "2", SMALL, ("recording", "error", "database", "diagnostics", "studies", "symbols")),
     ("light", "1", LARGE, ("recording", "empty", "database", "diagnostics", "studies", "symbols")),
-    ("light", "2", SMALL, ("recording", "database", "diagnostics", "studies", "symbols")),
+    ("light", "2", SMALL, ("recording", "export", "database", "diagnostics", "studies", "symbols")),
     ("dark", "1.5", SMALL, ("recording",)),
     ("dark", "1", LARGE, ("recording", "studies", "symbols")),
 ]

@@ -29,9 +29,9 @@ from app.live.recording.market_snapshot import MarketSnapshot
 from app.live.recording.recorder import Recorder
 from app.live.repair.coverage_sync import CoverageSync
 from app.live.repair.repairer import Repairer
+from app.market.coverage import StoredGap
 from app.market.errors import FeedDisconnected, StoreError, StoreUnavailable, UnknownSymbol, UsageError
 from app.market.ports.exchange import TradeSource
-from app.market.stored_gap import StoredGap
 from app.runtime.exchange_addresses import check_addresses
 from app.runtime.open_database import has_database, open_database
 from app.runtime.shutdown import StopEvent, bounded_shutdown, on_signals, unless_stopped

@@ -51,6 +51,20 @@ class CandleRequest(NamedTuple):
             )
 
 
+def whole_candles(
+    interval: Interval, start_us: int, end_us: int, now_us: int, *, include_open: bool = False
+) -> tuple[int, int]:
+    """
+    Return a range widened to whole candles, and ended with the newest that there is at ``now_us``.
+
+    That is the last one that has ended or, with ``include_open``, the one that has begun. The range always holds a
+    candle. All times are UTC microseconds.
+    """
+    newest_us = interval.next_open_us(now_us) if include_open else interval.open_time_us(now_us)
+    until_us = min(interval.next_open_us(end_us - 1), newest_us)
+    return min(interval.open_time_us(start_us), interval.open_time_us(until_us - 1)), until_us
+
+
 def candle_file_name(symbol: str, interval: Interval, start_us: int, end_us: int, suffix: str = "csv") -> str:
     """Return ``BTCUSDT-1m-20241108-20241109T1200.csv``: the candles and the time they cover, UTC."""
     return file_name(symbol, interval.name, start_us, end_us, suffix)

@@ -307,3 +307,26 @@ class SymbolCoverage:
     def missing(self) -> int:
         """Return how many trades are missing in all gaps."""
         return sum(last - first + 1 for first, last in self.held.gaps())
+
+
+class StoredGap(NamedTuple):
+    """
+    A range of ids, inclusive, that are not stored.
+
+    ``absent``: the exchange has no trades with these ids. Otherwise they are missing, and ``repairing`` says that a
+    program has announced to fetch them. ``start_us`` and ``end_us`` are the times of the stored trades just before and
+    after (UTC microseconds; None if not requested, if retention has dropped that trade, or if there is none).
+    """
+
+    symbol: str
+    first_trade_id: int
+    last_trade_id: int
+    start_us: int | None
+    end_us: int | None
+    absent: bool
+    repairing: bool = False
+
+    @property
+    def ids(self) -> int:
+        """The number of ids."""
+        return self.last_trade_id - self.first_trade_id + 1

@@ -15,6 +15,7 @@ from PySide6.QtCore import QCoreApplication, QEvent, QObject, QTimer, Signal
 
 from app.live.charts.chart_session import ChartSession
 from app.live.engine import Engine
+from app.market.file_format import FileFormat
 from app.market.indicators.chosen import text_of_indicators
 from app.market.interval import Interval
 from app.market.ports.exchange import FeedStatus
@@ -218,9 +219,9 @@ class WindowController(QObject):
         visible_us = self.chart_controller.visible_history_us()
         self._export.open(symbols, symbol, self._state.interval, visible_us, text_of_indicators(studies))
 
-    def _on_copy_candles_requested(self) -> None:
+    def _on_copy_candles_requested(self, file_format: FileFormat) -> None:
         symbol = self._engine.symbol(self._state.symbol)
-        self._export.copy(symbol, self._state.interval, self.chart_controller.visible_history_us())
+        self._export.copy(symbol, self._state.interval, self.chart_controller.visible_history_us(), file_format)
 
     def _on_imported(self, symbols: Sequence[str]) -> None:
         if self._state.symbol in symbols:

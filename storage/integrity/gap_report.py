@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from app.market.coverage import StoredGap
 from app.market.errors import UsageError
-from app.market.stored_gap import StoredGap
 from storage.postgres import repair_locks
 from storage.postgres.connection import Connection, translated
 from storage.rollups.trade_times import time_of

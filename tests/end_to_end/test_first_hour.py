@@ -25,8 +25,8 @@ from app.market.interval import Interval
 from app.window.window_controller import WindowController
 from tests.end_to_end.helpers import sandbox_process, until
 from tests.program import set_surroundings, unchanged_process
-from widgets.dialogs.export_dialog import ExportDialog, ExportState
-from widgets.dialogs.export_form import Range
+from widgets.dialogs.export.export_dialog import ExportDialog, ExportState
+from widgets.dialogs.export.range_fields import Range
 from widgets.theme.style import prepare_application
 
 DAY_S = 86_400
@@ -106,13 +106,13 @@ class Walker:
         (dialog,) = self.window.findChildren(ExportDialog)
         hour_s = QDateTime.currentSecsSinceEpoch() // 3600 * 3600
         end = QDateTime.fromSecsSinceEpoch(hour_s - 3 * DAY_S, QTimeZone.utc())
-        dialog.form.ranges[Range.CHOSEN].click()
-        dialog.form.start.setDateTime(end.addSecs(-3600))
-        dialog.form.end.setDateTime(end)
-        dialog.form.interval.setCurrentText("1m")
-        dialog.form.path.setText(str(path))
-        dialog.form.path.textEdited.emit(str(path))
-        QTest.mouseClick(dialog.start_button, Qt.MouseButton.LeftButton)
+        times = dialog.form.rows.range
+        times.buttons[Range.CHOSEN].click()
+        times.start.setDateTime(end.addSecs(-3600))
+        times.end.setDateTime(end)
+        dialog.form.rows.intervals.set_texts(["1m"])
+        dialog.form.target.set_path(str(path))
+        QTest.mouseClick(dialog.foot.start_button, Qt.MouseButton.LeftButton)
         await until(lambda: dialog.state is ExportState.DONE)
         dialog.reject()
         self.window.activateWindow()  # a desktop does it by itself

@@ -19,8 +19,8 @@ from tests.widgets.conftest import BTCUSDT, ETHUSDT
 from tests.widgets.dialogs.test_database_dialog import EMBEDDED, MEANINGS, REMOTE, parts_of
 from widgets.chart.chart_widget import ChartWidget
 from widgets.dialogs.database_dialog import DatabaseDialog
-from widgets.dialogs.export_dialog import ExportDialog
-from widgets.dialogs.export_form import FormStart
+from widgets.dialogs.export.export_dialog import ExportDialog
+from widgets.dialogs.export.rows_fields import FormStart
 from widgets.symbols.symbols_dialog import SymbolsDialog
 from widgets.theme.palettes import DARK, LIGHT, Palette
 from widgets.view_values import WatchRow

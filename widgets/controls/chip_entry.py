@@ -4,17 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from PySide6.QtCore import QEvent, QObject, Qt, Signal
-from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QCompleter, QFrame, QLineEdit, QToolButton, QWidget
+from PySide6.QtCore import QEvent, QObject, QSize, Qt, Signal
+from PySide6.QtGui import QKeyEvent, QMouseEvent
+from PySide6.QtWidgets import QCompleter, QFrame, QLineEdit, QSizePolicy, QToolButton
 
 from app.market.errors import UsageError
 from widgets.controls.flow_layout import FlowLayout
 from widgets.theme import icons, style
 from widgets.theme.palettes import DARK, Palette
 
-_ICON_PX, _ENTRY_PX = 12, 84
+_ICON_PX, _ENTRY_PX, _WIDTH_PX = 12, 60, 90
 _REMOVES = (Qt.Key.Key_Delete, Qt.Key.Key_Backspace)
+
+
+class _Entry(QLineEdit):
+    """The line to type in: short, because it takes what is left of the last line of chips."""
+
+    def sizeHint(self) -> QSize:
+        return QSize(style.px(_ENTRY_PX), super().sizeHint().height())
+
+    def minimumSizeHint(self) -> QSize:
+        return self.sizeHint()
 
 
 class ChipEntry(QFrame):
@@ -27,10 +37,12 @@ class ChipEntry(QFrame):
 
     Signals:
         changed(): the texts are others now.
+        typed(): what is being typed is another text now.
         refused(str): what was typed means nothing; carries the sentence.
     """
 
     changed = Signal()
+    typed = Signal()
     refused = Signal(str)
 
     def __init__(
@@ -42,23 +54,48 @@ class ChipEntry(QFrame):
         self._name, self._read, self._title = name, read, title
         self._palette = DARK
         self._chips: dict[str, QToolButton] = {}
-        self.entry = QLineEdit()
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+        self.entry = _Entry()
         self.entry.setObjectName("chipText")
         self.entry.setAccessibleName(name)
         self.entry.setPlaceholderText(hint)
-        style.sized(self.entry, minimum_width=_ENTRY_PX)
+        style.sized(self, minimum_width=_WIDTH_PX)
         self.entry.installEventFilter(self)
         self.entry.editingFinished.connect(self.take_typed)
         self.entry.textEdited.connect(self._on_typed)
-        self._flow = FlowLayout.of(self.entry, spacing=4)
+        self._flow = FlowLayout(4, last_fills=True)
+        self._flow.addWidget(self.entry)
         self._flow.setContentsMargins(5, 3, 5, 3)
         self.setLayout(self._flow)
-        self.setFocusProxy(self.entry)
 
     @property
     def texts(self) -> tuple[str, ...]:
         """The texts in the field."""
         return tuple(self._chips)
+
+    def meant(self) -> list[str]:
+        """
+        Return the texts in the field and those that what is being typed means, each once.
+
+        Raises:
+            UsageError: If that means nothing.
+        """
+        typed = self.entry.text().strip(" ,;")
+        return list(dict.fromkeys([*self._chips, *(self._read(typed) if typed else ())]))
+
+    def set_texts(self, texts: Sequence[str]) -> None:
+        """Have these texts instead, in this order, and nothing typed."""
+        before = self.texts
+        self.entry.clear()
+        for text in [one for one in self._chips if one not in texts]:
+            self._drop(text)
+        for text in texts:
+            if text not in self._chips:
+                self._add_chip(text)
+        self._chips = {text: self._chips[text] for text in texts}
+        self._arrange()
+        if self.texts != before:
+            self._on_changed()
 
     def chip(self, text: str) -> QToolButton:
         """Return a text's chip: a click removes it."""
@@ -86,15 +123,11 @@ class ChipEntry(QFrame):
 
     def remove(self, text: str) -> None:
         """Remove a text, if it is in the field."""
-        chip = self._chips.pop(text, None)
-        if chip is None:
-            return
-        if chip.hasFocus():
-            self.entry.setFocus()
-        self._flow.removeWidget(chip)
-        chip.hide()
-        chip.deleteLater()
-        self._on_changed()
+        if text in self._chips:
+            if self._chips[text].hasFocus():
+                self.entry.setFocus()
+            self._drop(text)
+            self._on_changed()
 
     def take_typed(self) -> bool:
         """Add what is typed; return False, and say why, where that means nothing."""
@@ -115,6 +148,14 @@ class ChipEntry(QFrame):
         self._palette = palette
         for chip in self._chips.values():
             chip.setIcon(icons.icon("close", palette.dim))
+
+    def sizeHint(self) -> QSize:
+        # Many chips take more lines, not more width.
+        return QSize(style.px(_WIDTH_PX), self._flow.sizeHint().height())
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        super().mousePressEvent(event)
+        self.entry.setFocus()
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if watched is self.entry and event.type() in (QEvent.Type.FocusIn, QEvent.Type.FocusOut):
@@ -141,6 +182,7 @@ class ChipEntry(QFrame):
     def _on_typed(self, typed: str) -> None:
         if typed.rstrip(" ") != typed.rstrip(" ,;"):  # pasted, with a comma at its end
             self.take_typed()
+        self.typed.emit()
 
     def _add_chip(self, text: str) -> None:
         chip = QToolButton()
@@ -155,15 +197,24 @@ class ChipEntry(QFrame):
         chip.setIcon(icons.icon("close", self._palette.dim))
         chip.installEventFilter(self)
         chip.clicked.connect(lambda: self.remove(text))
-        last: QWidget | None = next(reversed(self._chips.values()), None)
         self._chips[text] = chip
-        self._flow.removeWidget(self.entry)
-        self._flow.addWidget(chip)
-        self._flow.addWidget(self.entry)
-        if last is not None:
-            QWidget.setTabOrder(last, chip)
-        QWidget.setTabOrder(chip, self.entry)
+        self._arrange()
         chip.show()
+
+    def _drop(self, text: str) -> None:
+        chip = self._chips.pop(text)
+        self._flow.removeWidget(chip)
+        chip.hide()
+        chip.deleteLater()
+
+    def _arrange(self) -> None:
+        """Lay the chips out in their order, and let Tab go through them to the line."""
+        self._flow.put_in_order([*self._chips.values(), self.entry])
+        # First behind the line, whose place among the fields of the dialog is theirs, then the line behind them.
+        chips = list(self._chips.values())
+        for before, after in zip([self.entry, *chips], [*chips, self.entry], strict=True):
+            if before is not after:
+                self.setTabOrder(before, after)
 
     def _on_changed(self) -> None:
         self._flow.invalidate()

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from PySide6.QtCore import QRect, QSize, Qt
 from PySide6.QtWidgets import QLayout, QLayoutItem, QWidget
 
 
 class FlowLayout(QLayout):
-    """Lays its widgets out from left to right, line by line; ``spacing`` pixels lie between them."""
+    """
+    Lays its widgets out from left to right, line by line; ``spacing`` pixels lie between them.
 
-    def __init__(self, spacing: int = 8) -> None:
+    ``last_fills``: the last widget takes what is left of its line.
+    """
+
+    def __init__(self, spacing: int = 8, *, last_fills: bool = False) -> None:
         super().__init__()
         self._items: list[QLayoutItem] = []
         self._spacing = spacing
+        self._last_fills = last_fills
         self.setContentsMargins(0, 0, 0, 0)
 
     @classmethod
@@ -22,6 +29,14 @@ class FlowLayout(QLayout):
         for widget in widgets:
             layout.addWidget(widget)
         return layout
+
+    def put_in_order(self, widgets: Sequence[QWidget]) -> None:
+        """Lay these widgets out instead, in this order; those left out stay where they are."""
+        while self.takeAt(0) is not None:
+            pass
+        for widget in widgets:
+            self.addWidget(widget)
+        self.invalidate()
 
     def addItem(self, item: QLayoutItem) -> None:
         self._items.append(item)
@@ -68,6 +83,8 @@ class FlowLayout(QLayout):
             height = max(hint.height() for _, hint in line)
             x = inside.x()
             for item, hint in line:
+                if self._last_fills and item is self._items[-1]:
+                    hint.setWidth(inside.x() + inside.width() - x)
                 if not only_measure:
                     item.setGeometry(QRect(x, y + (height - hint.height()) // 2, hint.width(), hint.height()))
                 x += hint.width() + self._spacing

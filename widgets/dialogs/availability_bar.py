@@ -1,5 +1,5 @@
 """
-A bar that shows which part of a range is stored, comes from the exchange, or is not to be had; its figure and legend.
+A bar that shows which part of a range is stored, comes from the exchange, or is not to be had; its legend.
 
 What nothing can give has the colour of a warning; what is to be fetched is hatched, so the bar reads without colours,
 too. A part too short for a pixel gets one all the same if it is missing.
@@ -12,19 +12,18 @@ from types import MappingProxyType
 
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QFont, QPainter, QPainterPath, QPaintEvent, QPen
-from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QSizePolicy, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QWidget
 
 from app.market.availability import Origin, Stretch
 from widgets.controls.flow_layout import FlowLayout
 from widgets.controls.labels import label
-from widgets.controls.number_format import count
 from widgets.theme import style
 from widgets.theme.palettes import DARK, Palette
 
 _HEIGHT_PX, _SWATCH_PX = 12, 12
 _KLINES_ALPHA = 107  # 42 %
 _HATCH_STEP_PX = 5.0
-_WORDS = {
+ORIGIN_WORDS = {
     Origin.TRADES: "From stored trades",
     Origin.KLINES: "Exchange's candles, stored",
     Origin.FETCH: "To be fetched",
@@ -47,6 +46,11 @@ class AvailabilityBar(QWidget):
         """Show these, which follow each other."""
         self._stretches, self._done = stretches, 0
         self.update()
+
+    @property
+    def total(self) -> int:
+        """How many candles the range has, as far as is known."""
+        return self._stretches[-1].last + 1 - self._stretches[0].first if self._stretches else 0
 
     def set_done(self, candles: int) -> None:
         """Show so many candles of the range, from its beginning, as delivered."""
@@ -75,7 +79,7 @@ class AvailabilityBar(QWidget):
         painter.fillRect(whole, QColor(self._palette.line))
         if self._stretches:
             first = self._stretches[0].first
-            total = self._stretches[-1].last + 1 - first
+            total = self.total
             # What is missing last, over its neighbours: a pixel of it must not be lost.
             for stretch in sorted(self._stretches, key=lambda one: one.origin is Origin.NOWHERE):
                 left = (stretch.first - first) / total * whole.width()
@@ -115,7 +119,7 @@ class _Swatch(QWidget):
 class OriginLegend(QWidget):
     """Swatches of the origins that occur, each with its name in small text."""
 
-    def __init__(self, words: Mapping[Origin, str] = MappingProxyType(_WORDS)) -> None:
+    def __init__(self, words: Mapping[Origin, str] = MappingProxyType(ORIGIN_WORDS)) -> None:
         super().__init__()
         self._entries: dict[Origin, QWidget] = {}
         self._swatches: list[_Swatch] = []
@@ -152,68 +156,6 @@ class OriginLegend(QWidget):
         self._entries[origin] = entry
         self._swatches.append(swatch)
         return entry
-
-
-class AvailabilityCard(QFrame):
-    """The bar with the name of what it shows, its figure, the ends of the range, and a legend of what occurs."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.setObjectName("card")
-        self.bar = AvailabilityBar()
-        self.name, self.figure = label(""), label("", "dim")
-        self.figure.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-        small = style.font(style.SMALL_PX)
-        self.start, self.end = label("", "faint", small), label("", "faint", small)
-        self.end.setAlignment(Qt.AlignmentFlag.AlignRight)
-        self._legend = OriginLegend()
-        layout = QGridLayout(self)
-        layout.setContentsMargins(12, 10, 12, 10)
-        layout.setHorizontalSpacing(12)
-        layout.setVerticalSpacing(6)
-        layout.setColumnStretch(0, 1)
-        layout.addWidget(self.name, 0, 0)
-        layout.addWidget(self.figure, 0, 1)
-        layout.addWidget(self.bar, 1, 0, 1, 2)
-        layout.addWidget(self.start, 2, 0)
-        layout.addWidget(self.end, 2, 1)
-        layout.addWidget(self._legend, 3, 0, 1, 2)
-
-    def entry_texts(self) -> list[str]:
-        """Return the legend's entries that are shown."""
-        return self._legend.texts
-
-    def show_stretches(self, name: str, stretches: Sequence[Stretch], ends: tuple[str, str]) -> None:
-        """Show them under this name; ``ends`` are the range's, as text. Nothing is known yet where there are none."""
-        self.name.setText(name)
-        self.bar.set_stretches(stretches)
-        candles = candles_by_origin(stretches)
-        self._legend.show_origins({origin for origin, number in candles.items() if number})
-        self.figure.setText(_figure(candles))
-        self.start.setText(ends[0])
-        self.end.setText(ends[1])
-        said = ", ".join(f"{_WORDS[origin].lower()}: {count(candles[origin])}" for origin in Origin if candles[origin])
-        self.bar.setAccessibleDescription(f"{name}, {ends[0]} to {ends[1]}: {said or 'not known yet'}")
-
-    def set_palette(self, palette: Palette) -> None:
-        """Use the colours of a theme."""
-        self.bar.set_palette(palette)
-        self._legend.set_palette(palette)
-
-
-def candles_by_origin(stretches: Sequence[Stretch]) -> dict[Origin, int]:
-    """Return how many candles have each origin."""
-    return {origin: sum(one.candles for one in stretches if one.origin is origin) for origin in Origin}
-
-
-def _figure(candles: dict[Origin, int]) -> str:
-    total = sum(candles.values())
-    if not total:
-        return ""
-    if candles[Origin.FETCH]:
-        return f"{count(candles[Origin.FETCH])} to fetch"
-    # Rounded down: nothing that lacks a candle is 100 %.
-    return f"{int((total - candles[Origin.NOWHERE]) * 10_000 / total) / 100:.2f} %".replace("100.00", "100")
 
 
 def paint_origin(painter: QPainter, area: QRectF, origin: Origin, palette: Palette) -> None:

@@ -20,7 +20,7 @@ from widgets.controls.dialog_frame import DialogFrame
 from widgets.controls.labels import label
 from widgets.dialogs.download_form import ChosenDownload, DownloadForm, DownloadStart
 from widgets.dialogs.download_rows import DownloadRows, SymbolRow
-from widgets.dialogs.export_form import utc_minute
+from widgets.dialogs.form_parts import utc_minute
 from widgets.theme import style
 from widgets.theme.palettes import DARK, Palette
 

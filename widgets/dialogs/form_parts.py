@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 from PySide6.QtCore import QDateTime, Qt, QTimeZone
-from PySide6.QtWidgets import QComboBox, QCompleter, QDateTimeEdit, QGridLayout, QToolButton, QWidget
+from PySide6.QtWidgets import QComboBox, QCompleter, QDateTimeEdit, QGridLayout, QLabel, QToolButton, QWidget
 
 from widgets.controls.flow_layout import FlowLayout
+from widgets.controls.labels import label
 from widgets.theme import style
 
 
@@ -19,6 +21,13 @@ def table() -> QGridLayout:
     rows.setColumnStretch(1, 1)
     rows.setColumnMinimumWidth(0, style.px(76))
     return rows
+
+
+def top_caption(text: str) -> QLabel:
+    """Return the caption of a field that may have several lines, to be added at the top of its row."""
+    caption = label(text, "dim")
+    caption.setContentsMargins(0, style.px(6), 0, 0)
+    return caption
 
 
 def flow(*widgets: QWidget, spacing: int = 8) -> QWidget:
@@ -70,3 +79,9 @@ def time_edit(time_us: int, name: str) -> QDateTimeEdit:
     edit.setAccessibleName(name)
     style.sized(edit, minimum_width=196)
     return edit
+
+
+def utc_minute(time_us: int) -> str:
+    """Return a time as “2026-11-28 22:44”, UTC, with seconds where there are any."""
+    moment = datetime.fromtimestamp(time_us // 1_000_000, UTC)
+    return moment.strftime("%Y-%m-%d %H:%M:%S" if moment.second else "%Y-%m-%d %H:%M")

@@ -45,7 +45,7 @@ class MainWindow(QMainWindow):
         symbol_requested: Show this symbol; carries its name.
         interval_requested: Show this interval, chosen or typed; carries the `Interval`.
         export_requested, database_requested: Open the export dialog, or the database dialog.
-        copy_candles_requested: Put the candles in view on the clipboard.
+        copy_candles_requested: Put the candles in view on the clipboard; carries the `FileFormat` of the text.
         symbols_requested: Open the dialog that edits the list of recorded symbols as a whole.
         stored_symbols_requested: Open the dialog of what is stored of each symbol.
         import_requested: Open the import dialog; carries the paths that were dropped on the window, if any.
@@ -73,7 +73,7 @@ class MainWindow(QMainWindow):
     symbol_requested = Signal(str)
     interval_requested = Signal(object)
     export_requested = Signal()
-    copy_candles_requested = Signal()
+    copy_candles_requested = Signal(object)
     database_requested = Signal()
     symbols_requested = Signal()
     stored_symbols_requested = Signal()

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from PySide6.QtCore import Signal
 from PySide6.QtGui import QAction, QActionGroup
 from PySide6.QtWidgets import QMenu, QWidget
 
+from app.market.file_format import FileFormat
 from widgets.keys import key_text
 from widgets.theme import style
 from widgets.theme.palettes import BLUE_ORANGE, GREEN_RED, SYSTEM
 
 _THEMES = {SYSTEM: "Like the system", "dark": "Dark", "light": "Light"}
 _COLOURS = {GREEN_RED: "Green and red", BLUE_ORANGE: "Blue and orange (colour-blind safe)"}
+_COPIES = {FileFormat.TSV: "Table for a spreadsheet", FileFormat.CSV: "CSV", FileFormat.JSON: "JSON"}
 _TEXT_PERCENTS = (80, 90, 100, 110, 125, 150, 175, 200)
 
 
@@ -27,7 +30,7 @@ class MainMenu(QMenu):
         symbols_requested, stored_symbols_requested, database_requested, import_requested, export_requested,
         diagnostics_requested, keys_requested, about_requested: Open that dialog or panel.
         templates_requested: Open the menu of indicator templates.
-        copy_candles_requested: Put the candles in view on the clipboard.
+        copy_candles_requested: Put the candles in view on the clipboard; carries the `FileFormat` of the text.
         panel_requested: Show the side panel, or hide it; carries whether to show it.
         full_screen_requested: Fill the screen, or no longer.
         market_requested: Go to the simulated market, or back to the live one.
@@ -42,7 +45,7 @@ class MainMenu(QMenu):
     database_requested = Signal()
     import_requested = Signal()
     export_requested = Signal()
-    copy_candles_requested = Signal()
+    copy_candles_requested = Signal(object)
     diagnostics_requested = Signal()
     keys_requested = Signal()
     about_requested = Signal()
@@ -64,7 +67,10 @@ class MainMenu(QMenu):
         self.addAction("Indicator templates…", self.templates_requested.emit)
         self.addAction(_with_key("Import…", "import"), self.import_requested.emit)
         self.addAction(_with_key("Export…", "export"), self.export_requested.emit)
-        self.addAction("Copy the candles in view", self.copy_candles_requested.emit)
+        copies = self.addMenu("Copy the candles in view as")
+        copies.setFont(style.font())
+        for file_format, text in _COPIES.items():
+            copies.addAction(text, partial(self.copy_candles_requested.emit, file_format))
         self._market = self.addAction("", self.market_requested.emit)
         self.addSeparator()
         self._panel = self.addAction(_with_key("Side panel", "side_panel"))

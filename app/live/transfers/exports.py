@@ -20,6 +20,7 @@ from app.live.transfers.range_ends import whole_request
 from app.live.transfers.trade_report import TradeRequest
 from app.live.transfers.trade_transfer import TradeStore, TradeTransfer
 from app.market.candle_request import file_name
+from app.market.coverage import StoredGap
 from app.market.export_plan import ExportPlan, RowsRequest, number_of
 from app.market.file_columns import RowsOf
 from app.market.file_format import check_rows
@@ -27,7 +28,6 @@ from app.market.interval import Interval
 from app.market.ports.clock import Clock
 from app.market.ports.files import ExportFile
 from app.market.ports.storage import CandleStore, SymbolStore
-from app.market.stored_gap import StoredGap
 
 
 class ExportStore(CandleStore, TradeStore, SymbolStore, Protocol):

@@ -11,9 +11,9 @@ from app.concurrency.background import in_background
 from app.live.transfers.file_work import to_its_end
 from app.live.transfers.report import asked, span
 from app.market.columns.gap_columns import gap_rows
+from app.market.coverage import StoredGap
 from app.market.export_plan import RowsRequest
 from app.market.ports.files import ExportFile
-from app.market.stored_gap import StoredGap
 
 
 class GapReport(NamedTuple):

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from app.market.columns.arrow import arrow
+from app.market.coverage import StoredGap
 from app.market.file_columns import GAP_COLUMNS
-from app.market.stored_gap import StoredGap
 
 
 def gap_schema() -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from app.market.coverage import StoredGap
 from app.market.ports.loading import BulkLoader
 from app.market.ports.storage import (
     CandleStore,
@@ -17,7 +18,6 @@ from app.market.ports.storage import (
     TradeWriter,
     TruthReader,
 )
-from app.market.stored_gap import StoredGap
 
 
 class MarketStore(

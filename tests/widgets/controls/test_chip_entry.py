@@ -77,3 +77,32 @@ def test_what_means_nothing_stays_typed_and_is_explained(field: ChipEntry, qtbot
     assert said.args == ["“no?” is no word."]
     assert (field.texts, field.entry.text()) == ((), "no?")
     assert not field.take_typed()
+
+
+def test_what_is_being_typed_counts_and_texts_can_be_put_in_another_order(field: ChipEntry, qtbot: QtBot) -> None:
+    field.add(["A", "B"])
+    with qtbot.waitSignal(field.typed):
+        QTest.keyClicks(field.entry, "c")
+    assert field.meant() == ["A", "B", "C"]
+    assert field.texts == ("A", "B")
+    with qtbot.waitSignal(field.changed):
+        field.set_texts(["B", "D", "A"])
+    assert field.meant() == ["B", "D", "A"]
+    QApplication.processEvents()
+    places = [field.chip(text).geometry() for text in field.texts]
+    assert places == sorted(places, key=lambda place: (place.y(), place.x()))
+    with qtbot.assertNotEmitted(field.changed):
+        field.set_texts(["B", "D", "A"])
+
+
+def test_tab_goes_through_the_chips_to_the_line_and_on(field: ChipEntry) -> None:
+    field.add(["A", "C"])
+    field.set_texts(["A", "B", "C"])
+    field.chip("A").setFocus()
+    reached = []
+    for _ in range(5):
+        reached.append(QApplication.focusWidget())
+        field.window().focusNextPrevChild(True)
+    chips = [field.chip(text) for text in field.texts]
+    assert reached[:4] == [*chips, field.entry]
+    assert isinstance(reached[4], QPushButton)

@@ -20,11 +20,11 @@ from hypothesis import strategies as st
 from app.market.candle import Candle, CandleSource
 from app.market.columns.candle_columns import columns_of
 from app.market.columns.gap_columns import gap_rows
+from app.market.coverage import StoredGap
 from app.market.file_columns import GAP_COLUMNS, RowsOf
 from app.market.file_format import FileFormat, FileLayout, Preset
 from app.market.interval import Interval
 from app.market.ports.row_files import RowKind
-from app.market.stored_gap import StoredGap
 from app.market.trade import Trade
 from storage.files.export_file import rows_file
 from storage.files.target import NewFile

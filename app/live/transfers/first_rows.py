@@ -1,0 +1,91 @@
+"""The first rows of an export as they are stored, for a look at a file before it is written. Nothing is fetched."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from functools import partial
+from typing import Any
+
+from app.concurrency.background import in_background
+from app.live.transfers.candle_transfer import CandleTransfer
+from app.live.transfers.exports import ExportSources
+from app.live.transfers.gap_transfer import GapTransfer
+from app.live.transfers.range_ends import whole_request
+from app.market.availability import Origin, availability
+from app.market.candle_request import CandleRequest
+from app.market.columns.gap_columns import gap_rows
+from app.market.export_plan import ExportPlan, RowsRequest
+from app.market.file_columns import RowsOf
+from app.market.interval import Interval
+from app.market.ports.files import ExportFile
+
+_ALL_END_US = 4_102_444_800_000_000  # the year 2100
+
+
+async def write_first_rows(plan: ExportPlan, sources: ExportSources, file: ExportFile, most: int) -> bool:
+    """
+    Write the first rows of the plan's first file, up to ``most``, as far as they are stored; return whether any is.
+
+    The candles are the first of the range that are stored without a missing trade.
+
+    Raises:
+        UsageError: If nothing of the symbol is stored to begin with, or an indicator needs too many candles.
+        StoreError: If the database cannot be read.
+    """
+    request = plan.files[0]
+    if isinstance(request.rows, Interval):
+        return await _candles(plan, request, request.rows, sources, file, most)
+    if request.rows is RowsOf.TRADES:
+        rows = await in_background(partial(_first_trades, request, sources, most), "read-trades")
+    else:
+        gaps = await GapTransfer(request, sources.gaps).read()
+        rows = await in_background(partial(gap_rows, gaps[:most]), "make-columns")
+    if rows is None or not rows.num_rows:
+        return False
+    await in_background(partial(file.write, rows), "make-text")
+    return True
+
+
+async def _candles(
+    plan: ExportPlan, request: RowsRequest, interval: Interval, sources: ExportSources, file: ExportFile, most: int
+) -> bool:
+    wanted = await in_background(
+        partial(_first_stored, plan, request, interval, sources, most),
+        "read-stored-times",
+    )
+    if wanted is None:
+        return False
+    transfer = CandleTransfer(wanted, sources.history, sources.store, sources.clock, indicators=plan.indicators)
+    report, _ = await transfer.run(file, "")
+    return report.rows > 0
+
+
+def _first_stored(
+    plan: ExportPlan, request: RowsRequest, interval: Interval, sources: ExportSources, most: int
+) -> CandleRequest | None:
+    """Return the first candles of the range that are stored; None if there is none. Blocks."""
+    now_us, store = sources.clock.now_us(), sources.store
+    whole = whole_request(
+        store,
+        request.symbol,
+        interval,
+        request.start_us,
+        request.end_us,
+        now_us=now_us,
+        fetch=False,
+        include_open=plan.include_open,
+    )
+    known = availability(whole, store.stored_times(request.symbol, interval), now_us)
+    first = next((one.first for one in known if one.origin is not Origin.NOWHERE), None)
+    if first is None:
+        return None
+    last = min(first + most, whole.slots[-1] + 1)
+    return whole._replace(start_us=interval.slot_open_us(first), end_us=interval.slot_open_us(last))
+
+
+def _first_trades(request: RowsRequest, sources: ExportSources, most: int) -> Any:
+    """Return the first stored trades of the range; None if there is none. Blocks."""
+    start_us, end_us = request.start_us or 0, request.end_us or _ALL_END_US
+    with closing(sources.store.iter_trade_columns(request.symbol, start_us, end_us)) as pages:
+        page = next(pages, None)
+    return None if page is None else page.slice(0, most)

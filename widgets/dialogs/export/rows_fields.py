@@ -1,0 +1,189 @@
+"""The fields of the export dialog that say which rows: candles, trades or gaps, of which symbols, of which time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import Enum
+from pathlib import Path
+from typing import NamedTuple
+
+from PySide6.QtCore import QObject, Qt, Signal
+from PySide6.QtWidgets import QButtonGroup, QCheckBox, QGridLayout, QHBoxLayout, QLayout, QWidget
+
+from app.market.errors import UsageError
+from app.market.export_plan import RowsRequest
+from app.market.file_columns import Rows, RowsOf
+from app.market.interval import MENU_INTERVALS, Interval
+from app.market.symbol import Symbol
+from widgets.controls.chip_entry import ChipEntry
+from widgets.controls.labels import label
+from widgets.dialogs.export.range_fields import RangeFields
+from widgets.dialogs.form_parts import choice_button, flow, table, top_caption
+from widgets.symbols.symbol_search import search_key
+from widgets.theme.palettes import Palette
+
+
+class RowKind(Enum):
+    """What is exported, with its name."""
+
+    CANDLES = "Candles"
+    TRADES = "Trades"
+    GAPS = "Gaps"
+
+
+_OTHER_ROWS = {RowKind.TRADES: RowsOf.TRADES, RowKind.GAPS: RowsOf.GAPS}
+
+
+class FormStart(NamedTuple):
+    """
+    What the dialog shows at first. ``visible_us``: the chart's range, if it has one; ``now_us``: the exchange's time;
+    ``indicators``: those of the chart, as text.
+    """
+
+    symbol: Symbol
+    interval: Interval
+    visible_us: tuple[int, int] | None
+    now_us: int
+    folder: Path
+    indicators: str = ""
+
+
+class RowsFields(QObject):
+    """
+    Builds these fields and reads them.
+
+    The ``chosen_`` methods return values, or raise UsageError with the sentence to show.
+
+    Signals:
+        edited: A field has changed.
+    """
+
+    edited = Signal()
+
+    def __init__(self, symbols: Sequence[Symbol], start: FormStart, parent: QObject) -> None:
+        super().__init__(parent)
+        self._interval = start.interval
+        self._symbols = {search_key(offered.name): offered for offered in (*symbols, start.symbol)}
+        self.kinds = {choice: choice_button(choice.value) for choice in RowKind}
+        self._group = QButtonGroup(self)
+        for button in self.kinds.values():
+            self._group.addButton(button)
+        self.kinds[RowKind.CANDLES].setChecked(True)
+        self.symbols = ChipEntry("Symbols", lambda text: [self._symbol(part).display_name for part in _parts(text)])
+        self.symbols.offer(offered.display_name for offered in self._symbols.values())
+        self.symbols.add([start.symbol.display_name])
+        self.intervals = ChipEntry("Intervals", lambda text: [Interval.parse(part).name for part in _parts(text)])
+        self.intervals.offer(offered.name for offered in MENU_INTERVALS)
+        self.intervals.add([start.interval.name])
+        self.range = RangeFields(start.visible_us, start.now_us, self)
+        self.fetch = QCheckBox("Fetch what is not stored")
+        self.fetch.setChecked(True)
+        self.include_open = QCheckBox("Include the open candle")
+        self._group.buttonClicked.connect(lambda _: self.edited.emit())
+        for entry in (self.symbols, self.intervals):
+            entry.changed.connect(self.edited)
+            entry.typed.connect(self.edited)
+        self.range.edited.connect(self._on_range)
+        for box in (self.fetch, self.include_open):
+            box.toggled.connect(lambda _: self.edited.emit())
+
+    @property
+    def chosen_kind(self) -> RowKind:
+        return next(choice for choice, button in self.kinds.items() if button.isChecked())
+
+    @property
+    def are_candles(self) -> bool:
+        return self.chosen_kind is RowKind.CANDLES
+
+    def chosen_symbols(self) -> list[Symbol]:
+        """
+        Return the symbols, each once.
+
+        Raises:
+            UsageError: If there is none, or a text is not one of them.
+        """
+        values = self.symbols.meant()
+        if not values:
+            raise UsageError("Choose a symbol.")
+        return [self._symbol(value) for value in values]
+
+    def chosen_rows(self) -> list[Rows]:
+        """
+        Return the rows of each symbol.
+
+        Raises:
+            UsageError: If candles are chosen and no interval, or a text is none.
+        """
+        other = _OTHER_ROWS.get(self.chosen_kind)
+        if other is not None:
+            return [other]
+        values = self.intervals.meant()
+        if not values:
+            raise UsageError("Choose an interval.")
+        return [Interval.parse(value) for value in values]
+
+    def chosen_files(self) -> tuple[RowsRequest, ...]:
+        """
+        Return the rows of each file.
+
+        Raises:
+            UsageError: If a field is wrong.
+        """
+        kinds, include_open = self.chosen_rows(), self.include_open.isChecked()
+        ranges = {}
+        for kind in kinds:
+            # Trades and gaps are those of the chart's candles.
+            interval = kind if isinstance(kind, Interval) else self._interval
+            ranges[kind] = self.range.range_of(interval, include_open=include_open)
+        return tuple(RowsRequest(one.name, kind, *ranges[kind]) for one in self.chosen_symbols() for kind in kinds)
+
+    def set_palette(self, palette: Palette) -> None:
+        """Use the colours of a theme."""
+        self.symbols.set_palette(palette)
+        self.intervals.set_palette(palette)
+
+    def set_editable(self, editable: bool) -> None:
+        """Enable or disable the fields; disabled while an export runs."""
+        for field in (self.symbols, *self.kinds.values()):
+            field.setEnabled(editable)
+        for of_candles in (self.intervals, self.fetch, self.include_open):
+            of_candles.setEnabled(editable and self.are_candles)
+        self.range.set_editable(editable)
+
+    def layout_fields(self) -> QLayout:
+        """Return the fields, laid out, but for `kinds` and `boxes`."""
+        rows: QGridLayout = table()
+        pair = QHBoxLayout()
+        pair.setSpacing(8)
+        pair.addWidget(self.symbols, 3, Qt.AlignmentFlag.AlignTop)
+        pair.addWidget(top_caption("Intervals"), 0, Qt.AlignmentFlag.AlignTop)
+        pair.addWidget(self.intervals, 2, Qt.AlignmentFlag.AlignTop)
+        rows.addWidget(top_caption("Symbols"), 0, 0, Qt.AlignmentFlag.AlignTop)
+        rows.addLayout(pair, 0, 1)
+        rows.addWidget(label("Range, UTC", "dim"), 1, 0)
+        for number, widget in enumerate(self.range.widgets(), start=1):
+            rows.addWidget(widget, number, 1)
+        return rows
+
+    def boxes(self) -> QWidget:
+        """Return what is to be ticked."""
+        return flow(self.fetch, self.include_open, spacing=20)
+
+    def _symbol(self, text: str) -> Symbol:
+        found = self._symbols.get(search_key(text))
+        if found is None:
+            raise UsageError(f"“{text.strip()[:30]}” is not a symbol here: choose one from the list.")
+        return found
+
+    def _on_range(self) -> None:
+        try:
+            first = next((one for one in self.chosen_rows() if isinstance(one, Interval)), self._interval)
+        except UsageError:
+            first = self._interval
+        self.range.fill_in(first)
+        self.edited.emit()
+
+
+def _parts(text: str) -> list[str]:
+    """Return the texts between commas."""
+    return [part.strip() for part in text.split(",") if part.strip()]
