@@ -113,11 +113,12 @@ def test_every_view_and_column_of_the_document_is_there_and_no_other(recorded: D
     columns: dict[str, list[str]] = {}
     for view, column in rows:
         columns.setdefault(view, []).append(column)
-    log, candles, raw, buckets = (
+    log, candles, beside, raw, buckets = (
         [name for cells in re.findall(r"^\| (`.*?) \|", table, re.MULTILINE) for name in re.findall(r"`(\w+)`", cells)]
         for table in re.findall(r"^\| column .*?\n\n", DOCUMENT, re.MULTILINE | re.DOTALL)
     )
     assert columns.pop("trade_log") == log
+    assert columns.pop("kline_log") == beside
     assert columns.pop("raw_trades") == raw
     named = set(re.findall(r"`(candles_\w+)`", DOCUMENT))
     assert set(columns) == named | {name.replace("candles", "trades") for name in named}

@@ -9,9 +9,11 @@ from __future__ import annotations
 import csv
 import gzip
 import json
+import os
 import subprocess
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
@@ -19,6 +21,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from storage.postgres.connection import connect
 from tests.program import PROGRAM, set_surroundings
 from tests.servers import EMBEDDED, empty_schema, shared_server
 
@@ -177,6 +180,34 @@ def test_aggregated_trades_of_xrp_stand_for_all_their_trades(desk: Desk, shared_
     quote_volume = sum(Decimal(one["q"]) * Decimal(one["p"]) for one in raw)
     assert sum(Decimal(row["quote_volume"]) for row in rows) == quote_volume
     assert {row["source"] for row in rows} == {"aggtrades"}
+    # Order flow: by which side's order each was struck.
+    bought = [one for one in raw if not one["m"]]
+    volumes = sum(Decimal(one["q"]) for one in bought), sum(Decimal(one["q"]) * Decimal(one["p"]) for one in bought)
+    names = "taker_buy_volume", "taker_buy_quote_volume"
+    assert tuple(sum(Decimal(row[name]) for row in rows) for name in names) == volumes
+    times = [row["open_time"] for row in rows]
+    for interval in ("1m", "5m"):
+        flow = desk.candles("XRPETH", interval, "--indicators", "cvd")
+        delta, compared = 0.0, 0
+        for before, (at, row) in zip(["", *flow], flow.items(), strict=False):
+            end = datetime.fromisoformat(at) + timedelta(minutes=int(interval[0]))
+            inside = rows[bisect_left(times, at) : bisect_left(times, end.strftime("%Y-%m-%dT%H:%M:%SZ"))]
+            for name in names:
+                assert Decimal(row[name]) == sum(Decimal(minute[name]) for minute in inside), at
+            assert row["source"] == "aggtrades"
+            delta = 0.0 if before[:10] != at[:10] else delta  # it begins anew each day
+            delta += float(2 * Decimal(row["taker_buy_volume"]) - Decimal(row["volume"]))
+            compared += bool(row["cvd_day"])  # none of a day whose beginning is not known
+            assert float(row["cvd_day"] or delta) == pytest.approx(delta, abs=1e-6)
+        assert compared, interval
+    with connect(os.environ["CRYPTOPIPE_DATABASE_URL"]) as connection:
+        sums = f"SELECT sum({names[0]}), sum({names[1]}), array_agg(DISTINCT source), sum(trades) FROM kline_log"
+        assert connection.execute(f"{sums} WHERE symbol = 'XRPETH' AND seconds = 60").fetchone() == (
+            *volumes,
+            ["aggtrades"],
+            14_672,
+        )
+        assert connection.execute("SELECT count(*) FROM trade_log").fetchone() == (0,)
     assert [at for at, row in enumerate(rows) if row["complete"] == "false"] == [0, len(rows) - 1]
     assert desk.bring(path)["held"] == 12_477
 

@@ -77,7 +77,7 @@ def test_who_may_read_a_view_may_read_its_like_for_other_recorders_and_a_table_o
                 " AND has_table_privilege(%s, oid, 'SELECT') ORDER BY 1",
                 (role,),
             ).fetchall()
-            assert readable == [("candles_1m",), ("raw_trades",), ("trade_log",), ("trades_1m",)]
+            assert readable == [("candles_1m",), ("kline_log",), ("raw_trades",), ("trade_log",), ("trades_1m",)]
             assert connection.execute("SELECT mine FROM trades_5m").fetchall() == [("kept",)]
         finally:
             drop_roles(connection, role)

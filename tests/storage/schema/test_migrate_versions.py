@@ -80,7 +80,10 @@ CATALOGUE = {
     """,
     "applied": "SELECT version, name FROM schema_version ORDER BY 1",
 }
-VIEWS = "SELECT relname FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind = 'v' ORDER BY 1"
+VIEWS = """
+    SELECT relname FROM pg_class
+    WHERE relnamespace = current_schema()::regnamespace AND relkind = 'v' AND relname <> 'kline_log' ORDER BY 1
+"""
 
 
 def make_version(connection: Connection, number: int) -> None:
@@ -186,6 +189,11 @@ def test_data_that_are_not_made_from_trades_are_kept(worlds: tuple[World, World]
         (1, 0, 1, 42000.0, 70_000_000),
         (1, 60, 0, 61000.0, 90),
         (3, 86400, 0, 0.6, 40_000),
+    ]
+    assert migrated.rows("SELECT symbol, months, trades, source, complete FROM kline_log ORDER BY trades DESC") == [
+        ("BTCUSDT", 1, 70_000_000, "kline", True),
+        ("ADAUSDT", 0, 40_000, "kline", True),
+        ("BTCUSDT", 0, 90, "kline", True),
     ]
     assert migrated.rows("SELECT name, base, status FROM symbols ORDER BY id") == [
         ("BTCUSDT", "BTC", "TRADING"),

@@ -13,7 +13,7 @@ from app.market.candle import CandleSource
 from app.market.interval import MENU_INTERVALS, Interval
 from app.market.series.series import Bar
 from tests.widgets.chart.charts import BTC, MINUTE, candle, series_of
-from widgets.chart.model.legend import Piece, fitting, format_quantity, legend_pieces
+from widgets.chart.model.legend import Piece, completeness, fitting, format_quantity, legend_pieces
 from widgets.chart.painting.scene import NO_BARS, GapMark
 from widgets.chart.painting.scene_builder import gap_marks
 from widgets.chart.scales.time_marks import time_ticks
@@ -166,6 +166,27 @@ def test_the_legend_reads_as_a_line() -> None:
     assert text(legend_pieces(BTC, MINUTE, bar(complete=False), 1)).endswith("% 1 trade missing")
     assert text(legend_pieces(BTC, MINUTE, bar(complete=False))).endswith("incomplete")
     assert text(legend_pieces(BTC, MINUTE, bar(source=CandleSource.KLINE))).endswith("exchange's candle")
+
+
+@pytest.mark.parametrize(
+    ("fields", "missing", "words"),
+    [
+        ({}, 0, "from aggregated trades"),
+        ({"complete": False}, 0, "incomplete, from aggregated trades"),
+        ({}, 204, "from aggregated trades, 204 trades missing"),
+    ],
+)
+def test_figures_of_aggregated_trades_never_pass_for_those_of_trades(
+    fields: dict[str, object], missing: int, words: str
+) -> None:
+    found = bar(source=CandleSource.AGGTRADES, **fields)
+    assert text(legend_pieces(BTC, MINUTE, found, missing)).endswith(f"Taker buys 13 % {words}")
+    assert "aggregated trades, which an import brought" in completeness(found, missing).explanation
+
+
+def test_a_candle_of_parts_from_several_sources_says_so() -> None:
+    assert completeness(bar(source=CandleSource.MIXED)).text == "from several sources"
+    assert completeness(bar(source=CandleSource.MIXED, closed=False)).text == "exchange's candle, then trades"
 
 
 def test_a_narrow_legend_drops_whole_fields_in_the_order_of_their_rank() -> None:

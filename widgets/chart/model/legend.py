@@ -61,6 +61,10 @@ COMPLETENESS = "complete"
 """The field that says how much of a candle is known."""
 
 
+_AGGREGATED = "from aggregated trades"
+_ABOUT_AGGREGATED = "Added up from the exchange's aggregated trades, which an import brought."
+
+
 class Completeness(NamedTuple):
     """How much of a candle is known, in as few words as the legend has room for, and in a sentence."""
 
@@ -70,11 +74,25 @@ class Completeness(NamedTuple):
 
 def completeness(bar: Bar, missing: int = 0) -> Completeness:
     """Return the completeness of a candle. ``missing``: the trades known to be missing from it."""
+    is_aggregated = bar.source is CandleSource.AGGTRADES
     if missing:
         trades = "1 trade" if missing == 1 else f"{missing:,} trades"
-        return Completeness(f"{trades} missing", f"Not stored of this candle: {trades}. Click to see where, and why.")
+        lack = f"Not stored of this candle: {trades}. Click to see where, and why."
+        if is_aggregated:
+            return Completeness(f"{_AGGREGATED}, {trades} missing", f"{_ABOUT_AGGREGATED} {lack}")
+        return Completeness(f"{trades} missing", lack)
     if not bar.complete:
+        if is_aggregated:
+            return Completeness(
+                f"incomplete, {_AGGREGATED}",
+                f"{_ABOUT_AGGREGATED} Some may be missing: the import ends in this candle.",
+            )
         return Completeness("incomplete", "Trades of this candle may be missing: it was not recorded from end to end.")
+    if bar.source is CandleSource.MIXED and bar.closed:
+        return Completeness(
+            "from several sources",
+            "Added up from parts: the exchange's candles, its aggregated trades, or trades that were recorded.",
+        )
     if bar.source is CandleSource.MIXED:
         return Completeness(
             "exchange's candle, then trades",
@@ -82,11 +100,8 @@ def completeness(bar: Bar, missing: int = 0) -> Completeness:
         )
     if bar.source is CandleSource.KLINE:
         return Completeness("exchange's candle", "The candle as the exchange publishes it. Its trades are not stored.")
-    if bar.source is CandleSource.AGGTRADES:
-        return Completeness(
-            "from aggregated trades",
-            "Added up from the exchange's aggregated trades, which an import brought. Its trades are not stored.",
-        )
+    if is_aggregated:
+        return Completeness(_AGGREGATED, f"{_ABOUT_AGGREGATED} Its trades are not stored.")
     if not bar.closed:
         return Completeness("all trades so far", "Every trade of this candle so far is stored. It is still open.")
     return Completeness("✓ all trades", "Every trade of this candle is stored.")
