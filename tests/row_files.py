@@ -46,6 +46,7 @@ class MemoryFile:
     symbol: str | None = "BTCUSDT"
     failure: str = ""
     lacking: str | None = None
+    table: str = ""
     read: int = field(default=0, init=False)
 
     def batches(self) -> Iterator[RowBatch]:

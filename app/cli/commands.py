@@ -180,7 +180,13 @@ def list_symbols(settings: Settings, options: Options) -> Run:
 
 
 @cryptopipe.command("import", panel=DATA)
-@click.argument("paths", metavar="FILE…", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument(
+    "paths",
+    metavar="FILE…",
+    nargs=-1,
+    required=True,
+    type=click.Path(path_type=Path, readable=False),  # one that may not be read is no reason to leave out the others
+)
 @click.option(
     "--symbol", metavar="SYMBOL", panel="Rows", shell_complete=symbols, help="Their symbol, where they have none."
 )

@@ -23,7 +23,7 @@ from app.live.transfers.imports import FileImport, ImportProgress
 from app.market.errors import UsageError
 from app.market.interval import Interval
 from app.market.ports.loading import BulkLoader
-from app.market.ports.row_files import ReadingOptions, RowKind
+from app.market.ports.row_files import ReadingOptions, RowKind, named
 from app.market.symbol import read_symbol
 from app.runtime.open_database import open_database
 from app.runtime.shutdown import bounded_shutdown, on_signals
@@ -120,7 +120,7 @@ def _print(report: ImportReport, *, as_json: bool) -> None:
 
 def _about(file: FileReport) -> str:
     reason = file.reason
-    return reason if str(file.path) in reason else f"{file.path}: {reason}"
+    return reason if reason.startswith(str(file.path)) else f"{named(str(file.path), file.path, file.table)}: {reason}"
 
 
 def _say(sentence: str) -> None:

@@ -2,78 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import os
-import zipfile
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any, NamedTuple
-
 import pytest
 
-from app.main import main
-from app.market.trade import Trade
-from app.market.units import format_e8
-from storage.postgres.connection import connect
-from storage.schema.migrate import migrate
-from tests.program import set_surroundings, unchanged_process
-from tests.servers import EMBEDDED, empty_schema, shared_server
-from tests.storage.helpers import World, some_trades, stored
-
-TRADES = [trade._replace(time_us=trade.time_us // 1000 * 1000) for trade in some_trades(500)]
-
-
-class Play(NamedTuple):
-    world: World
-    folder: Path
-    capsys: pytest.CaptureFixture[str]
-
-    def run(self, *arguments: object) -> tuple[int, str, str]:
-        """Return the exit code, standard output and standard error of the command."""
-        code = main(["import", *map(str, arguments)])
-        return code, *self.capsys.readouterr()
-
-    def report(self, *arguments: object) -> tuple[int, dict[str, Any]]:
-        code, printed, _ = self.run(*arguments, "--json")
-        return code, json.loads(printed)
-
-    def file(self, name: str, text: str) -> Path:
-        path = self.folder / name
-        path.write_text(text)
-        return path
-
-    def archive(self, name: str, trades: list[Trade]) -> Path:
-        path = self.folder / f"{name}.zip"
-        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as packed:
-            packed.writestr(f"{name}.csv", "".join(map(line, trades)))
-        return path
-
-
-def line(trade: Trade) -> str:
-    """Return a trade as a row of the exchange's archive."""
-    _, trade_id, time_us, price, quantity, maker = trade
-    return f"{trade_id},{format_e8(price)},{format_e8(quantity)},0,{time_us // 1000},{maker},True\n"
-
-
-@pytest.fixture(scope="module")
-def server() -> str:
-    return shared_server(EMBEDDED)
-
-
-@pytest.fixture
-def play(
-    server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Iterator[Play]:
-    set_surroundings(monkeypatch, tmp_path, tmp_path / "data")
-    with empty_schema(server) as url, unchanged_process():
-        monkeypatch.setenv("CRYPTOPIPE_DATABASE_URL", url)
-        with connect(url) as connection:
-            migrate(connection)
-        world = World(url)
-        folder = tmp_path / "files"
-        folder.mkdir()
-        yield Play(world, folder, capsys)
-        world.close()
+from tests.commands.play import TRADES, Play
+from tests.storage.helpers import stored
 
 
 def test_archives_of_a_folder_are_stored_and_the_second_time_they_are_held(play: Play) -> None:
@@ -103,7 +35,7 @@ def test_a_hole_and_a_row_that_contradicts_end_with_code_three(play: Play) -> No
     assert code == 3
     assert [report[name] for name in ("read", "stored", "held", "refused", "missing")] == [19, 18, 0, 1, 2]
     rows = path.with_name(path.name + ".refused.csv").read_text().splitlines()
-    assert rows[0] == "number,reason,row"
+    assert rows[0] == "number,reason,row,table"
     assert rows[1].startswith("19,another trade of the same id came first,")
     assert "2 ids of BTCUSDT are missing inside, the first is 110." in report["files"][0]["reason"]
 
@@ -155,30 +87,6 @@ def test_wrong_options_are_refused_with_code_two(play: Play, options: list[str],
     assert (code, printed) == (2, "")
     assert sentence in complaint
     assert stored(play.world.store) == []
-
-
-def test_files_that_cannot_be_used_have_one_line_each_and_the_others_go_on(play: Play) -> None:
-    good = play.archive("BTCUSDT-trades-2024-08-08", TRADES)
-    empty = play.file("BTCUSDT-trades-2024-08-10.csv", "")
-    damaged = play.archive("BTCUSDT-trades-2024-08-11", TRADES)
-    damaged.write_bytes(damaged.read_bytes()[:400])
-    absent = play.folder / "gone.csv"
-    code, printed, complaint = play.run(good, empty, damaged, absent)
-    assert code == 1
-    assert printed.startswith("500 rows read from 4 files: 500 stored")
-    lines = complaint.splitlines()
-    assert len(lines) == 3, complaint
-    assert all(str(path) in text for path, text in zip((empty, damaged, absent), lines, strict=True))
-    assert stored(play.world.store) == TRADES
-
-
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read everything")
-def test_a_file_without_permission_has_its_line(play: Play) -> None:
-    path = play.archive("BTCUSDT-trades-2024-08-08", TRADES)
-    path.chmod(0)
-    code, _, complaint = play.run(path)
-    assert code == 1
-    assert "Permission denied" in complaint
 
 
 def test_a_database_that_is_away_is_one_sentence(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,7 +19,7 @@ from app.market.trade import Trade
 from storage.database import Database
 from storage.postgres.connection import connect
 from storage.schema.migrate import migrate
-from tests.commands.test_import import line
+from tests.commands.play import line
 from tests.program import needs_signals, set_surroundings
 from tests.servers import EMBEDDED, empty_schema, forget, shared_server
 from tests.storage.helpers import World, some_trades, stored

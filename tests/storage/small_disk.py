@@ -48,6 +48,8 @@ def mounted(path: Path, options: str) -> Iterator[SmallDisk]:
     if done.returncode != 0:
         path.rmdir()
         pytest.skip(f"a small disk cannot be mounted here: {done.stderr.strip()}")
-    yield SmallDisk(path)
-    subprocess.run(["umount", path], check=True)
-    path.rmdir()
+    try:
+        yield SmallDisk(path)
+    finally:
+        subprocess.run(["umount", path], check=True)
+        path.rmdir()

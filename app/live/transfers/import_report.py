@@ -19,13 +19,14 @@ _FIGURES = ("read", "stored", "held", "refused", "missing")
 @dataclass(slots=True)
 class FileReport:
     """
-    One file. ``symbols`` are those of its rows. ``missing``: ids between its lowest and highest that nothing has.
-    ``reason``: sentences about what was not used of it, empty where all was. ``differing``: minutes of its trades that
-    differ from the stored klines.
+    One file, or one ``table`` of a file that has several. ``symbols`` are those of its rows. ``missing``: ids between
+    its lowest and highest that nothing has. ``reason``: sentences about what was not used of it, empty where all was.
+    ``differing``: minutes of its trades that differ from the stored klines.
     """
 
     path: Path
     kind: RowKind | None = None
+    table: str = ""
     symbols: list[str] = field(default_factory=list)
     read: int = 0
     stored: int = 0
@@ -57,6 +58,7 @@ class FileReport:
         """Return it for JSON."""
         return {
             "path": str(self.path),
+            "table": self.table or None,
             "symbol": ",".join(self.symbols) or None,
             "kind": None if self.kind is None else self.kind.value,
             **{name: getattr(self, name) for name in _FIGURES},

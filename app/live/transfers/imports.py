@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import queue
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -36,6 +37,7 @@ from app.market.ports.row_files import (
     RowFile,
     RowKind,
     TradeBatch,
+    named,
 )
 
 _WAITING = 1
@@ -54,8 +56,8 @@ class ImportProgress(NamedTuple):
 @dataclass(slots=True)
 class _ImportedFile:
     """
-    A file under way: its report, its refused rows, and by symbol the lowest and highest of the ids it brought, the ids
-    of its aggregated trades, and the times of its trades.
+    A file, or a table of one, under way: its report, the file's refused rows, and by symbol the lowest and highest of
+    the ids it brought, the ids of its aggregated trades, and the times of its trades.
     """
 
     report: FileReport
@@ -74,7 +76,7 @@ class _ImportedFile:
         report.held += rows - stored - len(refused)
         if refused and report.refused == len(refused):
             report.reasons.append(f"Row {refused[0].number} is the first refused: {refused[0].reason}.")
-        self.refused.add(refused)
+        self.refused.add(refused, report.table)
 
     def note_times(self, symbol: str, times_us: Ints) -> None:
         if len(times_us):
@@ -105,15 +107,23 @@ class _Candles(NamedTuple):
     share: float
 
 
+class _AggregatedRows(NamedTuple):
+    """``rows`` aggregated trades of one symbol that were read, and those ``refused`` of them; the others wait."""
+
+    file: _ImportedFile
+    symbol: str
+    rows: int
+    refused: list[RefusedRow]
+    share: float
+
+
 class _Aggregated(NamedTuple):
-    """All minutes of the aggregated trades of one symbol."""
+    """All minutes of the aggregated trades of one symbol, of ``rows`` rows."""
 
     file: _ImportedFile
     symbol: str
     minutes: AggregatedMinutes
     rows: int
-    refused: list[RefusedRow]
-    share: float
 
 
 class _End(NamedTuple):
@@ -126,7 +136,7 @@ class _End(NamedTuple):
     shortfall: str | None = None
 
 
-_Step = _ImportedFile | _Trades | _Candles | _Aggregated | _End | BaseException | None
+_Step = _ImportedFile | _Trades | _Candles | _AggregatedRows | _Aggregated | _End | BaseException | None
 """What the reading thread hands over: a file's beginning, rows, and end; an error to raise; None after all."""
 
 
@@ -173,6 +183,8 @@ class FileImport:
         try:
             while (step := self._next()) is not None:
                 self._take(step, files)
+            if files and not self._stop.is_set():
+                self._finish_refused(files[-1])
             for earlier, later in pairwise(files):
                 self._find_cut_off(earlier, later)
             self._loader.finish()
@@ -201,11 +213,16 @@ class FileImport:
             self._store_trades(step)
         elif isinstance(step, _Candles):
             self._store_candles(step)
+        elif isinstance(step, _AggregatedRows):
+            step.file.note(step.symbol, len(step.refused), 0, step.refused)
+            self._note_progress(step.file, step.rows, step.share)
         elif isinstance(step, _Aggregated):
             self._store_aggregated(step)
         elif isinstance(step, _End):
             self._end(step)
         elif isinstance(step, _ImportedFile):
+            if files and files[-1].refused is not step.refused:
+                self._finish_refused(files[-1])
             files.append(step)
         elif step is not None:
             raise step
@@ -234,12 +251,11 @@ class FileImport:
         minutes = step.minutes.candles()
         changed = self._loader.load_aggregated(step.symbol, minutes) if minutes else set()
         stored = sum(rows for open_us, rows in step.minutes.rows.items() if open_us in changed)
-        step.file.note(step.symbol, step.rows, stored, step.refused)
+        step.file.note(step.symbol, step.rows, stored, ())
         if minutes:
             ids = step.minutes.ids
             step.file.note_ids(step.symbol, ids.first, ids.last)
             step.file.aggregated[step.symbol] = ids
-        self._note_progress(step.file, step.rows, step.share)
 
     def _end(self, step: _End) -> None:
         file, report = step.file, step.file.report
@@ -247,7 +263,7 @@ class FileImport:
             report.is_broken = True
             report.reasons.append(step.failure)
         elif not report.read:
-            report.reasons.append(f"{report.path} has no rows.")
+            report.reasons.append(named(f"{report.path} has no rows.", report.path, report.table))
         if step.shortfall:
             report.is_short = True
             report.reasons.append(step.shortfall)
@@ -260,12 +276,15 @@ class FileImport:
                 report.reasons.append(f"{missing:,} ids of {symbol} are missing inside, the first is {gaps[0][0]}.")
         for symbol, (start_us, end_us) in file.times.items():
             self._compare_with_klines(report, symbol, start_us, end_us)
+
+    def _finish_refused(self, file: _ImportedFile) -> None:
+        """Name the refused rows of a file; ``file`` is its last table."""
         if self._is_dry:
             file.refused.discard()
         else:
             file.refused.finish()
         if file.refused.failure:
-            report.reasons.append(file.refused.failure)
+            file.report.reasons.append(file.refused.failure)
 
     def _compare_with_klines(self, report: FileReport, symbol: str, start_us: int, end_us: int) -> None:
         differences = self._loader.kline_differences(symbol, start_us, end_us + 1)
@@ -302,23 +321,26 @@ class FileImport:
     def _read(self) -> None:
         try:
             share = _Share(sum(map(_size, self._paths)))
+            refused: RefusedRows | None = None
             for opened in (one for path in self._paths for one in self._open_rows(path, self._options)):
                 if self._stop.is_set():
                     break
                 if not opened.path.name.endswith(SUFFIX):
                     share.begin(opened.path)
-                    self._read_file(opened, share)
+                    if refused is None or refused.source != opened.path:
+                        refused = RefusedRows(opened.path)
+                    self._read_file(opened, refused, share)
             self._put(None)
         except Exception as error:  # noqa: BLE001  # because `run` raises it
             self._put(error)
 
-    def _read_file(self, opened: RowFile | RefusedFile, share: _Share) -> None:
-        file = _ImportedFile(FileReport(opened.path), RefusedRows(opened.path))
+    def _read_file(self, opened: RowFile | RefusedFile, refused: RefusedRows, share: _Share) -> None:
+        file = _ImportedFile(FileReport(opened.path), refused)
         self._put(file)
         if isinstance(opened, RefusedFile):
             self._put(_End(file, opened.reason))
             return
-        file.report.kind = opened.kind
+        file.report.kind, file.report.table = opened.kind, opened.table
         if opened.symbol is not None:
             file.report.symbols.append(opened.symbol)
         failure = ""
@@ -328,7 +350,7 @@ class FileImport:
                 if self._stop.is_set():
                     return
         except FileError as error:
-            failure = str(error)
+            failure = named(str(error), opened.path, opened.table)
         # Of trades the ids tell, once the next day's file is read.
         shortfall = opened.shortfall() if opened.kind is RowKind.KLINES and not failure else None
         self._put(_End(file, failure, shortfall))
@@ -346,29 +368,23 @@ class FileImport:
 
     def _aggregated_of(self, file: _ImportedFile, opened: RowFile, share: _Share) -> Iterator[_Step]:
         """Yield the minutes of each symbol once all of the file is read: a minute may go on in any later row."""
-        by_symbol: dict[str, _Aggregated] = {}
+        by_symbol: dict[str, AggregatedMinutes] = {}
+        usable: Counter[str] = Counter()
         numbers = RowNumbers()
         failure: FileError | None = None
         try:
             for batch in cast("Iterator[AggTradeBatch]", opened.batches()):
-                known = by_symbol.get(batch.symbol) or _Aggregated(
-                    file, batch.symbol, AggregatedMinutes(), 0, [], share.of(opened)
-                )
-                named = numbers.of(batch, len(batch.agg_id))
-                added = known.minutes.add(batch)
-                refused = [
-                    RefusedRow(int(named[at]), reason, agg_trade_text(batch, at)) for at, reason in added.refused
-                ]
-                by_symbol[batch.symbol] = known._replace(
-                    rows=known.rows + batch.rows,
-                    refused=sorted([*known.refused, *batch.refused, *refused]),
-                    share=share.of(opened),
-                )
-                if self._stop.is_set():
-                    return
+                minutes = by_symbol.setdefault(batch.symbol, AggregatedMinutes())
+                number = numbers.of(batch, len(batch.agg_id))
+                added = minutes.add(batch).refused
+                refused = [RefusedRow(int(number[at]), reason, agg_trade_text(batch, at)) for at, reason in added]
+                refused = sorted([*batch.refused, *refused])
+                usable[batch.symbol] += batch.rows - len(refused)
+                yield _AggregatedRows(file, batch.symbol, batch.rows, refused, share.of(opened))
         except FileError as error:
             failure = error
-        yield from by_symbol.values()
+        for symbol, minutes in by_symbol.items():
+            yield _Aggregated(file, symbol, minutes, usable[symbol])
         if failure is not None:
             raise failure
 

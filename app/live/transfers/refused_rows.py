@@ -4,37 +4,48 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import secrets
+import shutil
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TextIO
+from typing import TextIO, cast
 
 from app.market.ports.row_files import RefusedRow
 
 SUFFIX = ".refused.csv"
 
 
+def _hidden_file(folder: Path) -> TextIO:
+    file = tempfile.TemporaryFile("w+", encoding="utf-8", newline="", dir=folder)  # noqa: SIM115  # closed by `discard`
+    return cast("TextIO", file)
+
+
 class RefusedRows:
     """
-    Writes ``FILE.refused.csv``: number, reason and row. Made with the first row, named by `finish`.
+    Writes ``FILE.refused.csv``: number, reason, row and table. Made with the first row, named by `finish`.
 
-    ``failure``: one sentence if it could not be written, else empty; nothing is raised, so that the import goes on.
+    All tables of a file share one. Until `finish` nobody sees it, and a kill leaves nothing; of several imports at once
+    the last to finish stays, whole. ``failure``: one sentence if it could not be written, else empty; nothing is
+    raised, so that the import goes on.
     """
 
     def __init__(self, source: Path) -> None:
+        self.source = source
         self.path = source.with_name(source.name + SUFFIX)
         self.failure = ""
-        self._hidden = source.with_name(f".{source.name}{SUFFIX}.part")
         self._file: TextIO | None = None
 
-    def add(self, rows: Sequence[RefusedRow]) -> None:
-        """Add rows, in the order they are to have."""
+    def add(self, rows: Sequence[RefusedRow], table: str = "") -> None:
+        """Add rows of a table, in the order they are to have."""
         if self.failure or not rows:
             return
         try:
             if self._file is None:
-                self._file = self._hidden.open("w", encoding="utf-8", newline="")
-                csv.writer(self._file).writerow(("number", "reason", "row"))
-            csv.writer(self._file).writerows(rows)
+                # In that folder: so what cannot be written is known at once, and the disk is the one that has room.
+                self._file = _hidden_file(self.path.parent)
+                csv.writer(self._file).writerow(("number", "reason", "row", "table"))
+            csv.writer(self._file).writerows((*row, table) for row in rows)
         except OSError as error:
             self._note_failure(error)
 
@@ -42,21 +53,25 @@ class RefusedRows:
         """Give the file its name, if there is one."""
         if self._file is None:
             return
+        hidden = self.path.with_name(f".{secrets.token_hex(8)}.part")
         try:
-            self._file.close()
-            self._hidden.replace(self.path)
+            self._file.seek(0)
+            with hidden.open("x", encoding="utf-8", newline="") as copy:
+                shutil.copyfileobj(self._file, copy)
+            hidden.replace(self.path)
         except OSError as error:
+            with contextlib.suppress(OSError):
+                hidden.unlink(missing_ok=True)
             self._note_failure(error)
-        self._file = None
+        self.discard()
 
     def discard(self) -> None:
         """Leave no file. Does nothing after `finish`."""
-        with contextlib.suppress(OSError):
-            if self._file is not None:
-                self._file.close()
-                self._hidden.unlink(missing_ok=True)
+        file, self._file = self._file, None
+        with contextlib.suppress(OSError):  # a full disk refuses what is still to be written
+            if file is not None:
+                file.close()
 
     def _note_failure(self, error: OSError) -> None:
-        self.failure = f"{self.path} could not be written: {error.strerror}."
+        self.failure = f"{self.path} could not be written: {error.strerror}. The refused rows are counted all the same."
         self.discard()
-        self._file = None

@@ -115,12 +115,16 @@ class RowFile(Protocol):
     A file whose kind is known, opened for one reading.
 
     ``path`` is what the user named, or a file in the folder that the user named. A file that holds rows of several
-    kinds, or an archive of several tables, is several RowFiles with one path. ``symbol`` is None where rows name their
-    own.
+    kinds, or an archive of several tables, is several RowFiles with one path, one after the other. ``table`` then tells
+    them apart: a sheet, a member of an archive, a kind of rows; else it is empty. ``symbol`` is None where rows name
+    their own.
     """
 
     @property
     def path(self) -> Path: ...
+
+    @property
+    def table(self) -> str: ...
 
     @property
     def kind(self) -> RowKind: ...
@@ -147,8 +151,13 @@ class RowFile(Protocol):
         """
 
 
+def named(sentence: str, path: Path, table: str) -> str:
+    """Return a sentence about a file as one about a table of it."""
+    return sentence.replace(str(path), f"{path} ({table})", 1) if table else sentence
+
+
 class RefusedFile(NamedTuple):
-    """A file of which nothing can be used, and why, in one sentence that names the file."""
+    """A file, or a table of it, of which nothing can be used, and why, in one sentence that names it."""
 
     path: Path
     reason: str

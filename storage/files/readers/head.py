@@ -45,12 +45,14 @@ class Understanding(NamedTuple):
         for batch in batches:
             found = True
             yield batch
-        if not found and self.identity.symbol_asked:
+        if not found and self.head.rows and self.identity.symbol_asked:
             raise FileError(f"{path} holds nothing of {self.identity.symbol}: leave out --symbol, or name another.")
 
 
 class Table(RowFile, Protocol):
-    """A `RowFile` that can say what it was recognised as."""
+    """A `RowFile` that can say what it was recognised as; who opens several of one path names them."""
+
+    table: str
 
     @property
     def understanding(self) -> Understanding: ...

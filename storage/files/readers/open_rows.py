@@ -8,11 +8,12 @@ window that imports nothing starts faster.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from app.market.errors import FileError
-from app.market.ports.row_files import ReadingOptions, RefusedFile, RowFile
+from app.market.ports.row_files import ReadingOptions, RefusedFile, RowFile, named
 from storage.files.readers.formats.json_file import is_json, open_json
 from storage.files.readers.formats.octobot_file import SQLITE, open_octobot
 from storage.files.readers.formats.recording_file import is_recording, open_recording
@@ -48,8 +49,11 @@ def open_rows(path: Path, options: ReadingOptions | None = None) -> Iterator[Row
     if not path.is_dir():
         yield from _row_files(path, options)
         return
-    files = [file for file in _files_below(path) if _is_data(file)]
-    if not files:
+    files, closed = _files_below(path)
+    files = [file for file in files if _is_data(file)]
+    for error in closed:
+        yield RefusedFile(path, str(error))
+    if not files and not closed:
         yield RefusedFile(path, f"{path} holds no file of trades or candles.")
     for file in files:
         yield from _row_files(file, options)
@@ -60,12 +64,18 @@ def _row_files(path: Path, options: ReadingOptions) -> Iterator[RowFile | Refuse
         yield RefusedFile(path, str(table)) if isinstance(table, FileError) else table
 
 
-def _files_below(folder: Path) -> list[Path]:
-    return sorted(
-        file
-        for file in folder.rglob("*")
-        if not any(part.startswith(".") for part in file.relative_to(folder).parts) and file.is_file()
-    )
+def _files_below(folder: Path) -> tuple[list[Path], list[FileError]]:
+    """Return the files in a folder and its folders, by name, and why some of the folders cannot be looked into."""
+    found: list[Path] = []
+    closed: list[FileError] = []
+
+    def note(error: OSError) -> None:
+        closed.append(FileError(f"{error.filename} cannot be read: {error.strerror}."))
+
+    for parent, folders, names in os.walk(folder, onerror=note):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        found += [Path(parent, name) for name in names if not name.startswith(".")]
+    return sorted(file for file in found if file.is_file()), closed
 
 
 def _is_data(path: Path) -> bool:
@@ -94,9 +104,10 @@ def open_tables(path: Path, options: ReadingOptions) -> list[Table | FileError]:
             raise FileError(f"{path} is empty.")
         is_verified = check_checksum(path)
         if head.startswith((b"PK\x03\x04", b"PK\x05\x06")) and not is_spreadsheet(path):
+            members = zip_members(path, is_verified=is_verified)
             return [
-                table
-                for member in zip_members(path, is_verified=is_verified)
+                _of_member(path, member.place, table) if len(members) > 1 else table
+                for member in members
                 for table in _opened(path, member.name, options, member)
             ]
     except FileError as error:
@@ -105,6 +116,15 @@ def open_tables(path: Path, options: ReadingOptions) -> list[Table | FileError]:
         return _opened(path, path.name, options, None)
     source = PlainOrPacked(path, is_verified=is_verified)
     return _opened(path, source.name, options, source)
+
+
+def _of_member(path: Path, member: str, table: Table | FileError) -> Table | FileError:
+    """Return the table, or why it cannot be used, with the name of its member of an archive."""
+    if isinstance(table, FileError):
+        sentence = named(str(table), path, member)
+        return UnknownTable(sentence, table.head) if isinstance(table, UnknownTable) else FileError(sentence)
+    table.table = f"{member}, {table.table}" if table.table else member
+    return table
 
 
 def _opened(path: Path, name: str, options: ReadingOptions, source: ByteSource | None) -> list[Table | FileError]:

@@ -53,7 +53,7 @@ def test_refused_rows_are_in_a_file_beside_it_with_their_numbers_and_reasons(pat
     assert report.files[0].reason == "Row 3 is the first refused: its price is no number."
     with path.with_name("BTCUSDT-trades.csv.refused.csv").open(newline="") as file:
         rows = list(csv.reader(file))
-    assert rows[:2] == [["number", "reason", "row"], ["3", "its price is no number", '3,"a,b"']]
+    assert rows[:2] == [["number", "reason", "row", "table"], ["3", "its price is no number", '3,"a,b"', ""]]
     assert rows[2][:2] == ["6", "another trade of the same id came first"]
     assert rows[2][2].startswith(f"{other.trade_id},1.50000000,")
 
@@ -108,6 +108,7 @@ def test_files_of_which_nothing_can_be_used_are_named(path: Path) -> None:
     assert [file.reason for file in report.unusable] == ["It is no file of trades.", f"{path} has no rows."]
     assert report.facts()["files"][0] == {
         "path": str(path),
+        "table": None,
         "symbol": None,
         "kind": None,
         "read": 0,

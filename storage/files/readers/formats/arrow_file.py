@@ -31,6 +31,7 @@ class ArrowFile:
 
     def __init__(self, path: Path, understanding: Understanding) -> None:
         self.path = path
+        self.table = ""
         self.kind = understanding.layout.kind
         self.symbol = understanding.symbol
         self.understanding = understanding

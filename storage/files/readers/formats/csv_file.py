@@ -122,6 +122,7 @@ class CsvFile:
         smallest_piece: int = SMALLEST_PIECE,
     ) -> None:
         self.path: Path = source.path
+        self.table = ""
         self.kind = understanding.layout.kind
         self.symbol = understanding.symbol
         self.understanding = understanding

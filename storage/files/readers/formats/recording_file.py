@@ -106,10 +106,10 @@ def open_recording(source: ByteSource, options: ReadingOptions) -> list[TableFil
     forms = [form for form in wanted if form.name in found]
     if not forms:
         raise FileError(f"{source.path} is a recording without trades, aggTrades or closed klines.")
-    return [_open_form(source, form, options) for form in forms]
+    return [_open_form(source, form, options, form.name if len(forms) > 1 else "") for form in forms]
 
 
-def _open_form(source: ByteSource, form: _Form, options: ReadingOptions) -> TableFile:
+def _open_form(source: ByteSource, form: _Form, options: ReadingOptions, table: str) -> TableFile:
     layout = Layout(
         form.kind,
         {name: place for place, name in enumerate(form.columns)},
@@ -120,7 +120,7 @@ def _open_form(source: ByteSource, form: _Form, options: ReadingOptions) -> Tabl
     identity = Identity(options.symbol, None, options.symbol is not None)
     first = [row.cells for row in islice(_rows(source, form), _HEAD_ROWS)]
     understanding = Understanding(Head(form.fields, first), layout, identity)
-    return TableFile(source.path, understanding, lambda: _rows(source, form), source.progress)
+    return TableFile(source.path, understanding, lambda: _rows(source, form), source.progress, table)
 
 
 def _rows(source: ByteSource, form: _Form) -> Iterator[NumberedRow]:

@@ -9,12 +9,15 @@ may have been unfinished, so it counts only where it ends before the end of the 
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from itertools import islice
+from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs
+
+import msgspec
 
 from app.market.errors import FileError
 from app.market.ports.row_files import ReadingOptions, RowKind
@@ -26,11 +29,24 @@ from storage.files.readers.identity import Identity
 from storage.files.readers.layout import Layout
 from storage.files.readers.presets import EXACT_PRESETS, UNNAMED_PRESETS, Preset
 from storage.files.readers.sources.byte_source import ByteSource, verified_blocks
+from storage.files.readers.sources.text_blocks import utf8_blocks
 
 _FIRST_KEY = re.compile(rb'\s*\{\s*"/api/v\d/')
-_LARGEST_BYTES = 64 << 20  # it is decoded as a whole
+LARGEST_BYTES = 64 << 20  # the text of one file is in memory as a whole
 _HEAD_ROWS = 20
+_ROW = msgspec.json.Decoder(float_hook=str)  # amounts are exact as text
+_ITEMS = msgspec.json.Decoder(list[msgspec.Raw])
 _PRESETS = {preset.name: preset for preset in (*EXACT_PRESETS, *UNNAMED_PRESETS)}
+
+
+class _Answer(msgspec.Struct, rename={"asked": "queryString"}):
+    """One answer: the query of its request, and its rows, not decoded."""
+
+    data: msgspec.Raw = msgspec.Raw(b"[]")
+    asked: object = ""
+
+
+_ANSWER = msgspec.json.Decoder(_Answer)
 
 
 class _Answers(NamedTuple):
@@ -59,55 +75,86 @@ def open_rest_answers(source: ByteSource, options: ReadingOptions) -> list[Table
     Raises:
         FileError: If it cannot be read, or holds no rows.
     """
-    parts: list[bytes] = []
-    size = 0
-    for block in verified_blocks(source):
-        size += len(block)
-        if size > _LARGEST_BYTES:
-            raise FileError(f"{source.path} has more than {_LARGEST_BYTES:,} bytes of answers: cut it in two.")
-        parts.append(block)
-    try:
-        recorded = json.loads(b"".join(parts), parse_float=str)
-    except ValueError as error:
-        raise FileError(f"{source.path} is damaged or was cut off: it is no JSON. Get it again.") from error
-    files = []
-    for answers in _ANSWERS:
-        rows = list(_rows(recorded, answers))
-        if rows and options.kind in (None, answers.preset.kind):
-            files.append(_table(source, answers.preset, rows, options))
-    if not files:
+    recorded = _recorded(source)
+    wanted = [answers for answers in _ANSWERS if options.kind in (None, answers.preset.kind)]
+    first_rows = [(answers, list(islice(_rows(source.path, recorded, answers), _HEAD_ROWS))) for answers in wanted]
+    found = [(answers, rows) for answers, rows in first_rows if rows]
+    if not found:
         raise FileError(f"{source.path} holds recorded answers, and no trades, aggTrades or klines among them.")
-    return files
+    return [
+        _table(source, answers, rows, options, answers.preset.kind if len(found) > 1 else "") for answers, rows in found
+    ]
 
 
-def _table(source: ByteSource, preset: Preset, rows: list[NumberedRow], options: ReadingOptions) -> TableFile:
+def _table(
+    source: ByteSource, answers: _Answers, first: Sequence[NumberedRow], options: ReadingOptions, table: str
+) -> TableFile:
+    preset = answers.preset
     names = ("symbol", "interval", *preset.columns)
     columns = {name: place for place, name in enumerate(names)}
     if preset.kind is not RowKind.KLINES:
         del columns["interval"]
-    layout = Layout(preset.kind, columns, names, preset.name)
     understanding = Understanding(
-        Head(names, [row.cells for row in rows[:_HEAD_ROWS]]),
-        layout,
+        Head(names, [row.cells for row in first]),
+        Layout(preset.kind, columns, names, preset.name),
         Identity(options.symbol, None, options.symbol is not None),
     )
-    return TableFile(source.path, understanding, lambda: rows, source.progress)
+    # It is read again, so that many files wait without their content.
+    return TableFile(
+        source.path,
+        understanding,
+        lambda: _rows(source.path, _recorded(source), answers),
+        source.progress,
+        table,
+    )
 
 
-def _rows(recorded: dict[str, Any], answers: _Answers) -> Iterator[NumberedRow]:
+def _recorded(source: ByteSource) -> dict[str, msgspec.Raw]:
+    """Return the answers of each path, not decoded: as objects they take ten times the memory."""
+    text = bytearray()
+    for block in utf8_blocks(source.path, verified_blocks(source)):
+        text += block
+        if len(text) > LARGEST_BYTES:
+            raise FileError(f"{source.path} has more than {LARGEST_BYTES:,} bytes of answers: cut it in two.")
+    with _damage_named(source.path):
+        return msgspec.json.decode(text, type=dict[str, msgspec.Raw])
+
+
+def _rows(path: Path, recorded: Mapping[str, msgspec.Raw], answers: _Answers) -> Iterator[NumberedRow]:
+    """Yield the rows of all answers, of which one at a time is decoded."""
     number = 0
-    for path in answers.paths:
-        for answer in recorded.get(path) or []:
-            if not isinstance(answer, dict) or not isinstance(answer.get("data"), list):
-                continue
-            asked = {name: values[0] for name, values in parse_qs(str(answer.get("queryString", ""))).items()}
-            items = answer["data"]
-            if answers.preset.kind is RowKind.KLINES:
-                items = _closed(items, asked.get("endTime"))
-            for item in items:
-                number += 1
-                values = [_value(item, field) for field in answers.preset.columns.values()]
-                yield NumberedRow(number, [asked.get("symbol"), asked.get("interval"), *values], json.dumps(item))
+    with _damage_named(path):
+        for name in answers.paths:
+            for text in _items(recorded.get(name)):
+                answer = _ANSWER.decode(text) if _begins(text, b"{") else _Answer()
+                asked = {field: values[0] for field, values in parse_qs(str(answer.asked)).items()}
+                texts = _items(answer.data)
+                items = [_ROW.decode(text) for text in texts]
+                if answers.preset.kind is RowKind.KLINES:
+                    items = _closed(items, asked.get("endTime"))
+                for item, text in zip(items, texts, strict=False):
+                    number += 1
+                    values = [_value(item, field) for field in answers.preset.columns.values()]
+                    yield NumberedRow(
+                        number, [asked.get("symbol"), asked.get("interval"), *values], bytes(text).decode()
+                    )
+
+
+def _items(array: msgspec.Raw | None) -> list[msgspec.Raw]:
+    """Return the items of an array; none of what is no array, as the answer to a request that was refused."""
+    return _ITEMS.decode(array) if array is not None and _begins(array, b"[") else []
+
+
+def _begins(text: msgspec.Raw, sign: bytes) -> bool:
+    return bytes(memoryview(text)[:1]) == sign
+
+
+@contextmanager
+def _damage_named(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except msgspec.DecodeError as error:
+        raise FileError(f"{path} is damaged or was cut off: it is no JSON. Get it again.") from error
 
 
 def _closed(klines: list[Any], end: str | None) -> list[Any]:

@@ -43,6 +43,8 @@ def open_sheets(path: Path, facts: NameFacts, options: ReadingOptions) -> list[T
             files.append(_open_sheet(path, name, facts, options))
         except FileError as error:
             first_error = first_error or error
+    if len(files) == 1:
+        files[0].table = ""
     if files:
         return files
     raise first_error or FileError(f"{path} is empty: it has no rows.")
@@ -85,7 +87,7 @@ def _open_sheet(path: Path, name: str, facts: NameFacts, options: ReadingOptions
     def progress() -> float:
         return seen[0] / max(seen[1], 1)
 
-    return TableFile(path, understanding, numbered, progress)
+    return TableFile(path, understanding, numbered, progress, name)
 
 
 def _rows(path: Path, name: str, zone: str, seen: list[int]) -> Iterator[tuple[int, list[Cell]]]:

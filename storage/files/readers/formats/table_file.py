@@ -15,7 +15,11 @@ _BLOCK_ROWS = 20_000
 
 
 class TableFile:
-    """See `app.market.ports.row_files.RowFile`. Each call of ``rows`` reads the file from the start."""
+    """
+    See `app.market.ports.row_files.RowFile`. Each call of ``rows`` reads the file from the start.
+
+    ``table``: its name among several of one path.
+    """
 
     def __init__(
         self,
@@ -23,12 +27,14 @@ class TableFile:
         understanding: Understanding,
         rows: Callable[[], Iterable[NumberedRow]],
         progress: Callable[[], float],
+        table: str = "",
     ) -> None:
         self.path = path
         self.kind = understanding.layout.kind
         self.symbol = understanding.symbol
         self.understanding = understanding
         self.progress = progress
+        self.table = table
         self._rows = rows
         self._converter = RowConverter(understanding.layout, understanding.identity)
 

@@ -32,10 +32,11 @@ _ENCRYPTED = 0x1
 
 
 class ZipMember:
-    """One table in a zip; see `storage.files.readers.sources.byte_source.ByteSource`."""
+    """One table in a zip, and its ``place`` in it; see `storage.files.readers.sources.byte_source.ByteSource`."""
 
     def __init__(self, path: Path, info: zipfile.ZipInfo, *, is_verified: bool = False) -> None:
         self.path = path
+        self.place = info.filename
         self.name = PurePosixPath(info.filename).name
         self._info = info
         self._is_verified = is_verified
@@ -69,13 +70,23 @@ class ZipMember:
 
 
 def is_spreadsheet(path: Path) -> bool:
-    """Whether a zip is a spreadsheet."""
+    """
+    Whether a zip is a spreadsheet.
+
+    Raises:
+        FileError: If it is one that unpacks to more than a sheet does: it would be read into memory.
+    """
     with readable(path):
         try:
             with zipfile.ZipFile(path) as archive:
-                return any(part in archive.namelist() for part in _SPREADSHEET_PARTS)
+                members = archive.infolist()
         except zipfile.BadZipFile:
             return False
+    if not any(info.filename in _SPREADSHEET_PARTS for info in members):
+        return False
+    for info in members:
+        _check_size(path, info)
+    return True
 
 
 def zip_members(path: Path, *, is_verified: bool = False) -> list[ZipMember]:
@@ -119,6 +130,10 @@ def _check_member(path: Path, info: zipfile.ZipInfo) -> None:
         raise FileError(f"{path} is encrypted. Unpack it first, with its password.")
     if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise FileError(f"{path} is packed in a way that is not read here. Unpack it first.")
+    _check_size(path, info)
+
+
+def _check_size(path: Path, info: zipfile.ZipInfo) -> None:
     if info.file_size > max(_RATIO_COUNTS_FROM, _HIGHEST_RATIO * info.compress_size):
         raise FileError(
             f"{path} would unpack from {info.compress_size:,} to {info.file_size:,} bytes, which no table does: "

@@ -1,0 +1,29 @@
+"""A database for ``cryptopipe import``, on the embedded server that the tests share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from storage.postgres.connection import connect
+from storage.schema.migrate import migrate
+from tests.commands.play import Play
+from tests.program import set_surroundings, unchanged_process
+from tests.servers import EMBEDDED, empty_schema, shared_server
+from tests.storage.helpers import World
+
+
+@pytest.fixture
+def play(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Play]:
+    set_surroundings(monkeypatch, tmp_path, tmp_path / "data")
+    with empty_schema(shared_server(EMBEDDED)) as url, unchanged_process():
+        monkeypatch.setenv("CRYPTOPIPE_DATABASE_URL", url)
+        with connect(url) as connection:
+            migrate(connection)
+        world = World(url)
+        folder = tmp_path / "files"
+        folder.mkdir()
+        yield Play(world, folder, capsys)
+        world.close()
