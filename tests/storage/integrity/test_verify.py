@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import random
+import re
 import threading
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from typing import Any, ClassVar, Self
 
+import psycopg
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -22,7 +25,7 @@ from storage.schema.migrate import migrate
 from storage.trades.trade_ledger import TradeLedger
 from tests.servers import drop_roles, empty_schema
 from tests.storage.damage import DAMAGERS, DAY_US, LEVEL_TABLES, Damager, clear, content, expected_differences, mended
-from tests.storage.helpers import PATIENCE_S, START_US, World, some_trades
+from tests.storage.helpers import PATIENCE_S, START_US, World, compress_trades, some_trades
 
 SECOND_US = 1_000_000
 
@@ -231,6 +234,47 @@ def test_rebuild_corrects_differences_while_others_record(world: World) -> None:
         rebuild(connection)
         assert verify(connection).listed == []
         assert sorted(content(connection)["BTCUSDT"].trades) == sorted(trades)
+
+
+class ExplainingCursor(psycopg.Cursor[Any]):
+    """Notes how the server is about to delete trades, for the very statement and values."""
+
+    plans: ClassVar[list[str]] = []
+
+    def execute(self, query: Any, params: Any = None, **how: Any) -> Self:
+        if isinstance(query, str) and "DELETE FROM trades" in query:
+            rows = super().execute(f"EXPLAIN (COSTS OFF) {query}", params, **how).fetchall()
+            self.plans.append("\n".join(line for (line,) in rows))
+        return super().execute(query, params, **how)
+
+
+def test_setting_a_repeated_trade_aside_opens_only_its_part_of_the_table(world: World) -> None:
+    trades = [
+        trade._replace(time_us=START_US + number * 20 * DAY_US + 7) for number, trade in enumerate(some_trades(12))
+    ]
+    repeated = trades[5]
+    world.record(trades)
+    with world.connect() as connection:
+        connection.execute(
+            "INSERT INTO trades SELECT symbol_id, date_trunc('milliseconds', time), trade_id, price, quantity,"
+            " is_buyer_maker FROM trades WHERE trade_id = %s",
+            (repeated.trade_id,),
+        )
+        parts = connection.execute(
+            "SELECT relname, EXISTS (SELECT FROM trades t WHERE t.tableoid = c.oid AND t.trade_id = %s)"
+            " FROM pg_inherits JOIN pg_class c ON c.oid = inhrelid WHERE inhparent = 'trades'::regclass",
+            (repeated.trade_id,),
+        ).fetchall()
+        compress_trades(connection)
+        connection.cursor_factory = ExplainingCursor
+        ExplainingCursor.plans.clear()
+        assert rebuild(connection).found
+        assert content(connection)["BTCUSDT"].trades == trades
+        assert not verify(connection).totals
+    (plan,) = ExplainingCursor.plans
+    opened = [name for name, _ in parts if re.search(rf"\b{name}\b", plan)]
+    assert opened == [name for name, is_home in parts if is_home], plan
+    assert len(parts) > len(opened) == 1
 
 
 class Killed(Exception):
