@@ -36,11 +36,17 @@ class AddedRows(NamedTuple):
 
 
 class AggregatedMinutes:
-    """The minutes of one symbol, of batches in any order. ``rows``: how many rows each minute has, by its open time."""
+    """
+    The minutes of one symbol, of batches in any order.
+
+    ``rows``: how many rows each minute has, by its open time. ``is_in_order``: whether each row came after those
+    before it, so that no minute but the last will have more.
+    """
 
     def __init__(self) -> None:
         self.ids = IdRanges()
         self.rows: dict[int, int] = {}
+        self.is_in_order = True
         self._minutes: dict[int, Candle] = {}
 
     def add(self, batch: AggTradeBatch) -> AddedRows:
@@ -66,6 +72,16 @@ class AggregatedMinutes:
         """
         return finished([self._minutes[open_us] for open_us in sorted(self._minutes)], self.ids)
 
+    def take_ended(self) -> AggregatedMinutes:
+        """Take out all minutes but the last, of at least one; they know of the ids after them, and these of those."""
+        ended = AggregatedMinutes()
+        ended.ids = IdRanges(self.ids)
+        last = max(self._minutes)
+        ended._minutes, self._minutes = self._minutes, {last: self._minutes[last]}
+        ended.rows, self.rows = self.rows, {last: self.rows[last]}
+        del ended._minutes[last], ended.rows[last]
+        return ended
+
     def _sorted_out(self, batch: AggTradeBatch, places: Ints) -> tuple[Ints, int, list[int]]:
         """Return the places of new rows, how many rows are repeats, and the places of those that overlap others."""
         firsts, lasts = batch.first_trade_id[places], batch.last_trade_id[places]
@@ -74,6 +90,7 @@ class AggregatedMinutes:
         if is_rising and (known_last is None or not len(places) or int(firsts[0]) > known_last):
             self._note(firsts, lasts)
             return places, 0, []
+        self.is_in_order = False
         fresh, overlapping, repeated = list[int](), list[int](), 0
         for place, first, last in zip(places.tolist(), firsts.tolist(), lasts.tolist(), strict=True):
             held = self.ids.within(first, last)

@@ -43,6 +43,7 @@ from app.market.ports.row_files import (
 _WAITING = 1
 _POLL_S = 0.1
 _DAY_US = 86_400_000_000
+MOST_MINUTES = 50_000  # of aggregated trades, some 40 MB; more than a month
 
 
 class ImportProgress(NamedTuple):
@@ -118,7 +119,7 @@ class _AggregatedRows(NamedTuple):
 
 
 class _Aggregated(NamedTuple):
-    """All minutes of the aggregated trades of one symbol, of ``rows`` rows."""
+    """Minutes of the aggregated trades of one symbol, of ``rows`` rows."""
 
     file: _ImportedFile
     symbol: str
@@ -367,7 +368,11 @@ class FileImport:
                 yield _Candles(file, batch, numbers.of(batch, len(batch.candles)), share.of(opened))
 
     def _aggregated_of(self, file: _ImportedFile, opened: RowFile, share: _Share) -> Iterator[_Step]:
-        """Yield the minutes of each symbol once all of the file is read: a minute may go on in any later row."""
+        """
+        Yield the minutes of each symbol.
+
+        A minute may go on in any later row, so they wait for the end of the file, unless its rows are in order.
+        """
         by_symbol: dict[str, AggregatedMinutes] = {}
         usable: Counter[str] = Counter()
         numbers = RowNumbers()
@@ -381,6 +386,10 @@ class FileImport:
                 refused = sorted([*batch.refused, *refused])
                 usable[batch.symbol] += batch.rows - len(refused)
                 yield _AggregatedRows(file, batch.symbol, batch.rows, refused, share.of(opened))
+                if len(minutes.rows) > MOST_MINUTES and minutes.is_in_order:
+                    ended, read = minutes.take_ended(), usable[batch.symbol]
+                    usable[batch.symbol] = sum(minutes.rows.values())
+                    yield _Aggregated(file, batch.symbol, ended, read - usable[batch.symbol])
         except FileError as error:
             failure = error
         for symbol, minutes in by_symbol.items():

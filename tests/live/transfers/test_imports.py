@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import csv
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
+from app.live.transfers import imports
 from app.live.transfers.import_report import ImportReport
 from app.live.transfers.imports import FileImport, ImportProgress
 from app.live.transfers.row_batches import RowNumbers, collected
+from app.market.candle import Candle
 from app.market.errors import FileError, StoreUnavailable
 from app.market.ports.loading import BulkLoader, LoadResult, PreparedLoad
 from app.market.ports.row_files import ReadingOptions, RefusedFile, RefusedRow, RowBatch, RowKind, TradeBatch
 from storage.loading.dry_run import DryRunLoader
+from tests.market.test_aggregated_trades import agg_batch
 from tests.row_files import MemoryFile, opening, trade_batch
 from tests.storage.helpers import some_trades
 
@@ -170,6 +173,27 @@ def test_progress_rises_to_the_end(path: Path) -> None:
     ).run()
     assert seen[-1] == ImportProgress(1_000, 1.0, path)
     assert [one.share for one in seen] == sorted(one.share for one in seen)
+
+
+def test_minutes_of_aggregated_trades_do_not_wait_for_the_end_of_a_long_file(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Counting(DryRunLoader):
+        calls = 0
+
+        def load_aggregated(self, symbol: str, minutes: Sequence[Candle]) -> set[int]:
+            self.calls += 1
+            return super().load_aggregated(symbol, minutes)
+
+    monkeypatch.setattr(imports, "MOST_MINUTES", 5)
+    rows = [(at, 1_723_161_240_000_000 + at * 20_000_000, 10**8, 10**8, at, at, True) for at in range(60)]
+    parts = [agg_batch(rows[at : at + 10]) for at in range(0, 60, 10)]
+    loader = Counting()
+    assert figures(imported(loader, MemoryFile(path, parts, kind=RowKind.AGGTRADES))) == (60, 60, 0, 0, 0)
+    assert loader.calls > 2
+    loader = Counting()  # out of order, a minute may have more rows to come
+    assert figures(imported(loader, MemoryFile(path, parts[::-1], kind=RowKind.AGGTRADES))) == (60, 60, 0, 0, 0)
+    assert loader.calls == 1
 
 
 def test_a_fault_in_a_reader_is_raised(path: Path) -> None:

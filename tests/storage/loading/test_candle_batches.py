@@ -154,6 +154,26 @@ def test_files_that_meet_in_a_minute_or_between_two_make_it_whole(
         assert loader.load_aggregated("XRPETH", minutes_of(parts[number])) == set()
 
 
+def test_minutes_stored_as_they_end_equal_those_stored_at_once(world: World, loader: BulkLoader) -> None:
+    trades, count = trades_of(40), 0
+    minutes, parts = AggregatedMinutes(), []
+    for start in range(0, len(trades), 35):
+        rows_of_part = aggregated(trades[start : start + 35])
+        count += len(rows_of_part)
+        minutes.add(agg_batch(rows_of_part))
+        parts.append(minutes.take_ended())
+        assert minutes.is_in_order
+    for part in [*parts, minutes]:
+        loader.load_aggregated("XRPETH", part.candles())
+    loader.load_aggregated("ADAETH", minutes_of(trades))
+    both = "SELECT {} FROM klines JOIN symbols ON id = symbol_id WHERE name = '{}' ORDER BY open_time"
+    names = "open_time, open, close, volume, trades, taker_buy_volume, complete, first_trade_id, last_trade_id"
+    rows = world.rows(both.format(names, "XRPETH"))
+    assert rows == world.rows(both.format(names, "ADAETH"))
+    assert sum(part.rows[at] for part in [*parts, minutes] for at in part.rows) == count
+    assert len(rows) == 40
+
+
 def test_trades_come_before_klines_klines_before_aggregated_trades_and_those_before_incomplete_ones(
     world: World, loader: BulkLoader
 ) -> None:
