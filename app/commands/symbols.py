@@ -15,7 +15,7 @@ from typing import Any
 
 from app.commands.database_session import database_session
 from app.commands.options import Options
-from app.commands.reports.status_report import aligned
+from app.commands.reports.status_report import aligned, data_size
 from app.commands.symbol_names import named_symbols
 from app.config.settings import Settings
 from app.market.errors import StoreError
@@ -140,7 +140,7 @@ def _text(found: Sequence[StoredSymbol], days: _Days, *, is_named: bool) -> str:
             percent(one.share),
             _time(one.first),
             _time(one.last),
-            f"≈ {_size(one.size_bytes)}",
+            f"≈ {data_size(one.size_bytes)}",
         )
         for one in stored
     ]
@@ -194,12 +194,3 @@ def _minute(time_us: int) -> str:
 
 def _date(time_us: int) -> str:
     return datetime.fromtimestamp(time_us // 1_000_000, UTC).strftime("%Y-%m-%d")
-
-
-def _size(count: int) -> str:
-    amount = float(count)
-    for unit in ("B", "kB", "MB", "GB"):
-        if amount < 999.5:
-            return f"{amount:.0f} {unit}" if unit in {"B", "kB"} or amount >= 99.95 else f"{amount:.1f} {unit}"
-        amount /= 1000
-    return f"{amount:,.1f} TB"

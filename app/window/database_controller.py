@@ -26,7 +26,7 @@ from storage.postgres.database_url import is_local, name_of, parts_of, password_
 from storage.schema.migrate import migrations
 from storage.schema.probe import Probe, probe
 from storage.server.embedded_server import EmbeddedServer
-from widgets.controls.number_format import count
+from widgets.controls.number_format import count, data_size
 from widgets.dialogs.database_dialog import DatabaseDialog, Fact
 from widgets.dialogs.database_form import DatabaseChoice, DatabaseKind
 from widgets.window.main_window import MainWindow
@@ -59,7 +59,7 @@ def verdict(found: Probe) -> tuple[str, str]:
 
 
 def _holdings(found: Probe) -> str:
-    size = _size(found.size_bytes)
+    size = data_size(found.size_bytes)
     if not found.trades:
         return f"no trades yet ({size})"
     symbols = "1 symbol" if found.symbols == 1 else f"{count(found.symbols)} symbols"
@@ -77,15 +77,6 @@ def _tables(found: Probe) -> str:
 
 def _time(milliseconds: float) -> str:
     return f"{milliseconds:.1f} ms" if milliseconds >= 0.1 else "less than 0.1 ms"
-
-
-def _size(size_bytes: int) -> str:
-    size = float(size_bytes)
-    for unit in ("B", "kB", "MB", "GB"):
-        if size < 1_000:
-            return f"{size:.0f} {unit}" if unit == "B" or size >= 10 else f"{size:.1f} {unit}"
-        size /= 1_000
-    return f"{size:.1f} TB"
 
 
 logger = logging.getLogger(__name__)

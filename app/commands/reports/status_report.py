@@ -21,7 +21,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 def status_text(status: DatabaseStatus) -> str:
     """Return the state as lines of at most 100 characters; only the address may be longer."""
     access = "" if status.writable else " · reading only"
-    size = "" if status.bytes is None else f" · {_size(status.bytes)}"
+    size = "" if status.bytes is None else f" · {data_size(status.bytes)}"
     parts = [
         f"{status.facts.label}{size} · answers in {status.latency_ms:.1f} ms{access}",
         status.address,
@@ -143,7 +143,7 @@ def _symbols(status: DatabaseStatus) -> str:
             f"{one.missing:,}",
             _moment(one.oldest_us),
             _moment(one.newest_us),
-            f"≈ {_size(one.bytes)}",
+            f"≈ {data_size(one.bytes)}",
         )
         for one in status.symbols
     ]
@@ -161,14 +161,14 @@ def _storage(status: DatabaseStatus) -> str:
     if parts.start_us is not None:
         lines[0] += (
             f", from {_moment(parts.start_us)[:10]} to {_moment(parts.end_us)[:10]}; the largest takes"
-            f" {_size(parts.largest)}"
+            f" {data_size(parts.largest)}"
         )
     lines[0] += "."
     if status.compression is not None:
         pressed = status.compression
         lines.append(
-            f"{pressed.chunks:,} of them are compressed: {_size(pressed.before)} became {_size(pressed.after)}, "
-            f"{pressed.ratio:.1f} times smaller."
+            f"{pressed.chunks:,} of them are compressed: {data_size(pressed.before)} became "
+            f"{data_size(pressed.after)}, {pressed.ratio:.1f} times smaller."
             if pressed.chunks
             else "None of them is compressed yet: that happens 7 days after its time."
         )
@@ -181,7 +181,10 @@ def _storage(status: DatabaseStatus) -> str:
 
 
 def _tables(status: DatabaseStatus) -> str:
-    rows = [(one.name, _rows(one), _size(one.data), _size(one.indexes), _size(one.total)) for one in status.tables]
+    rows = [
+        (one.name, _rows(one), data_size(one.data), data_size(one.indexes), data_size(one.total))
+        for one in status.tables
+    ]
     notes = "≈ is an estimate: of rows by the server, of a symbol's size by its share of the trades."
     return aligned(("table", "rows", "data", "indexes", "total"), rows) + f"\n\n{notes}"
 
@@ -192,7 +195,8 @@ def _rows(table: TableSize) -> str:
     return f"{table.rows:,}" if table.exact else f"≈ {table.rows:,}"
 
 
-def _size(count: int) -> str:
+def data_size(count: int) -> str:
+    """Return a number of bytes as ``3.4 MB``."""
     amount = float(count)
     for unit in ("B", "kB", "MB", "GB"):
         if amount < 999.5:

@@ -27,6 +27,7 @@ _MOST_MEMBERS = 10_000
 # Tables of trades pack to a tenth or a fifth; deflate cannot do more than 1,032.
 _HIGHEST_RATIO = 200
 _RATIO_COUNTS_FROM = 1 << 20
+_LARGEST_SHEET = 1 << 30  # its cells are in memory all at once, and take twice the bytes of their XML
 _LOCAL_HEADER = struct.Struct("<4s22xHH")
 _ENCRYPTED = 0x1
 
@@ -74,7 +75,7 @@ def is_spreadsheet(path: Path) -> bool:
     Whether a zip is a spreadsheet.
 
     Raises:
-        FileError: If it is one that unpacks to more than a sheet does: it would be read into memory.
+        FileError: If it is one that unpacks to more than fits into memory.
     """
     with readable(path):
         try:
@@ -86,6 +87,8 @@ def is_spreadsheet(path: Path) -> bool:
         return False
     for info in members:
         _check_size(path, info)
+        if info.file_size > _LARGEST_SHEET:
+            raise FileError(f"{path} holds a sheet of {info.file_size:,} bytes, too many for memory: save it as CSV.")
     return True
 
 

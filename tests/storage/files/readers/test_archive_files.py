@@ -146,6 +146,14 @@ def test_what_no_honest_zip_holds_is_refused(tmp_path: Path, members: dict[str, 
     assert sentence in refusal(zipped(tmp_path / "a.zip", members))
 
 
+def test_a_sheet_too_large_for_memory_is_refused_before_it_is_unpacked(tmp_path: Path) -> None:
+    path = zipped(tmp_path / "a.xlsx", {"xl/workbook.xml": ["<workbook/>"], "xl/worksheets/sheet1.xml": ["<row/>"]})
+    data = bytearray(path.read_bytes())
+    struct.pack_into("<II", data, data.rindex(b"PK\x01\x02") + 20, 100 << 20, 2 << 30)
+    path.write_bytes(data)
+    assert refusal(path) == f"{path} holds a sheet of 2,147,483,648 bytes, too many for memory: save it as CSV."
+
+
 def test_an_encrypted_zip_is_refused(tmp_path: Path) -> None:
     path = archive(tmp_path, archive_rows(3))
     data = bytearray(path.read_bytes())
