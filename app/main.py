@@ -162,38 +162,39 @@ async def _run_engine(
     """Run the engine behind the window until the window should close; then stop all parts in order."""
     from app.observability.monitoring import monitoring
     from app.runtime.wiring import engine_for
+    from app.window.collector import collecting_in_main_thread
     from app.window.diagnostics_controller import DiagnosticsController
     from app.window.window_controller import WindowController
 
-    _resume_collector()
     settings, simulated = launch.settings, launch.simulated is not None
-    async with (
-        engine_for(settings, opening=opening) as engine,
-        monitoring(engine, settings.metrics_port) as monitor,
-        _database_dialog(engine, settings, shown.window, simulated=simulated),
-    ):
-        diagnostics = DiagnosticsController(monitor, shown.window, settings.data_dir / "logs")
-        controller = WindowController(
-            engine,
-            shown.window,
-            shown.chart,
-            shown.state,
-            spread_percent=settings.spread_percent,
-            simulated=simulated,
-        )
-        controller.simulated_market_requested.connect(lambda: shown.close(Outcome.SIMULATED_MARKET))
-        if launch.options.quit_after_first_paint:
-            controller.first_painted.connect(lambda: _report_first_paint(shown))
-        controller.state_changed.connect(lambda: save_state(shown.state, settings.data_dir))
-        controller.start()
-        async with launch.port.answering(shown.window.bring_to_front):
-            await shown.closing
-        begin_shutdown()
-        shown.window.setEnabled(False)
-        shown.save()
-        diagnostics.stop()
-        await controller.stop()
-        await engine.close()
+    with collecting_in_main_thread():
+        async with (
+            engine_for(settings, opening=opening) as engine,
+            monitoring(engine, settings.metrics_port) as monitor,
+            _database_dialog(engine, settings, shown.window, simulated=simulated),
+        ):
+            diagnostics = DiagnosticsController(monitor, shown.window, settings.data_dir / "logs")
+            controller = WindowController(
+                engine,
+                shown.window,
+                shown.chart,
+                shown.state,
+                settings,
+                simulated=simulated,
+            )
+            controller.simulated_market_requested.connect(lambda: shown.close(Outcome.SIMULATED_MARKET))
+            if launch.options.quit_after_first_paint:
+                controller.first_painted.connect(lambda: _report_first_paint(shown))
+            controller.state_changed.connect(lambda: save_state(shown.state, settings.data_dir))
+            controller.start()
+            async with launch.port.answering(shown.window.bring_to_front):
+                await shown.closing
+            begin_shutdown()
+            shown.window.setEnabled(False)
+            shown.save()
+            diagnostics.stop()
+            await controller.stop()
+            await engine.close()
 
 
 class _ShownWindow:
@@ -333,7 +334,7 @@ def _early_opening(settings: Settings, *, early: bool) -> Iterator[OpenDatabase]
 @contextlib.contextmanager
 def _collector_paused() -> Iterator[None]:
     """
-    Pause Python's garbage collector, at the latest until the end.
+    Pause Python's garbage collector until the end; `app.window.collector` does its work once the window is loaded.
 
     While modules load it would look through all of them again and again, which takes a tenth of the start.
     """
@@ -344,14 +345,8 @@ def _collector_paused() -> Iterator[None]:
         gc.enable()
 
 
-def _resume_collector() -> None:
-    """Collect garbage again, but none of what is loaded by now."""
-    gc.freeze()  # loaded modules stay as long as the program; `destroy_leftovers` undoes this
-    gc.enable()
-
-
 def _destroy_leftovers() -> None:
-    from app.window.window_controller import destroy_leftovers
+    from app.window.collector import destroy_leftovers
 
     destroy_leftovers()
 

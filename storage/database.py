@@ -142,6 +142,11 @@ class Database:
         connect_reader = _reconnector(self.url, self._server, "cryptopipe serve", statement_timeout_s)
         return ReadOnlyStore(connect_reader, connections)
 
+    @property
+    def external_url(self) -> str:
+        """The conninfo of a server that another process connects with; empty if the server is the embedded one."""
+        return "" if self._server is not None else self.url
+
     def bulk_loader(self) -> BulkLoader:
         """
         Return what files are loaded with, on a connection of its own; close it before the database.

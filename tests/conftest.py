@@ -72,8 +72,8 @@ def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> 
     """
     Collect what the windows of a file of tests left behind.
 
-    Python collects garbage in whichever thread happens to allocate, and Qt's objects die only in the main thread: the
-    threads of an import, in a later file, ended the process by that.
+    Python collects garbage in whichever thread happens to allocate, and Qt's objects die only in the main thread. The
+    program sees to that (`app.window.collector`), and so do tests of whole windows; tests of widgets do not.
     """
     yield
     is_last_of_file = nextitem is None or nextitem.path != item.path

@@ -203,7 +203,7 @@ def import_files(settings: Settings, options: Options) -> Run:
     again, so an import that was stopped is simply repeated. Exit code 3: rows were refused, or ids are missing; refused
     rows are in FILE.refused.csv. Exit code 1: nothing of a file could be used.
     """
-    from app.commands import import_files as command
+    from app.commands.imports import import_files as command
 
     return command.prepare(settings, options)
 
@@ -223,6 +223,15 @@ def serve(settings: Settings, options: Options) -> Run:
     from app.commands import serve
 
     return serve.prepare(settings, options)
+
+
+@cryptopipe.command("import-job", hidden=True)
+def import_job(settings: Settings, options: Options) -> Run:
+    """Import what a window asks for on standard input."""
+    del options
+    from app.commands.imports import import_job
+
+    return import_job.prepare(settings)
 
 
 @cryptopipe.group("db", panel=DATA)

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import math
-import sys
-import threading
 from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
@@ -17,7 +15,7 @@ from pathlib import Path
 
 from app.commands.options import Options
 from app.market.errors import UsageError
-from app.runtime.shutdown import StopEvent, on_signals, parse_duration
+from app.runtime.shutdown import StopEvent, at_end_of_stdin, on_signals, parse_duration
 from app.sandbox.market.recording import RecordedMarket
 from app.sandbox.market.simulated import SimulatedMarket
 from app.sandbox.server.server import SandboxServer
@@ -65,19 +63,10 @@ async def _serve(source: MarketSource, port: int, stop: StopEvent, *, until_stdi
     try:
         print(f"The sandbox exchange serves {server.ws_url} and {server.rest_url}.", flush=True)
         if until_stdin_closes:
-            _stop_with_stdin(stop)
+            at_end_of_stdin(stop.set)
         if isinstance(source, SimulatedMarket):
             await asyncio.to_thread(source.prepare)  # the window of --demo still loads meanwhile
         await stop.wait()
     finally:
         await server.stop()
     return 0
-
-
-def _stop_with_stdin(stop: StopEvent) -> None:
-    def wait() -> None:
-        while sys.stdin.buffer.read(4096):
-            pass
-        stop.set()
-
-    threading.Thread(target=wait, name="stdin", daemon=True).start()

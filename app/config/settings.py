@@ -265,6 +265,23 @@ def load(
     return Settings(**values, origins=origins)
 
 
+def as_variables(settings: Settings) -> dict[str, str]:
+    """
+    Return every setting as an environment variable, so that another process of this program has the same ones.
+
+    They hold secrets: never show them.
+    """
+    return {one.variable: _as_text(getattr(settings, one.name)) for one in declarations()}
+
+
+def _as_text(value: Any) -> str:
+    if isinstance(value, Secret):
+        return value.text
+    if isinstance(value, bool):
+        return str(value).lower()
+    return ",".join(value) if isinstance(value, tuple) else str(value)
+
+
 def _environment_settings(environment: Mapping[str, str]) -> dict[str, tuple[str, str]]:
     """Return the settings in the environment by name, as (variable, text)."""
     return {

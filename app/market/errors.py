@@ -13,6 +13,7 @@ Every error that a caller is expected to handle, as one tree.
     │   ├── StoreUnavailable      retry
     │   └── StoreSchemaMismatch   fatal
     ├── FileError                 fatal until the user changes something
+    ├── ImportFailed              an import could not begin, or its process ended early; begin it again
     ├── SettingsError             fatal; wrong usage
     ├── UsageError                wrong usage: an unknown symbol, interval or file
     └── WindowSilent              the window that is open already hangs; retry once it is gone
@@ -100,6 +101,10 @@ class FileError(CryptopipeError):
     A file could not be written: the disk is full, or the folder is gone; an older file is as it was. Or a file could
     not be read: it is damaged, ends early, or is not what it says.
     """
+
+
+class ImportFailed(CryptopipeError):
+    """An import could not begin, or its process ended before its report. What it had stored stays."""
 
 
 class SettingsError(CryptopipeError):

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import dataclasses
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from typing import Any
 from app.concurrency.background import in_background
 from app.config.settings import Settings
 from app.market.errors import FeedDisconnected
+from app.runtime.own_program import own_program
 
 _START_S = 20.0
 
@@ -26,9 +26,8 @@ def demo_settings(settings: Settings) -> Settings:
 @contextlib.contextmanager
 def sandbox(data_dir: Path) -> Iterator[subprocess.Popen[bytes]]:
     """Run the sandbox exchange, its log in ``data_dir``; it ends with us, also if we are killed: its stdin closes."""
-    program = [sys.executable] if getattr(sys, "frozen", False) else [sys.executable, "-m", "app.main"]
     process = subprocess.Popen(  # noqa: S603  # because the program is our own
-        [*program, "sandbox", "--port", "0", "--until-stdin-closes", "--data-dir", str(data_dir)],
+        own_program("sandbox", "--port", "0", "--until-stdin-closes", "--data-dir", str(data_dir)),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

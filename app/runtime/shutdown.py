@@ -1,5 +1,5 @@
 """
-Ending a program: on Ctrl-C or SIGTERM, after a given time, and in bounded time.
+Ending a program: on Ctrl-C or SIGTERM, with the process that started it, after a given time, and in bounded time.
 
 A shutdown may hang: on a database that does not answer, or on a thread that Python joins at exit. `leave` ends the
 process even so, and nobody needs to kill it.
@@ -56,6 +56,23 @@ def on_signals(stop: Callable[[], object]) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def at_end_of_stdin(stop: Callable[[], object]) -> None:
+    """
+    Call ``stop``, in a thread, once standard input ends: when the process that started this one closes it, or dies.
+
+    Nothing else may read standard input from now on.
+    """
+
+    def wait() -> None:
+        # Not through sys.stdin: Python aborts at exit if a thread holds the lock of its buffer.
+        with contextlib.suppress(OSError):
+            while os.read(sys.stdin.fileno(), 4096):
+                pass
+        stop()
+
+    threading.Thread(target=wait, name="stdin", daemon=True).start()
 
 
 @contextlib.contextmanager

@@ -7,12 +7,12 @@ however many messages arrive: text that changes faster cannot be read.
 
 from __future__ import annotations
 
-import gc
 import sys
 from collections.abc import Sequence
 
-from PySide6.QtCore import QCoreApplication, QEvent, QObject, QTimer, Signal
+from PySide6.QtCore import QObject, QTimer, Signal
 
+from app.config.settings import Settings
 from app.live.charts.chart_session import ChartSession
 from app.live.engine import Engine
 from app.market.file_format import FileFormat
@@ -22,8 +22,9 @@ from app.market.ports.exchange import FeedStatus
 from app.market.symbol import Symbol, in_usual_quote
 from app.window.appearance import show_palette, show_state
 from app.window.chart_controller import ChartController
+from app.window.collector import freeze_startup_objects
 from app.window.export_controller import ExportController
-from app.window.import_controller import ImportController
+from app.window.imports.import_controller import ImportController
 from app.window.missing_trades import MissingTrades
 from app.window.notice import notice_of
 from app.window.panel_values import PanelValues
@@ -46,8 +47,8 @@ class WindowController(QObject):
     """
     Connects one window to one engine, from `start` to `stop`.
 
-    ``state`` is shown at the start and follows the user's choices; the owner saves it. ``spread_percent`` is the
-    setting of that name. ``simulated``: the market is a simulation, so no error offers one.
+    ``state`` is shown at the start and follows the user's choices; the owner saves it. ``settings`` are the program's.
+    ``simulated``: the market is a simulation, so no error offers one.
 
     Signals:
         state_changed(): the watchlist or the bars in ``state`` have changed and should be saved.
@@ -65,8 +66,8 @@ class WindowController(QObject):
         window: MainWindow,
         chart: ChartWidget,
         state: WindowState,
+        settings: Settings,
         *,
-        spread_percent: float,
         simulated: bool,
     ) -> None:
         super().__init__(window)
@@ -78,7 +79,7 @@ class WindowController(QObject):
         self._simulated = simulated
         self._panel_values = PanelValues(
             engine,
-            spread_percent=spread_percent,
+            spread_percent=settings.spread_percent,
             simulated=simulated,
             # A chart paints nothing while minimised, so its price stands still; the window's title goes on.
             chart_price=lambda name: None if window.isMinimized() else self.chart_controller.last_price(name),
@@ -86,7 +87,7 @@ class WindowController(QObject):
         self._watchlist = WatchlistController(engine, window, state, self._panel_values)
         self._watchlist.on_change = self.state_changed.emit
         self._export = ExportController(engine, window, chart.pictures.folder)
-        self._imports = ImportController(engine, window, self._on_imported)
+        self.imports = ImportController(engine, window, settings, self._on_imported)
         self._stored_symbols = SymbolsController(engine, window, self.chart_controller)
         self._missing = MissingTrades(engine, window, self.chart_controller, lambda: state.symbol)
         self._shown_symbol: Symbol | None = None  # the chart's symbol, with the description that the window shows
@@ -120,7 +121,7 @@ class WindowController(QObject):
         await self._export.stop()
         await self._missing.stop()
         await self._stored_symbols.stop()
-        await self._imports.stop()
+        await self.imports.stop()
 
     def _connect_signals(self) -> None:
         window, chart, engine = self._window, self._chart, self._engine
@@ -140,7 +141,7 @@ class WindowController(QObject):
         window.typing_learnt.connect(lambda: chart.bar.show_hint(False))
         window.layout_changed.connect(self._on_layout_changed)
         window.export_requested.connect(self._on_export_requested)
-        window.import_requested.connect(self._imports.open)
+        window.import_requested.connect(self.imports.open)
         window.copy_candles_requested.connect(self._on_copy_candles_requested)
         window.stored_symbols_requested.connect(lambda: self._stored_symbols.open(self._state.symbol))
         window.download_requested.connect(self._on_download_requested)
@@ -149,7 +150,7 @@ class WindowController(QObject):
         chart.appearance_changed.connect(self._on_appearance_changed)
         chart.undo_offered.connect(lambda text, undo: window.toasts.show(text, "Undo", undo))
         chart.last_price_changed.connect(self._on_last_price_changed)
-        self.chart_controller.first_painted.connect(_freeze_startup_objects)
+        self.chart_controller.first_painted.connect(freeze_startup_objects)
         self.chart_controller.first_painted.connect(self.first_painted)
         self.chart_controller.interval_chosen.connect(self._on_interval_requested)
         engine.feed.on_status(self._on_feed_status_changed)
@@ -289,21 +290,3 @@ class WindowController(QObject):
             self._window.clear_notice()
         else:
             self._window.set_notice(*notice)
-
-
-def _freeze_startup_objects() -> None:
-    # Objects made during the start live as long as the program. Each full collection would scan them all, and the chart
-    # would miss ten frames. `destroy_leftovers` undoes this.
-    gc.freeze()
-
-
-def destroy_leftovers() -> None:
-    """
-    Destroy the remaining widgets of a window whose loop is closed. Call it on the main thread.
-
-    Widgets and the loop's timers are in reference cycles, which Python collects in whichever thread happens to allocate
-    next. Destroying a Qt object with a timer on any other thread than the main one ends the process.
-    """
-    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
-    gc.unfreeze()
-    gc.collect()

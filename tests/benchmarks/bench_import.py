@@ -89,16 +89,22 @@ def make_files(folder: Path, days: int, rows: int) -> Path:
     text = folder / "rows.tsv"
     with text.open("w") as unpacked:
         for day in range(days):
-            trades = made_day(day, rows)
-            name = f"{SYMBOL}-trades-{datetime.fromtimestamp(FIRST_DAY_US // 10**6 + day * 86_400, UTC):%Y-%m-%d}"
-            (folder / "zips").mkdir(exist_ok=True)
-            packed = zipfile.ZipFile(folder / "zips" / f"{name}.zip", "w", zipfile.ZIP_DEFLATED, compresslevel=4)
-            with packed, packed.open(f"{name}.csv", "w") as lines:
-                for start in range(0, rows, PART):
-                    part = trades.take(slice(start, start + PART))
-                    lines.write(archive_lines(part).encode())
-                    unpacked.write(copy_lines(part))
+            for part in write_zip(folder / "zips", day, rows):
+                unpacked.write(copy_lines(part))
     return text
+
+
+def write_zip(folder: Path, day: int, rows: int) -> Iterator[TradeColumns]:
+    """Write a day's zip into the folder, and yield its trades, a part at a time."""
+    trades = made_day(day, rows)
+    name = f"{SYMBOL}-trades-{datetime.fromtimestamp(FIRST_DAY_US // 10**6 + day * 86_400, UTC):%Y-%m-%d}"
+    folder.mkdir(exist_ok=True)
+    packed = zipfile.ZipFile(folder / f"{name}.zip", "w", zipfile.ZIP_DEFLATED, compresslevel=4)
+    with packed, packed.open(f"{name}.csv", "w") as lines:
+        for start in range(0, rows, PART):
+            part = trades.take(slice(start, start + PART))
+            lines.write(archive_lines(part).encode())
+            yield part
 
 
 def copied_in_s(database: Database, text: Path) -> float:

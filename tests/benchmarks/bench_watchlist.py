@@ -16,6 +16,7 @@ import tracemalloc
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 from app.concurrency.system_clock import SystemClock
+from app.config.settings import Settings
 from app.live.engine import Engine
 from app.live.environment.clocks import ExchangeClock
 from app.live.recording.symbol_tracker import SymbolTracker
@@ -66,7 +67,7 @@ async def measure(count: int) -> tuple[float, float]:
     window.resize(1440, 900)
     window.show()
     state = WindowState(watched[0], Interval.parse("1m"), SymbolLists.of(watched), "dark")
-    controller = WindowController(engine, window, chart, state, spread_percent=0.0, simulated=False)
+    controller = WindowController(engine, window, chart, state, Settings(), simulated=False)
     controller.start()
     controller._panel_timer.stop()
     await asyncio.sleep(0.5)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from app.cli import program as cli
-from app.config.settings import DEFAULT_SYMBOLS, SettingOrigin, Settings, declarations, load
+from app.config.settings import DEFAULT_SYMBOLS, SettingOrigin, Settings, as_variables, declarations, load
 from app.market.errors import SettingsError
 
 NO_FILE = Path("no-such-folder/config.toml")
@@ -216,3 +216,11 @@ def test_a_proxy_is_checked_and_its_password_never_shown(tmp_path: Path) -> None
     with pytest.raises(SettingsError, match=r"no password on the command line.*set CRYPTOPIPE_PROXY\.$") as caught:
         loaded({"proxy": "http://kim:s3cret@10.0.0.1:3128"})
     assert "s3cret" not in sentence_of(caught)
+
+
+def test_another_process_gets_the_same_settings_whatever_its_file_says(tmp_path: Path) -> None:
+    other = toml(tmp_path, 'batch_trades = 7\ntheme = "light"\ndatabase_url = "postgresql://elsewhere/x"\n')
+    environment = {"CRYPTOPIPE_DATABASE_PASSWORD": " s3cret ", "CRYPTOPIPE_PROXY": "socks5h://me:pw@proxy:1080"}
+    given = {"data_dir": str(tmp_path / "ü data"), "symbols": "adausdt,BTC/USDT", "archive_keep": "true"}
+    for settings in (loaded(), loaded({**given, "batch_seconds": "0.25"}, environment)):
+        assert loaded(environment=as_variables(settings), file=other) == settings

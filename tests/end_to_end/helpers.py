@@ -25,9 +25,10 @@ from app.market.ports.clock import Clock
 from app.observability.monitoring import monitoring
 from app.runtime.wiring import engine_for
 from app.sandbox.market.recording import RecordedMarket
+from app.window.collector import collecting_in_main_thread, destroy_leftovers
 from app.window.database_controller import DatabaseController
 from app.window.diagnostics_controller import DiagnosticsController
-from app.window.window_controller import WindowController, destroy_leftovers
+from app.window.window_controller import WindowController
 from app.window.window_state import load_state
 from widgets.chart.chart_widget import ChartWidget
 from widgets.theme.style import prepare_application
@@ -81,7 +82,7 @@ async def open_window(
             window,
             chart,
             load_state(settings),
-            spread_percent=settings.spread_percent,
+            settings,
             simulated=simulated,
         )
         page = DatabaseController(engine, window, settings, config_file, simulated=simulated)
@@ -100,16 +101,17 @@ async def open_window(
 
 
 def run_on_qt_loop(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    """Run a coroutine on the loop the window runs on."""
+    """Run a coroutine on the loop the window runs on, with garbage collected as the program does."""
     application = QApplication.instance() or QApplication(["cryptopipe"])
     assert isinstance(application, QApplication)
     application.setQuitOnLastWindowClosed(False)
     prepare_application(application)
-    loop = qasync.QEventLoop(application)
-    with loop:
-        loop.run_until_complete(work())
-    del loop
-    destroy_leftovers()
+    with collecting_in_main_thread():
+        loop = qasync.QEventLoop(application)
+        with loop:
+            loop.run_until_complete(work())
+        del loop
+        destroy_leftovers()
 
 
 async def until(condition: Callable[[], object], *, seconds: float = 30.0) -> None:

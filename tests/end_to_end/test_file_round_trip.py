@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.live.transfers.import_report import ImportReport
-from app.live.transfers.imports import FileImport
+from app.live.transfers.imports import FileImport, ImportSource
 from app.live.transfers.trade_report import TradeRequest
 from app.live.transfers.trade_transfer import TradeTransfer
 from app.market.file_columns import RowsOf
@@ -79,7 +79,7 @@ def exported(database: Database, symbol: str, path: Path, file_format: FileForma
 
 def imported(database: Database, path: Path) -> ImportReport:
     with closing(database.bulk_loader()) as loader:
-        return FileImport([path], ReadingOptions(), open_rows, loader).run()
+        return FileImport([ImportSource(path, ReadingOptions())], open_rows, loader).run()
 
 
 @given(drawn=markets())

@@ -46,6 +46,13 @@ _DAY_US = 86_400_000_000
 MOST_MINUTES = 50_000  # of aggregated trades, some 40 MB; more than a month
 
 
+class ImportSource(NamedTuple):
+    """A file or a folder to import, and what the user says of it."""
+
+    path: Path
+    options: ReadingOptions
+
+
 class ImportProgress(NamedTuple):
     """``rows`` read and stored by now, about ``share`` of all (0 to 1), and the file in hand."""
 
@@ -151,16 +158,14 @@ class FileImport:
 
     def __init__(
         self,
-        paths: Sequence[Path],
-        options: ReadingOptions,
+        sources: Sequence[ImportSource],
         open_rows: OpenRows,
         loader: BulkLoader,
         *,
         is_dry: bool = False,
         on_progress: Callable[[ImportProgress], None] = lambda _: None,
     ) -> None:
-        self._paths = paths
-        self._options = options
+        self._sources = sources
         self._open_rows = open_rows
         self._loader = loader
         self._is_dry = is_dry
@@ -321,9 +326,9 @@ class FileImport:
 
     def _read(self) -> None:
         try:
-            share = _Share(sum(map(_size, self._paths)))
+            share = _Share(sum(_size(source.path) for source in self._sources))
             refused: RefusedRows | None = None
-            for opened in (one for path in self._paths for one in self._open_rows(path, self._options)):
+            for opened in (one for source in self._sources for one in self._open_rows(*source)):
                 if self._stop.is_set():
                     break
                 if not opened.path.name.endswith(SUFFIX):

@@ -55,6 +55,14 @@ class OpenedDatabase(Protocol):
         """The server in words: ``"Embedded PostgreSQL 18.4"``."""
 
     @property
+    def external_url(self) -> str:
+        """
+        What another process of this program connects with; empty if it is the embedded one of the data directory.
+
+        It may hold a password: never show it.
+        """
+
+    @property
     def read_only_reason(self) -> str:
         """One sentence if nothing can be recorded, else empty; the writer then discards all trades."""
 

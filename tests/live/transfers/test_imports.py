@@ -11,7 +11,7 @@ import pytest
 
 from app.live.transfers import imports
 from app.live.transfers.import_report import ImportReport
-from app.live.transfers.imports import FileImport, ImportProgress
+from app.live.transfers.imports import FileImport, ImportProgress, ImportSource
 from app.live.transfers.row_batches import RowNumbers, collected
 from app.market.candle import Candle
 from app.market.errors import FileError, StoreUnavailable
@@ -23,10 +23,11 @@ from tests.row_files import MemoryFile, opening, trade_batch
 from tests.storage.helpers import some_trades
 
 TRADES = some_trades(1_000)
+GIVEN = [ImportSource(Path("given"), ReadingOptions())]
 
 
 def imported(loader: BulkLoader, *files: MemoryFile | RefusedFile, **options: object) -> ImportReport:
-    return FileImport([Path("given")], ReadingOptions(), opening(*files), loader, **options).run()
+    return FileImport(GIVEN, opening(*files), loader, **options).run()
 
 
 def figures(report: ImportReport) -> tuple[int, ...]:
@@ -155,7 +156,7 @@ def test_a_database_that_stops_ends_the_import_with_its_sentence(path: Path) -> 
 
 def test_a_cancelled_import_stores_the_batch_in_hand_and_goes_on_when_it_is_begun_again(path: Path) -> None:
     loader = Stopping()
-    work = FileImport([path], ReadingOptions(), opening(*many_files(path)), loader)
+    work = FileImport(GIVEN, opening(*many_files(path)), loader)
     loader.at_the_third = work.cancel
     report = work.run()
     assert report.stopped_because == "The import was cancelled; run it again to go on."
@@ -168,9 +169,8 @@ def test_progress_rises_to_the_end(path: Path) -> None:
     path.write_bytes(b"x" * 500)
     seen: list[ImportProgress] = []
     parts = [trade_batch(TRADES[at : at + 100]) for at in range(0, 1_000, 100)]
-    FileImport(
-        [path], ReadingOptions(), opening(MemoryFile(path, parts)), DryRunLoader(), on_progress=seen.append
-    ).run()
+    sources = [ImportSource(path, ReadingOptions())]
+    FileImport(sources, opening(MemoryFile(path, parts)), DryRunLoader(), on_progress=seen.append).run()
     assert seen[-1] == ImportProgress(1_000, 1.0, path)
     assert [one.share for one in seen] == sorted(one.share for one in seen)
 
@@ -194,6 +194,18 @@ def test_minutes_of_aggregated_trades_do_not_wait_for_the_end_of_a_long_file(
     loader = Counting()  # out of order, a minute may have more rows to come
     assert figures(imported(loader, MemoryFile(path, parts[::-1], kind=RowKind.AGGTRADES))) == (60, 60, 0, 0, 0)
     assert loader.calls == 1
+
+
+def test_each_source_is_read_with_its_own_options() -> None:
+    asked: list[tuple[Path, ReadingOptions]] = []
+
+    def open_rows(path: Path, options: ReadingOptions) -> Iterator[MemoryFile]:
+        asked.append((path, options))
+        yield MemoryFile(path, [trade_batch(TRADES)])
+
+    sources = [ImportSource(Path(name), ReadingOptions(symbol=name)) for name in ("A", "B")]
+    assert figures(FileImport(sources, open_rows, DryRunLoader()).run()) == (2_000, 1_000, 1_000, 0, 0)
+    assert asked == sources
 
 
 def test_a_fault_in_a_reader_is_raised(path: Path) -> None:

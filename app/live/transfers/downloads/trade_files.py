@@ -8,7 +8,7 @@ from pathlib import Path
 
 from app.concurrency.background import in_background
 from app.live.transfers.downloads.report import StoredRows
-from app.live.transfers.imports import FileImport
+from app.live.transfers.imports import FileImport, ImportSource
 from app.market.errors import StoreUnavailable
 from app.market.ports.loading import BulkLoader
 from app.market.ports.row_files import OpenRows, ReadingOptions, RowKind
@@ -39,7 +39,8 @@ class TradeFiles:
         async with self._turn:
             if self._loader is None:
                 self._loader = await in_background(self._open_loader, "open-loader")
-            work = FileImport([path], ReadingOptions(symbol, RowKind.TRADES), self._open_rows, self._loader)
+            source = ImportSource(path, ReadingOptions(symbol, RowKind.TRADES))
+            work = FileImport([source], self._open_rows, self._loader)
             running = asyncio.ensure_future(in_background(work.run, "store-trades"))
             try:
                 report = await asyncio.shield(running)

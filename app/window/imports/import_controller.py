@@ -1,19 +1,15 @@
 """
 Runs the imports of the import dialog: one at a time, with progress and cancelling, while recording goes on.
 
-`app.live.transfers.imports` reads and stores, in threads of its own; `storage.files.readers` says what a file is. This
-module asks both, tells the dialog, and lets the engine read the ids again that are stored now.
+A process of its own reads and stores (`app.window.imports.import_process`); `storage.files.readers` says what a file
+is. This module asks both, tells the dialog, and lets the engine read the ids again that are stored now.
 """
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import logging
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
-from itertools import groupby
 from pathlib import Path
 
 from PySide6.QtCore import QUrl
@@ -22,36 +18,37 @@ from shiboken6 import isValid
 
 from app.concurrency.background import in_background
 from app.concurrency.tasks import Tasks
+from app.config.settings import Settings
 from app.live.engine import Engine
 from app.live.transfers.import_report import FileReport
-from app.live.transfers.imports import FileImport, ImportProgress
+from app.live.transfers.imports import ImportProgress, ImportSource
 from app.live.transfers.refused_rows import SUFFIX
 from app.market.durations import length
-from app.market.errors import CryptopipeError, FileError, UsageError
-from app.market.ports.database import OpenedDatabase
+from app.market.errors import FileError, ImportFailed, UsageError
 from app.market.ports.row_files import ReadingOptions
-from storage.files.readers.open_rows import open_rows
+from app.window.imports.import_process import ImportProcess
 from storage.files.readers.preview import MAPPABLE_COLUMNS, preview
 from widgets.dialogs.import_dialog import ImportDialog, ImportFileView, ImportOutcomeView
 from widgets.window.main_window import MainWindow
 
-logger = logging.getLogger(__name__)
-
-_TOLD_EVERY_S = 0.1
 _PACE_KNOWN_S = 1.0
-
-Wanted = tuple[Path, ReadingOptions]
 
 
 class ImportController:
-    """Opens the import dialog over ``window``. ``imported`` is called with the symbols of which rows were stored."""
+    """
+    Opens the import dialog over ``window``, with the ``settings`` of the window's program.
 
-    def __init__(self, engine: Engine, window: MainWindow, imported: Callable[[Sequence[str]], None]) -> None:
-        self._engine, self._window, self._imported = engine, window, imported
+    ``imported`` is called with the symbols of which rows were stored.
+    """
+
+    def __init__(
+        self, engine: Engine, window: MainWindow, settings: Settings, imported: Callable[[Sequence[str]], None]
+    ) -> None:
+        self._engine, self._window, self._settings, self._imported = engine, window, settings, imported
         self._tasks = Tasks("the import dialog")
         self._dialog: ImportDialog | None = None
-        self._work: FileImport | None = None
-        self._is_cancelled = False
+        self.process: ImportProcess | None = None
+        """The one that imports now, if any."""
 
     def open(self, paths: Sequence[Path] = ()) -> ImportDialog:
         """Show the dialog with these files and folders, and return it; it closes itself. There is one at a time."""
@@ -69,8 +66,7 @@ class ImportController:
         return dialog
 
     async def stop(self) -> None:
-        """Stop a running import after its batch in hand."""
-        self._cancel()
+        """Cancel a running import, and return once its process has ended."""
         await self._tasks.end()
 
     def _forget(self) -> None:
@@ -79,85 +75,49 @@ class ImportController:
             self._dialog = None
 
     def _cancel(self) -> None:
-        self._is_cancelled = True
-        if self._work is not None:
-            self._work.cancel()
+        if self.process is not None:
+            self.process.cancel()
 
-    async def _import(self, dialog: ImportDialog, wanted: Sequence[Wanted]) -> None:
-        self._is_cancelled = False
+    async def _import(self, dialog: ImportDialog, wanted: Sequence[tuple[Path, ReadingOptions]]) -> None:
         database = self._engine.database
         if database is None:
             dialog.failed(f"Nothing was imported: {self._engine.database_reason}")
             return
-        loop = asyncio.get_running_loop()
-        told = _Told(lambda *values: loop.call_soon_threadsafe(_show, dialog, *values), len(wanted))
+        pace = _Pace()
+
+        def show(progress: ImportProgress) -> None:
+            if isValid(dialog):
+                dialog.set_progress(progress.path, progress.rows, progress.share, pace.words(progress))
+
+        process = self.process = ImportProcess(self._settings, database, show)
         try:
-            reports, why = await in_background(partial(self._run, database, wanted, told), "import", to_its_end=True)
-        except CryptopipeError as error:
+            report = await process.run([ImportSource(*one) for one in wanted])
+        except ImportFailed as error:
             if isValid(dialog):
                 dialog.failed(str(error))
-            return
-        except Exception as error:
-            logger.critical("import failed", exc_info=error)
+            symbols = list(self._engine.recorder.symbols)  # batches of any of them may have been stored
+        else:
             if isValid(dialog):
-                dialog.failed(f"The import failed inside ({type(error).__name__}); the log file tells more.")
-            return
-        symbols = sorted({name for report in reports for name in report.symbols if report.stored})
-        if isValid(dialog):
-            dialog.completed([_outcome(report) for report in reports], why)
+                dialog.completed([_outcome(one) for one in report.files], report.stopped_because)
+            symbols = sorted({name for one in report.files for name in one.symbols if one.stored})
+        finally:
+            self.process = None
         await self._engine.read_coverage(symbols)
         self._imported(symbols)
 
-    def _run(self, database: OpenedDatabase, wanted: Sequence[Wanted], told: _Told) -> tuple[list[FileReport], str]:
-        """Import all, and return what became of each file, and why it ended early. Blocks."""
-        reports, why = list[FileReport](), ""
-        with contextlib.closing(database.bulk_loader()) as loader:
-            # Neighbours with the same options share a run: statistics are refreshed once.
-            for options, group in groupby(wanted, key=lambda one: one[1]):
-                paths = [path for path, _ in group]
-                work = self._work = FileImport(paths, options, open_rows, loader, on_progress=told.note)
-                if self._is_cancelled:
-                    work.cancel()
-                report = work.run()
-                told.next_run(len(paths))
-                reports += report.files
-                if report.stopped_because:
-                    why = report.stopped_because
-                    break
-        self._work = None
-        return reports, why
 
+class _Pace:
+    """How fast an import goes, and how long it takes yet."""
 
-class _Told:
-    """Tells of the progress at the pace of the eye. `note` is called in the importing thread."""
+    def __init__(self) -> None:
+        self._began_s = time.monotonic()
 
-    def __init__(self, tell: Callable[[Path, int, float, str], object], paths: int) -> None:
-        self._tell, self._paths = tell, paths
-        self._done_paths, self._run_paths, self._rows_before, self._rows = 0, paths, 0, 0
-        self._began_s = self._told_s = time.monotonic()
-
-    def note(self, progress: ImportProgress) -> None:
-        now_s = time.monotonic()
-        self._rows = progress.rows
-        if now_s < self._told_s + _TOLD_EVERY_S:
-            return
-        self._told_s = now_s
-        share = (self._done_paths + progress.share * (self._paths - self._done_paths)) / self._paths
-        rows, elapsed_s = self._rows_before + progress.rows, now_s - self._began_s
-        pace = ""
-        if elapsed_s >= _PACE_KNOWN_S and rows and share:
-            pace = f"{rows / elapsed_s:,.0f} rows/s, {length(elapsed_s * (1 - share) / share)} left"
-        self._tell(progress.path, rows, share, pace)
-
-    def next_run(self, paths: int) -> None:
-        self._done_paths += paths
-        self._rows_before += self._rows
-        self._rows = 0
-
-
-def _show(dialog: ImportDialog, path: Path, rows: int, share: float, pace: str) -> None:
-    if isValid(dialog):
-        dialog.set_progress(path, rows, share, pace)
+    def words(self, progress: ImportProgress) -> str:
+        """Return “52,000 rows/s, 3 min left”; empty where that is not known yet."""
+        elapsed_s, rows, share = time.monotonic() - self._began_s, progress.rows, progress.share
+        if elapsed_s < _PACE_KNOWN_S or not (rows and share):
+            return ""
+        return f"{rows / elapsed_s:,.0f} rows/s, {length(elapsed_s * (1 - share) / share)} left"
 
 
 async def _tell(dialog: ImportDialog, path: Path, options: ReadingOptions) -> None:

@@ -11,7 +11,7 @@ from pytestqt.qtbot import QtBot
 
 from app.market.ports.row_files import ReadingOptions, RowKind
 from app.sandbox.market.simulated import SimulatedMarket
-from app.window.import_controller import recognised
+from app.window.imports.import_controller import recognised
 from tests.end_to_end.helpers import open_window, run_on_qt_loop, settings_in, until
 from tests.sandbox.helpers import serving
 from widgets.dialogs.import_dialog import ImportDialog, ImportState

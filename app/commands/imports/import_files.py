@@ -19,7 +19,7 @@ from app.commands.progress import Progress, progress
 from app.commands.styling import print_styled
 from app.config.settings import Settings
 from app.live.transfers.import_report import FileReport, ImportReport
-from app.live.transfers.imports import FileImport, ImportProgress
+from app.live.transfers.imports import FileImport, ImportProgress, ImportSource
 from app.market.errors import UsageError
 from app.market.interval import Interval
 from app.market.ports.loading import BulkLoader
@@ -70,10 +70,12 @@ def _run(settings: Settings, paths: Sequence[Path], reading: ReadingOptions, *, 
     with (
         bounded_shutdown() as begin_shutdown,
         progress("Importing", None, "rows") as shown,
-        _loader(settings, begin_shutdown, is_dry=is_dry) as loader,
+        contextlib.nullcontext(DryRunLoader()) if is_dry else opened_loader(settings, begin_shutdown) as loader,
     ):
         show = partial(_show_progress, shown)
-        work = FileImport(paths, reading, open_rows, loader, is_dry=is_dry, on_progress=show)
+        work = FileImport(
+            [ImportSource(path, reading) for path in paths], open_rows, loader, is_dry=is_dry, on_progress=show
+        )
         with on_signals(work.cancel):
             report = work.run()
     _print(report, as_json=as_json)
@@ -83,10 +85,13 @@ def _run(settings: Settings, paths: Sequence[Path], reading: ReadingOptions, *, 
 
 
 @contextlib.contextmanager
-def _loader(settings: Settings, begin_shutdown: Callable[[], None], *, is_dry: bool) -> Iterator[BulkLoader]:
-    if is_dry:
-        yield DryRunLoader()
-        return
+def opened_loader(settings: Settings, begin_shutdown: Callable[[], None]) -> Iterator[BulkLoader]:
+    """
+    Yield what loads files into the settings' database, closed afterwards; ``begin_shutdown`` is called then.
+
+    Raises:
+        StoreError: If the database cannot be opened, or may only be read; the sentence says why.
+    """
     database = open_database(settings)
     try:
         with contextlib.closing(database.bulk_loader()) as loader:

@@ -1,0 +1,88 @@
+"""
+``cryptopipe import-job``: imports files for a window, as a process of its own.
+
+Not for people: the job comes on standard input, and progress and report go to standard output
+(`app.live.transfers.import_job`). When standard input ends, the window cancels or is gone; the import then ends after
+the batch in hand.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from app.commands.imports.import_files import opened_loader
+from app.config.settings import Settings
+from app.live.transfers.import_job import failure_line, progress_line, report_line, sources_of
+from app.live.transfers.imports import FileImport, ImportProgress, ImportSource
+from app.market.errors import CryptopipeError, UsageError
+from app.runtime.shutdown import at_end_of_stdin, bounded_shutdown, on_signals
+from storage.files.readers.open_rows import open_rows
+
+_TOLD_EVERY_S = 0.1
+_FAILED = 1
+
+
+def prepare(settings: Settings) -> Callable[[], int]:
+    """
+    Return the function that does the import which standard input asks for. Waits for that line.
+
+    Raises:
+        UsageError: If it asks for none.
+    """
+    try:
+        sources = sources_of(b"" if sys.stdin is None or sys.stdin.isatty() else sys.stdin.buffer.readline())
+    except ValueError as error:
+        raise UsageError("import-job is for the window alone: write cryptopipe import FILE….") from error
+    return partial(_run, settings, sources)
+
+
+def _run(settings: Settings, sources: Sequence[ImportSource]) -> int:
+    cancelled, works = threading.Event(), list[FileImport]()
+    with bounded_shutdown() as begin_shutdown:
+
+        def cancel() -> None:
+            cancelled.set()
+            for work in works:
+                work.cancel()
+            begin_shutdown()
+
+        with on_signals(cancel):
+            at_end_of_stdin(cancel)
+            try:
+                with opened_loader(settings, begin_shutdown) as loader:
+                    work = FileImport(sources, open_rows, loader, on_progress=_Told().note)
+                    works.append(work)
+                    if cancelled.is_set():
+                        work.cancel()
+                    report = work.run()
+            except CryptopipeError as error:
+                _send(failure_line(str(error)))
+                return _FAILED
+            _send(report_line(report))
+    return _FAILED if report.stopped_because else 0
+
+
+class _Told:
+    """Tells the window the progress, at the pace of the eye."""
+
+    def __init__(self) -> None:
+        self._told_s = time.monotonic()
+
+    def note(self, progress: ImportProgress) -> None:
+        now_s = time.monotonic()
+        if now_s >= self._told_s + _TOLD_EVERY_S:
+            self._told_s = now_s
+            _send(progress_line(progress))
+
+
+def _send(line: bytes) -> None:
+    """Write to standard output; blocks while the window reads nothing, and does nothing once that is gone."""
+    with contextlib.suppress(OSError):
+        while line:
+            line = line[os.write(sys.stdout.fileno(), line) :]

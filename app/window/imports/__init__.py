@@ -1,0 +1,1 @@
+"""Imports of files: the dialog's work, and the process that does it."""
