@@ -10,7 +10,6 @@ import pytest
 
 from app.config.version import VERSION
 from app.runtime.own_program import own_program
-from tests.build_spec.scripts import ROOT
 
 
 def test_a_folder_with_a_package_of_the_same_name_is_not_taken_for_the_program(
@@ -19,7 +18,7 @@ def test_a_folder_with_a_package_of_the_same_name_is_not_taken_for_the_program(
     (tmp_path / "app").mkdir()
     for name in ("__init__.py", "main.py"):
         (tmp_path / "app" / name).write_text("print('another program')")
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.setenv("PYTHONPATH", ".")
     done = subprocess.run(own_program("--version"), cwd=tmp_path, capture_output=True, text=True, timeout=60)
     assert (done.stdout, done.stderr) == (f"cryptopipe {VERSION}\n", "")
 
