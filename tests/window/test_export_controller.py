@@ -33,6 +33,12 @@ def dialog_of(running: Running) -> ExportDialog:
     return dialog
 
 
+def first_rows(folder: Path) -> list[list[str]]:
+    """The first three rows of the one table in a folder."""
+    (path,) = folder.glob("*.csv")
+    return [line.split(",") for line in path.read_text().splitlines()[1:4]]
+
+
 def test_the_visible_range_to_export_ends_with_the_candle_of_now(play: Play, tmp_path: Path) -> None:
     async def scene(running: Running, server: SandboxServer) -> None:
         await until(lambda: running.chart.visible_range_us() is not None)
@@ -73,6 +79,7 @@ def test_a_range_that_is_not_stored_is_exported_and_then_stored(
         assert "missing" not in dialog.foot.outcome.text()
         # A candle that ended within the last minute may still change, so it is not stored yet.
         await until(lambda: figure.text() in ("100 %", "1 to fetch"))
+        await until(lambda: dialog.preview.texts() == first_rows(tmp_path))
         dialog.foot.folder_button.click()
         dialog.foot.cancel_button.click()
 

@@ -163,6 +163,7 @@ class ExportDialog(QDialog):
         self.foot.cancel_button.setFocus()
         self._asked.clear()  # what was fetched is stored now
         self._ask_what_is_stored()
+        self._preview_timer.start()
 
     def failed(self, sentence: str, written: int = 0) -> None:
         """Show why the export failed, and let the user change the form; ``written`` files before are whole."""
@@ -197,6 +198,8 @@ class ExportDialog(QDialog):
             return
         if not self._may_replace(request):
             return
+        if self._preview_timer.isActive():
+            self._ask_for_preview()  # now: nothing is asked for while it runs
         self._plan = request.plan
         self.state = ExportState.RUNNING
         self.form.set_editable(False)
@@ -274,14 +277,14 @@ class ExportDialog(QDialog):
         self._say_idle(expected.sentence, "warning" if expected.lacks else "dim")
 
     def _ask_for_preview(self) -> None:
+        self._preview_timer.stop()
         try:
             plan = self.form.plan()
         except UsageError:
             return  # the last rows stay while a field is being typed
-        first = plan._replace(files=plan.files[:1])
-        if self.state is ExportState.EDITING:
-            self._previewed = first
-            self.preview_requested.emit(first)
+        if self.state in (ExportState.EDITING, ExportState.DONE):
+            self._previewed = plan._replace(files=plan.files[:1])
+            self.preview_requested.emit(self._previewed)
 
     def _say_idle(self, text: str, tone: str) -> None:
         if self.state is ExportState.EDITING:

@@ -130,10 +130,6 @@ class ExportForm(QObject):
         self._stored[symbol, interval] = stored
         self._renew()
 
-    def forget_stored(self) -> None:
-        """Forget what is stored, because an export has stored more."""
-        self._stored.clear()
-
     def set_palette(self, palette: Palette) -> None:
         """Use the colours of a theme."""
         self.rows.set_palette(palette)
