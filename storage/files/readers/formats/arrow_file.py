@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.feather
 import pyarrow.parquet
 
@@ -24,6 +25,8 @@ from storage.files.writers.row_writer import FACTS_KEY
 PARQUET, ARROW_FILE, FEATHER_V1, ARROW_STREAM = b"PAR1", b"ARROW1", b"FEA1", b"\xff\xff\xff\xff"
 _BLOCK_ROWS = 32_768
 _HEAD_ROWS = 200
+_UNITS_US = {"s": 1_000_000, "ms": 1_000, "us": 1}
+_FIRST_US, _LAST_US = -62_135_000_000_000_000, 253_402_000_000_000_000  # almost the years 1 to 9999, in any zone
 
 
 class ArrowFile:
@@ -167,10 +170,20 @@ def _numbered(block: Any, number: int) -> Iterator[NumberedRow]:
 
 
 def _rows(block: Any) -> Iterator[tuple[Cell, ...]]:
-    return zip(*(_without_nanoseconds(column).to_pylist() for column in block.columns), strict=True)
+    return zip(*(_readable_times(column).to_pylist() for column in block.columns), strict=True)
 
 
-def _without_nanoseconds(column: Any) -> Any:
-    if pa.types.is_timestamp(column.type) and column.type.unit == "ns":
+def _readable_times(column: Any) -> Any:
+    """
+    Return a column whose times Python can hold: in microseconds, and null beyond the years it counts.
+
+    Such times come from damage, and from the wrong unit.
+    """
+    if not pa.types.is_timestamp(column.type):
+        return column
+    if column.type.unit == "ns":
         return column.cast(pa.timestamp("us", column.type.tz), safe=False)
-    return column
+    each_us = _UNITS_US[column.type.unit]
+    counts = column.cast(pa.int64())
+    fits = pc.and_(pc.greater_equal(counts, _FIRST_US // each_us), pc.less(counts, _LAST_US // each_us))
+    return column if pc.all(fits).as_py() is not False else pc.if_else(fits, column, pa.scalar(None, column.type))

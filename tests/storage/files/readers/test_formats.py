@@ -373,6 +373,20 @@ def test_a_title_above_the_table_is_passed_over(tmp_path: Path) -> None:
     assert reading.candles[0][2][5:8] == (500_000_000, 75 * 10**15, 3)
 
 
+@pytest.mark.parametrize("unit", ["us", "ms", "s"])
+@pytest.mark.parametrize("count", [2**60, -(2**60)])
+def test_a_time_that_no_calendar_has_refuses_its_row_alone(tmp_path: Path, unit: str, count: int) -> None:
+    whole = table(DECIMAL, pa.timestamp("us", "UTC"))
+    place = whole.schema.get_field_index("time")
+    times = whole.column("time").cast(pa.timestamp(unit, "UTC"), safe=False).cast(pa.int64()).to_pylist()
+    times[1] = count
+    column = pa.array(times, pa.int64()).cast(pa.timestamp(unit, "UTC"))
+    pyarrow.feather.write_feather(whole.set_column(place, "time", column), str(tmp_path / "a.feather"))
+    reading = read(tmp_path / "a.feather")
+    assert [row.number for row in reading.refused] == [2]
+    assert len(reading.trades) == len(times) - 1
+
+
 @pytest.mark.parametrize("name", ["decimal.parquet", "ns.feather", "a.xlsx", "a.jsonl", "a.csv.gz", "utf16.csv"])
 @given(st.randoms(use_true_random=False))
 @settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
