@@ -12,6 +12,7 @@ import pytest
 from app.live.transfers import imports
 from app.live.transfers.import_report import ImportReport
 from app.live.transfers.imports import FileImport, ImportProgress, ImportSource
+from app.live.transfers.refused_rows import RefusedRows
 from app.live.transfers.row_batches import RowNumbers, collected
 from app.market.candle import Candle
 from app.market.errors import FileError, StoreUnavailable
@@ -60,6 +61,19 @@ def test_refused_rows_are_in_a_file_beside_it_with_their_numbers_and_reasons(pat
     assert rows[:2] == [["number", "reason", "row", "table"], ["3", "its price is no number", '3,"a,b"', ""]]
     assert rows[2][:2] == ["6", "another trade of the same id came first"]
     assert rows[2][2].startswith(f"{other.trade_id},1.50000000,")
+
+
+def test_two_imports_of_one_file_at_once_leave_the_rows_of_the_one_that_ends_last(path: Path) -> None:
+    one, other = RefusedRows(path), RefusedRows(path)
+    for number in range(1, 4):
+        one.add([RefusedRow(number, "bad", "x" * 10_000)], "a")
+        other.add([RefusedRow(10 * number, "worse", "y" * 10_000)])
+    assert list(path.parent.iterdir()) == []
+    other.finish()
+    one.finish()
+    with one.path.open(newline="") as file:
+        assert [(row["number"], row["table"]) for row in csv.DictReader(file)] == [("1", "a"), ("2", "a"), ("3", "a")]
+    assert list(path.parent.iterdir()) == [one.path]
 
 
 def test_a_folder_that_takes_no_file_of_refused_rows_is_named_and_the_rest_goes_on(tmp_path: Path) -> None:

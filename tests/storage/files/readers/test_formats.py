@@ -26,7 +26,7 @@ from app.market.errors import FileError, UsageError
 from app.market.interval import Interval
 from app.market.ports.row_files import ReadingOptions, RefusedFile, RowKind
 from storage.files.readers.open_rows import open_rows
-from tests.storage.files.readers.helpers import Reading, opened, read, refusal
+from tests.storage.files.readers.helpers import Reading, drained, opened, read, refusal
 
 FIRST_US = 1_723_161_255_342_000
 COUNT = 300
@@ -405,3 +405,33 @@ def test_a_damaged_file_is_named_and_nothing_else_happens(tmp_path: Path, name: 
         with contextlib.suppress(FileError):
             for batch in file.batches():
                 assert batch.rows <= COUNT + 30
+
+
+def test_recorded_answers_are_tables_by_kind_and_refused_requests_are_passed_over(tmp_path: Path) -> None:
+    trade = {"id": 7, "price": "1.5", "qty": "2", "time": 1_735_689_600_000, "isBuyerMaker": True}
+    kline = [1_735_689_600_000, *"1211", "5", 1_735_689_659_999, "7", 3, "1", "2", "0"]
+    ended = {"queryString": "symbol=ADAUSDT&interval=1m&endTime=1735689660000", "data": [kline, [*kline[:4]]]}
+    recorded = {
+        "/api/v3/exchangeInfo": [{"queryString": "", "data": {"symbols": []}}],
+        "/api/v3/trades": [
+            {"queryString": "symbol=ADAUSDT", "data": [trade, {**trade, "id": 8, "price": 0.1}]},
+            {"queryString": "symbol=ADAUSDT", "data": {"code": -1121, "msg": "Invalid symbol."}},
+            None,
+        ],
+        "/api/v3/klines": [ended],
+        "/api/v3/aggTrades": None,
+    }
+    path = tmp_path / "answers.json"
+    path.write_text(json.dumps(recorded), encoding="utf-8-sig")
+    trades, klines = opened(path)
+    assert [(file.kind, file.table) for file in (trades, klines)] == [
+        (RowKind.TRADES, "trades"),
+        (RowKind.KLINES, "klines"),
+    ]
+    assert [(row.symbol, row.trade_id, row.price_e8) for row in drained(trades).trades] == [
+        ("ADAUSDT", 7, 150_000_000),
+        ("ADAUSDT", 8, 10_000_000),
+    ]
+    assert [candle.volume_e8 for _, _, candle in drained(klines).candles] == [500_000_000]
+    path.write_text(json.dumps(recorded)[:-20])
+    assert refusal(path) == f"{path} is damaged or was cut off: it is no JSON. Get it again."
