@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Coroutine
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
-from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtCore import QDateTime, QPoint, QPointF, Qt, QTimeZone
 from PySide6.QtGui import QImage
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QWidget
@@ -32,6 +33,7 @@ from app.concurrency.system_clock import SystemClock
 from app.config.settings import Settings, load
 from app.live.charts.chart_session import SessionState
 from app.market.interval import Interval
+from app.market.ports.archive import DAY_US
 from app.market.symbol import Symbol
 from app.market.units import E8
 from app.sandbox.market.simulated import SimulatedMarket
@@ -43,9 +45,12 @@ from widgets.chart.interaction.date_entry import DateEntry
 from widgets.chart.model.chart_style import ChartStyle, PriceStyle, TimeStyle
 from widgets.chart.model.pane_layout import PaneLayout
 from widgets.chart.painting.canvas import ChartCanvas
+from widgets.chart.progress_chip import ProgressChip
 from widgets.chart.scales.value_scale import ScaleMode
 from widgets.chart.scales.zones import zone_named
 from widgets.dialogs.database_dialog import DatabaseDialog, DialogState
+from widgets.dialogs.download_dialog import DownloadDialog, DownloadState
+from widgets.dialogs.download_form import Range as DownloadRange
 from widgets.dialogs.export.column_chooser import ColumnChip
 from widgets.dialogs.export.export_dialog import ExportDialog, ExportState
 from widgets.dialogs.export.range_fields import Range
@@ -274,6 +279,54 @@ async def export(shooting: Shooting) -> None:
             dialog.reject()
 
 
+async def downloads(shooting: Shooting) -> None:
+    """The download dialog: before, while, and after two days could not be had; on a small screen it scrolls."""
+    market = SimulatedMarket(seed=11, history=timedelta(days=12), rate=2)
+    now_us = SystemClock().now_us()
+    today_us = now_us - now_us % DAY_US
+    async with serving(market) as server:
+        settings = shooting.settings(
+            binance_ws_url=server.ws_url, binance_rest_url=server.rest_url, archive_url=server.rest_url
+        )
+        async with open_window(settings) as running:
+            await until(lambda: running.session.joined and running.engine.database is not None)
+            running.window.download_dialog_requested.emit()
+            (dialog,) = running.window.findChildren(DownloadDialog)
+            form = dialog.form
+            await fetched(dialog, today_us - 6 * DAY_US, today_us - 4 * DAY_US)
+            form.symbols.add(["ETHUSDT", "SOLUSDT"])
+            form.ranges[DownloadRange.DAYS].click()
+            form.days.setValue(9)
+            await until(lambda: any("to fetch" in figure for figure in dialog.rows.figures()))
+            await shooting.take_dialog(dialog, "download")
+            server.faults.archive.misstate_checksum(times=None, path=day_text(today_us - 2 * DAY_US))
+            slow = day_text(today_us - 7 * DAY_US)
+            server.faults.archive.slow_next(20.0, path=slow, times=None)
+            dialog.start_button.click()
+            await until(lambda: dialog.progress.value() > 400 and dialog.pace.text(), seconds=120)
+            await shooting.take_dialog(dialog, "download-running")
+            await shooting.take(running, "download-behind")
+            await until(lambda: dialog.state is DownloadState.EDITING, seconds=300)
+            await shooting.take_dialog(dialog, "download-done")
+            dialog.reject()
+            running.chart.download_requested.emit()
+            await until(lambda: running.chart.findChild(ProgressChip).text)
+            await shooting.take(running, "download-view")
+
+
+async def fetched(dialog: DownloadDialog, start_us: int, end_us: int) -> None:
+    """Download that range by the dialog."""
+    dialog.form.ranges[DownloadRange.CHOSEN].click()
+    for edit, time_us in ((dialog.form.start, start_us), (dialog.form.end, end_us)):
+        edit.setDateTime(QDateTime.fromMSecsSinceEpoch(time_us // 1_000, QTimeZone.utc()))
+    dialog.start_button.click()
+    await until(lambda: dialog.state is DownloadState.EDITING, seconds=120)
+
+
+def day_text(time_us: int) -> str:
+    return datetime.fromtimestamp(time_us / 1e6, UTC).strftime("%Y-%m-%d")
+
+
 async def diagnostics(shooting: Shooting) -> None:
     async with serving(SimulatedMarket(seed=11, rate=300)) as server:
         settings = shooting.settings(
@@ -381,13 +434,14 @@ SCENES: dict[str, Scene] = {
     "database": database,
     "diagnostics": diagnostics,
     "export": export,
+    "downloads": downloads,
     "studies": studies,
     "symbols": symbols,
 }
 RUNS = [  # theme, scale, size, scenes
     ("dark", "1", SMALL, ("recording", "export", "loading", "empty", "error", "database", "diagnostics")),
-    ("dark", "2", SMALL, ("recording", "error", "database", "diagnostics", "studies", "symbols")),
-    ("light", "1", LARGE, ("recording", "empty", "database", "diagnostics", "studies", "symbols")),
+    ("dark", "2", SMALL, ("recording", "error", "database", "diagnostics", "studies", "symbols", "downloads")),
+    ("light", "1", LARGE, ("recording", "empty", "database", "diagnostics", "studies", "symbols", "downloads")),
     ("light", "2", SMALL, ("recording", "export", "database", "diagnostics", "studies", "symbols")),
     ("dark", "1.5", SMALL, ("recording",)),
     ("dark", "1", LARGE, ("recording", "studies", "symbols")),

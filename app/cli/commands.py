@@ -150,6 +150,7 @@ def export(settings: Settings, options: Options) -> Run:
 )
 @click.option("--parallel", type=int, default=6, metavar="N", panel="Source", help="Files or ranges at once (6).")
 @click.option("--keep-files", is_flag=True, panel="Source", help="Keep the archive's files in the data directory.")
+@click.option("--lines", "in_lines", is_flag=True, hidden=True, help="For the window: progress and report in lines.")
 @_JSON
 def history(settings: Settings, options: Options) -> Run:
     """

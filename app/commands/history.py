@@ -15,6 +15,7 @@ from functools import partial
 from typing import NamedTuple
 
 from app.commands.cancellable_database import measure_exchange_clock, opened_database
+from app.commands.line_output import ProgressLines, send_line
 from app.commands.options import Options
 from app.commands.progress import Progress, progress
 from app.commands.styling import print_styled
@@ -25,6 +26,7 @@ from app.config.settings import Settings
 from app.live.charts.candle_history import CandleHistory
 from app.live.environment.clocks import ExchangeClock
 from app.live.transfers.downloads.download import Download, DownloadProgress, DownloadRequest, Source
+from app.live.transfers.downloads.lines import progress_line, report_line
 from app.live.transfers.downloads.plan import moment
 from app.live.transfers.downloads.report import DownloadReport
 from app.live.transfers.downloads.resources import Resources
@@ -34,7 +36,14 @@ from app.market.ports.archive import DAY_US
 from app.market.ports.exchange import SymbolSource
 from app.market.symbol import read_symbol
 from app.runtime.exchange_addresses import check_addresses
-from app.runtime.shutdown import LONGEST_DAYS, StopEvent, bounded_shutdown, on_signals, unless_stopped
+from app.runtime.shutdown import (
+    LONGEST_DAYS,
+    StopEvent,
+    at_end_of_stdin,
+    bounded_shutdown,
+    on_signals,
+    unless_stopped,
+)
 from app.runtime.wiring import exchange_archive, exchange_rest
 from storage.candles.store import PostgresStore
 from storage.files.readers.open_rows import open_rows
@@ -43,6 +52,7 @@ from storage.files.times import parse_time
 _TRADES = "trades"
 _MOST_PARALLEL = 32
 _LISTING_S = 20.0
+_WEIGHT_SHARE = 0.6  # of each minute's weight: a window on the same address must be able to load its charts
 _SETTLED_US = 61 * SECOND_US  # after its end, a candle is final; no download waits for one
 _CANCELLED, _DONE_IN_PART = 1, 3
 
@@ -58,6 +68,7 @@ class _Wanted(NamedTuple):
     source: Source
     parallel: int
     keep_files: bool
+    in_lines: bool
 
     @property
     def what(self) -> str:
@@ -98,18 +109,26 @@ def prepare(settings: Settings, options: Options) -> Callable[[], int]:
         Source(options.source or Source.ANY),
         options.parallel,
         options.keep_files or settings.archive_keep,
+        options.in_lines,
     )
     return partial(_run_history, settings, wanted, as_json=options.as_json)
 
 
 def _run_history(settings: Settings, wanted: _Wanted, *, as_json: bool) -> int:
     stop = StopEvent()
+    if wanted.in_lines:
+        at_end_of_stdin(stop.set)
     with (
         on_signals(stop.set),
         bounded_shutdown() as begin_shutdown,
         progress("Downloading", None, "hours") as shown,
     ):
-        report = asyncio.run(_downloaded(settings, wanted, stop, begin_shutdown, shown))
+        show = ProgressLines(progress_line).show if wanted.in_lines else partial(_show_progress, shown)
+        report = asyncio.run(_downloaded(settings, wanted, stop, begin_shutdown, show))
+    if wanted.in_lines:
+        if report is not None:
+            send_line(report_line(report))
+        return _CANCELLED if report is None else 0 if report.is_whole else _DONE_IN_PART
     if report is None:
         _say("the download was cancelled; what is stored stays, and the same command goes on from there.")
         return _CANCELLED
@@ -123,7 +142,11 @@ def _run_history(settings: Settings, wanted: _Wanted, *, as_json: bool) -> int:
 
 
 async def _downloaded(
-    settings: Settings, wanted: _Wanted, stop: StopEvent, begin_shutdown: Callable[[], None], shown: Progress
+    settings: Settings,
+    wanted: _Wanted,
+    stop: StopEvent,
+    begin_shutdown: Callable[[], None],
+    show: Callable[[DownloadProgress], None],
 ) -> DownloadReport | None:
     """Return the report; None if ``stop`` was set first."""
     async with opened_database(settings, stop, begin_shutdown) as database:
@@ -133,7 +156,7 @@ async def _downloaded(
             raise StoreError(f"{database.read_only_reason} Name a user who may record: docs/database.md says how.")
         exchange_clock = ExchangeClock(SystemClock())
         async with (
-            exchange_rest(settings, exchange_clock) as rest,
+            exchange_rest(settings, exchange_clock, share=_WEIGHT_SHARE) as rest,
             exchange_archive(settings) as archive,
         ):
             resources = Resources(
@@ -152,7 +175,7 @@ async def _downloaded(
                     await measure_exchange_clock(exchange_clock, rest)
                 symbols = await _symbols(database.store, rest if may_ask else None, wanted.symbols)
                 request = _request(wanted, symbols, exchange_clock.now_us())
-                return await Download(request, resources, partial(_show_progress, shown)).run()
+                return await Download(request, resources, show).run()
 
             return await unless_stopped(work(), stop)
 

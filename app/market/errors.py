@@ -14,6 +14,7 @@ Every error that a caller is expected to handle, as one tree.
     │   └── StoreSchemaMismatch   fatal
     ├── FileError                 fatal until the user changes something
     ├── ImportFailed              an import could not begin, or its process ended early; begin it again
+    ├── DownloadFailed            a download could not begin, or its process ended early; begin it again
     ├── SettingsError             fatal; wrong usage
     ├── UsageError                wrong usage: an unknown symbol, interval or file
     └── WindowSilent              the window that is open already hangs; retry once it is gone
@@ -105,6 +106,10 @@ class FileError(CryptopipeError):
 
 class ImportFailed(CryptopipeError):
     """An import could not begin, or its process ended before its report. What it had stored stays."""
+
+
+class DownloadFailed(CryptopipeError):
+    """A download could not begin, or its process ended before its report. What it had stored stays."""
 
 
 class SettingsError(CryptopipeError):

@@ -17,6 +17,7 @@ from app.brokers.binance.archive import BinanceArchive
 from app.brokers.binance.endpoints import exchange_of
 from app.brokers.binance.feed import BinanceFeed
 from app.brokers.binance.rest import BinanceRest
+from app.brokers.rate_limit import SHARE_USED
 from app.concurrency.system_clock import SystemClock
 from app.config.settings import Settings
 from app.live.engine import Engine
@@ -48,11 +49,19 @@ def ban_of(settings: Settings, clock: Clock) -> ExchangeBan:
 
 @asynccontextmanager
 async def exchange_rest(
-    settings: Settings, exchange_clock: ExchangeClock, ban: ExchangeBan | None = None
+    settings: Settings,
+    exchange_clock: ExchangeClock,
+    ban: ExchangeBan | None = None,
+    *,
+    share: float = SHARE_USED,
 ) -> AsyncIterator[BinanceRest]:
-    """Yield the exchange's REST client for the running loop, and close it afterwards."""
+    """
+    Yield the exchange's REST client for the running loop, and close it afterwards.
+
+    ``share``: the part of each minute's weight that it may use; the weight is that of all programs on this address.
+    """
     ban = ban or ban_of(settings, exchange_clock)
-    rest = BinanceRest(settings.binance_rest_url, clock=exchange_clock, proxy=settings.proxy, ban=ban)
+    rest = BinanceRest(settings.binance_rest_url, clock=exchange_clock, proxy=settings.proxy, ban=ban, share=share)
     try:
         yield rest
     finally:

@@ -11,15 +11,18 @@ Nothing here touches Qt per trade. As each frame begins, the chart asks for the 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Coroutine
 from typing import Any
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from app.concurrency.tasks import Tasks
+from app.live.charts.candle_refresh import read_stored
 from app.live.charts.chart_session import ChartSession, SessionState
 from app.live.engine import Engine
 from app.live.recording.measures import PaintWatch
+from app.market.errors import StoreError
 from app.market.interval import Interval
 from app.market.ports.database import OpenedDatabase
 from app.market.ports.exchange import FeedState, FeedStatus
@@ -33,6 +36,8 @@ from app.window.range_navigation import RangeNavigation
 from widgets.chart.chart_widget import ChartWidget
 from widgets.chart.model.time_range import TimeRange
 from widgets.chart.state_panel import RETRY, SIMULATED_MARKET
+
+logger = logging.getLogger(__name__)
 
 _LOADING_NEWEST = "Loading the latest candles…"
 _RELOAD_FIRST_S, _RELOAD_LAST_S = 2.0, 60.0
@@ -193,6 +198,20 @@ class ChartController(QObject):
             self._navigation.jump_to(time_us, text)
         elif session is not None:
             self._next_jump = (session, time_us, text)
+
+    async def read_stored(self, name: str, start_us: int, end_us: int) -> None:
+        """
+        Show what is stored of that time by now, UTC microseconds, if the chart shows that symbol. Logs failures.
+
+        The database has got candles that no trade announced: those of a download.
+        """
+        session, database = self._session, self._engine.database
+        if session is None or session.symbol != name or database is None:
+            return
+        try:
+            await read_stored(session, database.store, start_us, end_us)
+        except StoreError as error:
+            logger.info("%s: candles were not read again: %s", name, error, extra={"symbol": name})
 
     def retry(self) -> None:
         """Retry the exchange now, and load the missing candles again."""

@@ -23,6 +23,7 @@ from app.market.symbol import Symbol, in_usual_quote
 from app.window.appearance import show_palette, show_state
 from app.window.chart_controller import ChartController
 from app.window.collector import freeze_startup_objects
+from app.window.downloads.download_controller import DownloadController
 from app.window.export_controller import ExportController
 from app.window.imports.import_controller import ImportController
 from app.window.missing_trades import MissingTrades
@@ -88,6 +89,9 @@ class WindowController(QObject):
         self._watchlist.on_change = self.state_changed.emit
         self._export = ExportController(engine, window, chart.pictures.folder)
         self.imports = ImportController(engine, window, settings, self._on_imported)
+        self._downloads = DownloadController(
+            engine, window, chart, self.chart_controller, settings, lambda: (state.symbol, state.interval)
+        )
         self._stored_symbols = SymbolsController(engine, window, self.chart_controller)
         self._missing = MissingTrades(engine, window, self.chart_controller, lambda: state.symbol)
         self._shown_symbol: Symbol | None = None  # the chart's symbol, with the description that the window shows
@@ -122,6 +126,7 @@ class WindowController(QObject):
         await self._missing.stop()
         await self._stored_symbols.stop()
         await self.imports.stop()
+        await self._downloads.stop()
 
     def _connect_signals(self) -> None:
         window, chart, engine = self._window, self._chart, self._engine
@@ -142,6 +147,7 @@ class WindowController(QObject):
         window.layout_changed.connect(self._on_layout_changed)
         window.export_requested.connect(self._on_export_requested)
         window.import_requested.connect(self.imports.open)
+        window.download_dialog_requested.connect(self._downloads.open)
         window.copy_candles_requested.connect(self._on_copy_candles_requested)
         window.stored_symbols_requested.connect(lambda: self._stored_symbols.open(self._state.symbol))
         window.download_requested.connect(self._on_download_requested)

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from app.live.transfers.downloads import retries
+from app.live.transfers.downloads.download import DownloadProgress
+from app.live.transfers.downloads.lines import DownloadOutcome, message_of
 from app.main import main
 from app.market.ports.archive import DAY_US
 from app.market.trade import Trade
@@ -146,6 +148,36 @@ def test_a_download_that_is_killed_or_cancelled_goes_on_where_it_was(
         assert json.loads(capsys.readouterr().out)["skipped"] == []
         assert stored(data_dir) == wanted(server, start_us, end_us)
     assert main(["db", "verify"]) == 0
+
+
+def test_a_window_reads_lines_and_ends_the_command_by_closing_its_input(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start_us, end_us = today_us() - 2 * DAY_US, today_us()
+    span = ("--from", format_time(start_us), "--to", format_time(end_us))
+    with exchange(rate=0.5) as server:
+        point_to(server, monkeypatch)
+        slow = format_time(start_us)[:10]
+        server.faults.archive.slow_next(60.0, path=slow, times=None)
+        with started("history", "BTCUSDT", "1m", *span, "--lines") as process:
+            assert process.stdout is not None
+            first = message_of(process.stdout.readline().encode())
+            assert isinstance(first, DownloadProgress)
+            assert first.symbols["BTCUSDT"].total == 48.0
+            wait_for(lambda: any(slow in path and path.endswith(".zip") for path in server.requests), process)
+            assert process.stdin is not None
+            process.stdin.close()
+            process.stdin = None
+            assert process.wait(30) == 1
+        server.faults.clear()
+        with started("history", "BTCUSDT", "1m", *span, "--lines") as process:
+            assert process.stdout is not None
+            *_, last = process.stdout.readlines()
+            outcome = message_of(last.encode())
+            assert isinstance(outcome, DownloadOutcome)
+            assert outcome.is_whole
+            assert outcome.rows.stored >= 1_440
+            assert process.wait(30) == 0
 
 
 @pytest.mark.parametrize(

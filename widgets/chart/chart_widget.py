@@ -55,7 +55,8 @@ class ChartWidget(ChartView):
         undo_offered(str, object): a sentence on what was just done, and the call that undoes it; None: nothing does;
         jump_cancelled(): the user gives up the jump that is loading, or the comparison under way;
         comparison_requested(): compare the candles in view with the exchange's, and mark those that differ;
-        comparison_dismissed(): the user no longer wants to see its outcome.
+        comparison_dismissed(): the user no longer wants to see its outcome;
+        download_requested(): download the trades in view that are not stored.
     """
 
     retry_requested = Signal()
@@ -66,6 +67,7 @@ class ChartWidget(ChartView):
     jump_cancelled = Signal()
     comparison_requested = Signal()
     comparison_dismissed = Signal()
+    download_requested = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -98,6 +100,8 @@ class ChartWidget(ChartView):
         self.indicators.open_templates = self.templates.open_menu
         self._keyboard.commands.update({each.command: partial(self.range_requested.emit, each) for each in TimeRange})
         self._keyboard.commands["compare"] = self.comparison_requested.emit
+        self._keyboard.commands["download_view"] = self.download_requested.emit
+        self._hint.download = self.download_requested.emit
         self._keyboard.add_cancel(self._dismiss_comparison)
         self._keyboard.add_cancel(self._cancel_jump)
         self._canvas.menu_requested.connect(self._open_context_menu)
@@ -312,7 +316,9 @@ class ChartWidget(ChartView):
     def _fill_pane_entries(self, menu: QMenu, pane: str, position: QPointF) -> None:
         self.reading_tools.fill_menu(menu, position, self.pictures)
         menus.fill_snap_menu(menu, self.appearance)
-        menus.fill_comparison_menu(menu, self.comparison_requested.emit, can_compare=self.series is not None)
+        menus.fill_truth_menu(
+            menu, self.comparison_requested.emit, self.download_requested.emit, has_candles=self.series is not None
+        )
         menu.addSeparator()
         self.indicators.fill_menu(menu, pane)
         self.templates.fill_menu(menu.addMenu("Indicator templates"))

@@ -48,6 +48,7 @@ class MainWindow(QMainWindow):
         copy_candles_requested: Put the candles in view on the clipboard; carries the `FileFormat` of the text.
         symbols_requested: Open the dialog that edits the list of recorded symbols as a whole.
         stored_symbols_requested: Open the dialog of what is stored of each symbol.
+        download_dialog_requested: Open the dialog that downloads past trades and candles.
         import_requested: Open the import dialog; carries the paths that were dropped on the window, if any.
         watch_add_requested, watch_remove_requested: Add a symbol to the watchlist, or remove it; carry its name.
         watch_many_requested: Add several symbols to the watchlist; carries their names.
@@ -78,6 +79,7 @@ class MainWindow(QMainWindow):
     symbols_requested = Signal()
     stored_symbols_requested = Signal()
     import_requested = Signal(object)
+    download_dialog_requested = Signal()
     watch_add_requested = Signal(str)
     watch_many_requested = Signal(list)
     watch_names_requested = Signal(list)
@@ -347,6 +349,7 @@ class MainWindow(QMainWindow):
         menu.symbols_requested.connect(self.symbols_requested)
         menu.stored_symbols_requested.connect(self.stored_symbols_requested)
         menu.import_requested.connect(lambda: self.import_requested.emit([]))
+        menu.download_dialog_requested.connect(self.download_dialog_requested)
         menu.keys_requested.connect(self.keys_overview.toggle)
         menu.about_requested.connect(self.about_requested)
         menu.templates_requested.connect(lambda: self.templates_requested.emit(bar.menu_corner()))
@@ -409,6 +412,7 @@ class MainWindow(QMainWindow):
                 "database": self.database_requested.emit,
                 "stored_symbols": self.stored_symbols_requested.emit,
                 "import": lambda: self.import_requested.emit([]),
+                "download": self.download_dialog_requested.emit,
                 "diagnostics": self.toggle_diagnostics,
                 "side_panel": self.side_panel.toggle,
                 "full_screen": self.toggle_full_screen,

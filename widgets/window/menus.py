@@ -27,8 +27,8 @@ class MainMenu(QMenu):
     Its keys are text only: the window makes the shortcuts, which work while the menu is closed too.
 
     Signals:
-        symbols_requested, stored_symbols_requested, database_requested, import_requested, export_requested,
-        diagnostics_requested, keys_requested, about_requested: Open that dialog or panel.
+        symbols_requested, stored_symbols_requested, database_requested, import_requested, download_dialog_requested,
+        export_requested, diagnostics_requested, keys_requested, about_requested: Open that dialog or panel.
         templates_requested: Open the menu of indicator templates.
         copy_candles_requested: Put the candles in view on the clipboard; carries the `FileFormat` of the text.
         panel_requested: Show the side panel, or hide it; carries whether to show it.
@@ -44,6 +44,7 @@ class MainMenu(QMenu):
     stored_symbols_requested = Signal()
     database_requested = Signal()
     import_requested = Signal()
+    download_dialog_requested = Signal()
     export_requested = Signal()
     copy_candles_requested = Signal(object)
     diagnostics_requested = Signal()
@@ -66,6 +67,7 @@ class MainMenu(QMenu):
         self.addAction(_with_key("Database…", "database"), self.database_requested.emit)
         self.addAction("Indicator templates…", self.templates_requested.emit)
         self.addAction(_with_key("Import…", "import"), self.import_requested.emit)
+        self.addAction(_with_key("Download…", "download"), self.download_dialog_requested.emit)
         self.addAction(_with_key("Export…", "export"), self.export_requested.emit)
         copies = self.addMenu("Copy the candles in view as")
         copies.setFont(style.font())

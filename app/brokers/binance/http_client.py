@@ -40,16 +40,26 @@ class HttpClient:
     """
     Requests to ``base``, a checked base address. Use and `close` it on one event loop.
 
-    ``budget``: the weight that all requests share. See `app.brokers.binance.rest.BinanceRest` for the other parameters.
+    ``budget``: the weight that all requests share, and ``share`` the part of it that this client may use. See
+    `app.brokers.binance.rest.BinanceRest` for the other parameters.
     """
 
     def __init__(
-        self, base: str, *, clock: Clock, timeout_s: float, proxy: str, ban: ExchangeBan, budget: WeightBudget
+        self,
+        base: str,
+        *,
+        clock: Clock,
+        timeout_s: float,
+        proxy: str,
+        ban: ExchangeBan,
+        budget: WeightBudget,
+        share: float = SHARE_USED,
     ) -> None:
         self._base = base
         self._clock = clock
         self._timeout_s = timeout_s
         self._budget = budget
+        self._share = share
         self._proxy_setting = proxy
         self._proxy: str | None = None  # of the open session
         self._session: aiohttp.ClientSession | None = None
@@ -81,13 +91,13 @@ class HttpClient:
         decode: Callable[[bytes], T],
         *,
         base: str | None = None,
-        share: float = SHARE_USED,
+        share: float | None = None,
     ) -> T:
         """
         Send one GET request and return its answer's body, decoded by ``decode``.
 
         ``base``: another base address for this request. ``share``: the part of the minute's weight that may be used
-        afterwards.
+        afterwards, if that is less than the client's.
 
         Raises:
             FeedDisconnected: Try later.
@@ -95,7 +105,7 @@ class HttpClient:
         """
         address = base or self._base
         host = host_of(address)
-        await self._wait_for_budget(endpoint.weight, share, host)
+        await self._wait_for_budget(endpoint.weight, min(share or self._share, self._share), host)
         await self._close_old()
         url = address + endpoint.path
         session = self._open_session()

@@ -38,7 +38,7 @@ from app.brokers.binance.endpoints import (
 )
 from app.brokers.binance.http_client import HttpClient
 from app.brokers.proxy import SYSTEM_PROXY, check_proxy
-from app.brokers.rate_limit import WeightBudget
+from app.brokers.rate_limit import SHARE_USED, WeightBudget
 from app.market.candle import Candle
 from app.market.errors import FeedRejected
 from app.market.exchange_ban import ExchangeBan
@@ -61,7 +61,7 @@ class BinanceRest:
     Binance's REST market data. Use and `close` it on one event loop.
 
     ``timeout_s`` limits one request including its answer. ``proxy``: see `app.brokers.proxy`. ``ban``: the one shared
-    by everything that asks the exchange from this address.
+    by everything that asks the exchange from this address. ``share``: the part of each minute's weight that it may use.
 
     Raises:
         SettingsError: If ``rest_url`` is not a base address or ``proxy`` not a proxy.
@@ -75,6 +75,7 @@ class BinanceRest:
         timeout_s: float = 20.0,
         proxy: str = SYSTEM_PROXY,
         ban: ExchangeBan | None = None,
+        share: float = SHARE_USED,
     ) -> None:
         self._base = check_rest_base(rest_url)
         check_proxy(proxy)
@@ -90,6 +91,7 @@ class BinanceRest:
             proxy=proxy,
             ban=ban or ExchangeBan(),
             budget=self._budget,
+            share=share,
         )
         self._logged_fallback = False
         self._time_difference: tuple[float, int] | None = None

@@ -8,23 +8,20 @@ the batch in hand.
 
 from __future__ import annotations
 
-import contextlib
-import os
 import sys
 import threading
-import time
 from collections.abc import Callable, Sequence
 from functools import partial
 
 from app.commands.imports.import_files import opened_loader
+from app.commands.line_output import ProgressLines, send_line
 from app.config.settings import Settings
 from app.live.transfers.import_job import failure_line, progress_line, report_line, sources_of
-from app.live.transfers.imports import FileImport, ImportProgress, ImportSource
+from app.live.transfers.imports import FileImport, ImportSource
 from app.market.errors import CryptopipeError, UsageError
 from app.runtime.shutdown import at_end_of_stdin, bounded_shutdown, on_signals
 from storage.files.readers.open_rows import open_rows
 
-_TOLD_EVERY_S = 0.1
 _FAILED = 1
 
 
@@ -56,33 +53,13 @@ def _run(settings: Settings, sources: Sequence[ImportSource]) -> int:
             at_end_of_stdin(cancel)
             try:
                 with opened_loader(settings, begin_shutdown) as loader:
-                    work = FileImport(sources, open_rows, loader, on_progress=_Told().note)
+                    work = FileImport(sources, open_rows, loader, on_progress=ProgressLines(progress_line).show)
                     works.append(work)
                     if cancelled.is_set():
                         work.cancel()
                     report = work.run()
             except CryptopipeError as error:
-                _send(failure_line(str(error)))
+                send_line(failure_line(str(error)))
                 return _FAILED
-            _send(report_line(report))
+            send_line(report_line(report))
     return _FAILED if report.stopped_because else 0
-
-
-class _Told:
-    """Tells the window the progress, at the pace of the eye."""
-
-    def __init__(self) -> None:
-        self._told_s = time.monotonic()
-
-    def note(self, progress: ImportProgress) -> None:
-        now_s = time.monotonic()
-        if now_s >= self._told_s + _TOLD_EVERY_S:
-            self._told_s = now_s
-            _send(progress_line(progress))
-
-
-def _send(line: bytes) -> None:
-    """Write to standard output; blocks while the window reads nothing, and does nothing once that is gone."""
-    with contextlib.suppress(OSError):
-        while line:
-            line = line[os.write(sys.stdout.fileno(), line) :]

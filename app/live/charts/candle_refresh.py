@@ -73,16 +73,27 @@ class CandleRefresh:
         session = self._session
         # One id more on each side: a candle beside the gap may be complete only now.
         hours = await in_background(partial(store.hours_of, session.symbol, first - 1, last + 1), "refresh-candles")
-        if hours is None or not len(session.series):
-            return
-        interval, loaded_us = session.interval, int(session.series.column("open_time_us")[0])
-        start_us, end_us = interval.open_time_us(max(hours[0], loaded_us)), hours[1]
-        while start_us < end_us:
-            from_us = max(start_us, interval.open_time_us(end_us - _CANDLES_PER_READ * interval.length_us))
-            read = partial(store.candles, session.symbol, interval, start_us=from_us, end_us=end_us)
-            candles: list[Candle] = await in_background(read, "refresh-candles")
-            session.merge_stored([candle for candle in candles if candle.complete])
-            end_us = from_us
+        if hours is not None:
+            await read_stored(session, store, *hours)
+
+
+async def read_stored(session: ChartSession, store: CandleReader, start_us: int, end_us: int) -> None:
+    """
+    Read the complete candles of that time that the chart has loaded, UTC microseconds, and merge them, newest first.
+
+    Raises:
+        StoreError: If the database cannot be read.
+    """
+    if not len(session.series):
+        return
+    interval, loaded_us = session.interval, int(session.series.column("open_time_us")[0])
+    start_us = interval.open_time_us(max(start_us, loaded_us))
+    while start_us < end_us:
+        from_us = max(start_us, interval.open_time_us(end_us - _CANDLES_PER_READ * interval.length_us))
+        read = partial(store.candles, session.symbol, interval, start_us=from_us, end_us=end_us)
+        candles: list[Candle] = await in_background(read, "refresh-candles")
+        session.merge_stored([candle for candle in candles if candle.complete])
+        end_us = from_us
 
 
 def _add_repaired(unread: IdRanges, missing_before: IdRanges, missing_now: IdRanges) -> IdRanges:

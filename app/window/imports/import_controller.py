@@ -7,7 +7,6 @@ is. This module asks both, tells the dialog, and lets the engine read the ids ag
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -22,16 +21,14 @@ from app.config.settings import Settings
 from app.live.engine import Engine
 from app.live.transfers.import_report import FileReport
 from app.live.transfers.imports import ImportProgress, ImportSource
+from app.live.transfers.pace import Pace
 from app.live.transfers.refused_rows import SUFFIX
-from app.market.durations import length
 from app.market.errors import FileError, ImportFailed, UsageError
 from app.market.ports.row_files import ReadingOptions
 from app.window.imports.import_process import ImportProcess
 from storage.files.readers.preview import MAPPABLE_COLUMNS, preview
 from widgets.dialogs.import_dialog import ImportDialog, ImportFileView, ImportOutcomeView
 from widgets.window.main_window import MainWindow
-
-_PACE_KNOWN_S = 1.0
 
 
 class ImportController:
@@ -83,11 +80,13 @@ class ImportController:
         if database is None:
             dialog.failed(f"Nothing was imported: {self._engine.database_reason}")
             return
-        pace = _Pace()
+        pace = Pace(self._engine.clock, "rows/s")
 
         def show(progress: ImportProgress) -> None:
             if isValid(dialog):
-                dialog.set_progress(progress.path, progress.rows, progress.share, pace.words(progress))
+                dialog.set_progress(
+                    progress.path, progress.rows, progress.share, pace.words(progress.share, 1.0, progress.rows)
+                )
 
         process = self.process = ImportProcess(self._settings, database, show)
         try:
@@ -104,20 +103,6 @@ class ImportController:
             self.process = None
         await self._engine.read_coverage(symbols)
         self._imported(symbols)
-
-
-class _Pace:
-    """How fast an import goes, and how long it takes yet."""
-
-    def __init__(self) -> None:
-        self._began_s = time.monotonic()
-
-    def words(self, progress: ImportProgress) -> str:
-        """Return “52,000 rows/s, 3 min left”; empty where that is not known yet."""
-        elapsed_s, rows, share = time.monotonic() - self._began_s, progress.rows, progress.share
-        if elapsed_s < _PACE_KNOWN_S or not (rows and share):
-            return ""
-        return f"{rows / elapsed_s:,.0f} rows/s, {length(elapsed_s * (1 - share) / share)} left"
 
 
 async def _tell(dialog: ImportDialog, path: Path, options: ReadingOptions) -> None:

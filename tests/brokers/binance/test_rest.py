@@ -277,6 +277,22 @@ async def test_the_weight_of_a_minute_is_never_exceeded(
     assert rest.used_weight == 25
 
 
+async def test_a_download_leaves_a_share_of_each_minute_to_the_window_beside_it(
+    server: RestServer, clock: ManualClock
+) -> None:
+    """The exchange counts what both use, so the header tells a client of the other's requests."""
+    rest = BinanceRest(server.url, clock=clock, share=0.6)
+    server.answers["/api/v3/trades"] = []
+    server.used_weight = "3590"
+    await rest.recent_trades("BTCUSDT")
+    waiting = asyncio.create_task(rest.recent_trades("BTCUSDT"))
+    await until(lambda: clock.sleepers)
+    assert len(server.asked) == 1
+    await clock.advance(45)
+    assert await waiting == []
+    await rest.close()
+
+
 async def test_the_exchange_states_the_weight_limit(rest: BinanceRest, server: RestServer) -> None:
     server.answers["/api/v3/exchangeInfo"] = {
         "rateLimits": [{"rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE", "intervalNum": 1, "limit": 1200}],

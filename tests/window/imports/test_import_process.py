@@ -148,7 +148,7 @@ def test_a_cancelled_and_a_killed_import_keep_whole_batches_and_go_on_when_begun
 def test_a_window_that_closes_cancels_its_import_and_kills_it_where_it_does_not_end(
     play: Play, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.window.imports.import_process._LEAVE_S", 0.2)
+    monkeypatch.setattr("app.window.own_process._LEAVE_S", 0.2)
 
     async def scene(scene: Scene) -> None:
         with locked(scene.url):

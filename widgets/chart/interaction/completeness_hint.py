@@ -1,7 +1,8 @@
 """
 The legend's words on how much of a candle is known: explained by a tool tip, and where trades are missing a link.
 
-A click on the link brings the whole gap into view, where it is repaired before others, and says when it was.
+A click on the link brings the whole gap into view, where it is repaired before others, and says when it was. Where no
+trade of the candle was ever stored, a click downloads those in view.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from PySide6.QtCore import QPointF, QRectF, Qt
 
 from widgets.chart.interaction.navigator import Navigator
 from widgets.chart.interaction.readout import Readout
-from widgets.chart.model.legend import COMPLETENESS, completeness
+from widgets.chart.model.legend import COMPLETENESS, completeness, lacks_trades
 from widgets.chart.painting.canvas import ChartCanvas
 from widgets.chart.painting.chart_overlay import title_middle
 from widgets.chart.painting.scene import Scene
@@ -21,11 +22,16 @@ from widgets.chart.painting.title_row import field_rect
 from widgets.chart.scales.time_text import full_time
 from widgets.view_values import GapBand
 
+_DOWNLOAD = "Click to download the trades in view."
 _ROOM_SHARE = 0.5  # beside a gap that is brought into view, on either side, as a share of it
 
 
 class CompletenessHint:
-    """The words of one chart. ``note``: called with a sentence on what a click did."""
+    """
+    The words of one chart. ``note``: called with a sentence on what a click did.
+
+    ``download`` is called for a click on a candle whose trades are not stored.
+    """
 
     def __init__(
         self, canvas: ChartCanvas, scene: Scene, readout: Readout, navigator: Navigator, note: Callable[[str], object]
@@ -33,6 +39,7 @@ class CompletenessHint:
         self._canvas, self._scene, self._readout = canvas, scene, readout
         self._navigator, self._note = navigator, note
         self._is_pressed = False
+        self.download: Callable[[], object] = lambda: None
 
     @property
     def rect(self) -> QRectF:
@@ -47,8 +54,10 @@ class CompletenessHint:
             self._canvas.setToolTip("")
             return False
         missing = missing_in(self._readout.gaps, bar, series.interval)
-        self._canvas.setToolTip(completeness(bar, missing).explanation)
-        self._canvas.setCursor(Qt.CursorShape.PointingHandCursor if missing else Qt.CursorShape.ArrowCursor)
+        explanation, is_link = completeness(bar, missing).explanation, lacks_trades(bar)
+        self._canvas.setToolTip(explanation if missing or not is_link else f"{explanation} {_DOWNLOAD}")
+        shape = Qt.CursorShape.PointingHandCursor if missing or is_link else Qt.CursorShape.ArrowCursor
+        self._canvas.setCursor(shape)
         return True
 
     def press_at(self, position: QPointF) -> None:
@@ -58,7 +67,9 @@ class CompletenessHint:
     def release_at(self, position: QPointF) -> None:
         """Follow the link, if the mouse was pressed and released on it."""
         if self._is_pressed and self.rect.contains(position):
-            self.show_missing()
+            bar = self._readout.bar
+            if not self.show_missing() and bar is not None and lacks_trades(bar):
+                self.download()
         self._is_pressed = False
 
     def show_missing(self) -> bool:

@@ -24,10 +24,14 @@ def fill_snap_menu(menu: QMenu, appearance: Appearance) -> None:
     _add_toggle(menu, text, on=appearance.price_snap, turn=lambda _: appearance.toggle_price_snap())
 
 
-def fill_comparison_menu(menu: QMenu, compare: Callable[[], None], *, can_compare: bool) -> None:
-    """Add comparing the range in view with the exchange's candles."""
-    entry = menu.addAction(f"Compare with the exchange's candles{_key_hint('compare')}", lambda: compare())
-    entry.setEnabled(can_compare)
+def fill_truth_menu(
+    menu: QMenu, compare: Callable[[], None], download: Callable[[], None], *, has_candles: bool
+) -> None:
+    """Add, for the range in view, comparing with the exchange's candles, and downloading trades that are not stored."""
+    compare_entry = menu.addAction(f"Compare with the exchange's candles{_key_hint('compare')}", lambda: compare())
+    download_entry = menu.addAction(f"Download the trades in view{_key_hint('download_view')}", lambda: download())
+    for entry in (compare_entry, download_entry):
+        entry.setEnabled(has_candles)
 
 
 def fill_time_menu(

@@ -107,6 +107,11 @@ def completeness(bar: Bar, missing: int = 0) -> Completeness:
     return Completeness("✓ all trades", "Every trade of this candle is stored.")
 
 
+def lacks_trades(bar: Bar) -> bool:
+    """Whether trades of a candle are not stored, or may not be."""
+    return not bar.complete or bar.source is not CandleSource.TRADES
+
+
 def _field(label: str, value: str, tone: Tone, rank: int) -> list[Piece]:
     return [Piece(label, Tone.LABEL, label, rank), Piece(value, tone, label, rank)]
 

@@ -14,6 +14,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QFileDialog, QMenu
 from pytestqt.qtbot import QtBot
 
+from app.market.candle import CandleSource
 from app.market.interval import Interval
 from app.market.series.series import BarColumns, CandleSeries
 from app.market.units import E8
@@ -33,6 +34,7 @@ from tests.widgets.chart.charts import (
 from widgets.chart.chart_widget import ChartWidget
 from widgets.chart.model.chart_style import ChartStyle, TimeStyle
 from widgets.chart.model.measuring import length_text, volume_between
+from widgets.chart.model.pane_layout import PRICE
 from widgets.chart.painting.measure_painting import measure_rects
 from widgets.chart.scales.value_scale import ScaleMode
 from widgets.chart.scales.zones import zone_named
@@ -221,6 +223,27 @@ def test_the_legends_last_words_are_explained_and_a_link_where_trades_are_missin
     assert said(chart).startswith("1,234 trades are missing between 27 Oct 2022 16:20 and 28 Oct 2022 00:39.")
     canvas.hovered.emit(QPointF(300, 300))
     assert canvas.toolTip() == ""
+
+
+def test_trades_in_view_are_asked_for_by_the_legends_last_words_the_menu_and_a_key(
+    qtbot: QtBot, chart: ChartWidget, series: CandleSeries
+) -> None:
+    chart.resize(1200, 500)
+    series.upsert(candle(FIRST_SLOT + 999, 100, 110, source=CandleSource.KLINE))
+    chart.series_changed()
+    settle(qtbot, chart)
+    canvas, words = canvas_of(chart), chart._hint.rect.center()
+    canvas.hovered.emit(words)
+    assert canvas.toolTip().endswith("Its trades are not stored. Click to download the trades in view.")
+    with qtbot.waitSignal(chart.download_requested):
+        QTest.mouseClick(canvas.viewport(), LEFT_BUTTON, NO_KEYS, words.toPoint())
+    with qtbot.waitSignal(chart.download_requested):
+        qtbot.keyClick(canvas, Qt.Key.Key_D, Qt.KeyboardModifier.AltModifier)
+    menu = QMenu(chart)
+    chart._fill_pane_entries(menu, PRICE, place(chart, FIRST_SLOT + 990, 105))
+    (entry,) = (one for one in menu.actions() if one.text().startswith("Download the trades in view"))
+    with qtbot.waitSignal(chart.download_requested):
+        entry.trigger()
 
 
 def test_the_menu_copies_the_value_the_time_and_the_candle_at_its_position(
