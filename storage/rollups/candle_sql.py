@@ -3,7 +3,8 @@ Builds the SQL that folds stored rows into candles of any interval. Pure, but fo
 
 Rows come from the coarsest rollup that divides the interval, or from the trades if none does. If a still coarser
 rollup has at least two rows in a candle, its rows are used where they lie inside one, and finer rows only at the edges:
-181m is made of whole hours, quarters of an hour and minutes.
+181m is made of whole hours, quarters of an hour and minutes. Of the finest rollup one row is enough, because it saves
+the reading of trades, which costs most: 61s of 30 trades/s is made of 5 s rows and a fifteenth of the trades.
 
 The SQL is PostgreSQL 14's, the same on every edition. Open and close go by trade id: the least and the greatest of the
 arrays (id, price) carry the price along, which takes one pass and no sort. Amounts arrive as whole numbers of 1e-8 and
@@ -43,7 +44,9 @@ class RowSource:
 TRADES = RowSource("trades", "time", 0)
 _ROLLUPS = tuple(RowSource(level.table, "open_time", level.length_us) for level in LEVELS)
 FINEST = _ROLLUPS[0]
-_ONE_SCAN_BELOW_US = 15_000_000  # up to here one scan is quicker than a lookup at each edge, by measurement
+# Up to here one scan of all trades is quicker than a lookup at each edge, by measurement of 30 trades/s. Where there is
+# 1 trade/s it always is on compressed chunks, but then either takes less than 70 ms for 1000 candles.
+_ONE_SCAN_BELOW_US = 15_000_000
 
 # The array and the product of a trade are columns of their own, because each aggregate would compute them again.
 _TRADE_COLUMNS = """
@@ -86,7 +89,7 @@ def sources_for(interval: Interval) -> tuple[RowSource, ...]:
     length_us = 0 if interval.months else interval.length_us
     fitting = [source for source in _ROLLUPS if length_us % source.length_us == 0]
     base = fitting[-1] if fitting else TRADES
-    # At least two rows per candle. That saves trades even where fewer rows fit; either way no row is cut twice.
+    # At least two rows per candle; of the finest rollup one. Either way no row is cut by two edges.
     longest_us = max(length_us / 2, FINEST.length_us if base.is_trades and length_us > FINEST.length_us else 0)
     inside = [source for source in _ROLLUPS if base.length_us < source.length_us <= longest_us]
     return (base, *inside)
