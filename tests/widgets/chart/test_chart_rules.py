@@ -182,6 +182,9 @@ def test_figures_of_aggregated_trades_never_pass_for_those_of_trades(
     found = bar(source=CandleSource.AGGTRADES, **fields)
     assert text(legend_pieces(BTC, MINUTE, found, missing)).endswith(f"Taker buys 13 % {words}")
     assert "aggregated trades, which an import brought" in completeness(found, missing).explanation
+    narrow = fitting(legend_pieces(BTC, MINUTE, found, missing), 90, lambda some: float(len(text(list(some)))))
+    assert words in text(narrow)
+    assert "Taker" not in text(narrow)
 
 
 def test_a_candle_of_parts_from_several_sources_says_so() -> None:

@@ -53,7 +53,8 @@ def legend_pieces(symbol: Symbol, interval: Interval, bar: Bar | None, missing: 
     state = completeness(bar, missing)
     is_whole = bar.complete and not missing
     tone = Tone.FAINT if is_whole else Tone.LINK if missing else Tone.WARNING
-    pieces.append(Piece(state.text, tone, COMPLETENESS, 4 if is_whole else 1))
+    may_go = is_whole and bar.source is not CandleSource.AGGTRADES  # whose figures pass for no others
+    pieces.append(Piece(state.text, tone, COMPLETENESS, 4 if may_go else 1))
     return pieces
 
 
