@@ -91,35 +91,38 @@ class PaneLayout:
         """
         Return the panes' heights in whole pixels, ``total_px`` in sum, each at least `LEAST_PX` if there is room.
 
-        For that room the price pane gives up nothing of its half, if it has one.
+        For that room the price pane gives up nothing of its half, nor of its share where that is less.
         """
-        shares = [pane.share for pane in self.panes]
-        room, whole = float(max(total_px, 0)), sum(shares)
-        least = float(LEAST_PX) if room >= LEAST_PX * len(shares) else 0.0
-        if len(shares) > 1 and self._price_share() >= _PRICE_LEAST - _SAME:
-            least = min(least, room * (1 - _PRICE_LEAST) / (len(shares) - 1))
+        # Rounding edges instead of heights keeps the sum exact.
+        exact = self._exact_heights(total_px)
+        edges = [round(sum(exact[: at + 1])) for at in range(len(exact) - 1)] + [max(total_px, 0)]
+        return [edge - before for before, edge in zip([0, *edges[:-1]], edges, strict=True)]
+
+    def _exact_heights(self, total_px: float) -> list[float]:
+        shares, room, price = [pane.share for pane in self.panes], max(total_px, 0.0), self.index(PRICE)
+        has_room, others = room >= LEAST_PX * len(shares), len(shares) - 1
+        price_least = room * min(self._price_share(), _PRICE_LEAST)
+        price_least = max(price_least, LEAST_PX) if has_room else price_least
+        least = min(LEAST_PX, (room - price_least) / others) if has_room and others else 0.0
+        leasts = [price_least if at == price else least for at in range(len(shares))]
         # Raising small panes to the least height takes from the others, which may then become small themselves.
         small: set[int] = set()
         while True:
-            left = whole - sum(shares[at] for at in small)
-            scale = (room - least * len(small)) / left if left > 0 else 0.0
-            more = {at for at, share in enumerate(shares) if at not in small and share * scale < least}
+            left = sum(share for at, share in enumerate(shares) if at not in small)
+            scale = (room - sum(leasts[at] for at in small)) / left if left > 0 else 0.0
+            more = {at for at, share in enumerate(shares) if at not in small and share * scale < leasts[at]}
             if not more:
-                break
+                return [leasts[at] if at in small else share * scale for at, share in enumerate(shares)]
             small |= more
-        exact = [least if at in small else share * scale for at, share in enumerate(shares)]
-        # Rounding edges instead of heights keeps the sum exact.
-        edges = [round(sum(exact[: at + 1])) for at in range(len(exact) - 1)] + [int(room)]
-        return [edge - before for before, edge in zip([0, *edges[:-1]], edges, strict=True)]
 
     def dragged(self, at: int, by_px: float, total_px: int) -> PaneLayout:
         """Return a layout with the edge below pane ``at`` moved down by ``by_px``; both panes keep a least height."""
-        heights = self.heights(total_px)
-        if not 0 <= at < len(heights) - 1 or min(heights) < 1:
+        # Not whole pixels: by a part of one the price pane would have lost its half.
+        shares = self._exact_heights(total_px)
+        if not 0 <= at < len(shares) - 1 or min(shares) < 1:
             return self
-        least = min(LEAST_PX, heights[at], heights[at + 1])
-        by = min(max(by_px, least - heights[at]), heights[at + 1] - least)
-        shares = [float(height) for height in heights]
+        least = min(LEAST_PX, shares[at], shares[at + 1])
+        by = min(max(by_px, least - shares[at]), shares[at + 1] - least)
         shares[at], shares[at + 1] = shares[at] + by, shares[at + 1] - by
         panes = (pane._replace(share=share) for pane, share in zip(self.panes, shares, strict=True))
         return replace(self, panes=tuple(panes))
