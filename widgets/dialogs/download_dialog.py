@@ -215,6 +215,7 @@ class DownloadDialog(QDialog):
         self.progress.show()
         self._say("Starting…", "dim")
         self._frame.fit()
+        QTimer.singleShot(0, self, lambda: self._frame.reveal(self.rows))  # once it has its place
         self.hide_button.setFocus()
         self.download_requested.emit(chosen)
 

@@ -15,7 +15,7 @@ from pytestqt.qtbot import QtBot
 from app.concurrency.system_clock import SystemClock
 from app.live.transfers.downloads.forecast import forecast
 from app.market.candle import CandleSource
-from app.market.interval import SECOND_US
+from app.market.interval import SECOND_US, Interval
 from app.market.ports.archive import DAY_US
 from app.sandbox.market.simulated import Listing, SimulatedMarket
 from app.sandbox.server.archive_faults import Flaw
@@ -196,5 +196,14 @@ def test_the_trades_in_view_are_fetched_and_the_chart_shows_them(qtbot: QtBot, d
             await until(lambda: sources() == {CandleSource.TRADES}, seconds=60)
             await until(lambda: "trades were downloaded" in chart._chip.text)
             assert server.requests["/api/v3/historicalTrades"] > 0
+            # Days of them are for the dialog to decide.
+            running.window.interval_requested.emit(Interval.parse("4h"))
+            await until(lambda: chart.series is not None and chart.series.interval.name == "4h")
+            chart.download_requested.emit()
+            await until(lambda: any(one.isVisible() for one in running.window.findChildren(DownloadDialog)))
+            (dialog,) = running.window.findChildren(DownloadDialog)
+            assert dialog.form.ranges[Range.VIEW].isChecked()
+            assert dialog.state is DownloadState.EDITING
+            assert children() == []
 
     run_on_qt_loop(work)
