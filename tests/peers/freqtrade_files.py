@@ -1,5 +1,5 @@
 """
-Exports candles for freqtrade, as feather and as json, and the same candles as CSV, by the program's own command.
+Exports candles for freqtrade by the command, as feather and as json, and the same candles as CSV into a folder beside.
 
 `tests.peers.freqtrade_reader` holds one against the other in freqtrade's environment.
 
@@ -20,6 +20,7 @@ from tests.soak.round_trip import CANDLES_FROM_US, PUBLISHED, RoundTrip, candles
 
 INTERVALS = "1m,5m,1h,1d,1M"
 PRESET = ["--preset", "freqtrade"]
+EXACT = "exact"
 NOT_ALL_COMPLETE = 3
 
 
@@ -33,8 +34,12 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as scratch, empty_schema(shared_server(EMBEDDED)) as url:
             RoundTrip(url, Path(scratch)).fill(url, 0, options.candles)
             span = ["--from", format_time(CANDLES_FROM_US), "--to", format_time(candles_end_us(options.candles))]
-            for form in ([*PRESET], [*PRESET, "--format", "json"], ["--format", "csv"]):
-                arguments = ["export", PUBLISHED, INTERVALS, *span, "--stored", "--out", str(options.folder), *form]
+            for form, folder in (
+                (PRESET, options.folder),
+                ([*PRESET, "--format", "json"], options.folder),
+                (["--format", "csv"], options.folder / EXACT),
+            ):
+                arguments = ["export", PUBLISHED, INTERVALS, *span, "--stored", "--out", str(folder), *form]
                 ended = run_command(arguments, url)
                 if ended.code != NOT_ALL_COMPLETE:
                     sys.exit(f"The export ended with {ended.code}: {ended.complaints}")
