@@ -1,8 +1,8 @@
 """
 Reads the files of `tests.peers.freqtrade_files` with freqtrade's own readers, and compares each candle with the CSV's.
 
-A feather file gives the nearest float to each number. Of a json file freqtrade's reader, which is pandas', may miss that by
-the last bit, whoever wrote the file.
+A feather file gives the nearest float to each number. Of a json file pandas, by which freqtrade reads it, may miss that
+by the last bit, whoever wrote the file.
 
 Runs where freqtrade is installed, without anything of ours: `make freqtrade`. Exits with 1 if anything differs.
 

@@ -1,9 +1,9 @@
 """
 Kills the import of archive zips, a process that it started, or the database server at random moments with SIGKILL.
 
-The import is the program's own command, with its embedded database. After each kill it is begun again; in the end all
-trades are compared, their ids and their candles. The seed decides what is killed and after how many trades; the rest is
-the machine's timing.
+The import is the program's own command, with its embedded database. After each kill it is begun again, and each run
+stores more before the next kill; in the end all trades are compared, their ids and their candles. The seed decides what
+is killed and about when; the rest is the machine's timing.
 
 Usage: ``python tests/soak/import_crash.py [--trades N] [--kills N] [--seed N]``; exits with 1 if anything differs.
 """
@@ -22,6 +22,7 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,8 @@ from tests.benchmarks.bench_import import FIRST_ID, SYMBOL, archive_lines, copy_
 from tests.soak.crash import find_postmaster
 from tests.storage.files.readers.helpers import zipped
 
-DAYS = 10
+FILES = 100  # each of a day, and stored by a transaction or more of its own
+FIRST_DAY = date(2024, 8, 9)  # of `made_day`
 KINDS = ("import", "import", "child", "server")
 PATIENCE_S = 120.0
 _POLL_S = 0.02
@@ -72,26 +74,24 @@ class ImportCrash:
     ) -> None:
         self._archives = folder / "archives"
         self._data_dir = folder / "data"
-        self._rows = trades // DAYS  # a day
+        self._rows = trades // FILES  # a file
         self._dice = random.Random(seed)
         self._progress = progress
         self._server = EmbeddedServer(self._data_dir)
-        self.report = Report(trades=self._rows * DAYS)
+        self.report = Report(trades=self._rows * FILES)
 
     def run(self, kinds: list[str]) -> Report:
         """Kill these processes, one a run, each at a random moment; then import to the end and compare."""
         self._archives.mkdir()
-        for day in range(DAYS):
-            name = f"{SYMBOL}-{RowKind.TRADES}-2024-08-{day + 9:02d}"
+        for day in range(FILES):
+            name = f"{SYMBOL}-{RowKind.TRADES}-{FIRST_DAY + timedelta(days=day)}"
             lines = archive_lines(made_day(day, self._rows)).encode()
             zipped(self._archives / f"{name}.zip", {f"{name}.csv": lines})
-        # In rising order: a moment that has passed would kill at once.
-        moments = sorted(self._dice.randrange(self.report.trades) for _ in kinds)
         self._dice.shuffle(kinds)
         try:
             self._server.start()
-            for reached, kind in zip(moments, kinds, strict=True):
-                self._run_and_kill(reached, kind)
+            for number, kind in enumerate(kinds):
+                self._run_and_kill(kind, len(kinds) - number)
             self._run_to_the_end()
             with connect(self._server.start(), statement_timeout_s=_STATEMENT_S) as connection:
                 self._compare(connection)
@@ -108,16 +108,18 @@ class ImportCrash:
             env={**os.environ, "CRYPTOPIPE_DATABASE_URL": "", "CRYPTOPIPE_DATA_DIR": str(self._data_dir)},
         )
 
-    def _run_and_kill(self, reached: int, kind: str) -> None:
-        """Begin the import, and kill some time after so many trades are stored."""
+    def _run_and_kill(self, kind: str, kills_left: int) -> None:
+        """Begin the import, and kill some time after it has stored a share of what is left."""
+        before = self._stored()
+        reached = before + self._dice.randrange(max(1, 2 * (self.report.trades - before) // (kills_left + 1)))
         process = self._start()
         deadline = time.monotonic() + PATIENCE_S + self.report.trades / 10_000
-        while process.poll() is None and self._stored() < reached:
+        while process.poll() is None and self._stored() <= reached:
             if time.monotonic() > deadline:
                 self._differ(f"the import stores nothing more after {self._stored():,} trades")
                 break
             time.sleep(_POLL_S)
-        time.sleep(self._dice.uniform(0.0, 0.3))
+        time.sleep(self._dice.choice((0.0, self._dice.uniform(0.0, 0.05), self._dice.uniform(0.0, 0.2))))
         workers = _workers(process)
         victim = {
             "import": lambda: process,
@@ -165,7 +167,7 @@ class ImportCrash:
         expected = "CREATE TEMP TABLE expected (LIKE trades)"
         connection.execute(expected.encode())
         with connection.cursor() as cursor, cursor.copy("COPY expected FROM STDIN") as copy:
-            for day in range(DAYS):
+            for day in range(FILES):
                 copy.write(copy_lines(made_day(day, self._rows)))
         for what, one, other in (("lost", "expected", "trades"), ("too many", "trades", "expected")):
             columns = "time, trade_id, price, quantity, is_buyer_maker"
