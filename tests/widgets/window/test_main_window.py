@@ -261,3 +261,19 @@ def test_the_menu_offers_the_systems_theme_and_colours_for_colour_blind_eyes(win
     with qtbot.waitSignal(window.candle_colours_requested) as request:
         chosen["Blue"].trigger()
     assert request.args == ["blue-orange"]
+
+
+def test_f11_fills_the_screen_until_f11_or_esc(window: MainWindow, qtbot: QtBot) -> None:
+    for end in (Qt.Key.Key_F11, Qt.Key.Key_Escape):
+        qtbot.keyClick(window.chart, Qt.Key.Key_F11)
+        assert window.isFullScreen()
+        qtbot.keyClick(window.chart, end)
+        assert not window.isFullScreen()
+
+
+def test_f10_opens_the_menu_ready_for_the_arrow_keys(window: MainWindow, qtbot: QtBot) -> None:
+    menu = window.top_bar.menu
+    qtbot.keyClick(window.chart, Qt.Key.Key_F10)
+    assert menu.isVisible()
+    assert menu.activeAction() is menu.actions()[0]
+    menu.close()
