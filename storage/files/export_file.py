@@ -77,7 +77,9 @@ def _writer(
     trimmed = frozenset(column.name for column in columns if column.form is Form.NUMBER)
     match file_format:
         case FileFormat.CSV | FileFormat.TSV:
-            return DelimitedWriter(stream, schema.names, "\t" if file_format is FileFormat.TSV else ",", zone, trimmed)
+            return DelimitedWriter(
+                stream.write, schema.names, "\t" if file_format is FileFormat.TSV else ",", zone, trimmed
+            )
         case FileFormat.CSV_GZ:
             return CompressedWriter(stream, schema.names, ",", zone, trimmed)
         case FileFormat.JSON | FileFormat.JSONL:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, BinaryIO
 
 import pyarrow.compute as pc
-from isal import igzip
+from isal import isal_zlib
 
 from storage.files.column_text import text_of
 
@@ -14,29 +14,35 @@ PIECE_ROWS = 8_192
 """Rows made text at once: the text of a few megabytes stays in the processor's cache."""
 
 _LEVEL = 2
+_GZIP = 31  # the window size that asks for a header and an end as of gzip; the header has no time in it
 
 
 class DelimitedWriter:
     """
-    Writes rows as lines of fields between ``delimiter``, UTF-8.
+    Writes rows as lines of fields between ``delimiter``, UTF-8, by calls of ``write``.
 
     ``zone``: the time zone of times. ``trimmed``: the names of columns whose decimals lose zeros at their end.
     """
 
     def __init__(
-        self, stream: BinaryIO, names: Sequence[str], delimiter: str, zone: str, trimmed: frozenset[str]
+        self,
+        write: Callable[[bytes], object],
+        names: Sequence[str],
+        delimiter: str,
+        zone: str,
+        trimmed: frozenset[str],
     ) -> None:
-        self._stream = stream
+        self._write = write
         self._delimiter = delimiter
         self._zone = zone
         self._trimmed = trimmed
-        stream.write((delimiter.join(names) + "\n").encode())
+        write((delimiter.join(names) + "\n").encode())
 
     def write(self, rows: Any) -> None:
         """See `storage.files.writers.row_writer.RowWriter`."""
         for at in range(0, rows.num_rows, PIECE_ROWS):
             piece = rows.slice(at, PIECE_ROWS)
-            self._stream.write(delimited(piece, self._delimiter, self._zone, self._trimmed))
+            self._write(delimited(piece, self._delimiter, self._zone, self._trimmed))
 
     def finish(self, facts: Mapping[str, object]) -> None:
         """Write nothing: the format has no place for facts."""
@@ -51,12 +57,9 @@ class CompressedWriter:
     def __init__(
         self, stream: BinaryIO, names: Sequence[str], delimiter: str, zone: str, trimmed: frozenset[str]
     ) -> None:
-        # No time of writing in it: the same rows are the same file. isal leaves the class without types.
-        packed: Any = igzip.IGzipFile(  # type: ignore[no-untyped-call]
-            fileobj=stream, mode="wb", compresslevel=_LEVEL, mtime=0
-        )
-        self._packed = packed
-        self._lines = DelimitedWriter(packed, names, delimiter, zone, trimmed)
+        self._stream = stream
+        self._packer = isal_zlib.compressobj(_LEVEL, isal_zlib.DEFLATED, _GZIP)
+        self._lines = DelimitedWriter(self._write, names, delimiter, zone, trimmed)
 
     def write(self, rows: Any) -> None:
         """See `storage.files.writers.row_writer.RowWriter`."""
@@ -65,10 +68,13 @@ class CompressedWriter:
     def finish(self, facts: Mapping[str, object]) -> None:
         """Write the end of the compressed data."""
         del facts
-        self._packed.close()
+        self._stream.write(self._packer.flush())
 
     def discard(self) -> None:
         """Do nothing: what is compressed and not written is lost with the file."""
+
+    def _write(self, text: bytes) -> None:
+        self._stream.write(self._packer.compress(text))
 
 
 def delimited(rows: Any, delimiter: str, zone: str, trimmed: frozenset[str]) -> bytes:
