@@ -162,6 +162,7 @@ async def _run_engine(
     """Run the engine behind the window until the window should close; then stop all parts in order."""
     from app.observability.monitoring import monitoring
     from app.runtime.wiring import engine_for
+    from app.serving.serving_engine import serving_engine
     from app.window.collector import collecting_in_main_thread
     from app.window.diagnostics_controller import DiagnosticsController
     from app.window.window_controller import WindowController
@@ -170,10 +171,11 @@ async def _run_engine(
     with collecting_in_main_thread():
         async with (
             engine_for(settings, opening=opening) as engine,
-            monitoring(engine, settings.metrics_port) as monitor,
+            monitoring(engine) as metrics,
+            serving_engine(settings, engine, metrics) as served,
             _database_dialog(engine, settings, shown.window, simulated=simulated),
         ):
-            diagnostics = DiagnosticsController(monitor, shown.window, settings.data_dir / "logs")
+            diagnostics = DiagnosticsController(metrics, served, shown.window, settings.data_dir / "logs")
             controller = WindowController(
                 engine,
                 shown.window,

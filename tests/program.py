@@ -89,6 +89,12 @@ def point_to(server: SandboxServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CRYPTOPIPE_ARCHIVE_URL", server.rest_url)
 
 
+def free_port() -> int:
+    """A port of this machine that nothing listens at just now."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        return int(taken.getsockname()[1])
+
+
 class Silent:
     """A server that takes connections and never says a word; ``address`` is ``"127.0.0.1:…"``."""
 

@@ -214,11 +214,12 @@ def import_files(settings: Settings, options: Options) -> Run:
     "--host", "setting_serve_host", cls=SettingOption, metavar="ADDRESS", help="Address to serve at (127.0.0.1)."
 )
 @click.option("--port", type=int, metavar="PORT", help="Port to serve at (8080); 0 picks a free one.")
+@click.option("--record", is_flag=True, help="Record as well, as collect does.")
 def serve(settings: Settings, options: Options) -> Run:
     """
-    Let other programs read what is stored, over HTTP, while it is recorded.
+    Let other programs read what is stored, over HTTP and WebSocket, while it is recorded.
 
-    Candles, metadata, health and metrics: docs/serving.md lists the addresses. Other machines may read only with a
+    Candles, live trades, health and metrics: docs/serving.md lists the addresses. Other machines may read only with a
     token and TLS.
     """
     from app.commands import serve

@@ -39,6 +39,7 @@ from app.runtime.exchange_addresses import check_addresses
 from app.runtime.instance_lock import InstanceLock
 from app.runtime.shutdown import StopEvent, bounded_shutdown, on_signals, parse_duration, unless_stopped
 from app.runtime.wiring import engine_for
+from app.serving.serving_engine import serving_engine
 
 logger = logging.getLogger(__name__)
 
@@ -60,27 +61,38 @@ def prepare(settings: Settings, duration: str | None) -> Callable[[], int]:
     """
     seconds = parse_duration(duration) if duration else None
     check_addresses(settings)
-    return partial(_run_collect, settings, seconds)
+    return partial(run_collect, settings, seconds)
 
 
-def _run_collect(settings: Settings, seconds: float | None) -> int:
+def run_collect(settings: Settings, seconds: float | None = None, announce: Callable[[str], None] | None = None) -> int:
+    """Record, and serve where the settings name a port; ``announce`` is called with its address. See `prepare`."""
     lock = InstanceLock(settings.data_dir)
     lock.acquire()
     stop = StopEvent()
     try:
         with on_signals(stop.set), bounded_shutdown() as begin_shutdown:
-            return asyncio.run(_collect(settings, seconds, stop, begin_shutdown))
+            return asyncio.run(_collect(settings, seconds, stop, begin_shutdown, announce))
     finally:
         lock.release()
 
 
 async def _collect(
-    settings: Settings, seconds: float | None, stop: StopEvent, begin_shutdown: Callable[[], None]
+    settings: Settings,
+    seconds: float | None,
+    stop: StopEvent,
+    begin_shutdown: Callable[[], None],
+    announce: Callable[[str], None] | None = None,
 ) -> int:
     outcome, symbols = _RecordingResult(), list(settings.symbols)
-    async with engine_for(settings) as engine, monitoring(engine, settings.metrics_port) as monitor:
-        if monitor.problem:
-            raise SettingsError(monitor.problem)  # a recorder on a server is watched by these metrics
+    async with (
+        engine_for(settings) as engine,
+        monitoring(engine) as metrics,
+        serving_engine(settings, engine, metrics) as served,
+    ):
+        if served.problem:
+            raise SettingsError(served.problem)  # a recorder on a server is watched and read there
+        if announce is not None:
+            announce(served.url)
         found = await unless_stopped(_check(engine, symbols, stop, seconds), stop)
         if found is not None:
             engine.start(found or symbols)

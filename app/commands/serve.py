@@ -1,5 +1,5 @@
 """
-``cryptopipe serve``: lets other programs read the database, over HTTP, while others record into it.
+``cryptopipe serve``: lets other programs read the database, while others record into it or this program does.
 
 Like every command it has two steps, see `app.commands.collect`.
 """
@@ -8,24 +8,27 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 from app.commands.cancellable_database import opened_database
+from app.commands.collect import run_collect
 from app.commands.options import Options
 from app.concurrency.background import in_background
 from app.concurrency.system_clock import SystemClock
 from app.config.settings import Settings
 from app.market.errors import UsageError
+from app.runtime.exchange_addresses import check_addresses
 from app.runtime.open_database import has_database
 from app.runtime.shutdown import StopEvent, bounded_shutdown, on_signals
 from app.serving.access import Access
 from app.serving.program import Follower
-from app.serving.service import DEFAULT_PORT, ServingService, access_of
+from app.serving.service import DEFAULT_PORT, Ports, ServingService, access_of
 
 
 def prepare(settings: Settings, options: Options) -> Callable[[], int]:
     """
-    Return the function that serves until Ctrl-C or SIGTERM.
+    Return the function that serves until Ctrl-C or SIGTERM; with ``record`` it records as well.
 
     Raises:
         UsageError: If there is no database to serve, or a port is none.
@@ -35,12 +38,26 @@ def prepare(settings: Settings, options: Options) -> Callable[[], int]:
     if not 0 <= port <= 65_535:
         raise UsageError("--port must be a number from 0 to 65535; 0 picks a free one.")
     access = access_of(settings)
+    if options.record:
+        if not port:
+            raise UsageError("--record serves at a port that is named: leave --port out for 8080.")
+        check_addresses(settings)
+        return _recording(settings, port)
     if not has_database(settings):
         raise UsageError(
-            f"Nothing is recorded in {settings.data_dir} yet: record with cryptopipe collect, or name another "
-            "--data-dir."
+            f"Nothing is recorded in {settings.data_dir} yet: record with --record or cryptopipe collect, or name "
+            "another --data-dir."
         )
     return partial(_run, settings, access, port)
+
+
+def _recording(settings: Settings, port: int) -> Callable[[], int]:
+    """Return the function that records and serves, with the exit codes of collect."""
+    return partial(run_collect, replace(settings, serve_port=port), announce=partial(_announce, "what is recorded"))
+
+
+def _announce(what: str, url: str) -> None:
+    print(f"Serving {what} at {url} (Ctrl-C ends it).", flush=True)
 
 
 def _run(settings: Settings, access: Access, port: int) -> int:
@@ -56,11 +73,11 @@ async def _follow(
         if database is None:
             return 0
         clock = SystemClock()
-        service = ServingService(access, port, Follower(clock), clock, spread_percent=settings.spread_percent)
+        service = ServingService(access, Ports(port), Follower(clock), clock, spread_percent=settings.spread_percent)
         service.use(database)
         await in_background(service.start, "start-server")
         try:
-            print(f"Serving the data of {database.label} at {service.url} (Ctrl-C ends it).", flush=True)
+            _announce(f"the data of {database.label}", service.url)
             await stop.wait()
         finally:
             begin_shutdown()

@@ -2,7 +2,7 @@
 The table of metrics: every number that the program reports about itself, read from the engine on demand.
 
 Counters and gauges are read from the parts that keep them; distributions come from `app.live.recording.measures`.
-`metrics_server` serves the table to Prometheus, `metric_history` plots it, and docs/metrics.md is derived from it.
+`prometheus` gives the table Prometheus's form, `metric_history` plots it, and docs/metrics.md is derived from it.
 """
 
 from __future__ import annotations

@@ -145,14 +145,14 @@ def trade_row(trade: Trade, *, microseconds: bool) -> dict[str, Any]:
     }
 
 
-def aggregate_row(trade: Trade, *, microseconds: bool) -> dict[str, Any]:
-    """Return one row of /api/v3/aggTrades."""
+def aggregate_row(trade: Trade, last_id: int | None = None, *, microseconds: bool) -> dict[str, Any]:
+    """Return one row of /api/v3/aggTrades; ``last_id``: of the trades that ``trade`` stands for, if there are more."""
     return {
         "a": trade.trade_id,
         "p": format_e8(trade.price_e8),
         "q": format_e8(trade.quantity_e8),
         "f": trade.trade_id,
-        "l": trade.trade_id,
+        "l": trade.trade_id if last_id is None else last_id,
         "T": exchange_time(trade.time_us, microseconds=microseconds),
         "m": trade.is_buyer_maker,
         "M": True,
@@ -194,6 +194,31 @@ def day_row(day: RollingDay, quote: Quote | None, *, mini: bool, microseconds: b
             "askQty": format_e8(quote.ask_quantity_e8),
         }
     return full | figures
+
+
+def price_row(trade: Trade) -> dict[str, Any]:
+    """Return the object of /api/v3/ticker/price."""
+    return {"symbol": trade.symbol, "price": format_e8(trade.price_e8)}
+
+
+def quote_row(quote: Quote) -> dict[str, Any]:
+    """Return the object of /api/v3/ticker/bookTicker."""
+    return {
+        "symbol": quote.symbol,
+        "bidPrice": format_e8(quote.bid_e8),
+        "bidQty": format_e8(quote.bid_quantity_e8),
+        "askPrice": format_e8(quote.ask_e8),
+        "askQty": format_e8(quote.ask_quantity_e8),
+    }
+
+
+def depth(quote: Quote) -> dict[str, Any]:
+    """Return the body of /api/v3/depth with one level: the best bid and ask."""
+    return {
+        "lastUpdateId": quote.update_id,
+        "bids": [[format_e8(quote.bid_e8), format_e8(quote.bid_quantity_e8)]],
+        "asks": [[format_e8(quote.ask_e8), format_e8(quote.ask_quantity_e8)]],
+    }
 
 
 def symbol_row(symbol: Symbol) -> dict[str, Any]:

@@ -1,1 +1,1 @@
-"""Others read from us: stored candles and the program's health over HTTP, live trades over WebSocket."""
+"""Others read from us: what is stored and the program's health over HTTP, live trades over WebSocket."""

@@ -11,6 +11,7 @@ import asyncio
 import errno
 import logging
 import socket
+import ssl
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -37,6 +38,8 @@ _STATUS: Sequence[tuple[type[CryptopipeError], int]] = (
 )
 _HTTP_SENTENCES = {404: "There is no such page.", 405: "Only GET is answered here.", 413: "The request is too large."}
 _STOP_S = 2.0
+_METRICS_HOST = "127.0.0.1"
+_METRICS_PATHS = ("/metrics", "/health", "/health/db", "/health/binance")
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -57,15 +60,25 @@ class Routes(Protocol):
 
 class MarketServer:
     """
-    Serves ``routes`` from `start` until `stop`, both on one loop; port 0 picks a free one.
+    Serves ``routes`` from `start` until `stop`, both on one loop; port 0 picks a free one, None stands for no address.
+
+    At ``metrics_port`` only programs of this machine read, only the metrics and health, and without a token: scrapers
+    have been set up for that.
 
     ``requests`` counts those that came, refusals included.
     """
 
     def __init__(
-        self, access: Access, port: int, routes: Sequence[Routes], clock: Clock, limits: Limits | None = None
+        self,
+        access: Access,
+        port: int | None,
+        metrics_port: int | None,
+        routes: Sequence[Routes],
+        clock: Clock,
+        limits: Limits | None = None,
     ) -> None:
         self.port = port
+        self.metrics_port = metrics_port if metrics_port != port else None
         self.requests = 0
         self._access = access
         self._clock = clock
@@ -75,14 +88,21 @@ class MarketServer:
         for one in routes:
             one.add_to(self._application.router)
         self._runner: web.AppRunner | None = None
-        self._listening: asyncio.AbstractServer | None = None
+        self._listening: list[asyncio.Server] = []
 
     @property
     def url(self) -> str:
-        """The address to reach it at."""
+        """The address to reach it at; empty if it serves metrics alone."""
+        if self.port is None:
+            return ""
         scheme = "https" if self._access.certificate is not None else "http"
         host = f"[{self._access.host}]" if ":" in self._access.host else self._access.host
         return f"{scheme}://{host}:{self.port}"
+
+    @property
+    def metrics_url(self) -> str:
+        """The address of the metrics alone, empty if there is none."""
+        return f"http://{_METRICS_HOST}:{self.metrics_port}/metrics" if self.metrics_port is not None else ""
 
     @property
     def clients(self) -> int:
@@ -112,29 +132,46 @@ class MarketServer:
         assert runner.server is not None
         factory = connection_factory(runner.server, room_for(self._limits.clients))
         try:
-            self._listening = await asyncio.get_running_loop().create_server(
-                factory,
-                self._access.host,
-                self.port,
-                ssl=tls,
-                backlog=128,
-                ssl_handshake_timeout=self._limits.request_within_s if tls else None,
+            if self.port is not None:
+                self.port = await self._listen(factory, self._access.host, self.port, tls)
+            if self.metrics_port is not None:
+                self.metrics_port = await self._listen(factory, _METRICS_HOST, self.metrics_port, None)
+        except BaseException:
+            await self.stop()
+            await runner.cleanup()
+            raise
+        self._runner = runner
+        logger.info("serving at %s", self.url or self.metrics_url)
+
+    async def _listen(
+        self, factory: Callable[[], asyncio.Protocol], host: str, port: int, tls: ssl.SSLContext | None
+    ) -> int:
+        """Listen there, and return the port."""
+        handshake_s = self._limits.request_within_s if tls else None
+        try:
+            listening = await asyncio.get_running_loop().create_server(
+                factory, host, port, ssl=tls, backlog=128, ssl_handshake_timeout=handshake_s
             )
         except (OSError, OverflowError) as error:
-            await runner.cleanup()
+            if port == self.metrics_port:
+                raise SettingsError(
+                    f"The metrics cannot be served at port {port} ({_reason(error)}): set metrics_port to another, or "
+                    "to 0 for none."
+                ) from error
             raise SettingsError(
-                f"The server cannot listen at {self._access.host}, port {self.port} ({_reason(error)}): set serve_port "
-                "to another, or serve_host to an address of this machine."
+                f"The server cannot listen at {host}, port {port} ({_reason(error)}): set serve_port to another, or "
+                "serve_host to an address of this machine."
             ) from error
-        self._runner = runner
-        self.port = self._listening.sockets[0].getsockname()[1]
-        logger.info("serving at %s", self.url)
+        self._listening.append(listening)
+        number: int = listening.sockets[0].getsockname()[1]
+        return number
 
     async def stop(self) -> None:
         """Listen no more, and end every connection; bounded in time."""
         runner, self._runner = self._runner, None
-        if self._listening is not None:
-            self._listening.close()
+        for listening in self._listening:
+            listening.close()
+        self._listening.clear()
         if runner is None:
             return
         await runner.cleanup()
@@ -169,6 +206,10 @@ class MarketServer:
         access = self._access
         if not access.accepts_host(request.headers.get("Host", "")):
             return error_answer(403, "This server answers as 127.0.0.1 or localhost only: use one of these names.")
+        if self._is_for_metrics(request):
+            return (
+                None if request.path in _METRICS_PATHS else error_answer(404, "Only metrics are served at this port.")
+            )
         wait_s = self._rate.wait_s(request.remote or "", self._clock.monotonic_s())
         if wait_s:
             headers = {"Retry-After": str(int(wait_s) + 1)}
@@ -185,6 +226,12 @@ class MarketServer:
         ):
             return error_answer(403, "Pages of this origin may not read here: serve_origins says which may.")
         return None
+
+    def _is_for_metrics(self, request: web.Request) -> bool:
+        if self.metrics_port is None or request.transport is None:
+            return False
+        address: tuple[object, ...] = request.transport.get_extra_info("sockname") or (None, None)
+        return address[1] == self.metrics_port
 
     def _preflight(self, request: web.Request) -> web.Response:
         """Answer a browser that asks whether a page may read (Fetch Standard, CORS-preflight)."""

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
 
 from app.concurrency.tasks import Tasks
 from app.config import passwords
@@ -20,13 +22,16 @@ from app.config.settings import Settings
 from app.market.ports.clock import Clock
 from app.market.ports.database import OpenedDatabase
 from app.serving.access import Access, parse_origins
-from app.serving.health_routes import HealthRoutes
-from app.serving.live_hub import LiveHub
-from app.serving.live_socket import LiveSocket
-from app.serving.market_routes import MarketRoutes
+from app.serving.live.hub import LiveHub
+from app.serving.live.live_socket import LiveSocket, LiveSource
+from app.serving.live.stored_follower import StoredFollower
 from app.serving.program import ServedProgram
+from app.serving.routes.arrow import ArrowRoutes
+from app.serving.routes.charts import ChartRoutes
+from app.serving.routes.exchange import ExchangeRoutes
+from app.serving.routes.health import HealthRoutes
+from app.serving.routes.market import MarketRoutes
 from app.serving.server import Limits, MarketServer, Routes
-from app.serving.stored_follower import StoredFollower
 from app.serving.stored_market import DEADLINE_S, THREADS, StoredMarket
 
 DEFAULT_PORT = 8080
@@ -54,37 +59,55 @@ def access_of(settings: Settings) -> Access:
     return access
 
 
+class Ports(NamedTuple):
+    """``data``: where everything is served, None for nowhere; ``metrics``: where the metrics alone are, on loopback."""
+
+    data: int | None
+    metrics: int | None = None
+
+
+Attach = Callable[[asyncio.AbstractEventLoop, LiveHub, StoredFollower, float], LiveSource]
+"""Returns the source of a hub's live messages, given the server's loop, a follower and the spread in percent."""
+
+
 class ServingService:
     """
     A server in a thread of its own, from `start` to `stop`; both block, and any thread may call them.
 
     ``program`` is what the server reports the health of. `use` names the database to read; no read takes longer than
-    ``deadline_s``.
+    ``deadline_s``. ``live``: where live messages come from instead of the database alone.
     """
 
     def __init__(
         self,
         access: Access,
-        port: int,
+        ports: Ports,
         program: ServedProgram,
         clock: Clock,
         *,
         limits: Limits | None = None,
         deadline_s: float | None = None,
         spread_percent: float = 0.0,
+        live: Attach | None = None,
     ) -> None:
         self._deadline_s = deadline_s or DEADLINE_S
+        self._tasks = Tasks("the server")
+        self._loop = asyncio.new_event_loop()
         self._market = StoredMarket(deadline_s=self._deadline_s)
         self._hub = LiveHub()
         self._follower = StoredFollower(self._market, self._hub, clock, spread_percent)
+        source: LiveSource = self._follower
+        if live is not None:
+            source = live(self._loop, self._hub, self._follower, spread_percent)
         routes: list[Routes] = [
             MarketRoutes(self._market, clock),
             HealthRoutes(self._market, program, clock, self._metrics_text),
-            LiveSocket(self._market, self._hub, self._follower, clock),
+            ArrowRoutes(self._market, clock),
+            ChartRoutes(self._market, clock),
+            ExchangeRoutes(self._market, clock, source.quote),
+            LiveSocket(self._market, self._hub, source, clock),
         ]
-        self._server = MarketServer(access, port, routes, clock, limits)
-        self._tasks = Tasks("the server")
-        self._loop = asyncio.new_event_loop()
+        self._server = MarketServer(access, ports.data, ports.metrics, routes, clock, limits)
         self._thread = threading.Thread(target=self._run, name="serve", daemon=True)
         self._database: OpenedDatabase | None = None
 
@@ -92,6 +115,11 @@ class ServingService:
     def url(self) -> str:
         """The address to reach it at."""
         return self._server.url
+
+    @property
+    def metrics_url(self) -> str:
+        """The address of the metrics alone; empty if they have none of their own."""
+        return self._server.metrics_url
 
     @property
     def clients(self) -> int:
@@ -160,9 +188,22 @@ class ServingService:
             self._loop.close()
 
     def _metrics_text(self) -> bytes:
-        registry = CollectorRegistry()
-        Gauge("cryptopipe_serve_clients", "Connections to the server.", registry=registry).set(self._server.clients)
-        Gauge("cryptopipe_serve_live_clients", "Clients of live messages.", registry=registry).set(self._hub.clients)
-        Counter("cryptopipe_serve_requests", "Requests to the server.", registry=registry).inc(self._server.requests)
-        Counter("cryptopipe_serve_messages", "Live messages sent.", registry=registry).inc(self._hub.sent)
+        registry = CollectorRegistry(auto_describe=False)
+        registry.register(_ServerCollector(self._server, self._hub))
         return generate_latest(registry)
+
+
+class _ServerCollector(Collector):
+    """The server's own metrics."""
+
+    def __init__(self, server: MarketServer, hub: LiveHub) -> None:
+        self._server = server
+        self._hub = hub
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield them with their values now."""
+        server, hub = self._server, self._hub
+        yield GaugeMetricFamily("cryptopipe_serve_clients", "Connections to the server.", server.clients)
+        yield GaugeMetricFamily("cryptopipe_serve_live_clients", "Clients of live messages.", hub.clients)
+        yield CounterMetricFamily("cryptopipe_serve_requests", "Requests to the server.", server.requests)
+        yield CounterMetricFamily("cryptopipe_serve_messages", "Live messages sent.", hub.sent)

@@ -13,8 +13,9 @@ from PySide6.QtCore import QObject, QTimer, QUrl
 from PySide6.QtGui import QDesktopServices
 
 from app.observability.metric_history import MetricHistory
-from app.observability.monitoring import Monitor
+from app.observability.metrics import Metrics
 from app.observability.recent_log import RecentLog
+from app.serving.serving_engine import Served
 from widgets.window.main_window import MainWindow
 
 _SAMPLE_MS = 1000
@@ -22,20 +23,21 @@ _SAMPLE_MS = 1000
 
 class DiagnosticsController(QObject):
     """
-    Feeds the window's diagnostics dock from ``monitor`` until `stop`; ``log_folder`` has the log files.
+    Feeds the window's diagnostics dock from ``metrics`` until `stop`; ``log_folder`` has the log files.
 
     It also samples and collects log lines while the dock is closed, so that whoever opens it sees what led to a fault.
     """
 
-    def __init__(self, monitor: Monitor, window: MainWindow, log_folder: Path) -> None:
+    def __init__(self, metrics: Metrics, served: Served, window: MainWindow, log_folder: Path) -> None:
         super().__init__(window)
         self._dock = window.diagnostics
         self._log_folder = log_folder
-        self._history = MetricHistory(monitor.metrics)
+        self._history = MetricHistory(metrics)
         self._recent_log = RecentLog()
         self._lines_shown = 0
         logging.getLogger().addHandler(self._recent_log)
-        self._dock.set_note(*_monitor_note(monitor))
+        self._served = served
+        self._dock.set_note(*_note(served))
         self._dock.opened.connect(self._update_dock)
         self._dock.log.folder_requested.connect(self._open_folder)
         self._timer = QTimer(self)
@@ -57,6 +59,8 @@ class DiagnosticsController(QObject):
             self._update_dock()
 
     def _update_dock(self) -> None:
+        if self._served.url:
+            self._dock.set_note(*_note(self._served))
         self._dock.metrics.set_views(self._history.views())
         lines, self._lines_shown = self._recent_log.since(self._lines_shown)
         self._dock.log.add(lines)
@@ -65,8 +69,12 @@ class DiagnosticsController(QObject):
         QDesktopServices.openUrl(QUrl.fromLocalFile(str(self._log_folder)))
 
 
-def _monitor_note(monitor: Monitor) -> tuple[str, str]:
-    """Return the sentence about the metrics' address, and the role of its colour."""
-    if monitor.problem:
-        return monitor.problem, "warning"
-    return (f"Metrics for Prometheus at {monitor.url}" if monitor.url else ""), "faint"
+def _note(served: Served) -> tuple[str, str]:
+    """Return the sentence about where data and metrics are served, and the role of its colour."""
+    if served.problem:
+        return served.problem, "warning"
+    if served.url:
+        clients, requests = served.clients(), served.requests()
+        counted = f"{clients} client{'' if clients == 1 else 's'}, {requests:,} request{'' if requests == 1 else 's'}"
+        return f"Served to other programs at {served.url}: {counted}", "faint"
+    return (f"Metrics for Prometheus at {served.metrics_url}" if served.metrics_url else ""), "faint"

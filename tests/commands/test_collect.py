@@ -33,6 +33,7 @@ from storage.spool.disk_spool import FILE_NAME
 from storage.spool.inspection import read_summary
 from tests.program import (
     exchange,
+    free_port,
     hanging_url,
     needs_signals,
     point_to,
@@ -191,11 +192,6 @@ def _stored(url: str) -> int:
     except (StoreError, psycopg.errors.UndefinedTable):  # it is being made
         return 0
     return row[0] if row else 0
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return int(taken.getsockname()[1])
 
 
 def logged(data_dir: Path) -> str:

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pyarrow.ipc
 import pytest
 
 from app.main import main
@@ -21,7 +22,16 @@ from storage.database import Database
 from storage.server.embedded_server import EmbeddedServer
 from tests.docs import ROOT
 from tests.keyrings import MemoryKeyring, using
-from tests.program import needs_signals, set_surroundings, started, unchanged_process, wait_for
+from tests.program import (
+    exchange,
+    free_port,
+    needs_signals,
+    point_to,
+    set_surroundings,
+    started,
+    unchanged_process,
+    wait_for,
+)
 from tests.servers import EMBEDDED, empty_schema, forget, shared_server
 from tests.serving.helpers import record
 from tests.storage.helpers import some_trades
@@ -64,7 +74,7 @@ def answer(url: str, path: str) -> tuple[int, Any]:
 def address(process: subprocess.Popen[str]) -> str:
     assert process.stdout is not None
     line = process.stdout.readline()
-    found = re.fullmatch(r"Serving the data of .+ at (http://127\.0\.0\.1:\d+) \(Ctrl-C ends it\)\.\n", line)
+    found = re.fullmatch(r"Serving .+ at (http://127\.0\.0\.1:\d+) \(Ctrl-C ends it\)\.\n", line)
     assert found, (line, process.poll())
     return found[1]
 
@@ -135,7 +145,7 @@ def test_serve_says_in_one_line_why_it_does_not_start(
 
 
 @needs_signals
-def test_the_examples_of_the_document_give_what_is_stored(recorder: Database) -> None:
+def test_the_examples_of_the_document_give_what_is_stored(recorder: Database, tmp_path: Path) -> None:
     if shutil.which("curl") is None:
         pytest.skip("curl is not installed: the examples were not run")
     text = (ROOT / "docs" / "serving.md").read_text(encoding="utf-8")
@@ -147,13 +157,32 @@ def test_the_examples_of_the_document_give_what_is_stored(recorder: Database) ->
         for example in examples:
             done = subprocess.run(
                 ["sh", "-c", example.replace("curl ", "curl -sSf ", 1).replace("http://127.0.0.1:8080", url)],
+                cwd=tmp_path,
                 capture_output=True,
                 text=True,
                 timeout=30,
                 check=False,
             )
             assert (done.returncode, done.stderr) == (0, ""), example
-            if "/metrics" not in example or "json" in example:
+            if "trades.arrow" in example:
+                assert pyarrow.ipc.open_stream((tmp_path / "trades.arrow").read_bytes()).read_all().num_rows == 100
+            elif "/metrics" not in example or "json" in example:
                 assert json.loads(done.stdout) != []
         process.send_signal(signal.SIGINT)
         assert process.wait(30) == 0
+
+
+@needs_signals
+def test_serve_can_record_as_well(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with exchange() as market:
+        point_to(market, monkeypatch)
+        monkeypatch.setenv("CRYPTOPIPE_SYMBOLS", "BTC")
+        with started("serve", "--record", "--port", str(free_port())) as process:
+            url = address(process)
+            wait_for(lambda: answer(url, "/health")[0] == 200, process)
+            wait_for(lambda: answer(url, "/api/metadata?symbol=BTC")[0] == 200, process)
+            wait_for(lambda: answer(url, "/api/metadata?symbol=BTC")[1]["tick_count"] > 20, process)
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=40)
+        assert (err, process.returncode) == ("", 0)
+        assert re.fullmatch(r"\d+ trades of BTCUSDT received and stored\.\n", out)

@@ -25,6 +25,7 @@ from app.market.ports.clock import Clock
 from app.observability.monitoring import monitoring
 from app.runtime.wiring import engine_for
 from app.sandbox.market.recording import RecordedMarket
+from app.serving.serving_engine import serving_engine
 from app.window.collector import collecting_in_main_thread, destroy_leftovers
 from app.window.database_controller import DatabaseController
 from app.window.diagnostics_controller import DiagnosticsController
@@ -73,7 +74,11 @@ async def open_window(
     config_file: Path = Path("no-such-folder/config.toml"),
 ) -> AsyncIterator[Running]:
     """The program's window, stopped in the program's order afterwards; ``clock`` is this machine's by default."""
-    async with engine_for(settings, clock) as engine, monitoring(engine, settings.metrics_port) as observed:
+    async with (
+        engine_for(settings, clock) as engine,
+        monitoring(engine) as metrics,
+        serving_engine(settings, engine, metrics) as served,
+    ):
         chart = ChartWidget()
         window = MainWindow(chart)
         window.show()
@@ -86,7 +91,7 @@ async def open_window(
             simulated=simulated,
         )
         page = DatabaseController(engine, window, settings, config_file, simulated=simulated)
-        diagnostics = DiagnosticsController(observed, window, settings.data_dir / "logs")
+        diagnostics = DiagnosticsController(metrics, served, window, settings.data_dir / "logs")
         controller.start()
         try:
             yield Running(window, chart, controller, engine)

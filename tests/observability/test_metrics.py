@@ -6,6 +6,7 @@ import re
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import aiohttp
@@ -15,14 +16,16 @@ from prometheus_client.parser import text_string_to_metric_families
 from app.config.settings import Settings, load
 from app.live.engine import Engine
 from app.live.recording.measures import Distribution
-from app.market.errors import SettingsError
 from app.observability.metrics import METRICS, MetricKind, Metrics
-from app.observability.metrics_server import HOST, MetricsServer, registry_of
-from app.observability.monitoring import monitoring, watch_loop
+from app.observability.monitoring import watch_loop
+from app.observability.prometheus import registry_of
 from app.runtime.wiring import engine_for
 from app.sandbox.market.simulated import SimulatedMarket
+from app.serving.serving_engine import serving_engine
 from tests.end_to_end.helpers import settings_in, until
+from tests.keyrings import MemoryKeyring, using
 from tests.live.helpers import HandClock
+from tests.program import free_port
 from tests.sandbox.helpers import serving
 
 
@@ -41,15 +44,15 @@ async def recording(data_dir: Path) -> AsyncIterator[tuple[Engine, Settings]]:
 
 
 async def test_the_served_metrics_are_the_figures_of_the_parts(data_dir: Path) -> None:
-    async with recording(data_dir) as (engine, _):
-        server = MetricsServer(Metrics(engine), port=0)
-        await server.start()
-        try:
-            async with aiohttp.ClientSession() as session, session.get(server.url) as response:
+    async with recording(data_dir) as (engine, settings):
+        settings = replace(settings, metrics_port=free_port())
+        async with serving_engine(settings, engine, Metrics(engine)) as served:
+            assert (served.url, served.problem) == ("", "")
+            assert served.metrics_url == f"http://127.0.0.1:{settings.metrics_port}/metrics"
+            async with aiohttp.ClientSession() as session, session.get(served.metrics_url) as response:
                 assert response.status == 200
                 text = await response.text()
-        finally:
-            await server.stop()
+        text = "".join(line for line in text.splitlines(keepends=True) if "cryptopipe_serve_" not in line)
         families = {family.name: family for family in text_string_to_metric_families(text)}
         assert set(families) == {declared.name.removesuffix("_total") for declared in METRICS}
         value = {name: family.samples[0].value for name, family in families.items() if family.samples}
@@ -69,7 +72,7 @@ async def test_the_served_metrics_are_the_figures_of_the_parts(data_dir: Path) -
         assert counts["stored"] > 0
         assert counts["painted"] == 0
         with pytest.raises(aiohttp.ClientError):
-            async with aiohttp.ClientSession() as session, session.get(server.url):
+            async with aiohttp.ClientSession() as session, session.get(served.metrics_url):
                 pass
 
 
@@ -106,22 +109,23 @@ async def test_buckets_are_cumulative(data_dir: Path) -> None:
 
 
 async def test_a_port_that_is_taken_is_one_sentence(data_dir: Path) -> None:
-    async with engine_for(load({"data_dir": str(data_dir)}, environment={}, file=data_dir / "none")) as engine:
-        with socket.create_server((HOST, 0)) as taken:
+    settings = load({"data_dir": str(data_dir)}, environment={}, file=data_dir / "none")
+    async with engine_for(settings) as engine:
+        metrics = Metrics(engine)
+        with socket.create_server(("127.0.0.1", 0)) as taken:
             port = taken.getsockname()[1]
-            with pytest.raises(
-                SettingsError, match=rf"at port {port} \(it is in use\): set metrics_port to another, or "
-            ):
-                await MetricsServer(Metrics(engine), port).start()
-            async with monitoring(engine, port) as monitor:
-                assert monitor.url == ""
-                assert f"port {port}" in monitor.problem
-        async with monitoring(engine, port) as monitor:
-            assert (monitor.url, monitor.problem) == (f"http://127.0.0.1:{port}/metrics", "")
-        async with monitoring(engine, 70_000) as monitor:
-            assert "ports end at 65535" in monitor.problem
-        async with monitoring(engine, 0) as monitor:
-            assert (monitor.url, monitor.problem) == ("", "")
+            for name, advice in [
+                ("metrics_port", f"at port {port} (it is in use): set metrics_port to another, or to 0 for none."),
+                ("serve_port", f"at 127.0.0.1, port {port} (it is in use): set serve_port to another"),
+            ]:
+                with using(MemoryKeyring()):
+                    async with serving_engine(replace(settings, **{name: port}), engine, metrics) as served:
+                        assert (served.url, served.metrics_url) == ("", "")
+                        assert advice in served.problem
+        async with serving_engine(replace(settings, metrics_port=70_000), engine, metrics) as served:
+            assert "ports end at 65535" in served.problem
+        async with serving_engine(settings, engine, metrics) as served:
+            assert (served.url, served.metrics_url, served.problem) == ("", "", "")
 
 
 async def test_a_heartbeat_that_comes_late_is_counted_as_late() -> None:

@@ -14,7 +14,7 @@ from app.market.trade import Trade
 from app.serving.access import Access
 from app.serving.program import Follower
 from app.serving.server import Limits
-from app.serving.service import ServingService
+from app.serving.service import Ports, ServingService
 from storage.database import Database
 
 
@@ -69,7 +69,9 @@ async def served(
 ) -> AsyncIterator[Client]:
     """A client of a server on that database; port 0: a free one."""
     clock = clock or SystemClock()
-    service = ServingService(access or Access(), port, Follower(clock), clock, limits=limits, deadline_s=deadline_s)
+    service = ServingService(
+        access or Access(), Ports(port), Follower(clock), clock, limits=limits, deadline_s=deadline_s
+    )
     service.use(database)
     service.start()
     try:

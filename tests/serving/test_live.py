@@ -16,7 +16,7 @@ from app.market.interval import Interval
 from app.market.trade import Trade
 from app.market.units import E8
 from app.serving.access import Access
-from app.serving.live_hub import MOST_UNREAD_BYTES
+from app.serving.live.hub import MOST_UNREAD_BYTES
 from storage.database import Database
 from tests.serving.helpers import Client, record, served
 from tests.storage.helpers import folded, some_trades
@@ -193,13 +193,14 @@ async def test_a_client_that_does_not_read_is_told_and_cut_while_others_hear_eve
         url = client.service.url + "/ws/market"
         async with aiohttp.ClientSession(read_bufsize=1024) as session, session.ws_connect(url) as slow:
             await slow.send_str(json.dumps({"action": "subscribe", "symbols": ["BTC"], "types": ["trade"]}))
-            slow._response.connection.transport.pause_reading()
+            wire = slow._response.connection.transport
+            wire.pause_reading()
             recording = asyncio.create_task(asyncio.to_thread(record, database, trades[100:]))
             assert await good.ids_until(60_000) == list(range(101, 60_001))
             await recording
             while client.service.live_clients > 1:
                 await asyncio.sleep(0.02)
-            slow._response.connection.transport.resume_reading()
+            wire.resume_reading()
             size = 0
             async with asyncio.timeout(PATIENCE_S):
                 while (message := await slow.receive()).type is WSMsgType.TEXT:

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterator
 from pathlib import Path
 
+import aiohttp
 import pytest
 from PySide6.QtWidgets import QApplication
 
@@ -17,7 +18,9 @@ from app.observability.recent_log import MOST_LINES, RecentLog
 from app.runtime.wiring import engine_for
 from app.sandbox.market.simulated import SimulatedMarket
 from tests.end_to_end.helpers import open_window, run_on_qt_loop, settings_in, until
+from tests.keyrings import MemoryKeyring, using
 from tests.live.helpers import HandClock
+from tests.program import free_port
 from tests.sandbox.helpers import serving
 
 
@@ -98,9 +101,11 @@ def test_the_window_shows_metrics_and_log_while_they_are_open(
 
     async def work() -> None:
         async with serving(SimulatedMarket(seed=5)) as server:
-            settings = settings_in(data_dir, server.ws_url, server.rest_url, symbols="BTCUSDT")
+            port = free_port()
+            settings = settings_in(data_dir, server.ws_url, server.rest_url, symbols="BTCUSDT", serve_port=port)
             async with open_window(settings) as running:
                 dock = running.window.diagnostics
+                assert dock.note.text().startswith(f"Served to other programs at http://127.0.0.1:{port}: 0 clients")
                 await until(lambda: running.engine.recorder.measures.painted.count)
                 assert dock.metrics.tiles == []  # closed: nothing is made
                 assert dock.log.view.toPlainText() == ""
@@ -108,9 +113,16 @@ def test_the_window_shows_metrics_and_log_while_they_are_open(
                 assert len(dock.metrics.tiles) >= 18
                 assert "connecting → live" in dock.log.view.toPlainText()
                 await until(lambda: "–" not in dock.metrics.tiles[0].value_text)
+                async with (
+                    aiohttp.ClientSession() as session,
+                    session.get(f"http://127.0.0.1:{port}/metrics") as answer,
+                ):
+                    assert answer.status == 200
+                    await until(lambda: dock.note.text().endswith(": 1 client, 1 request"))
                 logging.getLogger("app.x").warning("shown within a second")
                 await until(lambda: "shown within a second" in dock.log.view.toPlainText())
                 before = len(logging.getLogger().handlers)
             assert len(logging.getLogger().handlers) == before - 1
 
-    run_on_qt_loop(work)
+    with using(MemoryKeyring()):
+        run_on_qt_loop(work)

@@ -9,7 +9,7 @@ full outbox. Fetching missing trades is `app.live.repair`'s work.
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 
 from app.live.environment.clocks import ExchangeClock
 from app.live.outbox.backlog import OutboxListener
@@ -31,7 +31,8 @@ class Recorder:
 
     ``repair_trades``: the largest gap that is fetched without being asked for; 0: none is. ``is_losing``: received
     trades have to be given up now. ``database_changes`` counts changes of the database. ``delay`` is the smoothed delay
-    of trades, in milliseconds.
+    of trades, in milliseconds. ``on_event`` is called with each new trade, live or fetched, and each quote and day;
+    it must be quick.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class Recorder:
         self.database_changes = 0
         self.repair_trades = repair_trades
         self.is_losing = False
+        self.on_event: Callable[[MarketEvent], None] | None = None
         self._exchange_clock = exchange_clock
         self._market_snapshot = market_snapshot
         self._trackers: dict[str, SymbolTracker] = {}
@@ -127,6 +129,8 @@ class Recorder:
         if type(event) is Trade:
             return self._receive_trade(event, received_us)
         self._market_snapshot.note(event)
+        if self.on_event is not None:
+            self.on_event(event)
         return None
 
     async def ingest(self, trades: Collection[Trade]) -> int:
@@ -136,7 +140,10 @@ class Recorder:
             tracker = self._trackers.get(trade.symbol)
             if tracker is None:
                 continue
-            new += tracker.add(trade, live=False) or tracker.ids.regain(trade.trade_id)
+            is_new = tracker.add(trade, live=False) or tracker.ids.regain(trade.trade_id)
+            new += is_new
+            if is_new and self.on_event is not None:
+                self.on_event(trade)
             if not self.outbox.put(trade):
                 await self.outbox.make_room()
         return new
@@ -184,6 +191,8 @@ class Recorder:
             self.delay.add(delay_us / 1_000)
             self.measures.received.add(delay_us / 1e6)
         self._market_snapshot.note(trade)
+        if self.on_event is not None:
+            self.on_event(trade)
         return self._put(trade)
 
     def _put(self, trade: Trade) -> Awaitable[None] | None:

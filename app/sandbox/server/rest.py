@@ -16,11 +16,12 @@ from dataclasses import dataclass
 
 from app.market.interval import EXCHANGE_INTERVALS, Interval
 from app.market.symbol import Symbol
-from app.market.trade import DayTicker
+from app.market.trade import DayTicker, Trade
 from app.sandbox import wire
 from app.sandbox.source import MarketSource, RollingDay
 
 _MAX_ROWS, _DEFAULT_ROWS = 1000, 500
+_TRADES_PER_AGGREGATE = 4  # read for each of the newest aggregates
 _HOUR_US = 3_600_000_000
 _INTERVALS = {interval.name: interval for interval in EXCHANGE_INTERVALS}
 _SYMBOL = re.compile(r"[^\Wa-z]{1,50}")
@@ -87,10 +88,18 @@ class _Route:
 
 
 class RestApi:
-    """The endpoints of one source."""
+    """
+    The endpoints of one source.
 
-    def __init__(self, source: MarketSource, *, weight_per_minute: int = wire.WEIGHT_PER_MINUTE) -> None:
+    ``joins_aggregates``: an aggregated trade stands for all trades of one time, price and side with consecutive ids,
+    and has the id of their first; without it each trade is its own.
+    """
+
+    def __init__(
+        self, source: MarketSource, *, weight_per_minute: int = wire.WEIGHT_PER_MINUTE, joins_aggregates: bool = False
+    ) -> None:
         self._source = source
+        self._joins_aggregates = joins_aggregates
         self._weight_per_minute = weight_per_minute
         window = "symbol startTime endTime limit"
         kline_parameters = f"{window} interval timeZone"
@@ -106,6 +115,9 @@ class RestApi:
             "historicalTrades": _endpoint(self._historical_trades, 25, "symbol limit fromId"),
             "aggTrades": _endpoint(self._aggregate_trades, 4, f"{window} fromId"),
             "ticker/24hr": _endpoint(self._day_tickers, 2, "symbol symbols type"),
+            "ticker/price": _endpoint(self._prices, 2, "symbol symbols"),
+            "ticker/bookTicker": _endpoint(self._quotes, 2, "symbol symbols"),
+            "depth": _endpoint(self._depth, 5, "symbol limit"),
         }
 
     def weight(self, path: str, parameters: Mapping[str, str]) -> int:
@@ -192,9 +204,42 @@ class RestApi:
         if start_us is not None:
             first_id = self._source.first_id_from(symbol, start_us)
         elif first_id is None:
-            first_id = max(ids[0], end_id - limit)
+            first_id = max(ids[0], end_id - limit * (_TRADES_PER_AGGREGATE if self._joins_aggregates else 1))
+            if self._joins_aggregates:
+                newest = self._joined(symbol, first_id, end_id, limit * _TRADES_PER_AGGREGATE)[-limit:]
+                return [wire.aggregate_row(one, last, microseconds=request.microseconds) for one, last in newest]
+        if self._joins_aggregates:
+            joined = self._joined(symbol, first_id, end_id, limit)
+            return [wire.aggregate_row(one, last, microseconds=request.microseconds) for one, last in joined]
         trades = self._source.trades(symbol, first_id, min(limit, end_id - first_id)) if first_id < end_id else []
         return [wire.aggregate_row(trade, microseconds=request.microseconds) for trade in trades]
+
+    def _joined(self, symbol: str, first_id: int, end_id: int, limit: int) -> list[tuple[Trade, int]]:
+        """
+        Return up to ``limit`` aggregates of the ids from ``first_id`` up to ``end_id``, each with its last id.
+
+        One that begins before ``first_id`` is left out: a client that goes on after the last it has got has that one.
+        """
+        before = self._source.trades(symbol, first_id - 1, 1) if first_id > 1 else []
+        previous = before[0] if before and before[0].trade_id == first_id - 1 else None
+        found: list[tuple[Trade, int]] = []
+        while first_id < end_id:
+            trades = self._source.trades(symbol, first_id, min(_MAX_ROWS, end_id - first_id))
+            for trade in trades:
+                if previous is not None and _is_of_one(previous, trade):
+                    if found:
+                        first, _ = found[-1]
+                        whole = first._replace(quantity_e8=first.quantity_e8 + trade.quantity_e8)
+                        found[-1] = whole, trade.trade_id
+                elif len(found) == limit:
+                    return found
+                else:
+                    found.append((trade, trade.trade_id))
+                previous = trade
+            if not trades:
+                break
+            first_id = trades[-1].trade_id + 1
+        return found
 
     async def _day_tickers(self, request: Request) -> object:
         kind = request.parameters.get("type", "FULL")
@@ -206,6 +251,27 @@ class RestApi:
             quote = self._source.quote(symbol.name)
             rows.append(wire.day_row(day, quote, mini=kind == "MINI", microseconds=request.microseconds))
         return rows[0] if "symbol" in request.parameters else rows
+
+    async def _prices(self, request: Request) -> object:
+        rows = []
+        for symbol in self._wanted_symbols(request):
+            ids = self._source.trade_ids(symbol.name)
+            rows += [wire.price_row(one) for one in self._source.trades(symbol.name, ids[1], 1)] if ids else []
+        return rows[0] if "symbol" in request.parameters and rows else rows
+
+    async def _quotes(self, request: Request) -> object:
+        found = [self._source.quote(symbol.name) for symbol in self._wanted_symbols(request)]
+        rows = [wire.quote_row(one) for one in found if one is not None]
+        if "symbol" in request.parameters and not rows:
+            raise ApiError(400, -1000, "The best bid and ask of this symbol are not known.")
+        return rows[0] if "symbol" in request.parameters else rows
+
+    async def _depth(self, request: Request) -> object:
+        quote = self._source.quote(self._symbol(request).name)
+        request.limit()
+        if quote is None:
+            raise ApiError(400, -1000, "The best bid and ask of this symbol are not known.")
+        return wire.depth(quote)
 
     def _symbol(self, request: Request) -> Symbol:
         return self._known(request.text("symbol"))
@@ -243,6 +309,15 @@ class RestApi:
         if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
             raise ApiError(400, -1100, "Illegal characters found in parameter 'symbols'.")
         return [self._known(name) for name in names]
+
+
+def _is_of_one(earlier: Trade, later: Trade) -> bool:
+    """Whether two trades, one after the other, belong to one aggregate."""
+    return earlier.trade_id + 1 == later.trade_id and (earlier.time_us, earlier.price_e8, earlier.is_buyer_maker) == (
+        later.time_us,
+        later.price_e8,
+        later.is_buyer_maker,
+    )
 
 
 def _day_without_trades(symbol: str, now_us: int) -> RollingDay:

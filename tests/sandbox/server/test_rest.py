@@ -188,3 +188,15 @@ async def test_beyond_the_budget_requests_get_429_and_then_a_ban_with_the_time_t
             assert body["code"] == -1003
             assert int(headers["Retry-After"]) > 0
         assert statuses == [429] * 10 + [418] * 2
+
+
+async def test_prices_and_the_best_bid_and_ask():
+    newest = (await asked("trades", symbol="BTCUSDT", limit=1))[0]
+    assert await asked("ticker/price", symbol="BTCUSDT") == {"symbol": "BTCUSDT", "price": newest["price"]}
+    prices = await asked("ticker/price", symbols='["ADAUSDT","BTCUSDT"]')
+    assert [one["symbol"] for one in prices] == ["ADAUSDT", "BTCUSDT"]
+    quote = await asked("ticker/bookTicker", symbol="BTCUSDT")
+    depth = await asked("depth", symbol="BTCUSDT", limit=5)
+    assert depth["bids"] == [[quote["bidPrice"], quote["bidQty"]]]
+    assert depth["asks"] == [[quote["askPrice"], quote["askQty"]]]
+    assert float(quote["bidPrice"]) < float(quote["askPrice"])

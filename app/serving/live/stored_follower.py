@@ -9,7 +9,7 @@ come when they are stored, after younger ones. Nothing is asked while nobody lis
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from typing import NamedTuple
 
@@ -19,11 +19,11 @@ from app.market.errors import StoreError
 from app.market.interval import Interval
 from app.market.ports.clock import Clock
 from app.market.ports.database import SeparateStore
-from app.market.trade import Trade
-from app.serving import live_messages
-from app.serving.live_hub import LiveHub, LiveItem
+from app.market.trade import Quote, Trade
+from app.serving.live import live_messages
+from app.serving.live.hub import LiveHub, LiveItem
+from app.serving.live.subscriptions import CANDLE, QUOTE, TICK, TRADE, Topic
 from app.serving.stored_market import StoredMarket
-from app.serving.subscriptions import CANDLE, TICK, TRADE, Topic
 
 logger = logging.getLogger(__name__)
 
@@ -43,9 +43,10 @@ class _NewTrades(NamedTuple):
 
 class StoredFollower:
     """
-    Publishes to ``hub`` what others store; `run` until cancelled. ``spread_percent``: see the setting.
+    Publishes to ``hub`` what others store; `run` until cancelled. ``spread_percent``: see the setting. Of the symbols
+    that ``leave_out`` returns only candles are published, and only after `note_trades`.
 
-    A `app.serving.live_socket.LiveSource`.
+    A `app.serving.live.live_socket.LiveSource`.
     """
 
     has_quotes = False
@@ -54,11 +55,13 @@ class StoredFollower:
         self._market = market
         self._hub = hub
         self._clock = clock
-        self._spread = spread_percent / 100
+        self._spread_percent = spread_percent
+        self.leave_out: Callable[[], Collection[str]] = tuple
         self._begins: dict[str, int] = {}  # the first id that is new, by symbol followed
         self._published: dict[str, IdRanges] = {}
-        self._candles: dict[Topic, tuple[float, list[Candle]]] = {}  # when last read, and what was published
-        self._stale: set[Topic] = set()
+        # When last read, what was published, and whether there were trades since.
+        self._candles: dict[Topic, tuple[float, list[Candle], bool]] = {}
+        self._traded: set[str] = set()  # whose candles have changed since they were looked at
         self._assets: list[str] = []
         self._assets_s = 0.0
 
@@ -78,12 +81,21 @@ class StoredFollower:
                 self._begins.setdefault(symbol, last + 1)
                 self._published.setdefault(symbol, IdRanges())
 
+    def note_trades(self, symbol: str) -> None:
+        """Read the symbol's candles again soon, because there are new trades."""
+        self._traded.add(symbol)
+
     def begin_again(self) -> None:
         """Forget what was published: another database is followed from now on."""
         self._begins.clear()
         self._published.clear()
         self._candles.clear()
         self._assets.clear()
+
+    def quote(self, symbol: str) -> Quote | None:
+        """Return None: quotes are not stored."""
+        del symbol
+        return None
 
     def recent_trades(self, symbol: str, first_trade_id: int) -> list[Trade]:
         """Return the trades published that may not be stored yet: none, because they are read from there."""
@@ -107,20 +119,19 @@ class StoredFollower:
 
     async def _poll(self) -> None:
         wanted = self._hub.wanted
-        symbols = {symbol for symbol, kind in wanted if kind in (TICK, TRADE) or kind.startswith(CANDLE)}
-        for gone in self._begins.keys() - symbols:
+        symbols = {symbol for symbol, kind in wanted if kind != QUOTE}
+        followed = symbols - set(self.leave_out())
+        for gone in self._begins.keys() - followed:
             del self._begins[gone], self._published[gone]
-        await self.follow(symbols)
-        if not symbols:
-            self._stale.clear()
-            self._candles.clear()
-            return
-        begins, published = dict(self._begins), {name: IdRanges(ids) for name, ids in self._published.items()}
-        new = await self._market.read(lambda store: _new_trades(store, begins, published))
-        for symbol, found in new.items():
-            if symbol in self._published:
-                self._published[symbol] |= found.known
-                self._publish(symbol, found.trades, wanted)
+        if followed:
+            await self.follow(followed)
+            begins, published = dict(self._begins), {name: IdRanges(ids) for name, ids in self._published.items()}
+            new = await self._market.read(lambda store: _new_trades(store, begins, published))
+            for symbol, found in new.items():
+                if symbol in self._published:
+                    self._published[symbol] |= found.known
+                    self._publish(symbol, found.trades, wanted)
+        self._traded &= symbols
         await self._publish_candles(wanted)
 
     def _publish(self, symbol: str, trades: list[Trade], wanted: frozenset[Topic]) -> None:
@@ -129,28 +140,31 @@ class StoredFollower:
             if (symbol, TRADE) in wanted:
                 items.append(LiveItem((symbol, TRADE), trade.trade_id, live_messages.trade_message(trade)))
             if (symbol, TICK) in wanted:
-                frame = live_messages.price_update(
-                    trade, round(trade.price_e8 * (1 - self._spread)), round(trade.price_e8 * (1 + self._spread))
-                )
+                frame = live_messages.price_around(trade, self._spread_percent)
                 items.append(LiveItem((symbol, TICK), -1, frame))
         self._hub.publish(items)
         if trades:
-            self._stale |= {topic for topic in wanted if topic[0] == symbol and topic[1].startswith(CANDLE)}
+            self.note_trades(symbol)
 
     async def _publish_candles(self, wanted: frozenset[Topic]) -> None:
-        """Publish the newest candles of topics that had trades, each topic once per second at most."""
+        """Publish the newest candles of symbols that had trades, each topic once per second at most."""
         now_s = self._clock.monotonic_s()
-        for topic in self._stale & wanted:
-            read_s, before = self._candles.get(topic, (-_CANDLES_EVERY_S, []))
-            if now_s - read_s < _CANDLES_EVERY_S:
-                continue
+        topics = {topic for topic in wanted if topic[1].startswith(CANDLE)}
+        for gone in self._candles.keys() - topics:
+            del self._candles[gone]
+        for topic in topics:
             symbol, kind = topic
-            interval = Interval.parse(kind.removeprefix(CANDLE))
-            newest = await self._market.read(partial(_newest_candles, symbol, interval))
-            self._stale.discard(topic)
-            self._candles[topic] = now_s, newest
+            read_s, before, is_stale = self._candles.get(topic, (-_CANDLES_EVERY_S, [], False))
+            if not is_stale and symbol not in self._traded:
+                continue
+            if now_s - read_s < _CANDLES_EVERY_S:
+                self._candles[topic] = read_s, before, True
+                continue
+            newest = await self._market.read(partial(_newest_candles, symbol, Interval.parse(kind[len(CANDLE) :])))
+            self._candles[topic] = now_s, newest, False
             changed = [one for one in newest if one not in before] if before else newest[-1:]
             self._hub.publish([LiveItem(topic, -1, live_messages.candle_message(symbol, kind, one)) for one in changed])
+        self._traded.clear()
 
 
 def _newest_candles(symbol: str, interval: Interval, store: SeparateStore) -> list[Candle]:

@@ -14,8 +14,8 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from app.market.coverage import IdRanges
-from app.serving import live_messages
-from app.serving.subscriptions import TRADE, Topic
+from app.serving.live import live_messages
+from app.serving.live.subscriptions import TRADE, Topic
 
 MOST_UNREAD_BYTES = 1 << 19
 _FLUSH_PER_CLIENT_S = 25e-6

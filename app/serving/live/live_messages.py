@@ -50,6 +50,12 @@ def price_update(trade: Trade, bid_e8: int, ask_e8: int) -> bytes:
     )
 
 
+def price_around(trade: Trade, spread_percent: float) -> bytes:
+    """Return the price of a trade, with that percentage less and more as bid and ask."""
+    share = spread_percent / 100
+    return price_update(trade, round(trade.price_e8 * (1 - share)), round(trade.price_e8 * (1 + share)))
+
+
 def trade_message(trade: Trade) -> bytes:
     """Return a trade."""
     return _of(

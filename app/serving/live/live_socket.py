@@ -22,13 +22,13 @@ from app.market.coverage import IdRanges
 from app.market.errors import StoreError, UsageError
 from app.market.ports.clock import Clock
 from app.market.ports.database import SeparateStore
-from app.market.trade import Trade
-from app.serving import live_messages
+from app.market.trade import Quote, Trade
 from app.serving.errors import NotFound
-from app.serving.live_hub import TRY_AGAIN_LATER, LiveClient, LiveHub
+from app.serving.live import live_messages
+from app.serving.live.hub import TRY_AGAIN_LATER, LiveClient, LiveHub
+from app.serving.live.subscriptions import TRADE, ClientSubscriptions, LiveRequest, read_request
 from app.serving.request_values import known_symbol
 from app.serving.stored_market import StoredMarket
-from app.serving.subscriptions import TRADE, ClientSubscriptions, LiveRequest, read_request
 
 logger = logging.getLogger(__name__)
 
@@ -54,6 +54,9 @@ class LiveSource(Protocol):
 
     async def follow(self, symbols: Collection[str]) -> None:
         """Publish these symbols from now on, while the hub wants them. Raises StoreError."""
+
+    def quote(self, symbol: str) -> Quote | None:
+        """Return the best bid and ask, None if they are not known. From any thread."""
 
     def recent_trades(self, symbol: str, first_trade_id: int) -> list[Trade]:
         """Return the trades published from that id on that may not be stored yet, rising."""
@@ -184,7 +187,11 @@ class _Session:
             client.held_back.pop(symbol, None)
             return
         frames = []
-        for trade in self._source.recent_trades(symbol, first_trade_id):
+        recent = self._source.recent_trades(symbol, first_trade_id)
+        if recent and seen.last is not None and recent[0].trade_id > seen.last + 1:
+            lost = f"The trades {seen.last + 1} to {recent[0].trade_id - 1} of {symbol} are not stored yet."
+            frames.append(live_messages.error(lost))
+        for trade in recent:
             if seen.add(trade.trade_id):
                 frames.append(live_messages.trade_message(trade))
         frames += [item.frame for item in client.held_back.pop(symbol) if seen.add(item.trade_id)]

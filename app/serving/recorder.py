@@ -1,0 +1,203 @@
+"""
+Serves the data of a program that records: its engine's live trades and quotes, its health and its metrics.
+
+The engine runs on the program's loop, the server on one of its own. Events cross over in batches through a bounded
+queue; figures are read on the engine's loop. Symbols that other programs record into the same database are followed
+there, as by a server alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import Callable, Collection
+from typing import TypeVar
+
+from app.live.engine import Engine
+from app.live.recording.measures import Distribution
+from app.market.errors import StoreError
+from app.market.ports.exchange import FeedState
+from app.market.trade import DayTicker, MarketEvent, Quote, Trade
+from app.observability.metrics import Metrics
+from app.observability.prometheus import metrics_text
+from app.serving.live import live_messages
+from app.serving.live.hub import LiveHub, LiveItem
+from app.serving.live.stored_follower import StoredFollower
+from app.serving.live.subscriptions import QUOTE, TICK, TRADE
+from app.serving.program import ProgramFigures
+
+_MOST_WAITING = 200_000  # events on their way to the server's loop
+_KEPT = 20_000  # trades of each symbol that may not be stored yet: batches are a second long
+_ANSWER_S = 5.0
+_OVERWHELMED = "The server could not keep up with the exchange: connect again, with since."
+
+Result = TypeVar("Result")
+
+
+class RecordingProgram:
+    """
+    A `app.serving.program.ServedProgram` with an engine, and the `LiveSource` of its server.
+
+    Make it and call `take` on the engine's loop; everything else runs on the server's, which `attach` names.
+    """
+
+    has_feed = True
+    has_quotes = True
+
+    def __init__(self, engine: Engine, metrics: Metrics) -> None:
+        self._engine = engine
+        self._metrics = metrics
+        self._engine_loop = asyncio.get_running_loop()
+        self._begin_s = engine.clock.monotonic_s()
+        self._server_loop: asyncio.AbstractEventLoop | None = None
+        self._hub: LiveHub | None = None
+        self._follower: StoredFollower | None = None
+        self._spread_percent = 0.0
+        self._crossing: deque[MarketEvent] = deque()
+        self._is_crossing = False
+        self._quotes: dict[str, Quote] = {}
+        self._recent: dict[str, deque[Trade]] = {}
+
+    def attach(
+        self, loop: asyncio.AbstractEventLoop, hub: LiveHub, follower: StoredFollower, spread_percent: float
+    ) -> RecordingProgram:
+        """Publish to that hub, on that loop, from now on; ``follower`` follows what this program does not record."""
+        self._hub, self._follower, self._spread_percent = hub, follower, spread_percent
+        self._server_loop = loop
+        follower.leave_out = lambda: self._engine.recorder.symbols
+        return self
+
+    # On the engine's loop
+
+    def take(self, event: MarketEvent) -> None:
+        """Pass an event on to the server's loop; quick, as it is called for each."""
+        if type(event) is DayTicker or self._server_loop is None:
+            return
+        if len(self._crossing) >= _MOST_WAITING:
+            return  # `_cross` tells the clients, who resume by id
+        self._crossing.append(event)
+        if not self._is_crossing:
+            self._is_crossing = True
+            with contextlib.suppress(RuntimeError):  # the server has ended
+                self._server_loop.call_soon_threadsafe(self._cross)
+
+    # On the server's loop
+
+    def _cross(self) -> None:
+        """Publish the events that have crossed over."""
+        self._is_crossing = False
+        hub, follower = self._hub, self._follower
+        assert hub is not None
+        assert follower is not None
+        count = len(self._crossing)
+        if count >= _MOST_WAITING:
+            self._crossing.clear()
+            hub.close(_OVERWHELMED)
+            return
+        items: list[LiveItem] = []
+        for event in [self._crossing.popleft() for _ in range(count)]:
+            symbol = event.symbol
+            if type(event) is Trade:
+                self._keep(event)
+                follower.note_trades(symbol)
+                if hub.is_wanted((symbol, TRADE)):
+                    items.append(LiveItem((symbol, TRADE), event.trade_id, live_messages.trade_message(event)))
+                if hub.is_wanted((symbol, TICK)):
+                    items.append(LiveItem((symbol, TICK), -1, self._price_update(event)))
+            elif type(event) is Quote:
+                self._quotes[symbol] = event
+                if hub.is_wanted((symbol, QUOTE)):
+                    items.append(LiveItem((symbol, QUOTE), -1, live_messages.quote_message(event)))
+        hub.publish(items)
+
+    def _keep(self, trade: Trade) -> None:
+        recent = self._recent.get(trade.symbol)
+        if recent is None:
+            recent = self._recent[trade.symbol] = deque(maxlen=_KEPT)
+        recent.append(trade)
+
+    def _price_update(self, trade: Trade) -> bytes:
+        quote = self._quotes.get(trade.symbol)
+        if quote is None or self._spread_percent > 0:
+            return live_messages.price_around(trade, self._spread_percent)
+        return live_messages.price_update(trade, quote.bid_e8, quote.ask_e8)
+
+    async def assets(self) -> list[str]:
+        """See `app.serving.live.live_socket.LiveSource`: first those recorded here."""
+        assert self._follower is not None
+        recorded, stored = self._engine.recorder.symbols, list[str]()
+        with contextlib.suppress(StoreError):  # live messages need no database
+            stored = await self._follower.assets()
+        return [*recorded, *(one for one in stored if one not in recorded)]
+
+    async def follow(self, symbols: Collection[str]) -> None:
+        """See `app.serving.live.live_socket.LiveSource`."""
+        assert self._follower is not None
+        recorded = set(self._engine.recorder.symbols)
+        await self._follower.follow([symbol for symbol in symbols if symbol not in recorded])
+
+    def quote(self, symbol: str) -> Quote | None:
+        """See `app.serving.live.live_socket.LiveSource`."""
+        return self._quotes.get(symbol)
+
+    def recent_trades(self, symbol: str, first_trade_id: int) -> list[Trade]:
+        """See `app.serving.live.live_socket.LiveSource`."""
+        return sorted(one for one in self._recent.get(symbol, ()) if one.trade_id >= first_trade_id)
+
+    async def feed_trouble(self) -> str:
+        """See `app.serving.program.ServedProgram`."""
+        return await self._on_engine(self._trouble, "The program does not answer.")
+
+    async def metrics_text(self) -> bytes:
+        """See `app.serving.program.ServedProgram`."""
+        return await self._on_engine(lambda: metrics_text(self._metrics), b"")
+
+    async def figures(self) -> ProgramFigures:
+        """See `app.serving.program.ServedProgram`."""
+        memory = self._metrics.process.memory_info().rss
+        return await self._on_engine(self._figures, ProgramFigures(0.0, memory))
+
+    async def _on_engine(self, read: Callable[[], Result], otherwise: Result) -> Result:
+        """Return what ``read`` returns on the engine's loop; ``otherwise`` if that is too busy."""
+
+        async def call() -> Result:
+            return read()
+
+        try:
+            async with asyncio.timeout(_ANSWER_S):
+                return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(call(), self._engine_loop))
+        except TimeoutError:
+            return otherwise
+
+    def _trouble(self) -> str:
+        engine = self._engine
+        if engine.feed_reason:
+            return engine.feed_reason
+        status = engine.feed.status
+        if status.state is FeedState.LIVE:
+            return ""
+        return status.reason or status.sentence(engine.clock.monotonic_s()) or "The exchange's stream is not live yet."
+
+    def _figures(self) -> ProgramFigures:
+        engine, measures = self._engine, self._metrics.measures
+        counters, snapshot = engine.feed.counters, engine.market_snapshot
+        now_us = engine.exchange_clock.now_us()
+        per_minute = sum(snapshot.latest(symbol).trades_per_minute(now_us) for symbol in engine.recorder.symbols)
+        return ProgramFigures(
+            uptime_s=engine.clock.monotonic_s() - self._begin_s,
+            memory_bytes=self._metrics.process.memory_info().rss,
+            trades_per_s=per_minute / 60,
+            latency_ms=_mean(measures.received) * 1e3,
+            batch_ms=_mean(measures.batch_s) * 1e3,
+            errors=counters.malformed,
+            reconnects=counters.reconnects,
+            buffered=self._metrics.writer.queued + engine.waiting_trades,
+            trades=engine.recorder.trades_received,
+            batches=measures.batch_s.count,
+            is_feed_live=not self._trouble(),
+        )
+
+
+def _mean(distribution: Distribution) -> float:
+    return distribution.total / count if (count := distribution.count) else 0.0

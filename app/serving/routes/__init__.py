@@ -1,0 +1,1 @@
+"""The routes of stored data and of health: one module for each dialect that readers speak."""

@@ -1,0 +1,129 @@
+"""
+The route `/trades.arrow`: stored trades as an Arrow IPC stream, as flowsurface asks for them.
+
+Columns: ``ts`` (milliseconds, int64), ``price`` and ``qty`` (float64), ``is_sell`` (whether the taker sold).
+"""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import Any, NamedTuple
+
+from aiohttp import web
+
+from app.market.columns.arrow import arrow
+from app.market.columns.wide_decimals import floats_of
+from app.market.errors import UsageError
+from app.market.ports.clock import Clock
+from app.market.ports.database import SeparateStore
+from app.serving.errors import NotFound
+from app.serving.request_values import Parameters, check_range, known_symbol
+from app.serving.stored_market import StoredMarket
+
+MOST_TRADES = 1_000_000
+_CONTENT_TYPE = "application/vnd.apache.arrow.stream"
+_SETTLES_US = 3_000_000  # as long a trade may wait to be stored
+_LAST_MS = 4_102_444_800_000
+
+
+class ArrowRoutes:
+    """Answers `/trades.arrow`; `add_to` an application."""
+
+    def __init__(self, market: StoredMarket, clock: Clock) -> None:
+        self._market = market
+        self._clock = clock
+
+    def add_to(self, router: web.UrlDispatcher) -> None:
+        """Add the route."""
+        router.add_get("/trades.arrow", self.trades)
+
+    async def trades(self, request: web.Request) -> web.Response:
+        """``symbol, from, to`` (milliseconds, inclusive), ``limit``, ``venue``, ``market``: the first of the range."""
+        given = Parameters(request.query, ("venue", "market", "symbol", "from", "to", "limit"))
+        if given.has("venue") and not given.text("venue").lower().startswith("binance"):
+            raise NotFound("Only trades of the venue binance are stored.")
+        if given.has("market") and given.text("market").lower() != "spot":
+            raise NotFound("Only trades of the market spot are stored.")
+        now_us, check_deadline = self._clock.now_us(), self._market.deadline()
+        start_us = _milliseconds(given, "from") * 1_000
+        end_us = (_milliseconds(given, "to") + 1) * 1_000 if given.has("to") else now_us + 1
+        check_range(start_us, end_us)
+        limit = given.count("limit", MOST_TRADES) or MOST_TRADES
+        symbol = given.text("symbol")
+
+        def read(store: SeparateStore) -> tuple[bytes, bool]:
+            name = known_symbol(symbol, store.symbol_names())
+            batches, ids = list[Any](), list[int]()
+            rows = 0
+            with closing(store.iter_trade_columns(name, start_us, end_us)) as pages:
+                for page in pages:
+                    check_deadline()
+                    if rows + page.num_rows > limit:
+                        page = page.slice(0, limit - rows)
+                        rows = limit + 1
+                    if page.num_rows:
+                        batches.append(_columns(page))
+                        found = page.column("trade_id").to_numpy()
+                        ids += [int(found.min()), int(found.max())]
+                    if rows > limit:
+                        break
+                    rows += page.num_rows
+            span = _Span(name, start_us, end_us, now_us, ids)
+            return _stream(batches), rows <= limit and _is_complete(store, span, rows)
+
+        body, is_complete = await self._market.read(read)
+        headers = {"X-Cryptopipe-Complete": "true" if is_complete else "false", "Cache-Control": "no-cache"}
+        return web.Response(body=body, content_type=_CONTENT_TYPE, headers=headers)
+
+
+class _Span(NamedTuple):
+    """What was read: the range, and lowest and highest ids of its pages."""
+
+    symbol: str
+    start_us: int
+    end_us: int
+    now_us: int
+    ids: list[int]
+
+
+def _milliseconds(given: Parameters, name: str) -> int:
+    text = given.text(name)
+    if not (text.isascii() and text.isdigit() and len(text) <= 15):
+        raise UsageError(f"{name} cannot be “{text[:40]}”: write milliseconds, such as 1723161600000.")
+    return min(int(text), _LAST_MS)
+
+
+def _columns(page: Any) -> Any:
+    pa = arrow()
+    times = page.column("time").view(pa.int64()).to_numpy() // 1_000
+    columns = [times, floats_of(page.column("price")), floats_of(page.column("quantity"))]
+    arrays = [*map(pa.array, columns), page.column("is_buyer_maker")]
+    return pa.RecordBatch.from_arrays(arrays, schema=_schema())
+
+
+def _schema() -> Any:
+    pa = arrow()
+    return pa.schema([("ts", pa.int64()), ("price", pa.float64()), ("qty", pa.float64()), ("is_sell", pa.bool_())])
+
+
+def _stream(batches: list[Any]) -> bytes:
+    import pyarrow.ipc
+
+    sink = arrow().BufferOutputStream()
+    with pyarrow.ipc.new_stream(sink, _schema()) as writer:
+        for batch in batches:
+            writer.write_batch(batch)
+    return bytes(sink.getvalue())
+
+
+def _is_complete(store: SeparateStore, span: _Span, rows: int) -> bool:
+    """Whether every trade of the range is in it: no id is missing from the trade before it to the one after it."""
+    before = store.nearest_trade(span.symbol, span.start_us, before=True)
+    after = store.nearest_trade(span.symbol, span.end_us, before=False)
+    first, last = min(span.ids, default=None), max(span.ids, default=None)
+    if first is None or last is None:
+        return before is not None and after is not None and before.trade_id + 1 == after.trade_id
+    begins = first <= 1 or (before is not None and before.trade_id + 1 == first)
+    is_newest = after is None and span.end_us >= span.now_us - _SETTLES_US
+    ends = is_newest or (after is not None and last + 1 == after.trade_id)
+    return begins and ends and last - first + 1 == rows

@@ -1,0 +1,194 @@
+"""
+The exchange's own REST protocol, read from the database: `/api/v3/…`, so that its clients read here unchanged.
+
+Parameters are checked and answers written by the sandbox's code. What is not stored is refused with an error of the
+exchange: an empty list would say that nobody traded.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+
+from aiohttp import web
+
+from app.market.candle import Candle, combine
+from app.market.columns.candle_columns import candles_of
+from app.market.errors import StoreError, StoreUnavailable
+from app.market.interval import Interval
+from app.market.ports.clock import Clock
+from app.market.ports.database import SeparateStore
+from app.market.symbol import Symbol
+from app.market.trade import DayTicker, Quote, Trade
+from app.market.units import E8
+from app.sandbox import wire
+from app.sandbox.server.rest import ApiError, RestApi
+from app.sandbox.source import FrameCursor, RollingDay
+from app.serving.candle_ranges import CandleQuery, read_candles
+from app.serving.stored_market import StoredMarket
+
+_SYMBOLS_FOR_S = 5.0
+_FAR_US = 4_102_444_800_000_000  # the year 2100
+_DAY_US = 86_400_000_000
+_MINUTE = Interval.parse("1m")
+_UNITS = {"MICROSECOND": True, "MILLISECOND": False}
+_NOT_STORED = -1000  # the exchange's code for what it cannot say more about
+
+
+class ExchangeRoutes:
+    """Answers `/api/v3/…`; `add_to` an application. ``quote`` returns the best bid and ask of a symbol, if known."""
+
+    def __init__(self, market: StoredMarket, clock: Clock, quote: Callable[[str], Quote | None]) -> None:
+        self._market = market
+        self._quote = quote
+        self._clock = clock
+        self._symbols: list[Symbol] = []
+        self._symbols_s = 0.0
+
+    def add_to(self, router: web.UrlDispatcher) -> None:
+        """Add the routes."""
+        router.add_get("/api/v3/{path:.*}", self.answer)
+
+    async def answer(self, request: web.Request) -> web.Response:
+        """Answer one request as the exchange does, keys and all."""
+        try:
+            unit = _UNITS.get(request.headers.get("X-MBX-TIME-UNIT", "MILLISECOND").upper())
+            if unit is None:
+                raise ApiError(400, -1194, "Invalid value for time unit; expected either MICROSECOND or MILLISECOND.")
+            parameters = {name: value for name, value in request.query.items() if name != "token"}
+            body, is_complete = await self._market.read(
+                lambda store: self._answered(store, request.path, parameters, microseconds=unit)
+            )
+            headers = {"X-Cryptopipe-Complete": "true" if is_complete else "false"}
+            return web.Response(body=body, content_type="application/json", headers=headers)
+        except ApiError as error:
+            return web.Response(status=error.status, body=error.body, content_type="application/json")
+        except StoreUnavailable as error:
+            return web.Response(status=503, body=ApiError(503, -1001, str(error)).body, content_type="application/json")
+        except StoreError as error:
+            return web.Response(status=500, body=ApiError(500, -1000, str(error)).body, content_type="application/json")
+
+    def _answered(
+        self, store: SeparateStore, path: str, parameters: Mapping[str, str], *, microseconds: bool
+    ) -> tuple[bytes, bool]:
+        """Return the body, and whether nothing is missing in it. In a thread, whose loop ends with the answer."""
+        symbols, now_us, deadline = self._known_symbols(store), self._clock.now_us(), self._market.deadline()
+        source = _StoredSource(store, symbols, now_us, deadline, self._quote)
+        api = RestApi(source, joins_aggregates=True)
+        value = asyncio.run(api.answer(path, parameters, microseconds=microseconds))
+        return wire.encode(value), source.is_complete
+
+    def _known_symbols(self, store: SeparateStore) -> list[Symbol]:
+        now_s = self._clock.monotonic_s()
+        if not self._symbols or now_s - self._symbols_s > _SYMBOLS_FOR_S:
+            self._symbols = [one.symbol for one in store.stored_symbols() if one.is_stored]
+            self._symbols_s = now_s
+        return self._symbols
+
+
+class _StoredSource:
+    """What is stored, as a `app.sandbox.source.MarketSource`; blocks. ``is_complete``: nothing asked for is missing."""
+
+    def __init__(
+        self,
+        store: SeparateStore,
+        symbols: list[Symbol],
+        now_us: int,
+        check_deadline: Callable[[], None],
+        quote: Callable[[str], Quote | None],
+    ) -> None:
+        self.is_complete = True
+        self._store = store
+        self._symbols = symbols
+        self._now_us = now_us
+        self._check_deadline = check_deadline
+        self._quote = quote
+
+    def now_us(self) -> int:
+        return self._now_us
+
+    def symbols(self) -> list[Symbol]:
+        return self._symbols
+
+    def trade_ids(self, symbol: str) -> tuple[int, int] | None:
+        held = self._store.coverage(symbol)
+        if held.first is None or held.last is None:
+            raise _not_stored("Trades of this symbol are")
+        return held.first, held.last
+
+    def first_id_from(self, symbol: str, time_us: int) -> int:
+        found = self._store.nearest_trade(symbol, min(time_us, _FAR_US), before=False)
+        if found is None:
+            ids = self.trade_ids(symbol)
+            return ids[1] + 1 if ids else 0
+        before = self._store.trades(symbol, found.trade_id - 1, found.trade_id - 1)
+        if not before and found.trade_id > 1:
+            self.is_complete = False  # trades between that time and this one may be missing
+        return found.trade_id
+
+    def trades(self, symbol: str, first_id: int, limit: int) -> list[Trade]:
+        first_id = max(first_id, 0)
+        covered = list(self._store.coverage_from({symbol: first_id})[symbol])
+        if covered and covered[0][0] > max(first_id, 1):
+            raise _not_stored("These trades are")
+        found = list[Trade]()
+        for first, last in covered[:1]:
+            while first <= last and len(found) < limit:
+                until = min(last, first + limit - len(found) - 1)
+                found += self._store.trades(symbol, first, until)
+                first = until + 1
+                self._check_deadline()
+        if len(covered) > 1 and len(found) < limit:
+            self.is_complete = False  # a hole ends the answer
+        return found
+
+    async def klines(
+        self, symbol: str, interval: Interval, *, start_us: int | None, end_us: int | None, limit: int
+    ) -> list[Candle]:
+        query = CandleQuery(symbol, interval, start_us, None if end_us is None else min(end_us, _FAR_US), limit)
+        found = read_candles(self._store, query, self._now_us, self._check_deadline)
+        candles = candles_of(found.table)
+        if not candles and found.missing:
+            raise _not_stored("These klines are")
+        self.is_complete = not found.missing
+        return candles
+
+    async def day(self, symbol: str) -> RollingDay | None:
+        begin_us = _MINUTE.open_time_us(self._now_us - _DAY_US)
+        candles = self._store.candles(symbol, _MINUTE, start_us=begin_us)
+        last = self._store.nearest_trade(symbol, self._now_us + 1, before=True)
+        if not candles or last is None:
+            raise _not_stored("The last 24 hours of this symbol are")
+        before = self._store.candles(symbol, _MINUTE, end_us=begin_us, limit=1)
+        self.is_complete &= candles[0].open_time_us == begin_us and all(one.complete for one in candles[:-1])
+        whole = combine(begin_us, candles)
+        ticker = DayTicker(
+            symbol,
+            self._now_us,
+            whole.open_e8,
+            whole.high_e8,
+            whole.low_e8,
+            whole.close_e8,
+            whole.volume_e8,
+            whole.quote_volume_e16 // E8,
+        )
+        first_id, last_id = whole.first_trade_id, whole.last_trade_id
+        return RollingDay(
+            ticker,
+            begin_us,
+            whole.trades,
+            -1 if first_id is None else first_id,
+            -1 if last_id is None else last_id,
+            before[-1].close_e8 if before else whole.open_e8,
+            last.quantity_e8,
+        )
+
+    def quote(self, symbol: str) -> Quote | None:
+        return self._quote(symbol)
+
+    def open_cursor(self) -> FrameCursor:
+        raise NotImplementedError
+
+
+def _not_stored(what: str) -> ApiError:
+    return ApiError(400, _NOT_STORED, f"{what} not stored here.")

@@ -1,0 +1,53 @@
+"""What is missing in a range is exactly what the slots say, whatever is stored of it."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.market.candle import Candle
+from app.market.columns.candle_columns import columns_of
+from app.market.interval import SECOND_US, Interval
+from app.serving.candle_ranges import CLOSED_MAX_AGE_S, CandleQuery, judged
+
+INTERVALS = [Interval.parse(name) for name in ("1s", "13s", "1m", "181m", "3d", "1M")]
+FIRST = 300  # a slot of the year 2000 or later, of every interval
+
+
+def candle(interval: Interval, slot: int, *, complete: bool) -> Candle:
+    price = 100
+    return Candle(interval.slot_open_us(slot), *[price] * 4, 1, 1, 1, 0, 0, slot, slot, True, complete)
+
+
+@given(
+    st.sampled_from(INTERVALS),
+    st.dictionaries(st.integers(0, 30), st.booleans()),
+    st.integers(-3, 33),
+    st.integers(0, 33),
+    st.integers(0, 40),
+)
+def test_missing_candles_are_those_of_the_range_that_are_over_and_not_complete(
+    interval: Interval, stored: dict[int, bool], start: int, length: int, now: int
+) -> None:
+    start_us, end_us = interval.slot_open_us(FIRST + start), interval.slot_open_us(FIRST + start + length)
+    now_us = interval.slot_open_us(FIRST + now) + 3 * SECOND_US  # all before that slot is over and settled
+    inside = {slot: complete for slot, complete in sorted(stored.items()) if start <= slot <= start + length}
+    batch = columns_of([candle(interval, FIRST + slot, complete=whole) for slot, whole in inside.items()])
+    query = CandleQuery("BTCUSDT", interval, start_us, end_us, 1_000)
+    found = judged(batch, query, now_us, is_cut=False)
+    settled = range(start, min(start + length, interval.slot(now_us - 3 * SECOND_US) - FIRST - 1) + 1)
+    expected = {slot for slot in settled if not inside.get(slot)}
+    told = {
+        slot - FIRST
+        for begin_us, until_us in found.missing
+        for slot in range(interval.slot(begin_us), interval.slot(until_us))
+    }
+    assert told == expected
+    assert not (found.is_complete and expected)
+    is_over = start + length < interval.slot(now_us - 3 * SECOND_US) - FIRST
+    assert (found.max_age_s == CLOSED_MAX_AGE_S) == (is_over and not expected)
+    if is_over:
+        assert found.is_complete == (not expected)
+    else:
+        assert found.max_age_s <= interval.length_us * 31 // 30 // SECOND_US + 86_400
+    assert not judged(batch, query, now_us, is_cut=True).is_complete

@@ -1,0 +1,121 @@
+"""The exchange's own protocol from the database: its clients read here what is stored, to the digit."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+
+from app.brokers.binance.rest import BinanceRest
+from app.concurrency.system_clock import SystemClock
+from app.live.environment.clocks import ExchangeClock
+from app.market.errors import FeedRejected
+from app.market.interval import Interval
+from app.market.symbol import Symbol
+from app.market.trade import Trade
+from app.market.units import format_e8
+from storage.database import Database
+from tests.serving.helpers import StillClock, record, served
+from tests.storage.helpers import folded, some_trades
+
+MINUTE = Interval.parse("1m")
+
+
+def twins(count: int) -> list[Trade]:
+    """Trades of which every three belong to one aggregate."""
+    trades = some_trades(count, first_id=1)
+    return [
+        one._replace(
+            time_us=trades[number // 3 * 3].time_us // 1000 * 1000,
+            price_e8=trades[number // 3 * 3].price_e8,
+            is_buyer_maker=trades[number // 3 * 3].is_buyer_maker,
+        )
+        for number, one in enumerate(trades)
+    ]
+
+
+async def test_a_client_of_the_exchange_reads_what_is_stored_to_the_digit(database: Database) -> None:
+    trades = some_trades(2_500, first_id=1)
+    record(database, trades)
+    database.store.save_symbols([Symbol("BTCUSDT", "BTC", "USDT", 10**6, 10**3), Symbol("ADAUSDT", "ADA", "USDT")])
+    async with served(database, clock=StillClock(trades[-1].time_us + 10)) as client:
+        rest = BinanceRest(client.service.url, clock=ExchangeClock(SystemClock()), proxy="none")
+        try:
+            assert [one.name for one in await rest.symbols()] == ["BTCUSDT"]
+            assert await rest.trades_from("BTCUSDT", 700, limit=1000) == trades[699:1699]
+            assert await rest.recent_trades("BTCUSDT", limit=5) == trades[-5:]
+            expected = folded(trades, MINUTE)
+            klines = await rest.klines("BTCUSDT", MINUTE, start_us=expected[0].open_time_us, limit=1000)
+            # The exchange cuts sums of products at eight places.
+            assert [(*one[:6], *one[7:9]) for one in klines] == [(*one[:6], *one[7:9]) for one in expected]
+            day = (await rest.day_tickers(["BTCUSDT"]))[0]
+            assert day.close_e8 == trades[-1].price_e8
+            assert day.volume_e8 == sum(one.quantity_e8 for one in trades)
+            with pytest.raises(FeedRejected):
+                await rest.klines("ADAUSDT", MINUTE)
+        finally:
+            await rest.close()
+
+
+async def test_aggregates_join_trades_of_one_time_price_and_side_and_pages_of_them_never_overlap(
+    database: Database,
+) -> None:
+    trades = twins(1_200)
+    record(database, trades)
+    async with served(database) as client:
+
+        async def page(**parameters: object) -> list[dict[str, object]]:
+            answer = await client.get("/api/v3/aggTrades", symbol="BTCUSDT", **parameters)
+            assert answer.status == 200
+            rows: list[dict[str, object]] = answer.body
+            return rows
+
+        rows, next_id = [], 1
+        while found := await page(fromId=next_id, limit=150):
+            rows += found
+            next_id = int(str(found[-1]["a"])) + 1
+        assert [(one["f"], one["l"]) for one in rows] == [(first, first + 2) for first in range(1, 1_200, 3)]
+        assert all(one["l"] + 1 == two["f"] for one, two in pairwise(rows))
+        assert rows[7]["q"] == format_e8(sum(one.quantity_e8 for one in trades[21:24]))
+        assert (rows[7]["T"], rows[7]["a"]) == (trades[21].time_us // 1000, 22)
+        newest = await page(limit=10)
+        assert newest == rows[-10:]
+        start, end = trades[300].time_us // 1000, trades[330].time_us // 1000
+        timed = await page(startTime=start, endTime=end)
+        assert {one["T"] for one in timed} <= set(range(start, end + 1))
+        assert timed == [one for one in rows if start <= one["T"] <= end]
+
+
+async def test_what_is_not_stored_is_an_error_of_the_exchange(database: Database) -> None:
+    trades = some_trades(100, first_id=1_000)
+    record(database, [*trades[:40], *trades[50:]])
+    async with served(database) as client:
+        for path, parameters, status, code in [
+            ("klines", {"symbol": "ETHUSDT", "interval": "1m"}, 400, -1121),
+            ("klines", {"symbol": "BTCUSDT", "interval": "7m"}, 400, -1120),
+            (
+                "klines",
+                {"symbol": "BTCUSDT", "interval": "1m", "startTime": 1_500_000_000_000, "endTime": 1_500_000_900_000},
+                400,
+                -1000,
+            ),
+            ("historicalTrades", {"symbol": "BTCUSDT", "fromId": 5}, 400, -1000),
+            ("depth", {"symbol": "BTCUSDT"}, 400, -1000),
+            ("ticker/bookTicker", {"symbol": "BTCUSDT"}, 400, -1000),
+            ("trades", {"symbol": "BTCUSDT", "limit": "ten"}, 400, -1100),
+            ("order", {}, 404, -1000),
+        ]:
+            answer = await client.get(f"/api/v3/{path}", {"X-MBX-APIKEY": "anything"}, **parameters)
+            assert (answer.status, answer.body["code"]) == (status, code), (path, answer.body)
+            assert list(answer.body) == ["code", "msg"]
+        until_hole = await client.get("/api/v3/historicalTrades", symbol="BTCUSDT", fromId=1_030, limit=20)
+        assert [one["id"] for one in until_hole.body] == list(range(1_030, 1_040))
+        assert until_hole.headers["X-Cryptopipe-Complete"] == "false"
+        whole = await client.get("/api/v3/historicalTrades", symbol="BTCUSDT", fromId=1_030, limit=10)
+        assert whole.headers["X-Cryptopipe-Complete"] == "true"
+        assert (await client.get("/api/v3/ping")).body == {}
+        price = await client.get("/api/v3/ticker/price", symbol="BTCUSDT")
+        assert price.body == {"symbol": "BTCUSDT", "price": format_e8(trades[-1].price_e8)}
+    async with served(None) as client:
+        away = await client.get("/api/v3/time")
+        assert (away.status, away.body["code"]) == (503, -1001)

@@ -1,0 +1,118 @@
+"""A program that records serves what it receives at once, and tells how it is."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import aiohttp
+
+from app.config.settings import Secret, Settings
+from app.live.engine import Engine
+from app.observability.monitoring import monitoring
+from app.runtime.wiring import engine_for
+from app.sandbox.market.simulated import SimulatedMarket
+from app.sandbox.server.server import SandboxServer
+from app.serving.serving_engine import Served, serving_engine
+from tests.end_to_end.helpers import settings_in, until
+from tests.keyrings import MemoryKeyring, using
+from tests.program import free_port
+from tests.sandbox.helpers import serving
+from tests.serving.test_live import Listener
+
+
+async def status(session: aiohttp.ClientSession, url: str) -> int:
+    async with session.get(url) as response:
+        return response.status
+
+
+@asynccontextmanager
+async def recording(
+    data_dir: Path, **options: object
+) -> AsyncIterator[tuple[Engine, Served, aiohttp.ClientSession, SandboxServer]]:
+    """An engine that records a simulated market, served at a free port."""
+    async with serving(SimulatedMarket(seed=3)) as exchange:
+        settings: Settings = settings_in(
+            data_dir,
+            exchange.ws_url,
+            exchange.rest_url,
+            symbols="BTCUSDT,ETHUSDT",
+            batch_seconds=0.05,
+            serve_port=free_port(),
+            **options,
+        )
+        settings = replace(settings, serve_token=Secret("t0ken"))
+        with using(MemoryKeyring()):
+            async with (
+                engine_for(settings) as engine,
+                monitoring(engine) as metrics,
+                serving_engine(settings, engine, metrics) as served,
+                aiohttp.ClientSession(headers={"Authorization": "Bearer t0ken"}) as session,
+            ):
+                engine.start(settings.symbols)
+                try:
+                    await until(lambda: engine.recorder.measures.stored.count)
+                    while await status(session, f"{served.url}/health") != 200:
+                        await asyncio.sleep(0.05)
+                    yield engine, served, session, exchange
+                finally:
+                    await engine.close()
+
+
+async def test_live_trades_and_quotes_come_at_once_and_resume_over_what_is_stored(data_dir: Path) -> None:
+    async with recording(data_dir) as (engine, served, session, _):
+        assert engine.database is not None
+        async with session.ws_connect(f"{served.url}/ws/market") as socket:
+            listener = Listener(socket)
+            greeting = await listener.until(lambda one: one["type"] == "connection")
+            assert greeting["assets"][:2] == ["BTCUSDT", "ETHUSDT"]
+            price = (await listener.until(lambda one: one["type"] == "price_update"))["data"]
+            assert price["bidPrice"] <= price["askPrice"]
+            first = engine.database.store.coverage("BTCUSDT").first
+            await listener.ask(action="subscribe", symbols=["BTC"], types=["trade", "quote", "candle:1s"], since=first)
+            for kind in ("quote", "candle:1s", "trade"):
+                await listener.until(lambda one, kind=kind: one["type"] == kind)
+            tracker = engine.recorder.tracker("BTCUSDT")
+            assert tracker is not None
+            for _ in range(3):
+                newest = tracker.ids.newest
+                assert newest is not None
+                ids = await listener.ids_until(newest)
+                await asyncio.sleep(0.1)
+            assert ids == list(range(first or 0, ids[-1] + 1))  # none is missing and none comes twice
+            quote = next(one["data"] for one in listener.heard if one["type"] == "quote")
+            assert 0 < quote["bidPrice"] < quote["askPrice"]
+
+
+async def test_health_and_metrics_are_those_of_the_recorder(data_dir: Path) -> None:
+    async with recording(data_dir, metrics_port=free_port()) as (engine, served, session, exchange):
+        for path in ("/health", "/health/db", "/health/binance"):
+            assert await status(session, served.url + path) == 200
+        async with session.get(f"{served.url}/metrics", headers={"Accept": "application/json"}) as response:
+            figures = await response.json()
+        assert figures["status"]["binanceConnected"] is True
+        assert figures["status"]["databaseConnected"] is True
+        assert 0 < figures["status"]["totalTrades"] <= engine.recorder.trades_received
+        assert figures["status"]["totalBatches"] > 0
+        assert figures["performance"]["tradesPerSecond"] > 0
+        assert figures["performance"]["batchProcessingTime"] > 0
+        # The metrics' own port needs no token, and has nothing else.
+        async with aiohttp.ClientSession() as anybody:
+            async with anybody.get(served.metrics_url) as response:
+                text = await response.text()
+            assert "\ncryptopipe_feed_live 1.0\n" in text
+            assert "\ncryptopipe_serve_requests_total " in text
+            async with anybody.get(served.metrics_url.replace("/metrics", "/api/metadata")) as response:
+                assert response.status == 404
+            async with anybody.get(f"{served.url}/metrics") as response:
+                assert response.status == 401
+        await exchange.stop()
+        while await status(session, f"{served.url}/health/binance") == 200:
+            await asyncio.sleep(0.05)
+        async with session.get(f"{served.url}/health/binance") as response:
+            assert (await response.json())["error"].endswith(".")
+        assert await status(session, f"{served.url}/health") == 503
+        assert await status(session, f"{served.url}/health/db") == 200
