@@ -21,7 +21,7 @@ from app.market.ports.exchange import FeedState
 from app.market.trade import DayTicker, MarketEvent, Quote, Trade
 from app.observability.metrics import Metrics
 from app.observability.prometheus import metrics_text
-from app.serving.live import live_messages
+from app.serving.live import exchange_streams, live_messages
 from app.serving.live.hub import LiveHub, LiveItem
 from app.serving.live.stored_follower import StoredFollower
 from app.serving.live.subscriptions import QUOTE, TICK, TRADE
@@ -105,10 +105,12 @@ class RecordingProgram:
                     items.append(LiveItem((symbol, TRADE), event.trade_id, live_messages.trade_message(event)))
                 if hub.is_wanted((symbol, TICK)):
                     items.append(LiveItem((symbol, TICK), -1, self._price_update(event)))
+                items += exchange_streams.trade_items(event, hub)
             elif type(event) is Quote:
                 self._quotes[symbol] = event
                 if hub.is_wanted((symbol, QUOTE)):
                     items.append(LiveItem((symbol, QUOTE), -1, live_messages.quote_message(event)))
+                items += exchange_streams.quote_items(event, hub)
         hub.publish(items)
 
     def _keep(self, trade: Trade) -> None:

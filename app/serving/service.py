@@ -22,6 +22,7 @@ from app.config.settings import Settings
 from app.market.ports.clock import Clock
 from app.market.ports.database import OpenedDatabase
 from app.serving.access import Access, parse_origins
+from app.serving.live.exchange_streams import ExchangeStreams
 from app.serving.live.hub import LiveHub
 from app.serving.live.live_socket import LiveSocket, LiveSource
 from app.serving.live.stored_follower import StoredFollower
@@ -106,6 +107,7 @@ class ServingService:
             ChartRoutes(self._market, clock),
             ExchangeRoutes(self._market, clock, source.quote),
             LiveSocket(self._market, self._hub, source, clock),
+            ExchangeStreams(self._hub, source, clock),
         ]
         self._server = MarketServer(access, ports.data, ports.metrics, routes, clock, limits)
         self._thread = threading.Thread(target=self._run, name="serve", daemon=True)

@@ -32,8 +32,8 @@ from app.serving.stored_market import StoredMarket
 
 logger = logging.getLogger(__name__)
 
-_LONGEST_MESSAGE = 16_384
-_PING_S = 30.0
+LONGEST_MESSAGE = 16_384
+PING_S = 30.0
 _MOST_REQUESTS = 30  # in a second
 _PAGE = 1_000  # trades
 _READ_ENOUGH_BYTES = 1 << 16  # unread, below which a replay goes on
@@ -62,6 +62,24 @@ class LiveSource(Protocol):
         """Return the trades published from that id on that may not be stored yet, rising."""
 
 
+class MessageLimit:
+    """How many messages a client may send in a second; one that sends more is given up."""
+
+    def __init__(self, client: LiveClient, clock: Clock) -> None:
+        self._client = client
+        self._clock = clock
+        self._taken: deque[float] = deque(maxlen=_MOST_REQUESTS + 1)
+
+    def allows(self) -> bool:
+        """Count a message; return False, and give the client up, if it is one too many."""
+        now_s = self._clock.monotonic_s()
+        self._taken.append(now_s)
+        if len(self._taken) > _MOST_REQUESTS and now_s - self._taken[0] < 1.0:
+            self._client.give_up(_POLICY_VIOLATION, f"More than {_MOST_REQUESTS} messages in a second are too many.")
+            return False
+        return True
+
+
 class LiveSocket:
     """Serves WebSockets from ``hub`` and the stored ``market``; `add_to` an application."""
 
@@ -80,7 +98,7 @@ class LiveSocket:
         """Serve one client until it leaves."""
         if request.headers.get("Upgrade", "").lower() != "websocket":
             raise NotFound("A WebSocket is served here: connect with ws://, or read /candles and /api/metadata.")
-        socket = web.WebSocketResponse(compress=False, max_msg_size=_LONGEST_MESSAGE, heartbeat=_PING_S, timeout=1.0)
+        socket = web.WebSocketResponse(compress=False, max_msg_size=LONGEST_MESSAGE, heartbeat=PING_S, timeout=1.0)
         await socket.prepare(request)
         transport = request.transport
         if transport is None:
@@ -126,14 +144,11 @@ class _Session:
         self._clock = clock
         self._tasks = Tasks("a live client")
         self._replays: dict[str, asyncio.Task[None]] = {}
-        self._taken: deque[float] = deque(maxlen=_MOST_REQUESTS + 1)
+        self._limit = MessageLimit(client, clock)
 
     async def take(self, text: str | bytes) -> None:
         """Carry out one message, and answer it."""
-        now_s = self._clock.monotonic_s()
-        self._taken.append(now_s)
-        if len(self._taken) > _MOST_REQUESTS and now_s - self._taken[0] < 1.0:
-            self._client.give_up(_POLICY_VIOLATION, f"More than {_MOST_REQUESTS} messages in a second are too many.")
+        if not self._limit.allows():
             return
         try:
             known = await self._market.read(lambda store: store.symbol_names())

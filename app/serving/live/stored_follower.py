@@ -20,7 +20,7 @@ from app.market.interval import Interval
 from app.market.ports.clock import Clock
 from app.market.ports.database import SeparateStore
 from app.market.trade import Quote, Trade
-from app.serving.live import live_messages
+from app.serving.live import exchange_streams, live_messages
 from app.serving.live.hub import LiveHub, LiveItem
 from app.serving.live.subscriptions import CANDLE, QUOTE, TICK, TRADE, Topic
 from app.serving.stored_market import StoredMarket
@@ -142,6 +142,7 @@ class StoredFollower:
             if (symbol, TICK) in wanted:
                 frame = live_messages.price_around(trade, self._spread_percent)
                 items.append(LiveItem((symbol, TICK), -1, frame))
+            items += exchange_streams.trade_items(trade, self._hub)
         self._hub.publish(items)
         if trades:
             self.note_trades(symbol)
@@ -149,10 +150,10 @@ class StoredFollower:
     async def _publish_candles(self, wanted: frozenset[Topic]) -> None:
         """Publish the newest candles of symbols that had trades, each topic once per second at most."""
         now_s = self._clock.monotonic_s()
-        topics = {topic for topic in wanted if topic[1].startswith(CANDLE)}
+        topics = {topic: interval for topic in wanted if (interval := _interval_of(topic[1])) is not None}
         for gone in self._candles.keys() - topics:
             del self._candles[gone]
-        for topic in topics:
+        for topic, interval in topics.items():
             symbol, kind = topic
             read_s, before, is_stale = self._candles.get(topic, (-_CANDLES_EVERY_S, [], False))
             if not is_stale and symbol not in self._traded:
@@ -160,11 +161,22 @@ class StoredFollower:
             if now_s - read_s < _CANDLES_EVERY_S:
                 self._candles[topic] = read_s, before, True
                 continue
-            newest = await self._market.read(partial(_newest_candles, symbol, Interval.parse(kind[len(CANDLE) :])))
+            newest = await self._market.read(partial(_newest_candles, symbol, interval))
             self._candles[topic] = now_s, newest, False
             changed = [one for one in newest if one not in before] if before else newest[-1:]
-            self._hub.publish([LiveItem(topic, -1, live_messages.candle_message(symbol, kind, one)) for one in changed])
+            if kind.startswith(CANDLE):
+                items = [LiveItem(topic, -1, live_messages.candle_message(symbol, kind, one)) for one in changed]
+            else:
+                items = [exchange_streams.kline_item(topic, interval, one, self._clock.now_us()) for one in changed]
+            self._hub.publish(items)
         self._traded.clear()
+
+
+def _interval_of(kind: str) -> Interval | None:
+    """Return the interval of a topic of candles, None for other topics."""
+    if kind.startswith(CANDLE):
+        return Interval.parse(kind.removeprefix(CANDLE))
+    return exchange_streams.kline_interval(kind)
 
 
 def _newest_candles(symbol: str, interval: Interval, store: SeparateStore) -> list[Candle]:

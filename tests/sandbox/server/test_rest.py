@@ -160,7 +160,7 @@ async def test_errors_have_the_exchanges_format(server: SandboxServer):
     status, body, headers = await get_all(server, "klines", symbol="NOPE", interval="1m")
     assert (status, body) == (400, {"code": -1121, "msg": "Invalid symbol."})
     assert headers["Content-Type"].startswith("application/json")
-    assert (await get_all(server, "depth", symbol="BTCUSDT"))[0] == 404
+    assert (await get_all(server, "openOrders", symbol="BTCUSDT"))[0] == 404
 
 
 async def test_symbols_beyond_ascii_are_requested_url_encoded(server: SandboxServer):

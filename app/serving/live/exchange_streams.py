@@ -1,0 +1,122 @@
+"""
+The exchange's own streams, `/ws/…` and `/stream`: what a client of Binance subscribes to, from the same hub.
+
+Requests are answered by the sandbox's code. A topic of a stream is its kind as the exchange writes it (``@trade``),
+with ``/`` before it for clients that want the stream's name with each event. Each trade is its own aggregated trade.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from aiohttp import WSMsgType, web
+
+from app.market.candle import Candle
+from app.market.errors import StoreError
+from app.market.interval import EXCHANGE_INTERVALS, Interval
+from app.market.ports.clock import Clock
+from app.market.trade import Quote, Trade
+from app.sandbox import wire
+from app.sandbox.server.subscriptions import MAX_STREAMS, ClientSubscriptions
+from app.serving.answers import error_answer
+from app.serving.live.hub import LiveClient, LiveHub, LiveItem
+from app.serving.live.live_socket import LONGEST_MESSAGE, PING_S, LiveSource, MessageLimit
+from app.serving.live.subscriptions import Topic
+
+WRAPPED = "/"
+_TRADE, _AGGREGATE, _QUOTE, KLINE = "@trade", "@aggTrade", "@bookTicker", "@kline_"
+_KINDS = {_TRADE, _AGGREGATE, _QUOTE, *(f"{KLINE}{interval.name}" for interval in EXCHANGE_INTERVALS)}
+
+
+def trade_items(trade: Trade, hub: LiveHub) -> Iterator[LiveItem]:
+    """Yield the events of a trade that any client wants."""
+    yield from _items(trade.symbol, _TRADE, hub, lambda: wire.trade_event(trade, microseconds=False))
+    yield from _items(trade.symbol, _AGGREGATE, hub, lambda: wire.aggregate_event(trade, microseconds=False))
+
+
+def quote_items(quote: Quote, hub: LiveHub) -> Iterator[LiveItem]:
+    """Yield the events of a best bid and ask that any client wants."""
+    yield from _items(quote.symbol, _QUOTE, hub, lambda: wire.quote_event(quote))
+
+
+def kline_interval(kind: str) -> Interval | None:
+    """Return the interval of the topics of klines of that kind, None for other topics."""
+    name = kind.removeprefix(WRAPPED)
+    return Interval.parse(name.removeprefix(KLINE)) if name.startswith(KLINE) else None
+
+
+def kline_item(topic: Topic, interval: Interval, candle: Candle, now_us: int) -> LiveItem:
+    """Return the event of a candle for a topic of klines."""
+    symbol, kind = topic
+    payload = wire.kline_event(symbol, interval, candle, now_us, microseconds=False)
+    return _item(symbol, kind.removeprefix(WRAPPED), payload, wrapped=kind.startswith(WRAPPED))
+
+
+def _items(symbol: str, kind: str, hub: LiveHub, make: Callable[[], bytes]) -> Iterator[LiveItem]:
+    for wrapped in (False, True):
+        if hub.is_wanted((symbol, WRAPPED + kind if wrapped else kind)):
+            yield _item(symbol, kind, make(), wrapped=wrapped)
+
+
+def _item(symbol: str, kind: str, payload: bytes, *, wrapped: bool) -> LiveItem:
+    if not wrapped:
+        return LiveItem((symbol, kind), -1, wire.text_frame(payload))
+    whole = b'{"stream":"%b%b","data":%b}' % (symbol.lower().encode(), kind.encode(), payload)
+    return LiveItem((symbol, WRAPPED + kind), -1, wire.text_frame(whole))
+
+
+class ExchangeStreams:
+    """Serves the exchange's streams from ``hub``; `add_to` an application."""
+
+    def __init__(self, hub: LiveHub, source: LiveSource, clock: Clock) -> None:
+        self._hub = hub
+        self._source = source
+        self._clock = clock
+
+    def add_to(self, router: web.UrlDispatcher) -> None:
+        """Add the routes; those of our own below `/ws` come before."""
+        router.add_get("/ws", self._raw)
+        router.add_get("/ws/{streams:.+}", self._raw)
+        router.add_get("/stream", self._combined)
+
+    async def _raw(self, request: web.Request) -> web.StreamResponse:
+        return await self._serve(request, request.match_info.get("streams", ""), wrapped=False)
+
+    async def _combined(self, request: web.Request) -> web.StreamResponse:
+        return await self._serve(request, request.query.get("streams", ""), wrapped=True)
+
+    async def _serve(self, request: web.Request, streams: str, *, wrapped: bool) -> web.StreamResponse:
+        names = [name for name in streams.split("/") if name]
+        if len(names) > MAX_STREAMS:
+            return error_answer(400, f"A client may have {MAX_STREAMS} streams at most.")
+        if request.headers.get("Upgrade", "").lower() != "websocket":
+            return error_answer(400, "A WebSocket is served here: connect with ws://.")
+        socket = web.WebSocketResponse(compress=False, max_msg_size=LONGEST_MESSAGE, heartbeat=PING_S, timeout=1.0)
+        await socket.prepare(request)
+        if request.transport is None:
+            return socket
+        client, subscriptions = LiveClient(request.transport), ClientSubscriptions(names)
+        limit = MessageLimit(client, self._clock)
+        await self._set_topics(client, subscriptions, wrapped=wrapped)
+        self._hub.add(client)
+        try:
+            async for message in socket:
+                if message.type in (WSMsgType.TEXT, WSMsgType.BINARY) and limit.allows():
+                    answer = subscriptions.answer(message.data)
+                    await self._set_topics(client, subscriptions, wrapped=wrapped)
+                    client.write(wire.text_frame(answer))
+        finally:
+            self._hub.remove(client)
+        return socket
+
+    async def _set_topics(self, client: LiveClient, subscriptions: ClientSubscriptions, *, wrapped: bool) -> None:
+        topics = set[Topic]()
+        for name in subscriptions.names():
+            symbol, _, kind = name.partition("@")
+            if symbol == symbol.lower() and f"@{kind}" in _KINDS:  # the exchange is silent about all others
+                topics.add((symbol.upper(), f"{WRAPPED if wrapped else ''}@{kind}"))
+        self._hub.set_topics(client, frozenset(topics))
+        try:
+            await self._source.follow({symbol for symbol, _ in topics})
+        except StoreError:
+            return  # the follower goes on trying
