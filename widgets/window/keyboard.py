@@ -51,7 +51,7 @@ class WindowKeyboard:
         elif is_typing and text.isdigit():
             self._open_interval(text)
         elif is_typing and text.isalpha():
-            self._open_symbol(text.upper())
+            self._open_symbol(text)
         else:
             return False
         return True

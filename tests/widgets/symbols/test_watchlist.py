@@ -116,7 +116,7 @@ def test_the_list_can_be_added_to_and_edited_from_its_context_menu(window: MainW
 def test_a_letter_typed_in_the_list_opens_the_picker_with_it(window: MainWindow, qtbot: QtBot) -> None:
     window.watchlist.view.setFocus()
     qtbot.keyClick(window.watchlist.view, Qt.Key.Key_S)
-    assert window.symbol_picker.edit.text() == "S"
+    assert window.symbol_picker.edit.text() == "s"
     assert window.symbol_picker.edit.hasFocus()
 
 

@@ -69,7 +69,7 @@ def test_keys_typed_on_the_real_chart_reach_the_window(qtbot: QtBot, prepared: Q
     window.interval_entry.dismiss()
     with qtbot.assertNotEmitted(window.typing_learnt):
         qtbot.keyClick(QApplication.focusWidget(), Qt.Key.Key_B)
-    assert window.symbol_picker.edit.text() == "B"
+    assert window.symbol_picker.edit.text() == "b"
     window.allow_close()
     window.close()
     window.deleteLater()

@@ -240,7 +240,7 @@ def test_digits_and_letters_typed_on_the_chart_reach_the_window(qtbot: QtBot, pr
         assert window.interval_entry.edit.text() == "9"
         window.interval_entry.dismiss()
         press(chart, Key.Key_E)
-        assert window.symbol_picker.edit.text() == "E"
+        assert window.symbol_picker.edit.text() == "e"
         window.symbol_picker.dismiss()
         with qtbot.waitSignal(window.date_entry_requested):
             press(chart, Key.Key_G, CONTROL)
