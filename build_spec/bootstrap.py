@@ -89,8 +89,7 @@ def ensure_environment(folder: Path) -> Path:
     if _is_usable(python):
         return python
     _ensure_venv_module()
-    tested = "" if sys.version_info[:2] == (3, 11) else "; all tests run on 3.11, some on 3.13"
-    _say(f"making .venv with Python {platform.python_version()}{tested}")
+    _say(f"making .venv with Python {platform.python_version()}")
     try:
         venv.EnvBuilder(clear=True, with_pip=True, symlinks=os.name != "nt").create(folder)
     except (OSError, subprocess.CalledProcessError) as error:

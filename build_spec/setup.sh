@@ -26,7 +26,7 @@ if [ -z "$python" ] && [ -z "${PYTHON:-}" ] && command -v apt-get >/dev/null 2>&
     python=$(find_python)
 fi
 if [ -z "$python" ]; then
-    echo "cryptopipe needs Python 3.11, 3.12 or 3.13: install one (3.11 is tested most), or name yours: make setup PYTHON=/path/to/python3.12" >&2
+    echo "cryptopipe needs Python 3.11, 3.12 or 3.13: install one or name yours: make setup PYTHON=/path/to/python3.12" >&2
     exit 1
 fi
 # A virtual environment that is active must not lend its packages to the one being made.

@@ -31,7 +31,7 @@ _LOW_DISK_GB, _NO_DISK_GB = 5.0, 0.5
 _BAD_SKEW_S = 1.0
 _FIRST_EVENT_S = 10.0
 _PACKAGES = ("PySide6_Essentials", "pyqtgraph", "qasync", "websockets", "psycopg", "numpy")
-_TESTED_PYTHONS = "3.11, and storing trades on 3.13"  # what README.md says, too
+_TESTED_PYTHONS = "3.11, 3.12 and 3.13"  # what README.md says, too
 
 _MARKS = {"ok": ("✓", "bold green"), "warning": ("!", "bold yellow"), "failed": ("✗", "bold red")}
 
