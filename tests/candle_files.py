@@ -40,7 +40,7 @@ def candle_row(candle: Candle) -> tuple[str, ...]:
     """
     Return the fields of a row of the default preset, made one by one: what a file must have, to the digit.
 
-    A candle without trades has no ids and no vwap.
+    A candle without trades has no ids and no vwap, and one without a quote volume no vwap.
     """
     return (
         format_time(candle.open_time_us),
@@ -64,7 +64,7 @@ def candle_row(candle: Candle) -> tuple[str, ...]:
 
 def _vwap(candle: Candle) -> str:
     volume_e8 = candle.volume_e8
-    if not volume_e8:
+    if not (volume_e8 and candle.quote_volume_e16):
         return ""
     # To the nearest 1e-16: eight decimals are few digits of a price of 0.00001.
     return format_e16((candle.quote_volume_e16 * E8 + volume_e8 // 2) // volume_e8)

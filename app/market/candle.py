@@ -52,6 +52,15 @@ def empty_candle(open_time_us: int, previous_close_e8: int, *, closed: bool = Tr
     return Candle(open_time_us, price, price, price, price, 0, 0, 0, 0, 0, None, None, closed, complete)
 
 
+def has_prices_alone(candle: Candle) -> bool:
+    """
+    Whether it knows prices and volume and nothing else, as candles of many files do.
+
+    What was traded was paid for, so a quote volume of zero beside a volume is one that nobody knows.
+    """
+    return bool(candle.volume_e8) and not candle.quote_volume_e16
+
+
 def combine(open_time_us: int, parts: Iterable[Candle]) -> Candle:
     """
     Return the candle that ``parts`` add up to.

@@ -2,7 +2,8 @@
 Compares a candle made of trades with the exchange's own, field by field. Pure.
 
 Every field must be equal, but for quote volumes that have more than the exchange's eight places. The exchange rounds
-each trade's product to eight places before it adds them up, so its sum may be off by 1e-8 a trade.
+each trade's product to eight places before it adds them up, so its sum may be off by 1e-8 a trade. A candle that a file
+brought may know prices and volume alone; the rest is then not compared.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from app.market.candle import Candle
+from app.market.candle import Candle, has_prices_alone
 from app.market.units import E8, format_e8, format_e16
 
 Figure = str | int
@@ -43,6 +44,8 @@ def differences(stored: Candle, exchange: Candle) -> list[FieldDifference]:
         mine, theirs = getattr(stored, f"{field}_e8"), getattr(exchange, f"{field}_e8")
         if mine != theirs:
             note(field, format_e8(mine), format_e8(theirs))
+    if has_prices_alone(exchange):
+        return found
     _compare_quote("quote_volume", stored, exchange, note)
     if stored.trades != exchange.trades:
         note("trades", stored.trades, exchange.trades)

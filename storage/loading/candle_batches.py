@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from app.market.aggregated_trades import MINUTE, finished, merged
-from app.market.candle import Candle, CandleSource
+from app.market.candle import Candle, CandleSource, has_prices_alone
 from app.market.coverage import IdRanges
 from app.market.interval import SECOND_US, Interval
 from app.market.ports.loading import LoadResult, RefusedPlace
@@ -141,7 +141,7 @@ def _fresh(
 def _replaces(candle: Candle, before: Candle) -> bool:
     """Whether it is better, though its figures may be the same: complete, or the exchange's; or knows more."""
     return _rank(candle) > _rank(before) or (
-        _agrees(before, candle) and not knows_all(before) and not _same(before, candle)
+        has_prices_alone(before) and not has_prices_alone(candle) and _agrees(before, candle)
     )
 
 
@@ -149,14 +149,9 @@ def _rank(candle: Candle) -> tuple[bool, bool]:
     return candle.complete, candle.source is not CandleSource.AGGTRADES
 
 
-def knows_all(candle: Candle) -> bool:
-    """Whether it knows more than prices and volume."""
-    return bool(candle.trades or candle.quote_volume_e16 or not candle.volume_e8)
-
-
 def _agrees(candle: Candle, other: Candle) -> bool:
     """Whether the other has all that the candle knows."""
-    return _same(candle, other) if knows_all(candle) else candle[1:6] == other[1:6]
+    return candle[1:6] == other[1:6] if has_prices_alone(candle) else _same(candle, other)
 
 
 def _same(one: Candle, other: Candle) -> bool:

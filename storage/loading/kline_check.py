@@ -13,14 +13,12 @@ from app.market.comparison import FieldDifference, differences
 from app.market.coverage import IdRanges
 from app.market.interval import Interval
 from storage.candles import klines
-from storage.loading.candle_batches import knows_all
 from storage.postgres.connection import Connection
 from storage.postgres.symbol_ids import symbol_id_of
 from storage.rollups import candle_sql
 from storage.schema import id_ranges
 
 _MINUTE = Interval.parse("1m")
-_PRICES_AND_VOLUME = ("open", "high", "low", "close", "volume")
 
 
 def kline_differences(connection: Connection, symbol: str, start_us: int, end_us: int) -> list[FieldDifference]:
@@ -46,8 +44,7 @@ def kline_differences(connection: Connection, symbol: str, start_us: int, end_us
     for candle in starmap(Candle, connection.execute(candle_sql.fold(_MINUTE), values)):
         kline = published.get(candle.open_time_us)
         if kline is not None and _is_whole(candle, held):
-            fields = differences(candle, kline)
-            found += [one for one in fields if knows_all(kline) or one.field in _PRICES_AND_VOLUME]
+            found += differences(candle, kline)
     return found
 
 

@@ -28,7 +28,7 @@ CANDLES = st.builds(
     Candle,
     st.just(1_723_161_300_000_000),
     *[st.integers(1, 10**15)] * 5,
-    EIGHT_PLACES,
+    EIGHT_PLACES.filter(bool),
     st.integers(1, 10**6),
     st.integers(0, 10**15),
     EIGHT_PLACES,
@@ -58,3 +58,11 @@ def test_a_quote_volume_with_more_than_eight_places_may_be_off_by_one_of_the_eig
     candle = Candle(0, 1, 1, 1, 1, 1, 12_345_678_901, 3, 0, 0)
     exchange = candle._replace(quote_volume_e16=candle.quote_volume_e16 + off)
     assert bool(differences(candle, exchange)) == differs
+
+
+@given(CANDLES, st.integers(0, 10**6))
+def test_of_a_candle_with_prices_and_volume_alone_only_those_are_compared(candle: Candle, trades: int) -> None:
+    bare = candle._replace(quote_volume_e16=0, trades=trades, taker_buy_volume_e8=0, taker_buy_quote_volume_e16=0)
+    assert differences(candle, bare) == []
+    (found,) = differences(candle, bare._replace(volume_e8=bare.volume_e8 + 1))
+    assert found.field == "volume"

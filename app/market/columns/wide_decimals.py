@@ -102,12 +102,13 @@ def _times_e8_plus(whole: Ints, rest: Ints) -> Halves:
 
 def mean_prices(quote_volume_e16: Any, volume_e8: Any, kind: Any) -> Any:
     """
-    Return the quotients of two Arrow decimal arrays, of 16 and of 8 places, to the nearest 1e-16; null by zero.
+    Return the quotients of two Arrow decimal arrays, of 16 and of 8 places, to the nearest 1e-16.
 
-    Eight places would be few digits of a price of 0.00001. Halves are rounded up.
+    They are null where either is zero: a quote volume of zero beside a volume is one that nobody knows. Eight places
+    would be few digits of a price of 0.00001. Halves are rounded up.
     """
     quote, volume = halves_of(quote_volume_e16), halves_of(volume_e8)
-    valid = (volume[0] != 0) | (volume[1] != 0)
+    valid = ((volume[0] != 0) | (volume[1] != 0)) & ((quote[0] != 0) | (quote[1] != 0))
     divisor = np.where(valid, volume[0].view(np.int64), 1)
     estimate = np.where(valid, quote[1].astype(np.float64) * 2.0**64 + quote[0].astype(np.float64), 0.0) / divisor
     # Beyond these bounds the remainders below would not fit: amounts that no market has.

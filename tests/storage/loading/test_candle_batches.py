@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +12,8 @@ from app.market.candle import Candle, CandleSource
 from app.market.interval import Interval
 from app.market.ports.loading import LoadResult, RefusedPlace
 from app.market.trade import Trade
+from app.market.units import format_e8
+from storage.files.readers.open_rows import open_rows
 from storage.integrity.verify import verify
 from storage.loading.bulk_loader import BulkLoader
 from storage.loading.candle_batches import DIFFERS
@@ -80,12 +83,13 @@ def test_the_first_of_two_that_differ_stays(world: World, loader: BulkLoader) ->
 
 
 def test_a_candle_of_prices_and_volume_alone_agrees_with_the_whole_one_and_gives_way_to_it(
-    world: World, loader: BulkLoader
+    world: World, loader: BulkLoader, tmp_path: Path
 ) -> None:
-    bare = [
-        kline(slot, quote_volume_e16=0, trades=0, taker_buy_volume_e8=0, taker_buy_quote_volume_e16=0)
-        for slot in range(10)
-    ]
+    path = tmp_path / "BTCUSDT-1m.csv"
+    rows = (f"{START_US + slot * MINUTE.length_us},7,9,5,8,{format_e8(10**9 + slot)}\n" for slot in range(10))
+    path.write_text("timestamp,open,high,low,close,volume\n" + "".join(rows), encoding="utf-8")
+    (file,) = open_rows(path)
+    bare = [one for batch in file.batches() for one in batch.candles]
     assert loader.load_candles("X", MINUTE, bare, published=False) == LoadResult(10, 0)
     five = world.store.candles("X", FIVE)
     assert [one.volume_e8 for one in five] == [sum(one.volume_e8 for one in bare[at : at + 5]) for at in (0, 5)]
@@ -93,6 +97,24 @@ def test_a_candle_of_prices_and_volume_alone_agrees_with_the_whole_one_and_gives
     assert loader.load_candles("X", MINUTE, whole, published=False) == LoadResult(10, 0)
     assert loader.load_candles("X", MINUTE, bare, published=False) == LoadResult(0, 10)
     assert world.store.candles("X", MINUTE) == whole
+    counted = [one._replace(trades=12) for one in bare]
+    assert loader.load_candles("Y", MINUTE, counted, published=False) == LoadResult(10, 0)
+    assert loader.load_candles("Y", MINUTE, bare, published=False) == LoadResult(0, 10)
+    assert world.store.candles("Y", MINUTE) == counted
+
+
+def test_trades_are_not_said_to_differ_from_candles_that_know_prices_and_volume_alone(
+    world: World, loader: BulkLoader
+) -> None:
+    trades = trades_of(3)
+    world.record(trades)
+    whole = world.store.candles("XRPETH", MINUTE)[1]._replace(source=CandleSource.KLINE)
+    bare = whole._replace(quote_volume_e16=0, trades=1, taker_buy_volume_e8=0, taker_buy_quote_volume_e16=0)
+    loader.load_candles("XRPETH", MINUTE, [bare], published=False)
+    assert loader.kline_differences("XRPETH", START_US, trades[-1].time_us) == []
+    loader.load_candles("XRPETH", MINUTE, [whole._replace(trades=1)], published=False)
+    (found,) = loader.kline_differences("XRPETH", START_US, trades[-1].time_us)
+    assert found.field == "trades"
 
 
 def test_a_published_candle_of_the_same_figures_makes_an_aggregated_one_complete_and_the_exchanges(
