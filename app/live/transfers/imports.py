@@ -279,7 +279,8 @@ class FileImport:
             missing = sum(last - first + 1 for first, last in gaps)
             if missing:
                 report.missing += missing
-                report.reasons.append(f"{missing:,} ids of {symbol} are missing inside, the first is {gaps[0][0]}.")
+                are = f"1 id of {symbol} is" if missing == 1 else f"{missing:,} ids of {symbol} are"
+                report.reasons.append(f"{are} missing inside, the first is {gaps[0][0]}.")
         for symbol, (start_us, end_us) in file.times.items():
             self._compare_with_klines(report, symbol, start_us, end_us)
 
@@ -299,8 +300,9 @@ class FileImport:
             report.differing += minutes
             first = differences[0]
             values = f"{first.field} {first.stored} instead of {first.exchange}"
+            differ = f"1 minute of {symbol} differs" if minutes == 1 else f"{minutes:,} minutes of {symbol} differ"
             report.reasons.append(
-                f"{minutes:,} minutes of {symbol} differ from the exchange's klines, the first is "
+                f"{differ} from the exchange's klines, the first is "
                 f"{minute(first.open_time_us)} ({values}): cryptopipe db compare lists them."
             )
 
@@ -314,9 +316,8 @@ class FileImport:
                 if missing := sum(last - first + 1 for first, last in gaps):
                     earlier.report.missing += missing
                     name = later.report.path.name
-                    earlier.report.reasons.append(
-                        f"It ends {missing:,} ids of {symbol} before {name} begins: it may be cut off."
-                    )
+                    ids = f"{missing:,} id{'' if missing == 1 else 's'}"
+                    earlier.report.reasons.append(f"It ends {ids} of {symbol} before {name} begins: it may be cut off.")
 
     def _note_progress(self, file: _ImportedFile, rows: int, share: float) -> None:
         self._rows += rows
@@ -326,12 +327,16 @@ class FileImport:
 
     def _read(self) -> None:
         try:
+            given = {source.path for source in self._sources}
             share = _Share(sum(_size(source.path) for source in self._sources))
             refused: RefusedRows | None = None
             for opened in (one for source in self._sources for one in self._open_rows(*source)):
                 if self._stop.is_set():
                     break
-                if not opened.path.name.endswith(SUFFIX):
+                if opened.path.name.endswith(SUFFIX):
+                    if opened.path in given:
+                        self._refuse(opened.path)
+                else:
                     share.begin(opened.path)
                     if refused is None or refused.source != opened.path:
                         refused = RefusedRows(opened.path)
@@ -339,6 +344,13 @@ class FileImport:
             self._put(None)
         except Exception as error:  # noqa: BLE001  # because `run` raises it
             self._put(error)
+
+    def _refuse(self, path: Path) -> None:
+        """Refuse a file of refused rows that was named; in a folder it is passed over."""
+        file = _ImportedFile(FileReport(path), RefusedRows(path))
+        self._put(file)
+        origin = path.name.removesuffix(SUFFIX)
+        self._put(_End(file, f"{path} holds rows that were refused: correct them in {origin}, and import that again."))
 
     def _read_file(self, opened: RowFile | RefusedFile, refused: RefusedRows, share: _Share) -> None:
         file = _ImportedFile(FileReport(opened.path), refused)

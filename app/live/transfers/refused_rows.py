@@ -17,7 +17,10 @@ SUFFIX = ".refused.csv"
 
 
 def _hidden_file(folder: Path) -> TextIO:
-    file = tempfile.TemporaryFile("w+", encoding="utf-8", newline="", dir=folder)  # noqa: SIM115  # closed by `discard`
+    # What is no text of any language, such as half of a surrogate pair in JSON, is written as its code.
+    file = tempfile.TemporaryFile(  # noqa: SIM115  # closed by `discard`
+        "w+", encoding="utf-8", errors="backslashreplace", newline="", dir=folder
+    )
     return cast("TextIO", file)
 
 

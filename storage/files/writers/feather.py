@@ -74,12 +74,17 @@ class FeatherWriter:
 
 
 def _fitting(facts: Mapping[str, object]) -> bytes:
-    """Return the facts as JSON of exactly `_ROOM` bytes; the list of what is missing is cut to what fits."""
-    missing = facts.get("missing")
-    spans = list(missing) if isinstance(missing, list) else []
-    kept = len(spans)
+    """
+    Return the facts as JSON of exactly `_ROOM` bytes.
+
+    The lists of what is missing are cut to what fits; beside a cut one ``…_spans`` tells how many it has.
+    """
+    lists = {name: list(value) for name, value in facts.items() if isinstance(value, list)}
+    kept = max(map(len, lists.values()), default=0)
     while True:
-        shown = {**facts, "missing": spans[:kept], "missing_spans": len(spans)} if kept < len(spans) else facts
+        cut = {name: spans for name, spans in lists.items() if len(spans) > kept}
+        shown = {**facts, **{name: spans[:kept] for name, spans in cut.items()}}
+        shown |= {f"{name}_spans": len(spans) for name, spans in cut.items()}
         document = json.dumps(shown, separators=(",", ":")).encode()
         if len(document) <= _ROOM or not kept:
             return document[:_ROOM].ljust(_ROOM)

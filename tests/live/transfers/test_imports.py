@@ -63,6 +63,26 @@ def test_refused_rows_are_in_a_file_beside_it_with_their_numbers_and_reasons(pat
     assert rows[2][2].startswith(f"{other.trade_id},1.50000000,")
 
 
+def test_a_refused_row_that_is_no_text_is_written_with_its_codes_and_the_rest_goes_on(path: Path) -> None:
+    report = imported(DryRunLoader(), MemoryFile(path, [trade_batch(TRADES, [RefusedRow(1, "bad", "\ud800")])]))
+    assert figures(report) == (1_001, 1_000, 0, 1, 0)
+    refused = RefusedRows(path)
+    refused.add([RefusedRow(1, "bad: \ud800", "{\ud800é}")])
+    refused.finish()
+    assert refused.failure == ""
+    assert refused.path.read_text(encoding="utf-8").splitlines()[1] == r"1,bad: \ud800,{\ud800é},"
+
+
+def test_a_file_of_refused_rows_is_passed_over_in_a_folder_and_refused_by_name(path: Path) -> None:
+    beside = path.with_name("BTCUSDT-trades.csv.refused.csv")
+    files = [MemoryFile(path, [trade_batch(TRADES)]), MemoryFile(beside, [trade_batch(TRADES)])]
+    assert [file.path for file in imported(DryRunLoader(), *files).files] == [path]
+    named = FileImport([ImportSource(beside, ReadingOptions())], opening(files[1]), DryRunLoader()).run()
+    assert [file.reason for file in named.unusable] == [
+        f"{beside} holds rows that were refused: correct them in BTCUSDT-trades.csv, and import that again."
+    ]
+
+
 def test_two_imports_of_one_file_at_once_leave_the_rows_of_the_one_that_ends_last(path: Path) -> None:
     one, other = RefusedRows(path), RefusedRows(path)
     for number in range(1, 4):

@@ -230,11 +230,14 @@ def test_the_facts_stand_in_the_file(tmp_path: Path, file_format: FileFormat) ->
 def test_more_missing_spans_than_a_feather_file_has_room_for_are_cut_and_counted(tmp_path: Path) -> None:
     path = tmp_path / "a.feather"
     missing = [["2024-08-09T00:03:00Z", "2024-08-09T00:06:00Z"]] * 500
-    write_candles([some_candles()], path, MINUTE, FileFormat.FEATHER, facts={**FACTS, "missing": missing})
+    ids = [[10**10 + number, 10**10 + number] for number in range(0, 1_000, 2)]
+    facts = {**FACTS, "missing": missing, "missing_ids": ids}
+    write_candles([some_candles()], path, MINUTE, FileFormat.FEATHER, facts=facts)
     with pa.memory_map(str(path)) as file:
         found = json.loads(pa.ipc.open_file(file).schema.metadata[b"cryptopipe"])
     assert found["missing"] == missing[: len(found["missing"])]
-    assert found["missing_spans"] == 500
+    assert found["missing_ids"] == ids[: len(found["missing_ids"])] != []
+    assert (found["missing_spans"], found["missing_ids_spans"]) == (500, 500)
     assert json.loads((tmp_path / "a.feather.meta.json").read_text())["missing"] == missing
 
 
