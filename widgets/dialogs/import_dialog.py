@@ -198,7 +198,8 @@ class ImportDialog(QDialog):
         said = f"{count(totals['read'])} rows read: {count(totals['stored'])} stored, "
         said += f"{count(totals['held'])} held already"
         said += f", {count(refused)} refused" if refused else ""
-        said += f". {count(missing)} ids are missing inside" if missing else ""
+        if missing:
+            said += ". 1 id is missing inside" if missing == 1 else f". {count(missing)} ids are missing inside"
         reasons = [one.reason for one in outcomes if one.reason][:3]
         tone = "warning" if refused or missing or reasons or stopped_because else "rising"
         self._say(" ".join(filter(None, [f"{said}.", stopped_because, *reasons])), tone)

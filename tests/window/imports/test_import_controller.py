@@ -46,7 +46,7 @@ def test_a_file_dropped_on_the_chart_is_imported_while_recording_goes_on(
                 dialog.start_button.click()
                 await until(lambda: dialog.state is ImportState.DONE)
                 assert dialog.outcome.text().startswith("100 rows read: 99 stored, 0 held already, 1 refused.")
-                assert "1 ids are missing inside" in dialog.outcome.text()
+                assert "1 id is missing inside" in dialog.outcome.text()
                 assert str(path) in dialog.refused_link.text()
                 await until(lambda: engine.recorder.trades_received > before)
                 assert engine.database is not None
