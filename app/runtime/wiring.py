@@ -28,6 +28,7 @@ from app.live.environment.system_events import SystemEvent, watch_system
 from app.market.exchange_ban import ExchangeBan
 from app.market.ports.clock import Clock
 from app.market.ports.database import OpenDatabase
+from app.runtime.archive_folder import archive_folder
 from app.runtime.early_open import open_database as open_database
 from storage.spool.disk_spool import FILE_NAME, DiskSpool
 
@@ -71,11 +72,12 @@ async def exchange_rest(
 @asynccontextmanager
 async def exchange_archive(settings: Settings) -> AsyncIterator[BinanceArchive]:
     """Yield the exchange's archive for the running loop, its files in the data directory; close it afterwards."""
-    archive = BinanceArchive(settings.archive_url, settings.data_dir / "archive", proxy=settings.proxy)
-    try:
-        yield archive
-    finally:
-        await archive.close()
+    with archive_folder(settings.data_dir) as folder:
+        archive = BinanceArchive(settings.archive_url, folder, proxy=settings.proxy)
+        try:
+            yield archive
+        finally:
+            await archive.close()
 
 
 def exchange_feed(
