@@ -78,12 +78,11 @@ class Access:
             return True
         kind, _, given = authorization.partition(" ")
         sent = given.strip() if kind.lower() == "bearer" else in_query
-        return hmac.compare_digest(sent.encode(), self.token.encode())
+        # A header may have bytes that are no UTF-8.
+        return hmac.compare_digest(sent.encode(errors="backslashreplace"), self.token.encode())
 
     def accepts_host(self, host: str) -> bool:
         """Whether the name that a client asks for, its header ``Host``, is one of this server's."""
-        if self.token:
-            return True  # which no web page of another origin has
         name = _host_name(host)
         return is_loopback(name) or name == self.host
 
@@ -156,9 +155,11 @@ class RateLimit:
 
 
 def cross_origin_headers(access: Access, origin: str) -> Mapping[str, str]:
-    """Return the headers by which a browser lets a page of that origin read an answer; none if it may not."""
-    if not origin or not access.allows_origin(origin):
+    """Return the headers by which a browser lets a page of that origin read an answer, and by which caches tell."""
+    if not access.origins:
         return {}
+    if not origin or not access.allows_origin(origin):
+        return {"Vary": "Origin"}
     return {
         "Access-Control-Allow-Origin": origin,
         "Access-Control-Expose-Headers": "ETag, X-Cryptopipe-Complete, Retry-After",

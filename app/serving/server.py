@@ -8,11 +8,12 @@ never read: every route is a GET. The server knows no engine and no database; ro
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import logging
 import socket
 import ssl
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -21,7 +22,7 @@ from aiohttp import web
 from app.market.errors import CryptopipeError, SettingsError, StoreError, StoreUnavailable, UsageError
 from app.market.ports.clock import Clock
 from app.serving.access import Access, RateLimit, cross_origin_headers
-from app.serving.answers import error_answer
+from app.serving.answers import error_answer, json_answer
 from app.serving.connections import connection_factory, room_for
 from app.serving.errors import NotFound
 
@@ -37,7 +38,9 @@ _STATUS: Sequence[tuple[type[CryptopipeError], int]] = (
     (StoreError, 500),
 )
 _HTTP_SENTENCES = {404: "There is no such page.", 405: "Only GET is answered here.", 413: "The request is too large."}
+_EXCHANGE_CODES = {401: -2015, 403: -1002, 429: -1003, 503: -1001}
 _STOP_S = 2.0
+_LOOK_S = 0.02
 _METRICS_HOST = "127.0.0.1"
 _METRICS_PATHS = ("/metrics", "/health", "/health/db", "/health/binance")
 
@@ -46,10 +49,16 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """``clients``: connections at a time. ``request_within_s``: for a connection to bring a complete request."""
+    """
+    ``clients``: connections at a time. ``request_within_s``: for a connection to bring a complete request.
+
+    ``slowest_bytes_per_s``: at which a client may read an answer after that time. ``unread_bytes``: answers in memory.
+    """
 
     clients: int = 2_000
     request_within_s: float = 15.0
+    slowest_bytes_per_s: int = 1 << 16
+    unread_bytes: int = 1 << 28
 
 
 class Routes(Protocol):
@@ -83,6 +92,7 @@ class MarketServer:
         self._access = access
         self._clock = clock
         self._limits = limits or Limits()
+        self._unread_bytes = 0
         self._rate = RateLimit(access.requests_per_minute)
         self._application = web.Application(middlewares=[self._checked], client_max_size=1024)
         for one in routes:
@@ -184,47 +194,68 @@ class MarketServer:
             answer = self._refusal(request) or await handler(request)
         except web.HTTPException as error:
             sentence = _HTTP_SENTENCES.get(error.status, error.reason)
-            answer = error_answer(
-                error.status, sentence, {"Allow": error.headers["Allow"]} if error.status == 405 else {}
-            )
+            headers = {"Allow": error.headers["Allow"]} if error.status == 405 else {}
+            answer = _error(request, error.status, sentence, headers)
         except CryptopipeError as error:
             status = next((status for kind, status in _STATUS if isinstance(error, kind)), 500)
-            answer = error_answer(status, str(error), {"Retry-After": "1"} if status == 503 else {})
+            answer = _error(request, status, str(error), {"Retry-After": "1"} if status == 503 else {})
         except Exception as error:  # because a client must not see a traceback, nor wait for ever; the log gets it
             if isinstance(error, ConnectionError):
                 raise
-            logger.critical("a request failed inside: %s", request.path[:100], exc_info=error)
-            answer = error_answer(
-                500, f"Something went wrong inside ({type(error).__name__}); the log file tells more."
-            )
+            logger.critical("a request failed inside: %s", request.rel_url.raw_path[:100], exc_info=error)
+            sentence = f"Something went wrong inside ({type(error).__name__}); the log file tells more."
+            answer = _error(request, 500, sentence)
         if not answer.prepared:
+            size = len(answer.body) if isinstance(answer, web.Response) and isinstance(answer.body, bytes) else 0
+            if size and self._unread_bytes + size > self._limits.unread_bytes:
+                sentence = "Too many answers wait to be read by others: retry later."
+                answer, size = _error(request, 503, sentence, {"Retry-After": "5"}), 0
             self._finish(request, answer)
+            self._unread_bytes += size
+            try:
+                await self._send(request, answer, size)
+            finally:
+                self._unread_bytes -= size
         return answer
+
+    async def _send(self, request: web.Request, answer: web.StreamResponse, size: int) -> None:
+        """Send an answer; cut a client that does not read it, whose answer would stay in memory for ever."""
+        transport, limits = request.transport, self._limits
+        with contextlib.suppress(ConnectionError):  # the client has left
+            try:
+                async with asyncio.timeout(limits.request_within_s + size / limits.slowest_bytes_per_s):
+                    await answer.prepare(request)
+                    await answer.write_eof()
+                    while transport is not None and transport.get_write_buffer_size():
+                        await self._clock.sleep(_LOOK_S)
+            except TimeoutError:
+                if transport is not None:
+                    transport.abort()
 
     def _refusal(self, request: web.Request) -> web.Response | None:
         """Return the answer to a request that may not be made, None if it may."""
         access = self._access
-        if not access.accepts_host(request.headers.get("Host", "")):
-            return error_answer(403, "This server answers as 127.0.0.1 or localhost only: use one of these names.")
-        if self._is_for_metrics(request):
-            return (
-                None if request.path in _METRICS_PATHS else error_answer(404, "Only metrics are served at this port.")
-            )
+        is_for_metrics = self._is_for_metrics(request)
+        is_open = is_for_metrics or not access.token  # a token is what no web page of another origin has
+        if is_open and not access.accepts_host(request.headers.get("Host", "")):
+            return _error(request, 403, "This server answers as 127.0.0.1 or localhost only: use one of these names.")
+        if is_for_metrics:
+            is_known = request.path in _METRICS_PATHS
+            return None if is_known else _error(request, 404, "Only metrics are served at this port.")
         wait_s = self._rate.wait_s(request.remote or "", self._clock.monotonic_s())
         if wait_s:
             headers = {"Retry-After": str(int(wait_s) + 1)}
-            return error_answer(429, f"Too many requests: retry in {int(wait_s) + 1} s.", headers)
+            return _error(request, 429, f"Too many requests: retry in {int(wait_s) + 1} s.", headers)
         if request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
             return self._preflight(request)
         in_query = request.query.get("token", "") if _is_upgrade(request) else ""
         if not access.accepts_token(request.headers.get("Authorization", ""), in_query):
-            return error_answer(
-                401, "This server wants a token: send it as Authorization: Bearer …", {"WWW-Authenticate": "Bearer"}
-            )
+            sentence = "This server wants a token: send it as Authorization: Bearer …"
+            return _error(request, 401, sentence, {"WWW-Authenticate": "Bearer"})
         if _is_upgrade(request) and not access.allows_socket(
             request.headers.get("Origin", ""), request.headers.get("Host", "")
         ):
-            return error_answer(403, "Pages of this origin may not read here: serve_origins says which may.")
+            return _error(request, 403, "Pages of this origin may not read here: serve_origins says which may.")
         return None
 
     def _is_for_metrics(self, request: web.Request) -> bool:
@@ -236,7 +267,7 @@ class MarketServer:
     def _preflight(self, request: web.Request) -> web.Response:
         """Answer a browser that asks whether a page may read (Fetch Standard, CORS-preflight)."""
         if not self._access.allows_origin(request.headers.get("Origin", "")):
-            return error_answer(403, "Pages of this origin may not read here: serve_origins says which may.")
+            return _error(request, 403, "Pages of this origin may not read here: serve_origins says which may.")
         headers = {
             "Access-Control-Allow-Methods": "GET, HEAD",
             "Access-Control-Allow-Headers": "Authorization, If-None-Match",
@@ -248,6 +279,14 @@ class MarketServer:
         answer.headers.update(cross_origin_headers(self._access, request.headers.get("Origin", "")))
         answer.headers["Server"] = "cryptopipe"
         answer.headers["X-Content-Type-Options"] = "nosniff"
+
+
+def _error(request: web.Request, status: int, sentence: str, headers: Mapping[str, str] | None = None) -> web.Response:
+    """Return a refusal; below `/api/v3` as the exchange writes one."""
+    if request.path.startswith("/api/v3/"):
+        value = {"code": _EXCHANGE_CODES.get(status, -1000), "msg": sentence}
+        return json_answer(value, status=status, headers=headers)
+    return error_answer(status, sentence, headers)
 
 
 def _is_upgrade(request: web.Request) -> bool:

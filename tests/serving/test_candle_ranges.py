@@ -51,3 +51,18 @@ def test_missing_candles_are_those_of_the_range_that_are_over_and_not_complete(
     else:
         assert found.max_age_s <= interval.length_us * 31 // 30 // SECOND_US + 86_400
     assert not judged(batch, query, now_us, is_cut=True).is_complete
+
+
+def test_an_answer_with_a_candle_that_may_still_get_trades_is_not_kept() -> None:
+    day = Interval.parse("1d")
+    begin_us, end_us, now_us = (day.slot_open_us(FIRST + number) for number in (0, 2, 3))
+    batch = columns_of([candle(day, FIRST + number, complete=True) for number in range(3)])
+
+    def kept_s(query_end_us: int | None, *, after_s: int = 0, is_cut: bool = False, limit: int = 3) -> int:
+        query = CandleQuery("BTCUSDT", day, None if limit > 3 else begin_us, query_end_us, limit)
+        return judged(batch, query, now_us + after_s * SECOND_US, is_cut=is_cut).max_age_s
+
+    assert kept_s(end_us) == kept_s(None) == kept_s(None, is_cut=True) == 0
+    assert kept_s(end_us, after_s=3) == kept_s(None, after_s=3, is_cut=True) == CLOSED_MAX_AGE_S
+    assert kept_s(None, after_s=3) == 86_400 - 3
+    assert kept_s(end_us, after_s=3, limit=4) == 0  # an older one may be imported

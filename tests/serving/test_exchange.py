@@ -104,6 +104,7 @@ async def test_what_is_not_stored_is_an_error_of_the_exchange(database: Database
             ("ticker/bookTicker", {"symbol": "BTCUSDT"}, 400, -1000),
             ("trades", {"symbol": "BTCUSDT", "limit": "ten"}, 400, -1100),
             ("order", {}, 404, -1000),
+            ("ticker/price", {"symbols": "[" * 2_000}, 400, -1100),
         ]:
             answer = await client.get(f"/api/v3/{path}", {"X-MBX-APIKEY": "anything"}, **parameters)
             assert (answer.status, answer.body["code"]) == (status, code), (path, answer.body)
@@ -113,6 +114,10 @@ async def test_what_is_not_stored_is_an_error_of_the_exchange(database: Database
         assert until_hole.headers["X-Cryptopipe-Complete"] == "false"
         whole = await client.get("/api/v3/historicalTrades", symbol="BTCUSDT", fromId=1_030, limit=10)
         assert whole.headers["X-Cryptopipe-Complete"] == "true"
+        beyond = await client.get("/api/v3/historicalTrades", symbol="BTCUSDT", fromId="9" * 20)
+        assert (beyond.status, beyond.body) == (200, [])
+        refused = await client.request("POST", "/api/v3/order")
+        assert (refused.status, refused.body) == (405, {"code": -1000, "msg": "Only GET is answered here."})
         assert (await client.get("/api/v3/ping")).body == {}
         price = await client.get("/api/v3/ticker/price", symbol="BTCUSDT")
         assert price.body == {"symbol": "BTCUSDT", "price": format_e8(trades[-1].price_e8)}

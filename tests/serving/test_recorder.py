@@ -107,6 +107,8 @@ async def test_health_and_metrics_are_those_of_the_recorder(data_dir: Path) -> N
             assert "\ncryptopipe_serve_requests_total " in text
             async with anybody.get(served.metrics_url.replace("/metrics", "/api/metadata")) as response:
                 assert response.status == 404
+            async with anybody.get(served.metrics_url, headers={"Host": "evil.example"}) as response:
+                assert response.status == 403
             async with anybody.get(f"{served.url}/metrics") as response:
                 assert response.status == 401
         await exchange.stop()

@@ -93,6 +93,9 @@ async def test_a_token_that_is_set_is_asked_for_on_loopback_too(database: Databa
             answer = await client.get("/health", headers)
             assert answer.status == 401
             assert answer.headers["WWW-Authenticate"] == "Bearer"
+        port = int(client.service.url.rpartition(":")[2])
+        no_text = b"GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer \xff\r\n\r\n"
+        assert b" 401 " in await raw(port, no_text)
         assert (await client.get("/health", token="t0ken")).status == 401  # in a log of addresses it is no secret
         assert (await client.get("/health", {"Authorization": "Bearer t0ken"})).status == 200
         assert (await client.get("/health", {"Authorization": "Bearer t0ken", "Host": "any.example"})).status == 200
@@ -139,11 +142,9 @@ async def test_pages_of_other_origins_read_only_where_they_may(database: Databas
     async with served(database, access=Access(origins=frozenset({PAGE}))) as client:
         allowed = await client.get("/health", {"Origin": PAGE})
         assert allowed.headers["Access-Control-Allow-Origin"] == PAGE
-        assert allowed.headers["Vary"] == "Origin"
-        assert (
-            "Access-Control-Allow-Origin"
-            not in (await client.get("/health", {"Origin": "https://evil.example"})).headers
-        )
+        refused = await client.get("/health", {"Origin": "https://evil.example"})
+        assert "Access-Control-Allow-Origin" not in refused.headers
+        assert allowed.headers["Vary"] == refused.headers["Vary"] == "Origin"
         asked = {"Access-Control-Request-Method": "GET"}
         preflight = await client.request("OPTIONS", "/candles", {"Origin": PAGE, **asked})
         assert preflight.status == 204
@@ -225,6 +226,30 @@ async def test_connections_beyond_the_limit_are_refused_and_room_is_used_again(d
         while client.service.clients:
             await asyncio.sleep(0.01)
         assert (await client.get("/health")).status == 200
+
+
+async def test_a_client_that_does_not_read_its_answers_is_cut(database: Database) -> None:
+    trades = some_trades(5_000)
+    record(database, trades)
+    limits = Limits(request_within_s=1.0, slowest_bytes_per_s=1 << 30, unread_bytes=1_000_000)
+    async with served(database, limits=limits) as client:
+        path = f"/trades.arrow?symbol=BTC&from={trades[0].time_us // 1000}"
+        size = len((await client.get(path)).body)
+        assert size > 100_000
+        with socket.socket() as slow:
+            slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+            slow.connect(("127.0.0.1", int(client.service.url.rpartition(":")[2])))
+            slow.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode() * 200)
+            before = client.service.requests
+            while client.service.requests == before:
+                await asyncio.sleep(0.01)
+            async with asyncio.timeout(60):
+                while client.service.clients:
+                    await asyncio.sleep(0.05)
+            assert client.service.requests < before + 200
+        assert (await client.get(path)).status == 200
+    async with served(database, limits=Limits(unread_bytes=size - 1)) as client:
+        assert (await client.get(path)).status == 503
 
 
 async def test_an_address_that_cannot_be_used_is_one_sentence() -> None:

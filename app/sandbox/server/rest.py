@@ -304,7 +304,7 @@ class RestApi:
             return list(self._source.symbols())
         try:
             names = json.loads(request.text("symbols"))
-        except ValueError:
+        except (ValueError, RecursionError):
             names = None
         if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
             raise ApiError(400, -1100, "Illegal characters found in parameter 'symbols'.")

@@ -181,14 +181,15 @@ class _Session:
 
     async def _replay(self, symbol: str, first_trade_id: int) -> None:
         """Send the stored trades from that id on, and let the live ones follow."""
-        client, next_id, seen = self._client, first_trade_id, IdRanges()
+        client, seen = self._client, IdRanges()
+        if first_trade_id:
+            seen.add_range(0, first_trade_id - 1)  # the client has these, or does not want them
         try:
             while True:
-                page = await self._market.read(partial(_page, symbol=symbol, first_trade_id=next_id))
+                page = await self._market.read(partial(_page, symbol=symbol, since=first_trade_id, seen=seen))
                 await self._until_read()
                 client.write(b"".join(map(live_messages.trade_message, page.trades)))
                 seen |= page.known
-                next_id = next_id if page.known.last is None else page.known.last + 1
                 if page.is_last and symbol in client.held_back:
                     break
                 if page.is_last:
@@ -223,16 +224,17 @@ class _Session:
 
 
 class _Page(NamedTuple):
-    """Stored trades; ``known``: the ids that they are of. ``is_last``: nothing is stored beyond."""
+    """Stored trades; ``known``: the ids that they are of. ``is_last``: nothing else is stored."""
 
     trades: list[Trade]
     known: IdRanges
     is_last: bool
 
 
-def _page(store: SeparateStore, symbol: str, first_trade_id: int) -> _Page:
+def _page(store: SeparateStore, symbol: str, since: int, seen: IdRanges) -> _Page:
+    """Return the next stored trades from ``since`` on that are not ``seen``, holes filled meanwhile included."""
     trades, known, is_last = list[Trade](), IdRanges(), True
-    for first, last in store.coverage_from({symbol: first_trade_id})[symbol]:
+    for first, last in store.coverage_from({symbol: since})[symbol] - seen:
         room = _PAGE - known.count()
         is_last = last - first < room
         if room <= 0:

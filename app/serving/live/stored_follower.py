@@ -9,6 +9,7 @@ come when they are stored, after younger ones. Nothing is asked while nobody lis
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from typing import NamedTuple
@@ -30,6 +31,7 @@ logger = logging.getLogger(__name__)
 POLL_S = 0.05
 _RETRY_S = 1.0
 _CANDLES_EVERY_S = 1.0
+_SETTLES_S = 3.0
 _ASSETS_FOR_S = 5.0
 _MOST_AT_ONCE = 5_000  # trades of one symbol; the next poll brings more
 
@@ -59,9 +61,8 @@ class StoredFollower:
         self.leave_out: Callable[[], Collection[str]] = tuple
         self._begins: dict[str, int] = {}  # the first id that is new, by symbol followed
         self._published: dict[str, IdRanges] = {}
-        # When last read, what was published, and whether there were trades since.
-        self._candles: dict[Topic, tuple[float, list[Candle], bool]] = {}
-        self._traded: set[str] = set()  # whose candles have changed since they were looked at
+        self._candles: dict[Topic, tuple[float, list[Candle]]] = {}  # when last read, and what was published
+        self._traded_s: dict[str, float] = {}  # when the symbol's newest trades came
         self._assets: list[str] = []
         self._assets_s = 0.0
 
@@ -83,7 +84,7 @@ class StoredFollower:
 
     def note_trades(self, symbol: str) -> None:
         """Read the symbol's candles again soon, because there are new trades."""
-        self._traded.add(symbol)
+        self._traded_s[symbol] = self._clock.monotonic_s()
 
     def begin_again(self) -> None:
         """Forget what was published: another database is followed from now on."""
@@ -130,12 +131,13 @@ class StoredFollower:
             for symbol, found in new.items():
                 if symbol in self._published:
                     self._published[symbol] |= found.known
-                    self._publish(symbol, found.trades, wanted)
-        self._traded &= symbols
+                    self._publish(symbol, found.trades)
+        for gone in self._traded_s.keys() - symbols:
+            del self._traded_s[gone]
         await self._publish_candles(wanted)
 
-    def _publish(self, symbol: str, trades: list[Trade], wanted: frozenset[Topic]) -> None:
-        items = []
+    def _publish(self, symbol: str, trades: list[Trade]) -> None:
+        items, wanted = [], self._hub.wanted  # which may have changed during the read
         for trade in trades:
             if (symbol, TRADE) in wanted:
                 items.append(LiveItem((symbol, TRADE), trade.trade_id, live_messages.trade_message(trade)))
@@ -148,28 +150,29 @@ class StoredFollower:
             self.note_trades(symbol)
 
     async def _publish_candles(self, wanted: frozenset[Topic]) -> None:
-        """Publish the newest candles of symbols that had trades, each topic once per second at most."""
+        """
+        Publish the newest candles of symbols that had trades, each topic once per second at most.
+
+        Trades noted may not be stored yet, so a topic is read until `_SETTLES_S` after the newest.
+        """
         now_s = self._clock.monotonic_s()
         topics = {topic: interval for topic in wanted if (interval := _interval_of(topic[1])) is not None}
         for gone in self._candles.keys() - topics:
             del self._candles[gone]
         for topic, interval in topics.items():
             symbol, kind = topic
-            read_s, before, is_stale = self._candles.get(topic, (-_CANDLES_EVERY_S, [], False))
-            if not is_stale and symbol not in self._traded:
-                continue
-            if now_s - read_s < _CANDLES_EVERY_S:
-                self._candles[topic] = read_s, before, True
+            read_s, before = self._candles.get(topic, (-math.inf, []))
+            traded_s = self._traded_s.get(symbol, -math.inf)
+            if now_s - read_s < _CANDLES_EVERY_S or traded_s + _SETTLES_S <= read_s:
                 continue
             newest = await self._market.read(partial(_newest_candles, symbol, interval))
-            self._candles[topic] = now_s, newest, False
+            self._candles[topic] = now_s, newest
             changed = [one for one in newest if one not in before] if before else newest[-1:]
             if kind.startswith(CANDLE):
                 items = [LiveItem(topic, -1, live_messages.candle_message(symbol, kind, one)) for one in changed]
             else:
                 items = [exchange_streams.kline_item(topic, interval, one, self._clock.now_us()) for one in changed]
             self._hub.publish(items)
-        self._traded.clear()
 
 
 def _interval_of(kind: str) -> Interval | None:

@@ -113,7 +113,7 @@ class ChartRoutes:
             query = CandleQuery(name, interval, start_us, end_us, count or _MOST_BARS)
             found = read_candles(store, query, now_us, check_deadline)
             if not found.table.num_rows:
-                before = store.candles(name, interval, end_us=start_us, limit=1)
+                before = [] if start_us is None else store.candles(name, interval, end_us=start_us, limit=1)
                 following = {"nextTime": before[-1].open_time_us // SECOND_US} if before else {}
                 return found, EncodedAnswer.of({"s": "no_data", **following})
             columns = found.numbers("time", "open", "high", "low", "close", "volume")

@@ -32,6 +32,7 @@ _FAR_US = 4_102_444_800_000_000  # the year 2100
 _DAY_US = 86_400_000_000
 _MINUTE = Interval.parse("1m")
 _UNITS = {"MICROSECOND": True, "MILLISECOND": False}
+_LAST_ID = (1 << 63) - 1
 _NOT_STORED = -1000  # the exchange's code for what it cannot say more about
 
 
@@ -127,7 +128,7 @@ class _StoredSource:
         return found.trade_id
 
     def trades(self, symbol: str, first_id: int, limit: int) -> list[Trade]:
-        first_id = max(first_id, 0)
+        first_id = min(max(first_id, 0), _LAST_ID)
         covered = list(self._store.coverage_from({symbol: first_id})[symbol])
         if covered and covered[0][0] > max(first_id, 1):
             raise _not_stored("These trades are")
@@ -150,7 +151,7 @@ class _StoredSource:
         candles = candles_of(found.table)
         if not candles and found.missing:
             raise _not_stored("These klines are")
-        self.is_complete = not found.missing
+        self.is_complete = found.is_complete
         return candles
 
     async def day(self, symbol: str) -> RollingDay | None:
