@@ -40,6 +40,7 @@ _SAVE = """
         taker_buy_quote_volume = excluded.taker_buy_quote_volume, source = excluded.source,
         complete = excluded.complete, first_trade_id = excluded.first_trade_id, last_trade_id = excluded.last_trade_id
     WHERE (excluded.complete, excluded.source = 'kline') >= (known.complete, known.source = 'kline')
+        OR (excluded.complete AND known.volume > 0 AND known.quote_volume = 0)
 """
 
 _READ = sql.SQL(
@@ -113,7 +114,8 @@ def save(
     Store closed klines; one that is stored already is replaced, because the exchange may correct a kline later.
 
     A candle whose source is aggtrades is stored as that and its trades' ids with it; everything else is the exchange's.
-    None replaces a complete one without being complete, nor the exchange's without being that.
+    None replaces a complete one without being complete, nor the exchange's without being that, unless the stored one
+    knows prices and volume alone (`app.market.candle.has_prices_alone`).
 
     ``fetched``: if given, these are all the klines that the exchange has from the first time until before the second.
     """

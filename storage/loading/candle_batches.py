@@ -1,8 +1,9 @@
 """
 Candles of files, stored beside the trades in the table of the klines.
 
-Of two candles of one open time the complete one stays, then the exchange's, then the one that came first; a candle that
-knows only prices and volume gives way to one that agrees with it and knows the rest.
+Of two candles of one open time the complete one stays, then the exchange's, then the one that came first. A candle that
+knows only prices and volume gives way to a complete one that agrees with it and knows the rest, whosever they are, and
+never takes its place.
 
 Every function takes a connection and may raise psycopg.Error.
 """
@@ -80,8 +81,9 @@ def _store_minutes(connection: Connection, symbol: str, symbol_id: int, minutes:
         before, mine = known.get(at), given.get(at)
         was_complete = any(other is not None and other.complete and _same(other, one) for other in (before, mine))
         one = one._replace(complete=one.complete or was_complete)
-        is_published = at in stored and at not in known
-        if one != before and not is_published:
+        published = None if at in known else stored.get(at)
+        is_better = published is None or (_knows_less(published, one) and _agrees(published, one))
+        if one != before and is_better:
             better.append(one)
     klines.save(connection, symbol, MINUTE, better)
     return {one.open_time_us for one in better}
@@ -133,16 +135,22 @@ def _fresh(
         before = known.get(candle.open_time_us)
         if before is None or _replaces(candle, before):
             fresh[candle.open_time_us] = known[candle.open_time_us] = candle
-        elif _rank(candle) == _rank(before) and not _agrees(candle, before):
+        elif (_rank(candle) == _rank(before) or _knows_less(candle, before)) and not _agrees(candle, before):
             differing.append(place)
     return fresh, differing
 
 
 def _replaces(candle: Candle, before: Candle) -> bool:
     """Whether it is better, though its figures may be the same: complete, or the exchange's; or knows more."""
-    return _rank(candle) > _rank(before) or (
-        has_prices_alone(before) and not has_prices_alone(candle) and _agrees(before, candle)
-    )
+    if _knows_less(candle, before):
+        return False
+    return _rank(candle) > _rank(before) or (_knows_less(before, candle) and _agrees(before, candle))
+
+
+def _knows_less(candle: Candle, other: Candle) -> bool:
+    """Whether it has prices and volume alone, and the other all figures; both are complete."""
+    is_less = has_prices_alone(candle) and not has_prices_alone(other)
+    return is_less and candle.complete and other.complete
 
 
 def _rank(candle: Candle) -> tuple[bool, bool]:

@@ -103,6 +103,26 @@ def test_a_candle_of_prices_and_volume_alone_agrees_with_the_whole_one_and_gives
     assert world.store.candles("Y", MINUTE) == counted
 
 
+def test_what_takers_bought_of_aggregated_trades_is_not_lost_to_candles_of_prices_and_volume_alone(
+    world: World, loader: BulkLoader
+) -> None:
+    minutes = minutes_of(trades_of(4))
+    unknown = {"quote_volume_e16": 0, "trades": 1, "taker_buy_volume_e8": 0, "taker_buy_quote_volume_e16": 0}
+    nobodys = {"first_trade_id": None, "last_trade_id": None}
+    bare = [one._replace(**unknown, **nobodys, complete=True, source=CandleSource.KLINE) for one in minutes]
+    whole = [one._replace(**nobodys) for one in minutes[1:3]]  # those at the ends may go on in another file
+    loader.load_aggregated("XRPETH", minutes)
+    assert loader.load_candles("XRPETH", MINUTE, bare, published=False) == LoadResult(2, 2)
+    loader.load_candles("ADAETH", MINUTE, bare, published=False)
+    assert loader.load_aggregated("ADAETH", minutes) == {one.open_time_us for one in whole}
+    assert loader.load_aggregated("ADAETH", minutes) == set()
+    for symbol in ("XRPETH", "ADAETH"):
+        assert world.store.candles(symbol, MINUTE) == [bare[0], *whole, bare[3]]
+        other = bare[1]._replace(volume_e8=bare[1].volume_e8 + 1)
+        refused = LoadResult(0, 0, (RefusedPlace(0, DIFFERS),))
+        assert loader.load_candles(symbol, MINUTE, [other], published=False) == refused
+
+
 def test_trades_are_not_said_to_differ_from_candles_that_know_prices_and_volume_alone(
     world: World, loader: BulkLoader
 ) -> None:
