@@ -59,7 +59,7 @@ class Market:
     All trades, in rising order, and what of them is imported.
 
     ``stored`` and ``aggregated``: their pieces. ``published``: the open times of minutes with a kline; those in
-    ``altered`` have a volume that is too large by 1e-8.
+    ``altered``, which have trades, have a volume that is too large by 1e-8.
     """
 
     trades: list[Trade]
@@ -141,7 +141,7 @@ def markets(draw: st.DrawFn) -> Market:
     whole = Market(trades, [], [], set(), set())
     share = draw(st.sampled_from([0.0, 0.4, 0.9]))
     published = {at for at in whole.minutes if dice.random() < share}
-    altered = {at for at in published if dice.random() < 0.2}
+    altered = {at for at in published if dice.random() < 0.2 and whole.places(at, MINUTE)}
     return Market(trades, pieces_of(dice, len(trades)), pieces_of(dice, len(trades)), published, altered)
 
 
