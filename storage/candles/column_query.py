@@ -98,8 +98,8 @@ def text_columns(
     del found
     table = arrow_csv.read_csv(
         pa.py_buffer(text),
-        # One block: its columns are then in one piece.
-        read_options=arrow_csv.ReadOptions(column_names=kinds.names, block_size=len(text) + 1, use_threads=False),
+        # One block: its columns are then in one piece, and parsed beside each other.
+        read_options=arrow_csv.ReadOptions(column_names=kinds.names, block_size=len(text) + 1),
         convert_options=arrow_csv.ConvertOptions(column_types=kinds, true_values=["t"], false_values=["f"]),
     )
     rows = table.combine_chunks().to_batches()[0]
