@@ -71,6 +71,18 @@ def bomb_sheet(path: Path) -> None:
         packed.writestr("xl/worksheets/sheet1.xml", bytes(300_000_000))
 
 
+def future_zip(path: Path) -> None:
+    zipped(path, (f"{NAME}.csv", ROWS))
+    content = bytearray(path.read_bytes())
+    content[content.index(b"PK\x01\x02") + 6] = 99  # the version of the format that it takes to unpack it
+    path.write_bytes(content)
+
+
+def nameless_zip(path: Path) -> None:
+    zipped(path, ("é.csv", ROWS))
+    path.write_bytes(path.read_bytes().replace("é".encode(), b"\xc3("))
+
+
 UNUSABLE: dict[str, tuple[Callable[[Path], object], str]] = {
     "cut.zip": (cut_zip, "{path} is no whole zip: it is damaged or was cut off. Get it again."),
     "changed.zip": (
@@ -92,6 +104,16 @@ UNUSABLE: dict[str, tuple[Callable[[Path], object], str]] = {
     "absolute.zip": (
         lambda path: zipped(path, ("/etc/evil.csv", ROWS)),
         "{path} holds a file that would leave its folder, /etc/evil.csv: nothing of it was used.",
+    ),
+    "future.zip": (future_zip, "{path} is packed in a way that is not read here. Unpack it first."),
+    "nameless.zip": (nameless_zip, "{path} is no whole zip: it is damaged or was cut off. Get it again."),
+    "dot.zip": (
+        lambda path: zipped(path, (".", ROWS)),
+        "{path} holds no table: a zip is read where it holds CSV or JSON.",
+    ),
+    "deep.json": (
+        lambda path: path.write_text("[" * 100_000),
+        "{path} is no table: its values lie too deep in one another.",
     ),
     f"{NAME}.zip": (
         wrong_checksum,

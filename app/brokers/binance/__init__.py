@@ -1,1 +1,1 @@
-"""Binance spot: trades with ids, live over WebSocket, past ones over REST."""
+"""Binance spot: trades with ids, live over WebSocket, past ones over REST and from its archive."""

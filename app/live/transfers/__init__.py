@@ -1,1 +1,1 @@
-"""Exports: a range of candles, from the store and from the exchange, into a file."""
+"""Rows between files and the database: imports, exports, and candles of trades held against the exchange's."""

@@ -342,7 +342,7 @@ class FileImport:
                         refused = RefusedRows(opened.path)
                     self._read_file(opened, refused, share)
             self._put(None)
-        except Exception as error:  # noqa: BLE001  # because `run` raises it
+        except BaseException as error:  # noqa: BLE001  # because `run` raises it, also what a library's panic raises
             self._put(error)
 
     def _refuse(self, path: Path) -> None:

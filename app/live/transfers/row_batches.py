@@ -58,6 +58,7 @@ class RowNumbers:
 def collected(batches: Iterable[TradeBatch], largest: int = LARGEST) -> Iterator[NumberedTrades]:
     """
     Yield the trades of the batches, in their order, in batches of one symbol of ``largest`` rows or a little more.
+    Refused rows count: a file may have no others.
 
     A FileError is raised once what was read before it has been yielded.
     """
@@ -69,7 +70,7 @@ def collected(batches: Iterable[TradeBatch], largest: int = LARGEST) -> Iterator
                 yield _joined(waiting)
                 waiting = []
             waiting.append((batch, numbers.of(batch, len(batch.trade_id))))
-            if sum(len(one.trade_id) for one, _ in waiting) >= largest:
+            if sum(one.rows for one, _ in waiting) >= largest:
                 yield _joined(waiting)
                 waiting = []
     except FileError:

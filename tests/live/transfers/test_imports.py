@@ -265,6 +265,24 @@ def test_small_batches_are_joined_and_each_row_keeps_its_number() -> None:
     assert joined[0].refused_row(2, "why").number == 4
 
 
+def test_refused_rows_do_not_wait_in_memory_for_good_ones() -> None:
+    refused = [RefusedRow(number, "bad", "x") for number in range(1, 11)]
+    joined = list(collected([trade_batch([], refused)] * 10, largest=20))
+    assert [(one.rows, len(one.unread)) for one in joined] == [(20, 20)] * 5
+
+
+def test_an_import_ends_with_what_a_library_raises_in_its_panic() -> None:
+    class Panic(BaseException):
+        pass
+
+    def panicking(*_: object) -> Iterator[RefusedFile]:
+        raise Panic
+        yield
+
+    with pytest.raises(Panic):
+        FileImport(GIVEN, panicking, DryRunLoader()).run()
+
+
 def test_numbers_that_a_reader_gives_are_taken() -> None:
     batch = trade_batch(TRADES[:2])
     given = TradeBatch(*(getattr(batch, name) for name in TradeBatch.__slots__[:-1]), numbers=[7, 9])

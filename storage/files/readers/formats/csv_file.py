@@ -38,7 +38,7 @@ _HEAD_ROWS = 200
 _MOST_TITLES, _FEWEST_COLUMNS = 5, 4
 _DELIMITERS = ",\t;|"
 _OFFSET = re.compile(r"(?:Z|[+-]\d\d:?\d\d)$")
-_DECIMAL_COMMA = re.compile(r"\d+,\d+")
+_DECIMAL_COMMA, _DECIMAL_POINT = re.compile(r"\d+,\d+"), re.compile(r"\d+\.\d+")
 _TRUE_WORDS = ["true", "True", "TRUE", "1", "t", "sell", "SELL", "Sell"]
 _FALSE_WORDS = ["false", "False", "FALSE", "0", "f", "buy", "BUY", "Buy"]
 _INT64, _TEXT, _TRUTH = pa.int64(), pa.string(), pa.bool_()
@@ -308,7 +308,10 @@ def _delimiter(lines: Sequence[str]) -> str:
 
 
 def _has_decimal_comma(rows: Sequence[Sequence[str]]) -> bool:
-    return any(_DECIMAL_COMMA.fullmatch(cell.strip()) for row in rows for cell in row)
+    """Whether commas are decimal marks: beside more numbers with a point they are marks of thousands, as in 1,234."""
+    cells = [cell.strip() for row in rows for cell in row]
+    commas, points = (sum(map(bool, map(mark.fullmatch, cells))) for mark in (_DECIMAL_COMMA, _DECIMAL_POINT))
+    return commas > points
 
 
 def _with_point(cells: list[str], decimal: str) -> list[Cell]:

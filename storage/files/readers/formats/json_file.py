@@ -105,7 +105,7 @@ def _line_items(source: ByteSource, blocks: Iterable[bytes]) -> Iterator[Any]:
             if text := line.strip():
                 try:
                     yield _DECODER.decode(text)
-                except ValueError:
+                except (ValueError, RecursionError):
                     yield text
 
 
@@ -124,6 +124,8 @@ def _array_items(source: ByteSource, blocks: Iterable[bytes]) -> Iterator[Any]:
                 return
             try:
                 item, end = _DECODER.raw_decode(text, start)
+            except RecursionError as error:
+                raise FileError(f"{source.path} is no table: its values lie too deep in one another.") from error
             except ValueError as error:
                 if len(text) - start > LONGEST_LINE:
                     raise FileError(

@@ -56,7 +56,7 @@ def _cells(row: tuple[Cell, ...]) -> list[Cell]:
     symbol, interval, text = row
     try:
         candle = json.loads(text, parse_float=str)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, RecursionError):
         return []
     return [symbol, interval, *candle] if isinstance(candle, list) else []
 

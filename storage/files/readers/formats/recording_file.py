@@ -138,7 +138,7 @@ def _cells(line: bytes, form: _Form) -> list[Cell] | None:
     match = _STAMPED.match(line)
     try:
         frame = msgspec.json.decode(line[match.end() :] if match else line)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return None
     event: Any = frame.get("data", frame) if isinstance(frame, dict) else None
     if not isinstance(event, dict):

@@ -153,7 +153,7 @@ def _begins(text: msgspec.Raw, sign: bytes) -> bool:
 def _damage_named(path: Path) -> Iterator[None]:
     try:
         yield
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise FileError(f"{path} is damaged or was cut off: it is no JSON. Get it again.") from error
 
 

@@ -30,6 +30,7 @@ _RATIO_COUNTS_FROM = 1 << 20
 _LARGEST_SHEET = 1 << 30  # its cells are in memory all at once, and take twice the bytes of their XML
 _LOCAL_HEADER = struct.Struct("<4s22xHH")
 _ENCRYPTED = 0x1
+_UNREAD = "{} is packed in a way that is not read here. Unpack it first."
 
 
 class ZipMember:
@@ -75,14 +76,9 @@ def is_spreadsheet(path: Path) -> bool:
     Whether a zip is a spreadsheet.
 
     Raises:
-        FileError: If it is one that unpacks to more than fits into memory.
+        FileError: If it is damaged, or is a spreadsheet that unpacks to more than fits into memory.
     """
-    with readable(path):
-        try:
-            with zipfile.ZipFile(path) as archive:
-                members = archive.infolist()
-        except zipfile.BadZipFile:
-            return False
+    members = _members(path)
     if not any(info.filename in _SPREADSHEET_PARTS for info in members):
         return False
     for info in members:
@@ -101,12 +97,7 @@ def zip_members(path: Path, *, is_verified: bool = False) -> list[ZipMember]:
     Raises:
         FileError: If it is damaged, holds no table, or is not what an honest sender sends.
     """
-    with readable(path):
-        try:
-            with zipfile.ZipFile(path) as archive:
-                members = [info for info in archive.infolist() if not info.is_dir()]
-        except zipfile.BadZipFile as error:
-            raise FileError(f"{path} is no whole zip: it is damaged or was cut off. Get it again.") from error
+    members = [info for info in _members(path) if not info.filename.endswith("/")]
     if len(members) > _MOST_MEMBERS:
         raise FileError(f"{path} holds {len(members):,} files, more than {_MOST_MEMBERS:,}. Unpack it first.")
     for info in members:
@@ -122,9 +113,20 @@ def zip_members(path: Path, *, is_verified: bool = False) -> list[ZipMember]:
     return [ZipMember(path, info, is_verified=is_verified) for info in sorted(tables, key=lambda info: info.filename)]
 
 
+def _members(path: Path) -> list[zipfile.ZipInfo]:
+    with readable(path):
+        try:
+            with zipfile.ZipFile(path) as archive:
+                return archive.infolist()
+        except NotImplementedError as error:  # of a later version of the format
+            raise FileError(_UNREAD.format(path)) from error
+        except (zipfile.BadZipFile, ValueError) as error:  # ValueError: a name that is no text
+            raise FileError(f"{path} is no whole zip: it is damaged or was cut off. Get it again.") from error
+
+
 def _check_name(path: Path, name: str) -> None:
     pure = PurePosixPath(name.replace("\\", "/"))
-    if pure.is_absolute() or ".." in pure.parts or ":" in pure.parts[0]:
+    if pure.is_absolute() or ".." in pure.parts or ":" in "".join(pure.parts[:1]):
         raise FileError(f"{path} holds a file that would leave its folder, {name}: nothing of it was used.")
 
 
@@ -132,7 +134,7 @@ def _check_member(path: Path, info: zipfile.ZipInfo) -> None:
     if info.flag_bits & _ENCRYPTED:
         raise FileError(f"{path} is encrypted. Unpack it first, with its password.")
     if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise FileError(f"{path} is packed in a way that is not read here. Unpack it first.")
+        raise FileError(_UNREAD.format(path))
     _check_size(path, info)
 
 

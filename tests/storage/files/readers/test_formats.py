@@ -310,6 +310,15 @@ def test_noise_of_a_floats_arithmetic_is_no_digit(tmp_path: Path) -> None:
     assert reading.refused[0][:2] == (2, "price has more than 8 decimal places: 0.123456789")
 
 
+def test_a_comma_between_thousands_is_no_decimal_mark(tmp_path: Path) -> None:
+    path = tmp_path / "BTCUSDT-1m.tsv"
+    rows = ["time\topen\thigh\tlow\tclose\tvolume", "1723161240\t1.5\t2.5\t1.5\t2.5\t1,234"]
+    path.write_text("\n".join([*rows, "1723161300\t1.5\t2.5\t1.5\t2.5\t5.25"]))
+    reading = read(path)
+    assert [candle.volume_e8 for _, _, candle in reading.candles] == [525_000_000]
+    assert [row[:2] for row in reading.refused] == [(1, "volume is not a number: '1,234'")]
+
+
 def test_candles_that_cannot_be_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "BTCUSDT-1m.csv"
     path.write_text(
