@@ -45,7 +45,8 @@ def fill(connection: Connection, rows: int) -> None:
     connection.execute("INSERT INTO symbols (name, status) VALUES ('TRADEDUSDT', 'TRADING'), ('KLINESUSDT', 'TRADING')")
     times = "timestamptz '2005-01-01' + i * interval '1 minute'"
     connection.execute(
-        f"INSERT INTO rollup_1m SELECT 1, {times}, {FIGURES}, i::bigint * 500 + 1, i::bigint * 500 + 500 FROM generate_series(0, %s) i",
+        f"INSERT INTO rollup_1m SELECT 1, {times}, {FIGURES}, i::bigint * 500 + 1, i::bigint * 500 + 500 "
+        "FROM generate_series(0, %s) i",
         (rows + 1,),
     )
     connection.execute("INSERT INTO coverage VALUES (1, 1, %s)", (rows * 500 + 1_000,))
