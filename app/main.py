@@ -165,6 +165,7 @@ async def _run_engine(
     from app.serving.serving_engine import serving_engine
     from app.window.collector import collecting_in_main_thread
     from app.window.diagnostics_controller import DiagnosticsController
+    from app.window.serving_controller import ServingController, is_served
     from app.window.window_controller import WindowController
 
     settings, simulated = launch.settings, launch.simulated is not None
@@ -172,7 +173,7 @@ async def _run_engine(
         async with (
             engine_for(settings, opening=opening) as engine,
             monitoring(engine) as metrics,
-            serving_engine(settings, engine, metrics) as served,
+            serving_engine(settings, engine, metrics, is_on=is_served(settings, shown.state)) as served,
             _database_dialog(engine, settings, shown.window, simulated=simulated),
         ):
             diagnostics = DiagnosticsController(metrics, served, shown.window, settings.data_dir / "logs")
@@ -187,14 +188,19 @@ async def _run_engine(
             controller.simulated_market_requested.connect(lambda: shown.close(Outcome.SIMULATED_MARKET))
             if launch.options.quit_after_first_paint:
                 controller.first_painted.connect(lambda: _report_first_paint(shown))
-            controller.state_changed.connect(lambda: save_state(shown.state, settings.data_dir))
+            serving = ServingController(served, shown.window, settings, shown.state)
+            serving.problem_changed.connect(controller.set_serving_problem)
+            for source in (controller, serving):
+                source.state_changed.connect(lambda: save_state(shown.state, settings.data_dir))
             controller.start()
+            serving.start()
             async with launch.port.answering(shown.window.bring_to_front):
                 await shown.closing
             begin_shutdown()
             shown.window.setEnabled(False)
             shown.save()
             diagnostics.stop()
+            await serving.stop()
             await controller.stop()
             await engine.close()
 

@@ -23,7 +23,8 @@ from app.runtime.open_database import has_database
 from app.runtime.shutdown import StopEvent, bounded_shutdown, on_signals
 from app.serving.access import Access
 from app.serving.program import Follower
-from app.serving.service import DEFAULT_PORT, Ports, ServingService, access_of
+from app.serving.service import Ports, ServingService, access_of
+from app.serving.serving_engine import DEFAULT_PORT
 
 
 def prepare(settings: Settings, options: Options) -> Callable[[], int]:

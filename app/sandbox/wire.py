@@ -15,7 +15,7 @@ from typing import Any
 from app.market.candle import Candle
 from app.market.interval import Interval
 from app.market.symbol import Symbol
-from app.market.trade import Quote, Trade
+from app.market.trade import DayTicker, Quote, Trade
 from app.market.units import E8, format_e8
 from app.sandbox.source import RollingDay
 
@@ -64,9 +64,8 @@ def quote_event(quote: Quote) -> bytes:
     )
 
 
-def day_event(day: RollingDay, *, microseconds: bool) -> bytes:
+def day_event(ticker: DayTicker, *, microseconds: bool) -> bytes:
     """Return the raw event of ``<symbol>@miniTicker``."""
-    ticker = day.ticker
     return encode(
         {
             "e": "24hrMiniTicker",

@@ -9,6 +9,8 @@ from typing import NamedTuple
 import msgspec
 from aiohttp import web
 
+from app.serving.description.route import Failure
+
 _JSON = "application/json"
 
 
@@ -19,8 +21,8 @@ def json_answer(value: object, *, status: int = 200, headers: Mapping[str, str] 
 
 
 def error_answer(status: int, sentence: str, headers: Mapping[str, str] | None = None) -> web.Response:
-    """Return a refusal: ``{"error": sentence}``."""
-    return json_answer({"error": sentence}, status=status, headers=headers)
+    """Return a `Failure`."""
+    return json_answer(Failure(sentence), status=status, headers=headers)
 
 
 class EncodedAnswer(NamedTuple):

@@ -72,7 +72,7 @@ class RecordingProgram:
 
     def take(self, event: MarketEvent) -> None:
         """Pass an event on to the server's loop; quick, as it is called for each."""
-        if type(event) is DayTicker or self._server_loop is None:
+        if self._server_loop is None:
             return
         if len(self._crossing) >= _MOST_WAITING:
             return  # `_cross` tells the clients, who resume by id
@@ -106,6 +106,8 @@ class RecordingProgram:
                 if hub.is_wanted((symbol, TICK)):
                     items.append(LiveItem((symbol, TICK), -1, self._price_update(event)))
                 items += exchange_streams.trade_items(event, hub)
+            elif type(event) is DayTicker:
+                items += exchange_streams.day_items(event, hub)
             elif type(event) is Quote:
                 self._quotes[symbol] = event
                 if hub.is_wanted((symbol, QUOTE)):

@@ -17,6 +17,7 @@ from app.market.errors import UsageError
 from app.market.interval import SECOND_US, Interval
 from app.market.suggestions import did_you_mean, nearest
 from app.market.symbol import read_symbol
+from app.serving.description.route import Parameter
 from app.serving.errors import NotFound
 
 _DIGITS = re.compile(r"-?[0-9]{1,12}(\.0*)?")
@@ -27,16 +28,17 @@ _OFFSET_AFTER_SPACE = re.compile(r"(?<=T)([0-9:.]+) ([0-9]{2}:?[0-9]{2})$")  # a
 
 class Parameters:
     """
-    The parameters of one request, of which only those ``allowed`` may be there, each once.
+    The parameters of one request, of which only those ``declared`` may be there, each once; and a token.
 
     Raises:
         UsageError: If another is there, or one is there twice.
     """
 
-    def __init__(self, query: MultiMapping[str], allowed: Iterable[str]) -> None:
-        names = tuple(allowed)
+    def __init__(self, query: MultiMapping[str], declared: Iterable[Parameter]) -> None:
+        names = tuple(one.name for one in declared)
         for name in query:
-            if name not in names and not name.startswith("_"):  # by which scripts get past a cache
+            # By “_” scripts get past a cache.
+            if name not in (*names, "token") and not name.startswith("_"):
                 meant = nearest(name, names)
                 advice = f"did you mean {meant}?" if meant else f"there are {', '.join(names)}."
                 raise UsageError(f"There is no parameter “{name[:40]}”: {advice}")

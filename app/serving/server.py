@@ -13,9 +13,8 @@ import errno
 import logging
 import socket
 import ssl
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from aiohttp import web
 
@@ -24,6 +23,7 @@ from app.market.ports.clock import Clock
 from app.serving.access import Access, RateLimit, cross_origin_headers
 from app.serving.answers import error_answer, json_answer
 from app.serving.connections import connection_factory, room_for
+from app.serving.description.route import Handler, Route
 from app.serving.errors import NotFound
 
 logger = logging.getLogger(__name__)
@@ -44,8 +44,6 @@ _LOOK_S = 0.02
 _METRICS_HOST = "127.0.0.1"
 _METRICS_PATHS = ("/metrics", "/health", "/health/db", "/health/binance")
 
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -59,12 +57,6 @@ class Limits:
     request_within_s: float = 15.0
     slowest_bytes_per_s: int = 1 << 16
     unread_bytes: int = 1 << 28
-
-
-class Routes(Protocol):
-    """What adds its routes to the server."""
-
-    def add_to(self, router: web.UrlDispatcher) -> None: ...
 
 
 class MarketServer:
@@ -82,7 +74,7 @@ class MarketServer:
         access: Access,
         port: int | None,
         metrics_port: int | None,
-        routes: Sequence[Routes],
+        routes: Sequence[Route],
         clock: Clock,
         limits: Limits | None = None,
     ) -> None:
@@ -96,7 +88,7 @@ class MarketServer:
         self._rate = RateLimit(access.requests_per_minute)
         self._application = web.Application(middlewares=[self._checked], client_max_size=1024)
         for one in routes:
-            one.add_to(self._application.router)
+            self._application.router.add_get(one.path, one.handler)
         self._runner: web.AppRunner | None = None
         self._listening: list[asyncio.Server] = []
 

@@ -22,6 +22,7 @@ from app.config.settings import Settings
 from app.market.ports.clock import Clock
 from app.market.ports.database import OpenedDatabase
 from app.serving.access import Access, parse_origins
+from app.serving.description.route import Routes
 from app.serving.live.exchange_streams import ExchangeStreams
 from app.serving.live.hub import LiveHub
 from app.serving.live.live_socket import LiveSocket, LiveSource
@@ -29,13 +30,13 @@ from app.serving.live.stored_follower import StoredFollower
 from app.serving.program import ServedProgram
 from app.serving.routes.arrow import ArrowRoutes
 from app.serving.routes.charts import ChartRoutes
+from app.serving.routes.description import DescriptionRoutes
 from app.serving.routes.exchange import ExchangeRoutes
 from app.serving.routes.health import HealthRoutes
 from app.serving.routes.market import MarketRoutes
-from app.serving.server import Limits, MarketServer, Routes
+from app.serving.server import Limits, MarketServer
 from app.serving.stored_market import DEADLINE_S, THREADS, StoredMarket
 
-DEFAULT_PORT = 8080
 _START_S, _STOP_S = 20.0, 10.0
 
 Result = TypeVar("Result")
@@ -100,15 +101,17 @@ class ServingService:
         source: LiveSource = self._follower
         if live is not None:
             source = live(self._loop, self._hub, self._follower, spread_percent)
-        routes: list[Routes] = [
+        parts: list[Routes] = [
             MarketRoutes(self._market, clock),
-            HealthRoutes(self._market, program, clock, self._metrics_text),
             ArrowRoutes(self._market, clock),
             ChartRoutes(self._market, clock),
             ExchangeRoutes(self._market, clock, source.quote),
             LiveSocket(self._market, self._hub, source, clock),
             ExchangeStreams(self._hub, source, clock),
+            HealthRoutes(self._market, program, clock, self._metrics_text),
         ]
+        routes = [route for part in parts for route in part.routes()]
+        routes += DescriptionRoutes(routes).routes()
         self._server = MarketServer(access, ports.data, ports.metrics, routes, clock, limits)
         self._thread = threading.Thread(target=self._run, name="serve", daemon=True)
         self._database: OpenedDatabase | None = None

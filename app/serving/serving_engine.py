@@ -1,7 +1,7 @@
 """
-Serves what an engine records, while it runs; the server and its packages are loaded only if a port is set.
+Serves what an engine records, while it runs; the server and its packages are loaded only once it serves.
 
-Few installations set one, and no start of the window should wait for them.
+Few installations do, and no start of the window should wait for them.
 """
 
 from __future__ import annotations
@@ -9,12 +9,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
 from functools import partial
 from typing import TYPE_CHECKING
 
-from app.concurrency.background import in_background
+from app.concurrency.background import Background, in_background
 from app.config.settings import Settings
 from app.live.engine import Engine
 from app.market.errors import SettingsError
@@ -25,62 +24,116 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+DEFAULT_PORT = 8080
 _LOOK_S = 0.25
 
 
-@dataclass(frozen=True, slots=True)
-class Served:
+class ServedEngine:
     """
-    Where an engine's data is served: ``url``, empty if it is not; of its metrics alone, ``metrics_url``.
+    An engine whose data is served, or not; used on the engine's loop. The metrics' own port is open either way.
 
-    ``problem`` is one sentence if serving failed. ``clients`` and ``requests`` return how many there are, and were.
+    ``problem`` is one sentence if serving failed.
     """
 
-    url: str = ""
-    metrics_url: str = ""
-    problem: str = ""
-    clients: Callable[[], int] = int
-    requests: Callable[[], int] = int
+    def __init__(self, settings: Settings, engine: Engine, metrics: Metrics) -> None:
+        self.problem = ""
+        self._settings = settings
+        self._engine = engine
+        self._metrics = metrics
+        self._switching = asyncio.Lock()
+        self._service: ServingService | None = None
+        self._following: asyncio.Task[None] | None = None
 
+    @property
+    def url(self) -> str:
+        """Where the data is served; empty if it is not."""
+        return "" if self._service is None else self._service.url
 
-@contextlib.asynccontextmanager
-async def serving_engine(settings: Settings, engine: Engine, metrics: Metrics) -> AsyncIterator[Served]:
-    """
-    Serve the engine's data at the ports that the settings name, while the block runs; nothing if they name none.
+    @property
+    def metrics_url(self) -> str:
+        """Where the metrics alone are served; empty if they are not."""
+        return "" if self._service is None else self._service.metrics_url
 
-    What keeps it from serving does not raise: `Served.problem` says why, and the caller decides whether it matters.
-    """
-    if not settings.serve_port and not settings.metrics_port:
-        yield Served()
-        return
-    from app.serving.access import Access
-    from app.serving.recorder import RecordingProgram
-    from app.serving.service import Ports, ServingService, access_of
+    @property
+    def clients(self) -> int:
+        """How many connections there are."""
+        return 0 if self._service is None else self._service.clients
 
-    ports = Ports(settings.serve_port or None, settings.metrics_port or None)
-    program = RecordingProgram(engine, metrics)
-    try:
-        # Metrics alone need no token, so the keyring need not be asked.
-        access = await in_background(partial(access_of, settings), "read-token") if ports.data else Access()
-        service = ServingService(
-            access, ports, program, engine.clock, spread_percent=settings.spread_percent, live=program.attach
-        )
-        await in_background(service.start, "start-server")
-    except SettingsError as error:
-        logger.warning("%s", error)
-        yield Served(problem=str(error))
-        return
-    following = asyncio.get_running_loop().create_task(_use_its_database(engine, service))
-    engine.recorder.on_event = program.take
-    try:
-        yield Served(
-            service.url, service.metrics_url, clients=lambda: service.clients, requests=lambda: service.requests
-        )
-    finally:
-        engine.recorder.on_event = None
+    @property
+    def requests(self) -> int:
+        """How many requests were answered since it serves."""
+        return 0 if self._service is None else self._service.requests
+
+    async def switch(self, *, is_on: bool) -> None:
+        """Serve the data from now on, or no longer. What keeps it from serving does not raise: see ``problem``."""
+        async with self._switching:
+            await self._close()
+            self.problem = ""
+            await self._open(is_on=is_on)
+            if is_on and self.problem and self._settings.metrics_port:
+                await self._open(is_on=False)  # so that the metrics are still there
+
+    async def close(self) -> None:
+        """Tell the clients, and serve nothing more."""
+        async with self._switching:
+            await self._close()
+
+    async def _open(self, *, is_on: bool) -> None:
+        settings, engine = self._settings, self._engine
+        if not is_on and not settings.metrics_port:
+            return
+        from app.serving.access import Access
+        from app.serving.recorder import RecordingProgram
+        from app.serving.service import Ports, ServingService, access_of
+
+        ports = Ports((settings.serve_port or DEFAULT_PORT) if is_on else None, settings.metrics_port or None)
+        program = RecordingProgram(engine, self._metrics)
+        try:
+            # Metrics alone need no token, so the keyring need not be asked.
+            access = await in_background(partial(access_of, settings), "read-token") if is_on else Access()
+            service = ServingService(
+                access, ports, program, engine.clock, spread_percent=settings.spread_percent, live=program.attach
+            )
+            starting = Background(service.start, lambda _: service.stop(), "start-server")
+            try:
+                await starting.result()
+            except asyncio.CancelledError:
+                starting.abandon()
+                raise
+        except SettingsError as error:
+            logger.warning("%s", error)
+            self.problem = str(error)
+            return
+        self._service = service
+        self._following = asyncio.get_running_loop().create_task(_use_its_database(engine, service))
+        engine.recorder.on_event = program.take
+
+    async def _close(self) -> None:
+        service, following = self._service, self._following
+        self._service = self._following = None
+        if service is None or following is None:
+            return
+        self._engine.recorder.on_event = None
         following.cancel()
         await asyncio.gather(following, return_exceptions=True)
         await in_background(service.stop, "stop-server", to_its_end=True)
+
+
+@contextlib.asynccontextmanager
+async def serving_engine(
+    settings: Settings, engine: Engine, metrics: Metrics, *, is_on: bool | None = None
+) -> AsyncIterator[ServedEngine]:
+    """
+    Serve the engine's data while the block runs, if ``is_on``; by default, where the settings name a port.
+
+    What keeps it from serving does not raise: ``problem`` says why, and the caller decides whether it matters.
+    """
+    served = ServedEngine(settings, engine, metrics)
+    try:
+        await served.switch(is_on=settings.serve_port > 0 if is_on is None else is_on)
+        yield served
+    finally:
+        await served.close()
 
 
 async def _use_its_database(engine: Engine, service: ServingService) -> None:

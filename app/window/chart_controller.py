@@ -30,9 +30,9 @@ from app.market.series.series import CandleSeries
 from app.market.symbol import Symbol
 from app.window.comparison_overlay import ComparisonOverlay
 from app.window.gap_overlay import GapOverlay
-from app.window.history_navigation import HistoryNavigation
+from app.window.navigation.history_navigation import HistoryNavigation
+from app.window.navigation.range_navigation import RangeNavigation
 from app.window.panel_values import ChartPrice
-from app.window.range_navigation import RangeNavigation
 from widgets.chart.chart_widget import ChartWidget
 from widgets.chart.model.time_range import TimeRange
 from widgets.chart.state_panel import RETRY, SIMULATED_MARKET

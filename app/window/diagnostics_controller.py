@@ -15,7 +15,7 @@ from PySide6.QtGui import QDesktopServices
 from app.observability.metric_history import MetricHistory
 from app.observability.metrics import Metrics
 from app.observability.recent_log import RecentLog
-from app.serving.serving_engine import Served
+from app.serving.serving_engine import ServedEngine
 from widgets.window.main_window import MainWindow
 
 _SAMPLE_MS = 1000
@@ -28,7 +28,7 @@ class DiagnosticsController(QObject):
     It also samples and collects log lines while the dock is closed, so that whoever opens it sees what led to a fault.
     """
 
-    def __init__(self, metrics: Metrics, served: Served, window: MainWindow, log_folder: Path) -> None:
+    def __init__(self, metrics: Metrics, served: ServedEngine, window: MainWindow, log_folder: Path) -> None:
         super().__init__(window)
         self._dock = window.diagnostics
         self._log_folder = log_folder
@@ -37,7 +37,7 @@ class DiagnosticsController(QObject):
         self._lines_shown = 0
         logging.getLogger().addHandler(self._recent_log)
         self._served = served
-        self._dock.set_note(*_note(served))
+        self._show_note()
         self._dock.opened.connect(self._update_dock)
         self._dock.log.folder_requested.connect(self._open_folder)
         self._timer = QTimer(self)
@@ -59,22 +59,28 @@ class DiagnosticsController(QObject):
             self._update_dock()
 
     def _update_dock(self) -> None:
-        if self._served.url:
-            self._dock.set_note(*_note(self._served))
+        self._show_note()
         self._dock.metrics.set_views(self._history.views())
         lines, self._lines_shown = self._recent_log.since(self._lines_shown)
         self._dock.log.add(lines)
+
+    def _show_note(self) -> None:
+        served = self._served
+        if served.problem:
+            self._dock.set_note(served.problem, "warning")
+        elif served.url:
+            clients, requests = served.clients, served.requests
+            counted = f"{_counted(clients, 'client')}, {_counted(requests, 'request')}"
+            self._dock.set_note(f"Served to other programs at {served.url}: {counted}", copied=served.url)
+        elif served.metrics_url:
+            metrics_url = served.metrics_url
+            self._dock.set_note(f"Metrics for Prometheus at {metrics_url}", copied=metrics_url)
+        else:
+            self._dock.set_note("")
 
     def _open_folder(self) -> None:
         QDesktopServices.openUrl(QUrl.fromLocalFile(str(self._log_folder)))
 
 
-def _note(served: Served) -> tuple[str, str]:
-    """Return the sentence about where data and metrics are served, and the role of its colour."""
-    if served.problem:
-        return served.problem, "warning"
-    if served.url:
-        clients, requests = served.clients(), served.requests()
-        counted = f"{clients} client{'' if clients == 1 else 's'}, {requests:,} request{'' if requests == 1 else 's'}"
-        return f"Served to other programs at {served.url}: {counted}", "faint"
-    return (f"Metrics for Prometheus at {served.metrics_url}" if served.metrics_url else ""), "faint"
+def _counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

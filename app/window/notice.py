@@ -32,6 +32,7 @@ def notice_of(
     session: ChartSession | None,
     *,
     refusal: str = "",
+    serving_problem: str = "",
     chart_trouble: str = "",
     comparison: str = "",
     simulated: bool = False,
@@ -39,9 +40,9 @@ def notice_of(
     """
     Return the notice to show; None if there is no trouble.
 
-    ``symbol`` and ``session`` are the chart's. ``refusal`` says why the watchlist is not recorded, ``chart_trouble``
-    which part the chart leaves out, ``comparison`` how the candles in view compare with the exchange's; empty if there
-    is none. ``simulated``: the market is a simulation, so offer none.
+    ``symbol`` and ``session`` are the chart's. ``refusal`` says why the watchlist is not recorded, ``serving_problem``
+    why the data is not served, ``chart_trouble`` which part the chart leaves out, ``comparison`` how the candles in
+    view compare with the exchange's; empty if there is none. ``simulated``: the market is a simulation, so offer none.
     """
     status = feed_status(engine)
     if engine.database is None and engine.database_failed:
@@ -57,6 +58,8 @@ def notice_of(
         return Notice(f"Some candles may be missing. {session.failure}", (NoticeAction.RETRY_FEED,))
     if refusal:
         return Notice(f"Not all symbols are recorded. {refusal}")
+    if serving_problem:
+        return Notice(serving_problem, (NoticeAction.DISMISS,))
     if chart_trouble:
         return Notice(chart_trouble)
     if comparison:

@@ -78,6 +78,7 @@ class WindowController(QObject):
         self._chart = chart
         self._state = state
         self._simulated = simulated
+        self._serving_problem = ""
         self._panel_values = PanelValues(
             engine,
             spread_percent=settings.spread_percent,
@@ -118,6 +119,11 @@ class WindowController(QObject):
         self._renew_panels()
         self._panel_timer.start()
 
+    def set_serving_problem(self, sentence: str) -> None:
+        """Show why the data is not served, until the user dismisses it; an empty text ends that."""
+        self._serving_problem = sentence
+        self._renew_notice()
+
     async def stop(self) -> None:
         """Stop timers and tasks; the window keeps its last figures."""
         self._panel_timer.stop()
@@ -143,6 +149,7 @@ class WindowController(QObject):
         window.retry_database_requested.connect(engine.retry_database)
         window.retry_feed_requested.connect(self.chart_controller.retry)
         window.simulated_market_requested.connect(self.simulated_market_requested)
+        window.notice_dismissed.connect(lambda: self.set_serving_problem(""))
         window.typing_learnt.connect(lambda: chart.bar.show_hint(False))
         window.layout_changed.connect(self._on_layout_changed)
         window.export_requested.connect(self._on_export_requested)
@@ -288,6 +295,7 @@ class WindowController(QObject):
             self._engine.symbol(self._state.symbol),
             self.session,
             refusal=self._watchlist.refusal,
+            serving_problem=self._serving_problem,
             chart_trouble=self._chart.trouble,
             comparison=self.chart_controller.comparison,
             simulated=self._simulated,

@@ -44,6 +44,7 @@ class _Stored(msgspec.Struct):
     view: dict[str, Any] = {}
     candle_colours: str = ""
     text_percent: int = 0
+    serves: bool | None = None
 
 
 @dataclass(slots=True)
@@ -55,7 +56,8 @@ class WindowState:
     from `DiagnosticsDock.layout_values`, ``bars`` from `MainWindow.layout_values`, ``view`` from
     `ChartWidget.view_values`. ``setting`` holds the symbols that the first list was made from. ``trouble`` is one
     sentence where the file or its lists could not be read whole. ``lasting`` (symbol and lists) and
-    ``lasting_text_percent`` are saved in place of values that hold for this run only.
+    ``lasting_text_percent`` are saved in place of values that hold for this run only. ``serves``: whether the user had
+    the data served, against what the settings say; None if not against it.
     """
 
     symbol: str
@@ -72,6 +74,7 @@ class WindowState:
     view: dict[str, Any] = field(default_factory=dict, repr=False)
     candle_colours: str = "green-red"
     text_percent: int = 100
+    serves: bool | None = None
     trouble: str = field(default="", compare=False)
 
     @property
@@ -129,7 +132,7 @@ def load_state(settings: Settings) -> WindowState:
     elif lists.union() or len(lists.lists) > 1:
         state.symbol, state.lists = stored.symbol, lists
     state.chart, state.diagnostics, state.bars = stored.chart, stored.diagnostics, stored.bars
-    state.view = stored.view
+    state.view, state.serves = stored.view, stored.serves
     if settings.interval == DEFAULT_INTERVAL:
         with contextlib.suppress(UsageError):
             state.interval = Interval.parse(stored.interval)
@@ -155,6 +158,7 @@ def save_state(state: WindowState, data_dir: Path) -> None:
         diagnostics=state.diagnostics,
         bars=state.bars,
         view=state.view,
+        serves=state.serves,
         layout=base64.b64encode(state.layout).decode("ascii"),
     )
     path = data_dir / _FILE

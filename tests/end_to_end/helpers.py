@@ -29,6 +29,7 @@ from app.serving.serving_engine import serving_engine
 from app.window.collector import collecting_in_main_thread, destroy_leftovers
 from app.window.database_controller import DatabaseController
 from app.window.diagnostics_controller import DiagnosticsController
+from app.window.serving_controller import ServingController, is_served
 from app.window.window_controller import WindowController
 from app.window.window_state import load_state
 from widgets.chart.chart_widget import ChartWidget
@@ -74,10 +75,11 @@ async def open_window(
     config_file: Path = Path("no-such-folder/config.toml"),
 ) -> AsyncIterator[Running]:
     """The program's window, stopped in the program's order afterwards; ``clock`` is this machine's by default."""
+    state = load_state(settings)
     async with (
         engine_for(settings, clock) as engine,
         monitoring(engine) as metrics,
-        serving_engine(settings, engine, metrics) as served,
+        serving_engine(settings, engine, metrics, is_on=is_served(settings, state)) as served,
     ):
         chart = ChartWidget()
         window = MainWindow(chart)
@@ -86,17 +88,21 @@ async def open_window(
             engine,
             window,
             chart,
-            load_state(settings),
+            state,
             settings,
             simulated=simulated,
         )
         page = DatabaseController(engine, window, settings, config_file, simulated=simulated)
         diagnostics = DiagnosticsController(metrics, served, window, settings.data_dir / "logs")
+        serving = ServingController(served, window, settings, state)
+        serving.problem_changed.connect(controller.set_serving_problem)
         controller.start()
+        serving.start()
         try:
             yield Running(window, chart, controller, engine)
         finally:
             diagnostics.stop()
+            await serving.stop()
             await page.stop()
             await controller.stop()
             await engine.close()

@@ -15,7 +15,7 @@ from app.market.trade import MarketEvent, Trade
 from app.market.units import format_e8
 from storage.database import Database
 from tests.live.helpers import until
-from tests.serving.helpers import record, served
+from tests.serving.helpers import StillClock, record, served
 from tests.storage.helpers import folded, some_trades
 
 
@@ -52,7 +52,8 @@ async def test_a_feed_of_the_exchange_hears_what_is_stored(database: Database) -
 async def test_streams_are_raw_or_named_and_requests_are_answered_as_by_the_exchange(database: Database) -> None:
     trades = some_trades(40, first_id=1)
     record(database, trades[:10])
-    async with served(database) as client, aiohttp.ClientSession() as session:
+    clock = StillClock(trades[-1].time_us)
+    async with served(database, clock=clock) as client, aiohttp.ClientSession() as session:
 
         async def next_of(socket: aiohttp.ClientWebSocketResponse, kind: str) -> Any:
             async with asyncio.timeout(30):
@@ -62,7 +63,9 @@ async def test_streams_are_raw_or_named_and_requests_are_answered_as_by_the_exch
                         return message
 
         async with (
-            session.ws_connect(f"{client.service.url}/ws/btcusdt@trade/btcusdt@kline_1m/nosuch@trade") as raw,
+            session.ws_connect(
+                f"{client.service.url}/ws/btcusdt@trade/btcusdt@kline_1m/btcusdt@miniTicker/nosuch@trade"
+            ) as raw,
             session.ws_connect(f"{client.service.url}/stream?streams=btcusdt@aggTrade") as named,
         ):
             await named.send_str(json.dumps({"method": "LIST_SUBSCRIPTIONS", "id": 7}))
@@ -77,6 +80,9 @@ async def test_streams_are_raw_or_named_and_requests_are_answered_as_by_the_exch
             kline = (await next_of(raw, "kline"))["k"]
             newest = folded(trades[:20], Interval.parse("1m"))[-1]
             assert (kline["i"], kline["c"], kline["n"]) == ("1m", format_e8(newest.close_e8), newest.trades)
+            day = await next_of(raw, "24hrMiniTicker")
+            assert day["c"] == format_e8(trades[19].price_e8)
+            assert day["h"] == format_e8(max(one.price_e8 for one in trades[:20]))
             await named.send_str(json.dumps({"method": "UNSUBSCRIBE", "params": ["btcusdt@aggTrade"], "id": 9}))
             while (await named.receive_json()) != {"result": None, "id": 9}:
                 pass

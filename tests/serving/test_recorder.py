@@ -16,7 +16,7 @@ from app.observability.monitoring import monitoring
 from app.runtime.wiring import engine_for
 from app.sandbox.market.simulated import SimulatedMarket
 from app.sandbox.server.server import SandboxServer
-from app.serving.serving_engine import Served, serving_engine
+from app.serving.serving_engine import ServedEngine, serving_engine
 from tests.end_to_end.helpers import settings_in, until
 from tests.keyrings import MemoryKeyring, using
 from tests.program import free_port
@@ -32,7 +32,7 @@ async def status(session: aiohttp.ClientSession, url: str) -> int:
 @asynccontextmanager
 async def recording(
     data_dir: Path, **options: object
-) -> AsyncIterator[tuple[Engine, Served, aiohttp.ClientSession, SandboxServer]]:
+) -> AsyncIterator[tuple[Engine, ServedEngine, aiohttp.ClientSession, SandboxServer]]:
     """An engine that records a simulated market, served at a free port."""
     async with serving(SimulatedMarket(seed=3)) as exchange:
         settings: Settings = settings_in(
@@ -118,3 +118,28 @@ async def test_health_and_metrics_are_those_of_the_recorder(data_dir: Path) -> N
             assert (await response.json())["error"].endswith(".")
         assert await status(session, f"{served.url}/health") == 503
         assert await status(session, f"{served.url}/health/db") == 200
+
+
+async def test_serving_is_switched_while_the_engine_records(data_dir: Path) -> None:
+    async with recording(data_dir) as (engine, served, session, _):
+        url = served.url
+        async with session.ws_connect(f"{url}/ws/market") as socket:
+            listener = Listener(socket)
+            await listener.until(lambda one: one["type"] == "price_update")
+            # However quickly: each is carried out, and the last counts.
+            await asyncio.gather(*(served.switch(is_on=is_on) for is_on in (False, True, False)))
+            assert (served.url, served.requests, engine.recorder.on_event) == ("", 0, None)
+            while (message := await socket.receive()).type is not aiohttp.WSMsgType.CLOSE:
+                assert message.type is aiohttp.WSMsgType.TEXT
+            assert message.data == 1001
+        waiting = asyncio.create_task(served.switch(is_on=True))
+        await asyncio.sleep(0)
+        waiting.cancel()  # the window closes meanwhile
+        await asyncio.gather(waiting, return_exceptions=True)
+        await served.switch(is_on=True)
+        while served.problem:  # the one that was cancelled listens for a moment longer
+            await asyncio.sleep(0.05)
+            await served.switch(is_on=True)
+        assert served.url == url
+        async with session.ws_connect(f"{url}/ws/market") as socket:
+            await Listener(socket).until(lambda one: one["type"] == "price_update")

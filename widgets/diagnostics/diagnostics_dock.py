@@ -23,7 +23,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from widgets.controls.labels import ElidedLabel, label
+from widgets.controls.labels import label
+from widgets.controls.link_label import LinkLabel
 from widgets.diagnostics.diagnostics_log import LogPanel
 from widgets.diagnostics.metric_tile import MetricTile
 from widgets.keys import key_text
@@ -122,9 +123,11 @@ class DiagnosticsDock(QDockWidget):
 
     Signals:
         opened: It became visible and needs the newest values.
+        copy_requested: Put a text on the clipboard; carries it.
     """
 
     opened = Signal()
+    copy_requested = Signal(str)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__("Diagnostics", parent)
@@ -133,7 +136,11 @@ class DiagnosticsDock(QDockWidget):
         self.setAllowedAreas(Qt.DockWidgetArea.BottomDockWidgetArea)
         self.metrics = MetricGrid()
         self.log = LogPanel()
-        self.note = ElidedLabel("", "faint", style.font(style.SMALL_PX))
+        self._copied = ""
+        self.note = LinkLabel("", "faint", style.font(style.SMALL_PX), is_underlined=False)
+        self.note.is_sentence = True
+        self.note.set_link(False)
+        self.note.clicked.connect(lambda: self.copy_requested.emit(self._copied))
         self.close_button = QToolButton()
         self.close_button.setAccessibleName("Close the diagnostics")
         self.close_button.setToolTip(f"Close the diagnostics ({key_text('diagnostics')})")
@@ -173,10 +180,12 @@ class DiagnosticsDock(QDockWidget):
         if plots + log:
             self._share = min(max(plots / (plots + log), _MIN_SHARE), 1 - _MIN_SHARE)
 
-    def set_note(self, text: str, tone: str = "faint") -> None:
-        """Show a sentence in the title: where the metrics are served, or why they are not."""
+    def set_note(self, text: str, tone: str = "faint", *, copied: str = "") -> None:
+        """Show a sentence in the title; a click on it copies ``copied``, unless that is empty."""
         self.note.setText(text)
-        self.note.setToolTip(text)
+        self.note.setToolTip(f"{text}\nClick to copy {copied}" if copied else text)
+        self.note.set_link(bool(copied))
+        self._copied = copied
         style.set_tone(self.note, tone)
 
     def set_palette(self, palette: Palette) -> None:

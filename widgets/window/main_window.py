@@ -64,6 +64,8 @@ class MainWindow(QMainWindow):
         retry_database_requested, retry_feed_requested, simulated_market_requested: The button of a notice was pressed.
         missing_requested, missing_here_requested: Show missing trades on the chart: of any symbol, or of the chart's.
         download_requested, download_stop_requested: Fetch all missing trades of the chart's symbol, or stop fetching.
+        notice_dismissed: The user has read the notice.
+        serving_requested: Serve the data to other programs, or no longer; carries whether to.
         live_market_requested: Go from the simulated market to the live one.
         about_requested: Show the program's version and licences.
         typing_learnt: The user has typed a symbol or an interval for the first time.
@@ -95,6 +97,8 @@ class MainWindow(QMainWindow):
     retry_database_requested = Signal()
     retry_feed_requested = Signal()
     simulated_market_requested = Signal()
+    notice_dismissed = Signal()
+    serving_requested = Signal(bool)
     live_market_requested = Signal()
     about_requested = Signal()
     typing_learnt = Signal()
@@ -186,6 +190,10 @@ class MainWindow(QMainWindow):
 
     def clear_notice(self) -> None:
         self.notice_bar.clear_notice()
+
+    def set_serving(self, url: str) -> None:
+        """Show in the menu where the data is served; an empty text for nowhere."""
+        self.top_bar.menu.set_serving(url)
 
     def copy_text(self, text: str) -> None:
         """Put a text on the clipboard, and say so."""
@@ -355,6 +363,8 @@ class MainWindow(QMainWindow):
         menu.templates_requested.connect(lambda: self.templates_requested.emit(bar.menu_corner()))
         menu.panel_requested.connect(self.side_panel.ask_open)
         menu.full_screen_requested.connect(self.toggle_full_screen)
+        menu.serving_requested.connect(self.serving_requested)
+        menu.copy_requested.connect(self.copy_text)
         menu.market_requested.connect(self._ask_for_other_market)
         menu.quit_requested.connect(self.close)
         bar.set_panel_open(self.side_panel.is_open)
@@ -394,6 +404,7 @@ class MainWindow(QMainWindow):
         menus.retry_feed_requested.connect(self.retry_feed_requested)
         menus.retry_database_requested.connect(self.retry_database_requested)
         self.notice_bar.action_requested.connect(self._run_notice_action)
+        self.diagnostics.copy_requested.connect(self.copy_text)
         self.diagnostics.close_button.clicked.connect(lambda: self.chart.setFocus())
         self.status_bar.database_clicked.connect(self.database_requested)
         FileDrop(self).files_dropped.connect(self.import_requested)
@@ -434,12 +445,16 @@ class MainWindow(QMainWindow):
     def _ask_for_other_market(self) -> None:
         (self.live_market_requested if self._is_simulated else self.simulated_market_requested).emit()
 
+    def _dismiss_notice(self) -> None:
+        self.clear_notice()
+        self.notice_dismissed.emit()
+
     def _run_notice_action(self, action: NoticeAction) -> None:
         requests = {
             NoticeAction.RETRY_DATABASE: self.retry_database_requested.emit,
             NoticeAction.CHOOSE_DATABASE: self.database_requested.emit,
             NoticeAction.RETRY_FEED: self.retry_feed_requested.emit,
             NoticeAction.OPEN_SIMULATED_MARKET: self.simulated_market_requested.emit,
-            NoticeAction.DISMISS: self.clear_notice,
+            NoticeAction.DISMISS: self._dismiss_notice,
         }
         requests[action]()

@@ -31,6 +31,8 @@ class MainMenu(QMenu):
         export_requested, diagnostics_requested, keys_requested, about_requested: Open that dialog or panel.
         templates_requested: Open the menu of indicator templates.
         copy_candles_requested: Put the candles in view on the clipboard; carries the `FileFormat` of the text.
+        serving_requested: Serve the data to other programs, or no longer; carries whether to.
+        copy_requested: Put a text on the clipboard; carries it.
         panel_requested: Show the side panel, or hide it; carries whether to show it.
         full_screen_requested: Fill the screen, or no longer.
         market_requested: Go to the simulated market, or back to the live one.
@@ -48,6 +50,8 @@ class MainMenu(QMenu):
     export_requested = Signal()
     copy_candles_requested = Signal(object)
     diagnostics_requested = Signal()
+    serving_requested = Signal(bool)
+    copy_requested = Signal(str)
     keys_requested = Signal()
     about_requested = Signal()
     templates_requested = Signal()
@@ -73,6 +77,10 @@ class MainMenu(QMenu):
         copies.setFont(style.font())
         for file_format, text in _COPIES.items():
             copies.addAction(text, partial(self.copy_candles_requested.emit, file_format))
+        self._serving = self.addAction("Serve data to other programs")
+        self._serving.setCheckable(True)
+        self._serving.triggered.connect(self.serving_requested)
+        self._address = self.addAction("", lambda: self.copy_requested.emit(self._url))
         self._market = self.addAction("", self.market_requested.emit)
         self.addSeparator()
         self._panel = self.addAction(_with_key("Side panel", "side_panel"))
@@ -95,10 +103,18 @@ class MainMenu(QMenu):
         self.addSeparator()
         self.addAction(_with_key("Quit", "quit"), self.quit_requested.emit)
         self.set_simulated(False)
+        self.set_serving("")
 
     def set_simulated(self, is_simulated: bool) -> None:
         """Offer the other market."""
         self._market.setText("Go to the live market" if is_simulated else "Open the simulated market")
+
+    def set_serving(self, url: str) -> None:
+        """Show whether the data is served, and offer to copy its address; an empty text for not."""
+        self._url = url
+        self._serving.setChecked(bool(url))
+        self._address.setText(f"Copy {url}")
+        self._address.setVisible(bool(url))
 
     def tick_panel(self, is_open: bool) -> None:
         """Show whether the side panel is open."""

@@ -59,7 +59,7 @@ class NoticeBar(QWidget):
         self.text.setWordWrap(True)
         self._palette = DARK
         self.buttons: dict[NoticeAction, QPushButton] = {}
-        self._button_row = QWidget()
+        self._button_row = QWidget(self)
         row = self._buttons_layout = QHBoxLayout(self._button_row)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(_GAP_PX)

@@ -194,7 +194,7 @@ class RecordedMarket:
                 symbol.book = frame.payload
             elif frame.payload is None:
                 day = symbol.day(self._position_time_us())
-                self._tickers[at] = b"" if day is None else day_event(day, microseconds=False)
+                self._tickers[at] = b"" if day is None else day_event(day.ticker, microseconds=False)
 
     def _position_time_us(self) -> int:
         """Return the exchange's time at the position; a recording without frames stands at the end of its klines."""

@@ -146,7 +146,7 @@ class SimulatedCursor:
             name = stream.removesuffix(_TICKER)
             day = self._market.rolling_day(name.upper()) if name == name.lower() else None
             if day is not None:
-                frames.append(Frame(stream, day_event(day, microseconds=microseconds)))
+                frames.append(Frame(stream, day_event(day.ticker, microseconds=microseconds)))
         return frames
 
 

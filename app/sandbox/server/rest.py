@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from app.market.interval import EXCHANGE_INTERVALS, Interval
@@ -80,6 +80,23 @@ class Request:
         return min(limit or _DEFAULT_ROWS, _MAX_ROWS)
 
 
+PARAMETERS: Mapping[str, Sequence[str]] = {
+    "ping": (),
+    "time": (),
+    "exchangeInfo": ("symbol", "symbols", "permissions", "showPermissionSets", "symbolStatus"),
+    "klines": ("symbol", "interval", "startTime", "endTime", "limit", "timeZone"),
+    "uiKlines": ("symbol", "interval", "startTime", "endTime", "limit", "timeZone"),
+    "trades": ("symbol", "limit"),
+    "historicalTrades": ("symbol", "fromId", "limit"),
+    "aggTrades": ("symbol", "fromId", "startTime", "endTime", "limit"),
+    "ticker/24hr": ("symbol", "symbols", "type"),
+    "ticker/price": ("symbol", "symbols"),
+    "ticker/bookTicker": ("symbol", "symbols"),
+    "depth": ("symbol", "limit"),
+}
+"""The parameters of each endpoint below ``/api/v3/``."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Route:
     answer: Callable[[Request], Awaitable[object]]
@@ -101,24 +118,21 @@ class RestApi:
         self._source = source
         self._joins_aggregates = joins_aggregates
         self._weight_per_minute = weight_per_minute
-        window = "symbol startTime endTime limit"
-        kline_parameters = f"{window} interval timeZone"
-        self._endpoints = {
-            "ping": _endpoint(self._ping, 1, ""),
-            "time": _endpoint(self._time, 1, ""),
-            "exchangeInfo": _endpoint(
-                self._exchange_info, 20, "symbol symbols permissions showPermissionSets symbolStatus"
-            ),
-            "klines": _endpoint(self._klines, 2, kline_parameters),
-            "uiKlines": _endpoint(self._klines, 2, kline_parameters),
-            "trades": _endpoint(self._trades, 25, "symbol limit"),
-            "historicalTrades": _endpoint(self._historical_trades, 25, "symbol limit fromId"),
-            "aggTrades": _endpoint(self._aggregate_trades, 4, f"{window} fromId"),
-            "ticker/24hr": _endpoint(self._day_tickers, 2, "symbol symbols type"),
-            "ticker/price": _endpoint(self._prices, 2, "symbol symbols"),
-            "ticker/bookTicker": _endpoint(self._quotes, 2, "symbol symbols"),
-            "depth": _endpoint(self._depth, 5, "symbol limit"),
+        answers: dict[str, tuple[Callable[[Request], Awaitable[object]], int]] = {
+            "ping": (self._ping, 1),
+            "time": (self._time, 1),
+            "exchangeInfo": (self._exchange_info, 20),
+            "klines": (self._klines, 2),
+            "uiKlines": (self._klines, 2),
+            "trades": (self._trades, 25),
+            "historicalTrades": (self._historical_trades, 25),
+            "aggTrades": (self._aggregate_trades, 4),
+            "ticker/24hr": (self._day_tickers, 2),
+            "ticker/price": (self._prices, 2),
+            "ticker/bookTicker": (self._quotes, 2),
+            "depth": (self._depth, 5),
         }
+        self._endpoints = {name: _Route(*answers[name], frozenset(PARAMETERS[name])) for name in PARAMETERS}
 
     def weight(self, path: str, parameters: Mapping[str, str]) -> int:
         """Return the weight of a request."""
@@ -180,7 +194,7 @@ class RestApi:
         symbol = self._symbol(request).name
         ids = self._source.trade_ids(symbol)
         limit = request.limit()
-        trades = self._source.trades(symbol, ids[1] - limit + 1, limit) if ids else []
+        trades = self._source.trades(symbol, max(ids[0], ids[1] - limit + 1), limit) if ids else []
         return [wire.trade_row(trade, microseconds=request.microseconds) for trade in trades]
 
     async def _historical_trades(self, request: Request) -> object:
@@ -220,7 +234,10 @@ class RestApi:
 
         One that begins before ``first_id`` is left out: a client that goes on after the last it has got has that one.
         """
-        before = self._source.trades(symbol, first_id - 1, 1) if first_id > 1 else []
+        try:
+            before = self._source.trades(symbol, first_id - 1, 1) if first_id > 1 else []
+        except ApiError:
+            before = []  # it is not stored, so nobody knows where the first aggregate begins
         previous = before[0] if before and before[0].trade_id == first_id - 1 else None
         found: list[tuple[Trade, int]] = []
         while first_id < end_id:
@@ -322,7 +339,3 @@ def _is_of_one(earlier: Trade, later: Trade) -> bool:
 
 def _day_without_trades(symbol: str, now_us: int) -> RollingDay:
     return RollingDay(DayTicker(symbol, now_us, 0, 0, 0, 0, 0, 0), now_us - 24 * _HOUR_US, 0, -1, -1, 0, 0)
-
-
-def _endpoint(answer: Callable[[Request], Awaitable[object]], weight: int, parameters: str) -> _Route:
-    return _Route(answer, weight, frozenset(parameters.split()))

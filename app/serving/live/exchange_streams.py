@@ -7,7 +7,7 @@ with ``/`` before it for clients that want the stream's name with each event. Ea
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from aiohttp import WSMsgType, web
 
@@ -15,17 +15,19 @@ from app.market.candle import Candle
 from app.market.errors import StoreError
 from app.market.interval import EXCHANGE_INTERVALS, Interval
 from app.market.ports.clock import Clock
-from app.market.trade import Quote, Trade
+from app.market.trade import DayTicker, Quote, Trade
 from app.sandbox import wire
 from app.sandbox.server.subscriptions import MAX_STREAMS, ClientSubscriptions
 from app.serving.answers import error_answer
+from app.serving.description.route import Parameter, Route
 from app.serving.live.hub import LiveClient, LiveHub, LiveItem
-from app.serving.live.live_socket import LONGEST_MESSAGE, PING_S, LiveSource, MessageLimit
+from app.serving.live.live_socket import LIVE_GROUP, LONGEST_MESSAGE, PING_S, LiveSource, MessageLimit
 from app.serving.live.subscriptions import Topic
 
 WRAPPED = "/"
-_TRADE, _AGGREGATE, _QUOTE, KLINE = "@trade", "@aggTrade", "@bookTicker", "@kline_"
-_KINDS = {_TRADE, _AGGREGATE, _QUOTE, *(f"{KLINE}{interval.name}" for interval in EXCHANGE_INTERVALS)}
+_COMBINED = (Parameter("streams", "Names with / between.", "btcusdt@trade/btcusdt@kline_1m"),)
+_TRADE, _AGGREGATE, _QUOTE, _DAY, KLINE = "@trade", "@aggTrade", "@bookTicker", "@miniTicker", "@kline_"
+_KINDS = {_TRADE, _AGGREGATE, _QUOTE, _DAY, *(f"{KLINE}{interval.name}" for interval in EXCHANGE_INTERVALS)}
 
 
 def trade_items(trade: Trade, hub: LiveHub) -> Iterator[LiveItem]:
@@ -37,6 +39,16 @@ def trade_items(trade: Trade, hub: LiveHub) -> Iterator[LiveItem]:
 def quote_items(quote: Quote, hub: LiveHub) -> Iterator[LiveItem]:
     """Yield the events of a best bid and ask that any client wants."""
     yield from _items(quote.symbol, _QUOTE, hub, lambda: wire.quote_event(quote))
+
+
+def day_items(ticker: DayTicker, hub: LiveHub) -> Iterator[LiveItem]:
+    """Yield the events of a rolling day that any client wants."""
+    yield from _items(ticker.symbol, _DAY, hub, lambda: wire.day_event(ticker, microseconds=False))
+
+
+def is_of_days(kind: str) -> bool:
+    """Whether the topics of that kind are rolling days."""
+    return kind.removeprefix(WRAPPED) == _DAY
 
 
 def kline_interval(kind: str) -> Interval | None:
@@ -66,18 +78,28 @@ def _item(symbol: str, kind: str, payload: bytes, *, wrapped: bool) -> LiveItem:
 
 
 class ExchangeStreams:
-    """Serves the exchange's streams from ``hub``; `add_to` an application."""
+    """Serves the exchange's streams from ``hub``."""
 
     def __init__(self, hub: LiveHub, source: LiveSource, clock: Clock) -> None:
         self._hub = hub
         self._source = source
         self._clock = clock
 
-    def add_to(self, router: web.UrlDispatcher) -> None:
-        """Add the routes; those of our own below `/ws` come before."""
-        router.add_get("/ws", self._raw)
-        router.add_get("/ws/{streams:.+}", self._raw)
-        router.add_get("/stream", self._combined)
+    def routes(self) -> Sequence[Route]:
+        """See `app.serving.description.route.Routes`; those of our own below `/ws` come before."""
+        raw = "The exchange’s streams of that name, such as btcusdt@trade; more of them with / between."
+        return (
+            Route("/ws/{streams:.+}", self._raw, LIVE_GROUP, raw, is_socket=True),
+            Route("/ws", self._raw, LIVE_GROUP, "The exchange’s streams, by SUBSCRIBE.", is_socket=True),
+            Route(
+                "/stream",
+                self._combined,
+                LIVE_GROUP,
+                "The exchange’s streams, each event with the name of its stream.",
+                parameters=_COMBINED,
+                is_socket=True,
+            ),
+        )
 
     async def _raw(self, request: web.Request) -> web.StreamResponse:
         return await self._serve(request, request.match_info.get("streams", ""), wrapped=False)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from functools import partial
 from typing import NamedTuple, Protocol
 
@@ -23,6 +23,7 @@ from app.market.errors import StoreError, UsageError
 from app.market.ports.clock import Clock
 from app.market.ports.database import SeparateStore
 from app.market.trade import Quote, Trade
+from app.serving.description.route import Route
 from app.serving.errors import NotFound
 from app.serving.live import live_messages
 from app.serving.live.hub import TRY_AGAIN_LATER, LiveClient, LiveHub
@@ -32,6 +33,7 @@ from app.serving.stored_market import StoredMarket
 
 logger = logging.getLogger(__name__)
 
+LIVE_GROUP = "Live messages over WebSocket"
 LONGEST_MESSAGE = 16_384
 PING_S = 30.0
 _MOST_REQUESTS = 30  # in a second
@@ -81,7 +83,7 @@ class MessageLimit:
 
 
 class LiveSocket:
-    """Serves WebSockets from ``hub`` and the stored ``market``; `add_to` an application."""
+    """Serves WebSockets from ``hub`` and the stored ``market``."""
 
     def __init__(self, market: StoredMarket, hub: LiveHub, source: LiveSource, clock: Clock) -> None:
         self._market = market
@@ -89,10 +91,13 @@ class LiveSocket:
         self._source = source
         self._clock = clock
 
-    def add_to(self, router: web.UrlDispatcher) -> None:
-        """Add the routes."""
-        router.add_get("/", self.answer)
-        router.add_get("/ws/market", self.answer)
+    def routes(self) -> Sequence[Route]:
+        """See `app.serving.description.route.Routes`."""
+        sentence = "Prices, trades, quotes and candles as they come; takes subscribe and unsubscribe."
+        return (
+            Route("/ws/market", self.answer, LIVE_GROUP, sentence, is_socket=True),
+            Route("/", self.answer, LIVE_GROUP, "The same as /ws/market.", is_socket=True),
+        )
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         """Serve one client until it leaves."""

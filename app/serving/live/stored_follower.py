@@ -4,6 +4,9 @@ Follows what is stored, so that live messages reach clients of a server that doe
 It asks the coverage of the symbols that somebody wants, twenty times a second: one look at an index. Ids that were not
 there before are trades just committed; they are read and published, each once, in rising order. Trades that fill a hole
 come when they are stored, after younger ones. Nothing is asked while nobody listens.
+
+Candles and rolling days are read again once a second after trades: of days one for each look, because each takes some
+milliseconds, and trades wait for it.
 """
 
 from __future__ import annotations
@@ -24,6 +27,7 @@ from app.market.trade import Quote, Trade
 from app.serving.live import exchange_streams, live_messages
 from app.serving.live.hub import LiveHub, LiveItem
 from app.serving.live.subscriptions import CANDLE, QUOTE, TICK, TRADE, Topic
+from app.serving.stored_day import stored_day
 from app.serving.stored_market import StoredMarket
 
 logger = logging.getLogger(__name__)
@@ -31,6 +35,7 @@ logger = logging.getLogger(__name__)
 POLL_S = 0.05
 _RETRY_S = 1.0
 _CANDLES_EVERY_S = 1.0
+_DAYS_EVERY_S = 1.0
 _SETTLES_S = 3.0
 _ASSETS_FOR_S = 5.0
 _MOST_AT_ONCE = 5_000  # trades of one symbol; the next poll brings more
@@ -62,6 +67,7 @@ class StoredFollower:
         self._begins: dict[str, int] = {}  # the first id that is new, by symbol followed
         self._published: dict[str, IdRanges] = {}
         self._candles: dict[Topic, tuple[float, list[Candle]]] = {}  # when last read, and what was published
+        self._days: dict[str, float] = {}  # when last read
         self._traded_s: dict[str, float] = {}  # when the symbol's newest trades came
         self._assets: list[str] = []
         self._assets_s = 0.0
@@ -91,6 +97,7 @@ class StoredFollower:
         self._begins.clear()
         self._published.clear()
         self._candles.clear()
+        self._days.clear()
         self._assets.clear()
 
     def quote(self, symbol: str) -> Quote | None:
@@ -135,6 +142,7 @@ class StoredFollower:
         for gone in self._traded_s.keys() - symbols:
             del self._traded_s[gone]
         await self._publish_candles(wanted)
+        await self._publish_day({symbol for symbol, kind in wanted if exchange_streams.is_of_days(kind)} & followed)
 
     def _publish(self, symbol: str, trades: list[Trade]) -> None:
         items, wanted = [], self._hub.wanted  # which may have changed during the read
@@ -173,6 +181,18 @@ class StoredFollower:
             else:
                 items = [exchange_streams.kline_item(topic, interval, one, self._clock.now_us()) for one in changed]
             self._hub.publish(items)
+
+    async def _publish_day(self, symbols: set[str]) -> None:
+        """Publish the rolling day of one of these symbols that had trades, that of the one who waits longest."""
+        self._days = {symbol: self._days.get(symbol, -math.inf) for symbol in symbols}
+        now_s, now_us = self._clock.monotonic_s(), self._clock.now_us()
+        due = [(read_s, symbol) for symbol, read_s in self._days.items() if self._traded_s.get(symbol, read_s) > read_s]
+        read_s, symbol = min(due, default=(math.inf, ""))
+        if now_s - read_s >= _DAYS_EVERY_S:
+            self._days[symbol] = now_s
+            found = await self._market.read(lambda store: stored_day(store, symbol, now_us))
+            if found is not None:
+                self._hub.publish(list(exchange_streams.day_items(found.day.ticker, self._hub)))
 
 
 def _interval_of(kind: str) -> Interval | None:

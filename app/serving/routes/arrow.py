@@ -6,6 +6,7 @@ Columns: ``ts`` (milliseconds, int64), ``price`` and ``qty`` (float64), ``is_sel
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import closing
 from typing import Any, NamedTuple
 
@@ -16,6 +17,7 @@ from app.market.columns.wide_decimals import floats_of
 from app.market.errors import UsageError
 from app.market.ports.clock import Clock
 from app.market.ports.database import SeparateStore
+from app.serving.description.route import Parameter, Route
 from app.serving.errors import NotFound
 from app.serving.request_values import Parameters, check_range, known_symbol
 from app.serving.stored_market import StoredMarket
@@ -24,22 +26,40 @@ MOST_TRADES = 1_000_000
 _CONTENT_TYPE = "application/vnd.apache.arrow.stream"
 _SETTLES_US = 3_000_000  # as long a trade may wait to be stored
 _LAST_MS = 4_102_444_800_000
+_PARAMETERS = (
+    Parameter("symbol", "A symbol or an asset.", "BTCUSDT", is_needed=True),
+    Parameter("from", "Milliseconds since 1970.", "1723161600000", int, is_needed=True),
+    Parameter("to", "Milliseconds, inclusive; without it until now.", "1723161660000", int),
+    Parameter("limit", f"How many trades at most, up to {MOST_TRADES:,}.", "1000", int),
+    Parameter("venue", "Binance is the only one.", "binance"),
+    Parameter("market", "Spot is the only one.", "spot"),
+)
 
 
 class ArrowRoutes:
-    """Answers `/trades.arrow`; `add_to` an application."""
+    """Answers `/trades.arrow`."""
 
     def __init__(self, market: StoredMarket, clock: Clock) -> None:
         self._market = market
         self._clock = clock
 
-    def add_to(self, router: web.UrlDispatcher) -> None:
-        """Add the route."""
-        router.add_get("/trades.arrow", self.trades)
+    def routes(self) -> Sequence[Route]:
+        """See `app.serving.description.route.Routes`."""
+        return (
+            Route(
+                "/trades.arrow",
+                self.trades,
+                "Trades as Arrow",
+                "The first trades of a range as an Arrow IPC stream: ts in milliseconds, price, qty, is_sell.",
+                parameters=_PARAMETERS,
+                text_type=_CONTENT_TYPE,
+                tells_completeness=True,
+            ),
+        )
 
     async def trades(self, request: web.Request) -> web.Response:
         """``symbol, from, to`` (milliseconds, inclusive), ``limit``, ``venue``, ``market``: the first of the range."""
-        given = Parameters(request.query, ("venue", "market", "symbol", "from", "to", "limit"))
+        given = Parameters(request.query, _PARAMETERS)
         if given.has("venue") and not given.text("venue").lower().startswith("binance"):
             raise NotFound("Only trades of the venue binance are stored.")
         if given.has("market") and given.text("market").lower() != "spot":

@@ -9,8 +9,12 @@ Source: TradingView, "UDF" of the charting library's documentation.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from typing import Literal
 
+import msgspec
 from aiohttp import web
+from msgspec import UNSET, UnsetType
 
 from app.market.errors import UsageError
 from app.market.interval import MENU_INTERVALS, SECOND_US, Interval
@@ -19,6 +23,7 @@ from app.market.ports.database import SeparateStore
 from app.market.symbol import Symbol
 from app.serving.answers import EncodedAnswer, cached_answer, json_answer
 from app.serving.candle_ranges import CandleQuery, CandleRange, read_candles
+from app.serving.description.route import Parameter, Route
 from app.serving.errors import NotFound
 from app.serving.request_values import Parameters, check_range, known_symbol
 from app.serving.stored_market import StoredMarket
@@ -26,37 +31,117 @@ from app.serving.stored_market import StoredMarket
 _MOST_BARS = 100_000
 _MOST_FOUND = 100
 _RESOLUTION = re.compile(r"([0-9]{0,5})([SDWM]?)")
+_GROUP = "TradingView’s UDF"
+_SYMBOL = (Parameter("symbol", "A symbol, also with the exchange before it.", "BTCUSDT", is_needed=True),)
+_SEARCH = (
+    Parameter("query", "A part of the name.", "BTC"),
+    Parameter("type", "Ignored.", "crypto"),
+    Parameter("exchange", "Ignored.", "Binance"),
+    Parameter("limit", f"How many at most, up to {_MOST_FOUND}.", "10", int),
+)
+_HISTORY = (
+    *_SYMBOL,
+    Parameter("resolution", "1, 60, 1S, 1D, 1W, 1M: minutes where there is no letter.", "60", is_needed=True),
+    Parameter("from", "Unix seconds.", "1723161600", int),
+    Parameter("to", "Unix seconds, exclusive; without it until now.", "1723165200", int),
+    Parameter("countback", f"How many bars before to, up to {_MOST_BARS:,}; goes before from.", "100", int),
+)
 _UNITS = {"S": "s", "D": "d", "W": "w", "M": "M", "": "m"}
 
 
+class UdfConfig(msgspec.Struct):
+    """What this server can do."""
+
+    supported_resolutions: list[str]
+    supports_search: bool = True
+    supports_group_request: bool = False
+    supports_marks: bool = False
+    supports_timescale_marks: bool = False
+    supports_time: bool = True
+
+
+class UdfSymbol(msgspec.Struct):
+    """A symbol as charts want it described."""
+
+    name: str
+    ticker: str
+    description: str
+    pricescale: int
+    volume_precision: int
+    supported_resolutions: list[str]
+    type: str = "crypto"
+    exchange: str = "Binance"
+    listed_exchange: str = "Binance"
+    session: str = "24x7"
+    timezone: str = "Etc/UTC"
+    minmov: int = 1
+    has_intraday: bool = True
+    has_seconds: bool = True
+    has_daily: bool = True
+    has_weekly_and_monthly: bool = True
+    data_status: str = "streaming"
+
+
+class UdfFound(msgspec.Struct):
+    """A symbol as a search finds it."""
+
+    symbol: str
+    full_name: str
+    description: str
+    ticker: str
+    exchange: str = "Binance"
+    type: str = "crypto"
+
+
+class UdfHistory(msgspec.Struct):
+    """Bars as columns; or nothing of that range, but perhaps before it; or why not."""
+
+    s: Literal["ok", "no_data", "error"]
+    t: list[int] | UnsetType = UNSET
+    o: list[float] | UnsetType = UNSET
+    h: list[float] | UnsetType = UNSET
+    l: list[float] | UnsetType = UNSET  # noqa: E741  # as UDF names it
+    c: list[float] | UnsetType = UNSET
+    v: list[float] | UnsetType = UNSET
+    next_time: int | UnsetType = msgspec.field(name="nextTime", default=UNSET)
+    errmsg: str | UnsetType = UNSET
+
+
 class ChartRoutes:
-    """Answers UDF requests; `add_to` an application."""
+    """Answers UDF requests."""
 
     def __init__(self, market: StoredMarket, clock: Clock) -> None:
         self._market = market
         self._clock = clock
 
-    def add_to(self, router: web.UrlDispatcher) -> None:
-        """Add the routes."""
-        router.add_get("/config", self.config)
-        router.add_get("/time", self.time)
-        router.add_get("/symbols", self.symbol)
-        router.add_get("/search", self.search)
-        router.add_get("/history", self.history)
+    def routes(self) -> Sequence[Route]:
+        """See `app.serving.description.route.Routes`."""
+        return (
+            Route("/config", self.config, _GROUP, "What this server can do.", UdfConfig),
+            Route("/time", self.time, _GROUP, "The time in Unix seconds.", text_type="text/plain"),
+            Route("/symbols", self.symbol, _GROUP, "A symbol’s description.", UdfSymbol, _SYMBOL),
+            Route(
+                "/search",
+                self.search,
+                _GROUP,
+                "The stored symbols whose names have that in them.",
+                list[UdfFound],
+                _SEARCH,
+            ),
+            Route(
+                "/history",
+                self.history,
+                _GROUP,
+                "The bars of a range as columns. The volume is that of the asset.",
+                UdfHistory,
+                _HISTORY,
+            ),
+        )
 
     async def config(self, request: web.Request) -> web.Response:
         """What this server can do."""
         del request
-        return json_answer(
-            {
-                "supported_resolutions": [resolution_of(one) for one in MENU_INTERVALS],
-                "supports_search": True,
-                "supports_group_request": False,
-                "supports_marks": False,
-                "supports_timescale_marks": False,
-                "supports_time": True,
-            }
-        )
+        return json_answer(UdfConfig([resolution_of(one) for one in MENU_INTERVALS]))
 
     async def time(self, request: web.Request) -> web.Response:
         """The time in Unix seconds, as text."""
@@ -65,7 +150,7 @@ class ChartRoutes:
 
     async def symbol(self, request: web.Request) -> web.Response:
         """``symbol``: its description."""
-        text = Parameters(request.query, ("symbol",)).text("symbol").rpartition(":")[2]
+        text = Parameters(request.query, _SYMBOL).text("symbol").rpartition(":")[2]
 
         def read(store: SeparateStore) -> Symbol:
             name = known_symbol(text, store.symbol_names())
@@ -76,28 +161,16 @@ class ChartRoutes:
 
     async def search(self, request: web.Request) -> web.Response:
         """``query``, ``limit``: the stored symbols whose names have it in them."""
-        given = Parameters(request.query, ("query", "type", "exchange", "limit"))
+        given = Parameters(request.query, _SEARCH)
         wanted = given.text("query").upper() if given.has("query") else ""
         limit = given.count("limit", _MOST_FOUND) or _MOST_FOUND
         stored = await self._market.read(lambda store: [one.symbol for one in store.stored_symbols() if one.is_stored])
         found = [one for one in stored if wanted in one.name][:limit]
-        return json_answer(
-            [
-                {
-                    "symbol": one.name,
-                    "full_name": one.name,
-                    "description": one.display_name,
-                    "exchange": "Binance",
-                    "ticker": one.name,
-                    "type": "crypto",
-                }
-                for one in found
-            ]
-        )
+        return json_answer([UdfFound(one.name, one.name, one.display_name, one.name) for one in found])
 
     async def history(self, request: web.Request) -> web.Response:
         """``symbol, resolution, from, to``, and ``countback``, which goes before ``from``: the bars as columns."""
-        given = Parameters(request.query, ("symbol", "resolution", "from", "to", "countback"))
+        given = Parameters(request.query, _HISTORY)
         interval = interval_of(given.text("resolution"))
         start_us, to_us = given.unix_time_us("from"), given.unix_time_us("to")
         check_range(start_us, to_us)
@@ -114,15 +187,15 @@ class ChartRoutes:
             found = read_candles(store, query, now_us, check_deadline)
             if not found.table.num_rows:
                 before = [] if start_us is None else store.candles(name, interval, end_us=start_us, limit=1)
-                following = {"nextTime": before[-1].open_time_us // SECOND_US} if before else {}
-                return found, EncodedAnswer.of({"s": "no_data", **following})
-            columns = found.numbers("time", "open", "high", "low", "close", "volume")
-            return found, EncodedAnswer.of({"s": "ok", **dict(zip("tohlcv", columns, strict=True))})
+                next_time = before[-1].open_time_us // SECOND_US if before else UNSET
+                return found, EncodedAnswer.of(UdfHistory("no_data", next_time=next_time))
+            t, o, h, l, c, v = found.numbers("time", "open", "high", "low", "close", "volume")  # noqa: E741  # UDF's names
+            return found, EncodedAnswer.of(UdfHistory("ok", t, o, h, l, c, v))
 
         try:
             found, answer = await self._market.read(read)
         except NotFound as error:
-            return json_answer({"s": "error", "errmsg": str(error)})
+            return json_answer(UdfHistory("error", errmsg=str(error)))
         return cached_answer(request, answer, max_age_s=found.max_age_s, is_complete=found.is_complete)
 
 
@@ -144,23 +217,12 @@ def interval_of(resolution: str) -> Interval:
     return Interval.parse(f"{match[1] or 1}{_UNITS[match[2]]}")
 
 
-def _description(symbol: Symbol) -> dict[str, object]:
-    return {
-        "name": symbol.name,
-        "ticker": symbol.name,
-        "description": symbol.display_name,
-        "type": "crypto",
-        "exchange": "Binance",
-        "listed_exchange": "Binance",
-        "session": "24x7",
-        "timezone": "Etc/UTC",
-        "minmov": 1,
-        "pricescale": 10**symbol.price_decimals,
-        "volume_precision": symbol.quantity_decimals,
-        "has_intraday": True,
-        "has_seconds": True,
-        "has_daily": True,
-        "has_weekly_and_monthly": True,
-        "supported_resolutions": [resolution_of(one) for one in MENU_INTERVALS],
-        "data_status": "streaming",
-    }
+def _description(symbol: Symbol) -> UdfSymbol:
+    return UdfSymbol(
+        symbol.name,
+        symbol.name,
+        symbol.display_name,
+        10**symbol.price_decimals,
+        symbol.quantity_decimals,
+        [resolution_of(one) for one in MENU_INTERVALS],
+    )

@@ -8,36 +8,36 @@ exchange: an empty list would say that nobody traded.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from aiohttp import web
 
-from app.market.candle import Candle, combine
+from app.market.candle import Candle
 from app.market.columns.candle_columns import candles_of
 from app.market.errors import StoreError, StoreUnavailable
 from app.market.interval import Interval
 from app.market.ports.clock import Clock
 from app.market.ports.database import SeparateStore
 from app.market.symbol import Symbol
-from app.market.trade import DayTicker, Quote, Trade
-from app.market.units import E8
+from app.market.trade import Quote, Trade
 from app.sandbox import wire
 from app.sandbox.server.rest import ApiError, RestApi
 from app.sandbox.source import FrameCursor, RollingDay
 from app.serving.candle_ranges import CandleQuery, read_candles
+from app.serving.description.route import Route
+from app.serving.routes.exchange_shapes import PREFIX, exchange_routes
+from app.serving.stored_day import stored_day
 from app.serving.stored_market import StoredMarket
 
 _SYMBOLS_FOR_S = 5.0
 _FAR_US = 4_102_444_800_000_000  # the year 2100
-_DAY_US = 86_400_000_000
-_MINUTE = Interval.parse("1m")
 _UNITS = {"MICROSECOND": True, "MILLISECOND": False}
 _LAST_ID = (1 << 63) - 1
 _NOT_STORED = -1000  # the exchange's code for what it cannot say more about
 
 
 class ExchangeRoutes:
-    """Answers `/api/v3/…`; `add_to` an application. ``quote`` returns the best bid and ask of a symbol, if known."""
+    """Answers `/api/v3/…`. ``quote`` returns the best bid and ask of a symbol, if known."""
 
     def __init__(self, market: StoredMarket, clock: Clock, quote: Callable[[str], Quote | None]) -> None:
         self._market = market
@@ -46,9 +46,10 @@ class ExchangeRoutes:
         self._symbols: list[Symbol] = []
         self._symbols_s = 0.0
 
-    def add_to(self, router: web.UrlDispatcher) -> None:
-        """Add the routes."""
-        router.add_get("/api/v3/{path:.*}", self.answer)
+    def routes(self) -> Sequence[Route]:
+        """See `app.serving.description.route.Routes`; unknown endpoints are refused as the exchange refuses them."""
+        unknown = Route(f"{PREFIX}{{path:.*}}", self.answer, "", "", is_described=False)
+        return (*exchange_routes(self.answer), unknown)
 
     async def answer(self, request: web.Request) -> web.Response:
         """Answer one request as the exchange does, keys and all."""
@@ -155,34 +156,11 @@ class _StoredSource:
         return candles
 
     async def day(self, symbol: str) -> RollingDay | None:
-        begin_us = _MINUTE.open_time_us(self._now_us - _DAY_US)
-        candles = self._store.candles(symbol, _MINUTE, start_us=begin_us)
-        last = self._store.nearest_trade(symbol, self._now_us + 1, before=True)
-        if not candles or last is None:
+        found = stored_day(self._store, symbol, self._now_us)
+        if found is None:
             raise _not_stored("The last 24 hours of this symbol are")
-        before = self._store.candles(symbol, _MINUTE, end_us=begin_us, limit=1)
-        self.is_complete &= candles[0].open_time_us == begin_us and all(one.complete for one in candles[:-1])
-        whole = combine(begin_us, candles)
-        ticker = DayTicker(
-            symbol,
-            self._now_us,
-            whole.open_e8,
-            whole.high_e8,
-            whole.low_e8,
-            whole.close_e8,
-            whole.volume_e8,
-            whole.quote_volume_e16 // E8,
-        )
-        first_id, last_id = whole.first_trade_id, whole.last_trade_id
-        return RollingDay(
-            ticker,
-            begin_us,
-            whole.trades,
-            -1 if first_id is None else first_id,
-            -1 if last_id is None else last_id,
-            before[-1].close_e8 if before else whole.open_e8,
-            last.quantity_e8,
-        )
+        self.is_complete &= found.is_complete
+        return found.day
 
     def quote(self, symbol: str) -> Quote | None:
         return self._quote(symbol)

@@ -7,9 +7,11 @@ where the client accepts that.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from typing import Literal
 
+import msgspec
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST
 
@@ -17,14 +19,62 @@ from app.market.errors import StoreError
 from app.market.ports.clock import Clock
 from app.market.ports.database import SeparateStore
 from app.serving.answers import json_answer
+from app.serving.description.route import Failure, Route
 from app.serving.program import ProgramFigures, ServedProgram
 from app.serving.stored_market import StoredMarket
 
 _NO_FEED = "This server has no feed of its own: it follows a database that others record into."
 
 
+_GROUP = "Health and metrics"
+
+
+class Healthy(msgspec.Struct):
+    """Everything asked about works."""
+
+    status: Literal["ok"] = "ok"
+
+
+class Unhealthy(msgspec.Struct):
+    """``error`` says what does not work."""
+
+    error: str
+    status: Literal["unhealthy"] = "unhealthy"
+
+
+class Performance(msgspec.Struct, rename="camel"):
+    """Times in milliseconds, memory in bytes."""
+
+    trades_per_second: float
+    average_latency: float
+    error_count: int
+    reconnection_count: int
+    memory_usage: int
+    batch_processing_time: float
+
+
+class ProgramStatus(msgspec.Struct, rename="camel"):
+    """``uptime`` in seconds."""
+
+    is_running: bool
+    binance_connected: bool
+    database_connected: bool
+    buffer_size: int
+    total_trades: int
+    total_batches: int
+    uptime: float
+
+
+class ServedFigures(msgspec.Struct):
+    """The figures of the program; ``timestamp`` is ISO 8601."""
+
+    timestamp: str
+    performance: Performance
+    status: ProgramStatus
+
+
 class HealthRoutes:
-    """Answers for ``program``; `add_to` an application. ``server_text`` returns the server's own metrics as text."""
+    """Answers for ``program``. ``server_text`` returns the server's own metrics as text."""
 
     def __init__(
         self, market: StoredMarket, program: ServedProgram, clock: Clock, server_text: Callable[[], bytes]
@@ -34,12 +84,29 @@ class HealthRoutes:
         self._clock = clock
         self._server_text = server_text
 
-    def add_to(self, router: web.UrlDispatcher) -> None:
-        """Add the routes."""
-        router.add_get("/health", self.health)
-        router.add_get("/health/db", self.database)
-        router.add_get("/health/binance", self.exchange)
-        router.add_get("/metrics", self.metrics)
+    def routes(self) -> Sequence[Route]:
+        """See `app.serving.description.route.Routes`."""
+        failures = Unhealthy, Failure
+        return (
+            Route("/health", self.health, _GROUP, "Whether everything works.", Healthy, failures=failures),
+            Route("/health/db", self.database, _GROUP, "Whether the database answers.", Healthy, failures=failures),
+            Route(
+                "/health/binance",
+                self.exchange,
+                _GROUP,
+                "Whether the exchange’s stream is live.",
+                Healthy,
+                failures=failures,
+            ),
+            Route(
+                "/metrics",
+                self.metrics,
+                _GROUP,
+                "The metrics: text for Prometheus, or JSON where the client accepts that.",
+                ServedFigures,
+                text_type="text/plain",
+            ),
+        )
 
     async def health(self, request: web.Request) -> web.Response:
         """200 while everything that this program has works."""
@@ -82,8 +149,8 @@ def _touch(store: SeparateStore) -> None:
 
 def _health(trouble: str) -> web.Response:
     if trouble:
-        return json_answer({"status": "unhealthy", "error": trouble}, status=503)
-    return json_answer({"status": "ok"})
+        return json_answer(Unhealthy(trouble), status=503)
+    return json_answer(Healthy())
 
 
 def _wants_json(accept: str) -> bool:
@@ -92,26 +159,25 @@ def _wants_json(accept: str) -> bool:
     return "application/json" in kinds and "text/plain" not in kinds[: kinds.index("application/json")]
 
 
-def _document(figures: ProgramFigures, now_us: int, *, database_connected: bool) -> dict[str, object]:
-    return {
-        "timestamp": datetime.fromtimestamp(now_us / 1e6, UTC)
-        .isoformat(timespec="milliseconds")
-        .replace("+00:00", "Z"),
-        "performance": {
-            "tradesPerSecond": figures.trades_per_s,
-            "averageLatency": figures.latency_ms,
-            "errorCount": figures.errors,
-            "reconnectionCount": figures.reconnects,
-            "memoryUsage": figures.memory_bytes,
-            "batchProcessingTime": figures.batch_ms,
-        },
-        "status": {
-            "isRunning": True,
-            "binanceConnected": figures.is_feed_live,
-            "databaseConnected": database_connected,
-            "bufferSize": figures.buffered,
-            "totalTrades": figures.trades,
-            "totalBatches": figures.batches,
-            "uptime": figures.uptime_s,
-        },
-    }
+def _document(figures: ProgramFigures, now_us: int, *, database_connected: bool) -> ServedFigures:
+    moment = datetime.fromtimestamp(now_us / 1e6, UTC)
+    return ServedFigures(
+        moment.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        Performance(
+            figures.trades_per_s,
+            figures.latency_ms,
+            figures.errors,
+            figures.reconnects,
+            figures.memory_bytes,
+            figures.batch_ms,
+        ),
+        ProgramStatus(
+            True,
+            figures.is_feed_live,
+            database_connected,
+            figures.buffered,
+            figures.trades,
+            figures.batches,
+            figures.uptime_s,
+        ),
+    )

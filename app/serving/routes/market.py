@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+import msgspec
 from aiohttp import web
 
 from app.market.interval import MENU_INTERVALS, SECOND_US, Interval
@@ -17,6 +18,7 @@ from app.market.ports.database import SeparateStore
 from app.market.stored_symbol import StoredSymbol
 from app.serving.answers import EncodedAnswer, cached_answer, json_answer
 from app.serving.candle_ranges import CandleQuery, CandleRange, read_candles
+from app.serving.description.route import Parameter, Route
 from app.serving.request_values import Parameters, check_range, known_symbol
 from app.serving.stored_market import StoredMarket
 from storage.files.times import format_time
@@ -24,7 +26,67 @@ from storage.files.times import format_time
 MOST_CANDLES = 1_000  # of /candles
 MOST_BARS = 500_000  # of /api/candles: ten months of minutes
 _DEFAULT_BARS = 500
-_CANDLE_NAMES = ("time", "open", "high", "low", "close", "volume", "base_volume")  # this volume counts trades
+_GROUP = "Candles and what is stored"
+_CANDLES = (
+    Parameter("asset", "An asset or a symbol: BTC stands for BTCUSDT.", "BTC", is_needed=True),
+    Parameter("duration", "The interval: 90s, 5m, 4h, 1d, 1w, 1M.", "5m", is_needed=True),
+    Parameter("startTime", "ISO 8601; without it the newest candles.", "2024-08-09T00:00:00Z"),
+    Parameter("endTime", "ISO 8601, inclusive; without it until now.", "2024-08-09T01:00:00Z"),
+    Parameter("limit", f"How many at most, up to {MOST_CANDLES:,}.", "100", int),
+)
+_BARS = (
+    Parameter("symbol", "A symbol or an asset: BTC stands for BTCUSDT.", "BTCUSDT", is_needed=True),
+    Parameter("timeframe", "The interval: 90s, 5m, 4h, 1d, 1w, 1M. This or interval is needed.", "1h"),
+    Parameter("interval", "The same under the name that others use.", "1h"),
+    Parameter("from", "Unix seconds; without it the newest candles.", "1723161600", int),
+    Parameter("to", "Unix seconds, inclusive; without it until now.", "1723165200", int),
+    Parameter("limit", f"How many at most, up to {MOST_BARS:,}; without from or it, {_DEFAULT_BARS}.", "100", int),
+)
+_METADATA = (Parameter("symbol", "A symbol or an asset; without it an array of all.", "BTCUSDT"),)
+
+
+class ServedCandle(msgspec.Struct):
+    """``volume`` is the number of trades, ``base_volume`` the traded volume."""
+
+    time: int
+    open: float
+    high: float
+    low: float
+    close: float
+    volume: int
+    base_volume: float
+
+
+class ServedCandles(msgspec.Struct):
+    """``missing``: from and until when candles are not stored or lack trades, Unix seconds."""
+
+    asset: str
+    duration: str
+    start_time: str | None = msgspec.field(name="startTime")
+    end_time: str | None = msgspec.field(name="endTime")
+    candles: list[ServedCandle]
+    complete: bool
+    missing: list[tuple[int, int]]
+
+
+class ServedBar(msgspec.Struct):
+    """A candle without its volume."""
+
+    time: int
+    open: float
+    high: float
+    low: float
+    close: float
+
+
+class ServedMetadata(msgspec.Struct):
+    """What is stored of a symbol; ``earliest`` and ``latest`` in Unix seconds."""
+
+    symbol: str
+    earliest: int | None
+    latest: int | None
+    tick_count: int
+    timeframes: list[str]
 
 
 class _Wanted(NamedTuple):
@@ -38,21 +100,46 @@ class _Wanted(NamedTuple):
 
 
 class MarketRoutes:
-    """Answers what is stored; `add_to` an application."""
+    """Answers what is stored."""
 
     def __init__(self, market: StoredMarket, clock: Clock) -> None:
         self._market = market
         self._clock = clock
 
-    def add_to(self, router: web.UrlDispatcher) -> None:
-        """Add the routes."""
-        router.add_get("/candles", self.candles)
-        router.add_get("/api/candles", self.bars)
-        router.add_get("/api/metadata", self.metadata)
+    def routes(self) -> Sequence[Route]:
+        """See `app.serving.description.route.Routes`."""
+        return (
+            Route(
+                "/candles",
+                self.candles,
+                _GROUP,
+                f"The first candles of a range, at most {MOST_CANDLES:,}, and what is missing in it.",
+                ServedCandles,
+                _CANDLES,
+                tells_completeness=True,
+            ),
+            Route(
+                "/api/candles",
+                self.bars,
+                _GROUP,
+                "The candles of a range as a bare array.",
+                list[ServedBar],
+                _BARS,
+                tells_completeness=True,
+            ),
+            Route(
+                "/api/metadata",
+                self.metadata,
+                _GROUP,
+                "Of which times and intervals a symbol has something.",
+                ServedMetadata | list[ServedMetadata],
+                _METADATA,
+            ),
+        )
 
     async def candles(self, request: web.Request) -> web.Response:
         """``asset, duration, startTime, endTime`` (ISO 8601): at most 1,000 candles, the first of the range."""
-        given = Parameters(request.query, ("asset", "duration", "startTime", "endTime", "limit", "token"))
+        given = Parameters(request.query, _CANDLES)
         interval = given.interval("duration")
         start_us, end_us = given.iso_time_us("startTime"), given.iso_time_us("endTime")
         check_range(start_us, end_us)
@@ -61,21 +148,21 @@ class MarketRoutes:
 
         def made(found: CandleRange) -> object:
             columns = found.numbers("time", "open", "high", "low", "close", "trades", "volume")
-            return {
-                "asset": asset,
-                "duration": given.text("duration"),
-                "startTime": _shown(given, "startTime", columns[0][:1]),
-                "endTime": _shown(given, "endTime", columns[0][-1:]),
-                "candles": [dict(zip(_CANDLE_NAMES, row, strict=True)) for row in zip(*columns, strict=True)],
-                "complete": found.is_complete,
-                "missing": [[begin_us // SECOND_US, end_us // SECOND_US] for begin_us, end_us in found.missing],
-            }
+            return ServedCandles(
+                asset,
+                given.text("duration"),
+                _shown(given, "startTime", columns[0][:1]),
+                _shown(given, "endTime", columns[0][-1:]),
+                list(map(ServedCandle, *columns)),
+                found.is_complete,
+                [(begin_us // SECOND_US, end_us // SECOND_US) for begin_us, end_us in found.missing],
+            )
 
         return await self._answered(request, _Wanted(asset, interval, start_us, end_us, limit), made)
 
     async def bars(self, request: web.Request) -> web.Response:
         """``symbol, timeframe, from, to`` (Unix seconds), or ``symbol, interval, limit``: the bare candles."""
-        given = Parameters(request.query, ("symbol", "timeframe", "interval", "from", "to", "limit", "token"))
+        given = Parameters(request.query, _BARS)
         interval = given.interval("timeframe", "interval")
         start_us, end_us = given.unix_time_us("from"), given.unix_time_us("to")
         check_range(start_us, end_us)
@@ -83,17 +170,13 @@ class MarketRoutes:
         limit = given.count("limit", MOST_BARS) or default
 
         def made(found: CandleRange) -> object:
-            columns = found.numbers("time", "open", "high", "low", "close")
-            return [
-                {"time": time, "open": opened, "high": high, "low": low, "close": close}
-                for time, opened, high, low, close in zip(*columns, strict=True)
-            ]
+            return list(map(ServedBar, *found.numbers("time", "open", "high", "low", "close")))
 
         return await self._answered(request, _Wanted(given.text("symbol"), interval, start_us, end_us, limit), made)
 
     async def metadata(self, request: web.Request) -> web.Response:
         """``symbol``, or nothing for an array of all: what is stored of it, times in Unix seconds."""
-        given = Parameters(request.query, ("symbol", "token"))
+        given = Parameters(request.query, _METADATA)
 
         def read(store: SeparateStore) -> object:
             if not given.has("symbol"):
@@ -125,7 +208,7 @@ def _shown(given: Parameters, name: str, instead: Sequence[int]) -> str | None:
     return format_time(instead[0] * SECOND_US) if instead else None
 
 
-def _metadata(one: StoredSymbol) -> dict[str, object]:
+def _metadata(one: StoredSymbol) -> ServedMetadata:
     made_of_trades = [stored.first_us for stored in one.candles if not stored.is_kline]
     begins = [stored.first_us for stored in one.candles if stored.is_kline]
     ends = [stored.last_us for stored in one.candles]
@@ -136,14 +219,14 @@ def _metadata(one: StoredSymbol) -> dict[str, object]:
     if one.last is not None and one.last.time_us is not None:
         ends.append(one.last.time_us)
     known = [Interval.parse(stored.interval) for stored in one.candles]
-    return {
-        "symbol": one.symbol.name,
-        "earliest": min(begins) // SECOND_US if begins else None,
-        "latest": max(ends) // SECOND_US if ends else None,
-        "tick_count": one.trades,
-        "timeframes": [
+    return ServedMetadata(
+        one.symbol.name,
+        min(begins) // SECOND_US if begins else None,
+        max(ends) // SECOND_US if ends else None,
+        one.trades,
+        [
             interval.name
             for interval in MENU_INTERVALS
             if one.trades or any(part == interval or part.tiles(interval) for part in known)
         ],
-    }
+    )
