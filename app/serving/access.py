@@ -64,7 +64,8 @@ class Access:
             raise SettingsError("TLS needs both files: set serve_certificate and serve_key.")
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         try:
-            context.load_cert_chain(str(self.certificate), str(self.key))
+            # An empty password: without any OpenSSL asks at the terminal, where nobody may sit.
+            context.load_cert_chain(str(self.certificate), str(self.key), password="")
         except (OSError, ssl.SSLError) as error:
             why = (
                 error.strerror if isinstance(error, OSError) and error.strerror else "they are not PEM files of a pair"

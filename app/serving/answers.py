@@ -42,7 +42,7 @@ def cached_answer(request: web.Request, answer: EncodedAnswer, *, max_age_s: int
     """Return JSON that a client may keep for ``max_age_s``; 304 if it has this very one."""
     headers = {
         "ETag": answer.tag,
-        "Cache-Control": f"private, max-age={max_age_s}" if max_age_s else "no-cache",
+        "Cache-Control": f"private, max-age={max_age_s}" + ("" if max_age_s else ", must-revalidate"),
         "X-Cryptopipe-Complete": "true" if is_complete else "false",
     }
     if _has(request.headers.get("If-None-Match", ""), answer.tag):

@@ -141,8 +141,9 @@ def judged(batch: Any, query: CandleQuery, now_us: int, *, is_cut: bool) -> Cand
     if first is not None and first <= last:
         held = IdRanges.of_columns(slots[complete], slots[complete])
         missing = held.missing(first, last)
+    is_open = last < wanted
     # Without a start older candles may be imported until there are as many as were wanted.
-    is_final = not missing and (query.start_us is not None or len(slots) == query.limit)
+    is_final = not missing and (is_open or query.start_us is not None or len(slots) == query.limit)
     is_whole = not missing and not is_cut
     if first is None and query.start_us is None:
         is_whole = False  # nothing at all is stored
@@ -155,13 +156,15 @@ def judged(batch: Any, query: CandleQuery, now_us: int, *, is_cut: bool) -> Cand
         [(open_us(begin), open_us(end + 1)) for begin, end in missing[:_MOST_MISSING]],
         is_cut,
         is_whole,
-        _max_age_s(interval, now_us, settled, is_open=last < wanted, is_final=is_final),
+        _max_age_s(interval, now_us, settled, is_open=is_open, is_final=is_final),
     )
 
 
 def _max_age_s(interval: Interval, now_us: int, settled: int, *, is_open: bool, is_final: bool) -> int:
+    if not is_final:
+        return 0  # what is missing may be repaired at any moment
     if is_open:
         if settled < interval.slot(now_us) - 1:
             return 0  # the candle before the open one may still get its last trades
         return (interval.next_open_us(now_us) - now_us) // SECOND_US
-    return CLOSED_MAX_AGE_S if is_final else 0  # what is missing may be repaired at any moment
+    return CLOSED_MAX_AGE_S

@@ -28,7 +28,7 @@ from app.serving.live.subscriptions import QUOTE, TICK, TRADE
 from app.serving.program import ProgramFigures
 
 _MOST_WAITING = 200_000  # events on their way to the server's loop
-_KEPT = 20_000  # trades of each symbol that may not be stored yet: batches are a second long
+_KEPT, _KEPT_US = 20_000, 60_000_000  # trades of each symbol that may not be stored yet: batches are a second long
 _ANSWER_S = 5.0
 _OVERWHELMED = "The server could not keep up with the exchange: connect again, with since."
 
@@ -120,6 +120,8 @@ class RecordingProgram:
         if recent is None:
             recent = self._recent[trade.symbol] = deque(maxlen=_KEPT)
         recent.append(trade)
+        while trade.time_us - recent[0].time_us > _KEPT_US:
+            recent.popleft()
 
     def _price_update(self, trade: Trade) -> bytes:
         quote = self._quotes.get(trade.symbol)
@@ -142,8 +144,8 @@ class RecordingProgram:
         await self._follower.follow([symbol for symbol in symbols if symbol not in recorded])
 
     def quote(self, symbol: str) -> Quote | None:
-        """See `app.serving.live.live_socket.LiveSource`."""
-        return self._quotes.get(symbol)
+        """See `app.serving.live.live_socket.LiveSource`; what was the best before a connection was lost is not it."""
+        return self._quotes.get(symbol) if self._engine.is_receiving(symbol) else None
 
     def recent_trades(self, symbol: str, first_trade_id: int) -> list[Trade]:
         """See `app.serving.live.live_socket.LiveSource`."""

@@ -37,7 +37,12 @@ _STATUS: Sequence[tuple[type[CryptopipeError], int]] = (
     (StoreUnavailable, 503),
     (StoreError, 500),
 )
-_HTTP_SENTENCES = {404: "There is no such page.", 405: "Only GET is answered here.", 413: "The request is too large."}
+_HTTP_SENTENCES = {
+    400: "This request cannot be answered.",
+    404: "There is no such page.",
+    405: "Only GET is answered here.",
+    413: "The request is too large.",
+}
 _EXCHANGE_CODES = {401: -2015, 403: -1002, 429: -1003, 503: -1001}
 _STOP_S = 2.0
 _LOOK_S = 0.02

@@ -165,7 +165,9 @@ class ServingService:
     def stop(self) -> None:
         """Tell the clients, and end; bounded in time."""
         try:
-            self._on_loop(self._finish(), _STOP_S)
+            self._on_loop(self._tell_clients(), _STOP_S)
+            self._market.close()  # so that no request waits for the database any more
+            self._on_loop(self._server.stop(), _STOP_S)
         finally:
             self._end()
 
@@ -173,10 +175,9 @@ class ServingService:
         await self._server.start()
         self._tasks.begin(self._follower.run())
 
-    async def _finish(self) -> None:
+    async def _tell_clients(self) -> None:
         await self._tasks.end()
         self._hub.close("The server is ending: connect again later.")
-        await self._server.stop()
 
     def _end(self) -> None:
         self._market.close()

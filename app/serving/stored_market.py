@@ -71,6 +71,10 @@ class StoredMarket:
             raise StoreUnavailable(
                 f"The database took longer than {self.deadline_s:g} s: retry later, or ask for less."
             ) from error
+        except RuntimeError as error:
+            if self._store is not None:
+                raise
+            raise StoreUnavailable("The server is ending.") from error  # its threads have ended meanwhile
         finally:
             self._waiting -= 1
 

@@ -119,7 +119,9 @@ async def test_what_is_missing_is_told_in_the_header_and_where_the_body_has_room
                 **{"from": begin_us // SECOND_US + 60 * first, "to": begin_us // SECOND_US + 60 * last},
             )
             assert bars.headers["X-Cryptopipe-Complete"] == answer.headers["X-Cryptopipe-Complete"]
-            assert answer.headers["Cache-Control"] == ("no-cache" if missing else "private, max-age=86400")
+            assert answer.headers["Cache-Control"] == (
+                "private, max-age=0, must-revalidate" if missing else "private, max-age=86400"
+            )
             return answer.headers["X-Cryptopipe-Complete"], missing
 
         assert await told(0, 3) == ("true", [])

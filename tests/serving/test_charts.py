@@ -41,7 +41,10 @@ async def test_a_chart_finds_its_symbol_and_its_bars(database: Database) -> None
         assert nothing == {"s": "no_data", "nextTime": end}
         first = {"from": begin - 7_200, "to": begin, "countback": 3}
         earlier = await client.get("/history", symbol="BTCUSDT", resolution="5", **first)
-        assert (earlier.body, earlier.headers["Cache-Control"]) == ({"s": "no_data"}, "no-cache")
+        assert (earlier.body, earlier.headers["Cache-Control"]) == (
+            {"s": "no_data"},
+            "private, max-age=0, must-revalidate",
+        )
         unknown = (await client.get("/history", symbol="NOSUCH", resolution="5", **later)).body
         assert unknown["s"] == "error"
         assert (await client.get("/history", symbol="BTCUSDT", resolution="5X", **later)).status == 400

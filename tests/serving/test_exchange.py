@@ -89,9 +89,12 @@ async def test_aggregates_join_trades_of_one_time_price_and_side_and_pages_of_th
 async def test_what_is_not_stored_is_an_error_of_the_exchange(database: Database) -> None:
     trades = some_trades(100, first_id=1_000)
     record(database, [*trades[:40], *trades[50:]])
-    async with served(database) as client:
+    kline = folded(some_trades(100, symbol="ETHUSDT"), MINUTE)[0]._replace(closed=True)
+    database.store.save_klines("ETHUSDT", MINUTE, [kline])
+    async with served(database, clock=StillClock(trades[-1].time_us)) as client:
         for path, parameters, status, code in [
-            ("klines", {"symbol": "ETHUSDT", "interval": "1m"}, 400, -1121),
+            ("klines", {"symbol": "ADAUSDT", "interval": "1m"}, 400, -1121),
+            ("ticker/price", {"symbol": "ETHUSDT"}, 400, -1000),
             ("klines", {"symbol": "BTCUSDT", "interval": "7m"}, 400, -1120),
             (
                 "klines",
@@ -114,6 +117,14 @@ async def test_what_is_not_stored_is_an_error_of_the_exchange(database: Database
         assert until_hole.headers["X-Cryptopipe-Complete"] == "false"
         whole = await client.get("/api/v3/historicalTrades", symbol="BTCUSDT", fromId=1_030, limit=10)
         assert whole.headers["X-Cryptopipe-Complete"] == "true"
+        for path in ("trades", "aggTrades"):  # more are wanted than there are since the hole
+            newest = await client.get(f"/api/v3/{path}", symbol="BTCUSDT")
+            assert [one.get("id", one.get("a")) for one in newest.body] == list(range(1_050, 1_100))
+            assert newest.headers["X-Cryptopipe-Complete"] == "false"
+        for parameters in ({"fromId": 1_000}, {"startTime": 1_500_000_000_000}):
+            joined = await client.get("/api/v3/aggTrades", symbol="BTCUSDT", **parameters)
+            assert [one["a"] for one in joined.body] == list(range(1_000, 1_040))
+            assert joined.headers["X-Cryptopipe-Complete"] == "false"
         beyond = await client.get("/api/v3/historicalTrades", symbol="BTCUSDT", fromId="9" * 20)
         assert (beyond.status, beyond.body) == (200, [])
         refused = await client.request("POST", "/api/v3/order")
@@ -121,6 +132,10 @@ async def test_what_is_not_stored_is_an_error_of_the_exchange(database: Database
         assert (await client.get("/api/v3/ping")).body == {}
         price = await client.get("/api/v3/ticker/price", symbol="BTCUSDT")
         assert price.body == {"symbol": "BTCUSDT", "price": format_e8(trades[-1].price_e8)}
+        prices = await client.get("/api/v3/ticker/price")
+        assert prices.body == [price.body]  # of another symbol only klines are stored
+        days = await client.get("/api/v3/ticker/24hr")
+        assert [one["symbol"] for one in days.body] == ["BTCUSDT"]
     async with served(None) as client:
         away = await client.get("/api/v3/time")
         assert (away.status, away.body["code"]) == (503, -1001)

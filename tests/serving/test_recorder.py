@@ -89,6 +89,9 @@ async def test_live_trades_and_quotes_come_at_once_and_resume_over_what_is_store
 
 async def test_health_and_metrics_are_those_of_the_recorder(data_dir: Path) -> None:
     async with recording(data_dir, metrics_port=free_port()) as (engine, served, session, exchange):
+        depth = f"{served.url}/api/v3/depth?symbol=BTCUSDT"
+        while await status(session, depth) != 200:
+            await asyncio.sleep(0.05)
         for path in ("/health", "/health/db", "/health/binance"):
             assert await status(session, served.url + path) == 200
         async with session.get(f"{served.url}/metrics", headers={"Accept": "application/json"}) as response:
@@ -116,6 +119,7 @@ async def test_health_and_metrics_are_those_of_the_recorder(data_dir: Path) -> N
             await asyncio.sleep(0.05)
         async with session.get(f"{served.url}/health/binance") as response:
             assert (await response.json())["error"].endswith(".")
+        assert await status(session, depth) == 400  # of before is not of now
         assert await status(session, f"{served.url}/health") == 503
         assert await status(session, f"{served.url}/health/db") == 200
 

@@ -110,12 +110,21 @@ class RestApi:
 
     ``joins_aggregates``: an aggregated trade stands for all trades of one time, price and side with consecutive ids,
     and has the id of their first; without it each trade is its own.
+
+    ``whole_from``: called with a symbol, a first id and an end; returns the id from that first on after which no trade
+    before the end is missing. None: none ever is.
     """
 
     def __init__(
-        self, source: MarketSource, *, weight_per_minute: int = wire.WEIGHT_PER_MINUTE, joins_aggregates: bool = False
+        self,
+        source: MarketSource,
+        *,
+        weight_per_minute: int = wire.WEIGHT_PER_MINUTE,
+        joins_aggregates: bool = False,
+        whole_from: Callable[[str, int, int], int] | None = None,
     ) -> None:
         self._source = source
+        self._whole_from = whole_from or (lambda symbol, first_id, end_id: first_id)
         self._joins_aggregates = joins_aggregates
         self._weight_per_minute = weight_per_minute
         answers: dict[str, tuple[Callable[[Request], Awaitable[object]], int]] = {
@@ -194,7 +203,10 @@ class RestApi:
         symbol = self._symbol(request).name
         ids = self._source.trade_ids(symbol)
         limit = request.limit()
-        trades = self._source.trades(symbol, max(ids[0], ids[1] - limit + 1), limit) if ids else []
+        trades = []
+        if ids is not None:
+            end_id = ids[1] + 1
+            trades = self._source.trades(symbol, self._whole_from(symbol, end_id - limit, end_id), limit)
         return [wire.trade_row(trade, microseconds=request.microseconds) for trade in trades]
 
     async def _historical_trades(self, request: Request) -> object:
@@ -218,7 +230,8 @@ class RestApi:
         if start_us is not None:
             first_id = self._source.first_id_from(symbol, start_us)
         elif first_id is None:
-            first_id = max(ids[0], end_id - limit * (_TRADES_PER_AGGREGATE if self._joins_aggregates else 1))
+            count = limit * (_TRADES_PER_AGGREGATE if self._joins_aggregates else 1)
+            first_id = max(ids[0], self._whole_from(symbol, end_id - count, end_id))
             if self._joins_aggregates:
                 newest = self._joined(symbol, first_id, end_id, limit * _TRADES_PER_AGGREGATE)[-limit:]
                 return [wire.aggregate_row(one, last, microseconds=request.microseconds) for one, last in newest]
@@ -241,7 +254,8 @@ class RestApi:
         previous = before[0] if before and before[0].trade_id == first_id - 1 else None
         found: list[tuple[Trade, int]] = []
         while first_id < end_id:
-            trades = self._source.trades(symbol, first_id, min(_MAX_ROWS, end_id - first_id))
+            count = min(_MAX_ROWS, end_id - first_id)
+            trades = self._source.trades(symbol, first_id, count)
             for trade in trades:
                 if previous is not None and _is_of_one(previous, trade):
                     if found:
@@ -253,7 +267,7 @@ class RestApi:
                 else:
                     found.append((trade, trade.trade_id))
                 previous = trade
-            if not trades:
+            if len(trades) < count:
                 break
             first_id = trades[-1].trade_id + 1
         return found
@@ -264,7 +278,12 @@ class RestApi:
             raise ApiError(400, -1139, "Invalid ticker type.")
         rows = []
         for symbol in self._wanted_symbols(request):
-            day = await self._source.day(symbol.name) or _day_without_trades(symbol.name, self._source.now_us())
+            try:
+                day = await self._source.day(symbol.name) or _day_without_trades(symbol.name, self._source.now_us())
+            except ApiError:
+                if _names_symbols(request):
+                    raise
+                continue
             quote = self._source.quote(symbol.name)
             rows.append(wire.day_row(day, quote, mini=kind == "MINI", microseconds=request.microseconds))
         return rows[0] if "symbol" in request.parameters else rows
@@ -272,7 +291,12 @@ class RestApi:
     async def _prices(self, request: Request) -> object:
         rows = []
         for symbol in self._wanted_symbols(request):
-            ids = self._source.trade_ids(symbol.name)
+            try:
+                ids = self._source.trade_ids(symbol.name)
+            except ApiError:
+                if _names_symbols(request):
+                    raise
+                continue
             rows += [wire.price_row(one) for one in self._source.trades(symbol.name, ids[1], 1)] if ids else []
         return rows[0] if "symbol" in request.parameters and rows else rows
 
@@ -326,6 +350,11 @@ class RestApi:
         if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
             raise ApiError(400, -1100, "Illegal characters found in parameter 'symbols'.")
         return [self._known(name) for name in names]
+
+
+def _names_symbols(request: Request) -> bool:
+    """Whether the request is for these symbols; one for all is answered with those that the source has it of."""
+    return bool({"symbol", "symbols"} & request.parameters.keys())
 
 
 def _is_of_one(earlier: Trade, later: Trade) -> bool:

@@ -39,6 +39,7 @@ PING_S = 30.0
 _MOST_REQUESTS = 30  # in a second
 _PAGE = 1_000  # trades
 _READ_ENOUGH_BYTES = 1 << 16  # unread, below which a replay goes on
+_REPLAYS_AT_ONCE = 2  # of one client, because all clients share the threads that read
 _LOOK_S = 0.01
 _PATIENCE_S = 30.0  # with a client that reads nothing of its replay
 _POLICY_VIOLATION = 1008
@@ -149,6 +150,7 @@ class _Session:
         self._clock = clock
         self._tasks = Tasks("a live client")
         self._replays: dict[str, asyncio.Task[None]] = {}
+        self._turn = asyncio.Semaphore(_REPLAYS_AT_ONCE)
         self._limit = MessageLimit(client, clock)
 
     async def take(self, text: str | bytes) -> None:
@@ -182,7 +184,11 @@ class _Session:
             answer = live_messages.subscribed(request.action, self.subscriptions.by_symbol())
             self._client.write(answer)
         for symbol, first in replayed.items():
-            self._replays[symbol] = self._tasks.begin(self._replay(symbol, first))
+            self._replays[symbol] = self._tasks.begin(self._replay_in_turn(symbol, first))
+
+    async def _replay_in_turn(self, symbol: str, first_trade_id: int) -> None:
+        async with self._turn:
+            await self._replay(symbol, first_trade_id)
 
     async def _replay(self, symbol: str, first_trade_id: int) -> None:
         """Send the stored trades from that id on, and let the live ones follow."""

@@ -11,6 +11,7 @@ milliseconds, and trades wait for it.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import math
 from collections.abc import Callable, Collection, Mapping
@@ -112,10 +113,16 @@ class StoredFollower:
 
     async def run(self) -> None:
         """Follow until cancelled; a database that is away is tried again."""
+        # Candles and days have a loop of their own: reading those of many topics takes longer than a trade may wait.
+        async with asyncio.TaskGroup() as loops:
+            loops.create_task(self._follow_trades())
+            loops.create_task(self._follow_candles())
+
+    async def _follow_trades(self) -> None:
         is_away = False
         while True:
             try:
-                await self._poll()
+                await self._publish_trades()
                 is_away = False
                 wait_s = POLL_S
             except StoreError as error:
@@ -125,10 +132,18 @@ class StoredFollower:
                 is_away, wait_s = True, _RETRY_S
             await self._clock.sleep(wait_s)
 
-    async def _poll(self) -> None:
-        wanted = self._hub.wanted
-        symbols = {symbol for symbol, kind in wanted if kind != QUOTE}
-        followed = symbols - set(self.leave_out())
+    async def _follow_candles(self) -> None:
+        while True:
+            try:
+                await self._publish_candles()
+                await self._publish_day()
+                wait_s = POLL_S
+            except StoreError:  # which the other loop reports
+                wait_s = _RETRY_S
+            await self._clock.sleep(wait_s)
+
+    async def _publish_trades(self) -> None:
+        followed = {symbol for symbol, kind in self._hub.wanted if kind != QUOTE} - set(self.leave_out())
         for gone in self._begins.keys() - followed:
             del self._begins[gone], self._published[gone]
         if followed:
@@ -139,10 +154,6 @@ class StoredFollower:
                 if symbol in self._published:
                     self._published[symbol] |= found.known
                     self._publish(symbol, found.trades)
-        for gone in self._traded_s.keys() - symbols:
-            del self._traded_s[gone]
-        await self._publish_candles(wanted)
-        await self._publish_day({symbol for symbol, kind in wanted if exchange_streams.is_of_days(kind)} & followed)
 
     def _publish(self, symbol: str, trades: list[Trade]) -> None:
         items, wanted = [], self._hub.wanted  # which may have changed during the read
@@ -157,18 +168,21 @@ class StoredFollower:
         if trades:
             self.note_trades(symbol)
 
-    async def _publish_candles(self, wanted: frozenset[Topic]) -> None:
+    async def _publish_candles(self) -> None:
         """
         Publish the newest candles of symbols that had trades, each topic once per second at most.
 
         Trades noted may not be stored yet, so a topic is read until `_SETTLES_S` after the newest.
         """
-        now_s = self._clock.monotonic_s()
+        wanted = self._hub.wanted
         topics = {topic: interval for topic in wanted if (interval := _interval_of(topic[1])) is not None}
         for gone in self._candles.keys() - topics:
             del self._candles[gone]
+        for gone_symbol in self._traded_s.keys() - {symbol for symbol, kind in wanted if kind != QUOTE}:
+            del self._traded_s[gone_symbol]
         for topic, interval in topics.items():
             symbol, kind = topic
+            now_s = self._clock.monotonic_s()
             read_s, before = self._candles.get(topic, (-math.inf, []))
             traded_s = self._traded_s.get(symbol, -math.inf)
             if now_s - read_s < _CANDLES_EVERY_S or traded_s + _SETTLES_S <= read_s:
@@ -182,8 +196,10 @@ class StoredFollower:
                 items = [exchange_streams.kline_item(topic, interval, one, self._clock.now_us()) for one in changed]
             self._hub.publish(items)
 
-    async def _publish_day(self, symbols: set[str]) -> None:
-        """Publish the rolling day of one of these symbols that had trades, that of the one who waits longest."""
+    async def _publish_day(self) -> None:
+        """Publish the rolling day of a symbol that is followed and had trades: the one that waits longest."""
+        wanted = {symbol for symbol, kind in self._hub.wanted if exchange_streams.is_of_days(kind)}
+        symbols = wanted - set(self.leave_out())
         self._days = {symbol: self._days.get(symbol, -math.inf) for symbol in symbols}
         now_s, now_us = self._clock.monotonic_s(), self._clock.now_us()
         due = [(read_s, symbol) for symbol, read_s in self._days.items() if self._traded_s.get(symbol, read_s) > read_s]

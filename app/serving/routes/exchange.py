@@ -76,7 +76,7 @@ class ExchangeRoutes:
         """Return the body, and whether nothing is missing in it. In a thread, whose loop ends with the answer."""
         symbols, now_us, deadline = self._known_symbols(store), self._clock.now_us(), self._market.deadline()
         source = _StoredSource(store, symbols, now_us, deadline, self._quote)
-        api = RestApi(source, joins_aggregates=True)
+        api = RestApi(source, joins_aggregates=True, whole_from=source.whole_from)
         value = asyncio.run(api.answer(path, parameters, microseconds=microseconds))
         return wire.encode(value), source.is_complete
 
@@ -117,6 +117,15 @@ class _StoredSource:
         if held.first is None or held.last is None:
             raise _not_stored("Trades of this symbol are")
         return held.first, held.last
+
+    def whole_from(self, symbol: str, first_id: int, end_id: int) -> int:
+        """See `app.sandbox.server.rest.RestApi`."""
+        held = self._store.coverage(symbol).range_of(end_id - 1)
+        if held is None:
+            raise _not_stored("The trades before that are")
+        if held[0] > max(first_id, 1):
+            self.is_complete = False
+        return max(first_id, held[0])
 
     def first_id_from(self, symbol: str, time_us: int) -> int:
         found = self._store.nearest_trade(symbol, min(time_us, _FAR_US), before=False)
