@@ -6,9 +6,10 @@ RUN_READY := .venv/ready-run
 DEV_READY := .venv/ready-dev
 FUZZ := build/fuzz/venv
 FREQTRADE := build/freqtrade
+CLIENTS := build/clients
 SETUP_INPUTS := pyproject.toml build_spec/setup.sh build_spec/bootstrap.py build_spec/apt.sh
 
-.PHONY: help setup setup-dev run demo test crash soak fuzz roundtrip importcrash freqtrade lint types bench screenshot package requirements clean moved
+.PHONY: help setup setup-dev run demo test crash soak fuzz roundtrip importcrash freqtrade clients lint types bench screenshot package requirements clean moved
 .DEFAULT_GOAL := help
 
 # What was compiled once serves every start: where the environment forbids to keep it, each takes a second longer.
@@ -60,6 +61,11 @@ freqtrade: setup-dev ## freqtrade's own readers open the files of its preset; ne
 	$(FREQTRADE)/venv/bin/python -m pip install --quiet "freqtrade==2026.9"
 	PYTHONPATH=. $(BIN)/python -m tests.peers.freqtrade_files $(FREQTRADE)/files $(ARGS)
 	$(FREQTRADE)/venv/bin/python tests/peers/freqtrade_reader.py $(FREQTRADE)/files
+
+clients: setup-dev ## ccxt and python-binance read a served recording; needs an index of packages, for these
+	test -x $(CLIENTS)/venv/bin/python || $(BIN)/python -m venv $(CLIENTS)/venv
+	$(CLIENTS)/venv/bin/python -m pip install --quiet "ccxt==4.5.90" "python-binance==1.0.37"
+	PYTHONPATH=. $(BIN)/python -m tests.peers.served_recording $(CLIENTS) $(CLIENTS)/venv/bin/python
 
 lint: setup-dev ## check the format, the code and the direction of imports
 	$(BIN)/ruff format --check .
