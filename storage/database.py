@@ -13,13 +13,12 @@ import logging
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from app.market.coverage import StoredGap
 from app.market.errors import StoreError, StoreUnavailable
 from storage.candles.read_only import NullWriter, ReadOnlyStore
 from storage.candles.store import PostgresStore
-from storage.integrity.gap_report import read_gaps
-from storage.loading.bulk_loader import STATEMENT_TIMEOUT_S, BulkLoader
 from storage.postgres.connection import Connection, ServerFacts, connect, facts_of
 from storage.postgres.database_url import with_password
 from storage.postgres.pool import MOST_CONNECTIONS
@@ -30,6 +29,9 @@ from storage.schema.retention_period import RetentionPeriod
 from storage.server.embedded_server import EmbeddedServer
 from storage.timescale.edition_setup import set_up_edition
 from storage.trades.batch_writer import BatchWriter
+
+if TYPE_CHECKING:
+    from storage.loading.bulk_loader import BulkLoader
 
 logger = logging.getLogger(__name__)
 
@@ -156,6 +158,8 @@ class Database:
         """
         if self.read_only_reason:
             raise StoreError(self.read_only_reason)
+        from storage.loading.bulk_loader import STATEMENT_TIMEOUT_S, BulkLoader  # here: most programs load no files
+
         return BulkLoader(_reconnector(self.url, self._server, "cryptopipe import", STATEMENT_TIMEOUT_S))
 
     def gaps(self, symbol: str) -> list[StoredGap]:
@@ -166,6 +170,8 @@ class Database:
             UsageError: If nothing of the symbol is stored.
             StoreError: If the database cannot be read.
         """
+        from storage.integrity.gap_report import read_gaps
+
         reader = _reconnector(self.url, self._server, "cryptopipe gaps", _GAPS_TIMEOUT_S)
         with reader() as connection:
             return read_gaps(connection, [symbol], timed=_ALL_GAPS)

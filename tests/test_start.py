@@ -40,6 +40,28 @@ NOT_AT_THE_START = {
     "tomlkit",
 }
 
+# Loaded when a dialog opens.
+OF_DIALOGS = {
+    "app.brokers.binance.archive",
+    "app.live.transfers",
+    "app.market.columns.gap_columns",
+    "pyarrow",
+    "storage.files",
+    "storage.integrity.gap_report",
+    "storage.loading",
+    "widgets.dialogs.download_dialog",
+    "widgets.dialogs.export",
+    "widgets.dialogs.import_dialog",
+    "widgets.symbols.stored_symbols_dialog",
+}
+
+# Says what is loaded for candles to be recorded and painted.
+WHEN_PAINTING = """
+import json, sys
+import app.main, app.runtime.wiring, app.window.window_controller, storage.database
+print(json.dumps(sorted(sys.modules)))
+"""
+
 # Says what is loaded as the engine starts, and ends there.
 WHEN_LOADED = """
 import gc, json, os, sys
@@ -83,6 +105,13 @@ def test_a_start_loads_no_package_that_the_window_does_not_need_and_runs_no_garb
     assert NOT_AT_THE_START.isdisjoint(modules)
     assert not collecting
     assert frozen > 50_000
+
+
+@pytest.mark.usefixtures("_surroundings")
+def test_candles_are_recorded_and_painted_without_what_the_dialogs_need() -> None:
+    modules = set(printed_by(WHEN_PAINTING))
+    assert "app.window.watchlist_controller" in modules
+    assert OF_DIALOGS.isdisjoint(modules)
 
 
 @pytest.mark.usefixtures("_surroundings")

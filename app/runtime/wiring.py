@@ -12,8 +12,8 @@ import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
+from typing import TYPE_CHECKING
 
-from app.brokers.binance.archive import BinanceArchive
 from app.brokers.binance.endpoints import exchange_of
 from app.brokers.binance.feed import BinanceFeed
 from app.brokers.binance.rest import BinanceRest
@@ -28,9 +28,11 @@ from app.live.environment.system_events import SystemEvent, watch_system
 from app.market.exchange_ban import ExchangeBan
 from app.market.ports.clock import Clock
 from app.market.ports.database import OpenDatabase
-from app.runtime.archive_folder import archive_folder
 from app.runtime.early_open import open_database as open_database
 from storage.spool.disk_spool import FILE_NAME, DiskSpool
+
+if TYPE_CHECKING:
+    from app.brokers.binance.archive import BinanceArchive
 
 logger = logging.getLogger(__name__)
 
@@ -72,6 +74,9 @@ async def exchange_rest(
 @asynccontextmanager
 async def exchange_archive(settings: Settings) -> AsyncIterator[BinanceArchive]:
     """Yield the exchange's archive for the running loop, its files in the data directory; close it afterwards."""
+    from app.brokers.binance.archive import BinanceArchive  # here: only downloads need it
+    from app.runtime.archive_folder import archive_folder
+
     with archive_folder(settings.data_dir) as folder:
         archive = BinanceArchive(settings.archive_url, folder, proxy=settings.proxy)
         try:

@@ -10,17 +10,18 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from app.live.charts.chart_session import ChartSession
 from app.live.engine import Engine
-from app.live.transfers.candle_transfer import TransferProgress
-from app.live.transfers.comparison import SETTLED_US, CandleComparison, ComparisonReport
-from app.market.candle_request import CandleRequest
 from app.market.comparison import FieldDifference
 from app.market.errors import CryptopipeError
 from widgets.chart.chart_widget import ChartWidget
 from widgets.view_values import DifferenceView
+
+if TYPE_CHECKING:
+    from app.live.transfers.candle_transfer import TransferProgress
+    from app.live.transfers.comparison import CandleComparison, ComparisonReport
 
 logger = logging.getLogger(__name__)
 
@@ -66,6 +67,10 @@ class ComparisonOverlay:
         if database is None:
             self.sentence = f"Nothing was compared: {self._engine.database_reason or 'the database is not open yet.'}"
             return
+        # Here: the window opens without.
+        from app.live.transfers.comparison import SETTLED_US, CandleComparison
+        from app.market.candle_request import CandleRequest
+
         interval = session.interval
         end_us = min(visible[1], interval.open_time_us(self._engine.exchange_clock.now_us() - SETTLED_US))
         request = CandleRequest(session.symbol, interval, interval.open_time_us(visible[0]), end_us)

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
@@ -23,13 +25,9 @@ from app.market.symbol import Symbol, in_usual_quote
 from app.window.appearance import show_palette, show_state
 from app.window.chart_controller import ChartController
 from app.window.collector import freeze_startup_objects
-from app.window.downloads.download_controller import DownloadController
-from app.window.export_controller import ExportController
-from app.window.imports.import_controller import ImportController
 from app.window.missing_trades import MissingTrades
 from app.window.notice import notice_of
 from app.window.panel_values import PanelValues
-from app.window.symbols_controller import SymbolsController
 from app.window.watchlist_controller import WatchlistController
 from app.window.window_state import WindowState
 from widgets.chart.chart_widget import ChartWidget
@@ -37,11 +35,18 @@ from widgets.theme import text_size
 from widgets.theme.system_scheme import SystemScheme
 from widgets.window.main_window import MainWindow
 
+if TYPE_CHECKING:
+    from app.window.downloads.download_controller import DownloadController
+    from app.window.export_controller import ExportController
+    from app.window.imports.import_controller import ImportController
+    from app.window.symbols_controller import SymbolsController
+
 _RENEWALS_PER_SECOND = 4
 _SORT_EVERY_S = 2  # rows that change places more often cannot be followed
 # A frame takes the interpreter's lock a dozen times. While other threads read pages or write trades, each time may cost
 # Python's default switch interval of 5 ms. With this one, those threads yield sooner.
 _SWITCH_INTERVAL_S = 0.0005
+_WITH_A_DIALOG = ("exports", "imports", "downloads", "stored_symbols")
 
 
 class WindowController(QObject):
@@ -77,6 +82,7 @@ class WindowController(QObject):
         self._window = window
         self._chart = chart
         self._state = state
+        self._settings = settings
         self._simulated = simulated
         self._serving_problem = ""
         self._panel_values = PanelValues(
@@ -88,12 +94,6 @@ class WindowController(QObject):
         )
         self._watchlist = WatchlistController(engine, window, state, self._panel_values)
         self._watchlist.on_change = self.state_changed.emit
-        self._export = ExportController(engine, window, chart.pictures.folder)
-        self.imports = ImportController(engine, window, settings, self._on_imported)
-        self._downloads = DownloadController(
-            engine, window, chart, self.chart_controller, settings, lambda: (state.symbol, state.interval)
-        )
-        self._stored_symbols = SymbolsController(engine, window, self.chart_controller)
         self._missing = MissingTrades(engine, window, self.chart_controller, lambda: state.symbol)
         self._shown_symbol: Symbol | None = None  # the chart's symbol, with the description that the window shows
         self._renewals = 0
@@ -107,6 +107,44 @@ class WindowController(QObject):
     def session(self) -> ChartSession | None:
         """The session behind the chart; None before `start`."""
         return self.chart_controller.session
+
+    # Made, and loaded, when first used: the window opens without.
+
+    @cached_property
+    def exports(self) -> ExportController:
+        """The exports."""
+        from app.window.export_controller import ExportController
+
+        return ExportController(self._engine, self._window, self._chart.pictures.folder)
+
+    @cached_property
+    def imports(self) -> ImportController:
+        """The imports."""
+        from app.window.imports.import_controller import ImportController
+
+        return ImportController(self._engine, self._window, self._settings, self._on_imported)
+
+    @cached_property
+    def downloads(self) -> DownloadController:
+        """The downloads."""
+        from app.window.downloads.download_controller import DownloadController
+
+        state = self._state
+        return DownloadController(
+            self._engine,
+            self._window,
+            self._chart,
+            self.chart_controller,
+            self._settings,
+            lambda: (state.symbol, state.interval),
+        )
+
+    @cached_property
+    def stored_symbols(self) -> SymbolsController:
+        """The dialog of stored symbols."""
+        from app.window.symbols_controller import SymbolsController
+
+        return SymbolsController(self._engine, self._window, self.chart_controller)
 
     def start(self) -> None:
         """Start the engine, show the state's symbol and interval, and keep everything up to date from now on."""
@@ -128,11 +166,10 @@ class WindowController(QObject):
         """Stop timers and tasks; the window keeps its last figures."""
         self._panel_timer.stop()
         await self.chart_controller.stop()
-        await self._export.stop()
         await self._missing.stop()
-        await self._stored_symbols.stop()
-        await self.imports.stop()
-        await self._downloads.stop()
+        for name in _WITH_A_DIALOG:
+            if name in self.__dict__:
+                await getattr(self, name).stop()
 
     def _connect_signals(self) -> None:
         window, chart, engine = self._window, self._chart, self._engine
@@ -153,12 +190,14 @@ class WindowController(QObject):
         window.typing_learnt.connect(lambda: chart.bar.show_hint(False))
         window.layout_changed.connect(self._on_layout_changed)
         window.export_requested.connect(self._on_export_requested)
-        window.import_requested.connect(self.imports.open)
-        window.download_dialog_requested.connect(self._downloads.open)
+        window.import_requested.connect(lambda paths: self.imports.open(paths))
+        window.download_dialog_requested.connect(lambda: self.downloads.open())
         window.copy_candles_requested.connect(self._on_copy_candles_requested)
-        window.stored_symbols_requested.connect(lambda: self._stored_symbols.open(self._state.symbol))
+        window.stored_symbols_requested.connect(lambda: self.stored_symbols.open(self._state.symbol))
         window.download_requested.connect(self._on_download_requested)
         window.download_stop_requested.connect(self._on_download_stop_requested)
+        chart.download_requested.connect(lambda: self.downloads.download_view())
+        chart.jump_cancelled.connect(self._on_jump_cancelled)
         chart.simulated_market_requested.connect(self.simulated_market_requested)
         chart.appearance_changed.connect(self._on_appearance_changed)
         chart.undo_offered.connect(lambda text, undo: window.toasts.show(text, "Undo", undo))
@@ -226,16 +265,20 @@ class WindowController(QObject):
         self._engine.repairer.plan.stop_download(self._state.symbol)
         self._renew_panels()
 
+    def _on_jump_cancelled(self) -> None:
+        if "downloads" in self.__dict__:
+            self.downloads.cancel_view()
+
     def _on_export_requested(self) -> None:
         symbol = self._engine.symbol(self._state.symbol)
         symbols = list(self._engine.symbols.values()) or [symbol]
         studies = ((one.indicator, one.settings) for one in self._chart.indicators.studies)
         visible_us = self.chart_controller.visible_history_us()
-        self._export.open(symbols, symbol, self._state.interval, visible_us, text_of_indicators(studies))
+        self.exports.open(symbols, symbol, self._state.interval, visible_us, text_of_indicators(studies))
 
     def _on_copy_candles_requested(self, file_format: FileFormat) -> None:
         symbol = self._engine.symbol(self._state.symbol)
-        self._export.copy(symbol, self._state.interval, self.chart_controller.visible_history_us(), file_format)
+        self.exports.copy(symbol, self._state.interval, self.chart_controller.visible_history_us(), file_format)
 
     def _on_imported(self, symbols: Sequence[str]) -> None:
         if self._state.symbol in symbols:

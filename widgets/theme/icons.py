@@ -8,7 +8,7 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from PySide6.QtCore import QByteArray, QRectF, Qt
-from PySide6.QtGui import QIcon, QPainter, QPixmap
+from PySide6.QtGui import QIcon, QPainter, QPixmap, QPixmapCache
 from PySide6.QtSvg import QSvgRenderer
 
 from widgets.theme.text_size import px
@@ -31,6 +31,16 @@ def icon(name: str, color: str, usual_px: int = 16) -> QIcon:
 
 def pixmap(name: str, color: str, size: int = 16, ratio: float = 1.0) -> QPixmap:
     """Return the icon as a pixmap of ``size`` logical pixels."""
+    # Qt's cache, which ends with the application: controls ask for the same few icons at each change of the palette.
+    key = f"cryptopipe {name} {color} {size} {ratio}"
+    drawn = QPixmap()
+    if not QPixmapCache.find(key, drawn):
+        drawn = _drawn(name, color, size, ratio)
+        QPixmapCache.insert(key, drawn)
+    return drawn
+
+
+def _drawn(name: str, color: str, size: int, ratio: float) -> QPixmap:
     # The files leave their colour open, as SVG's currentColor, which Qt does not fill in from a palette.
     return _draw(_svg(name).replace(b"currentColor", color.encode()), size, ratio)
 

@@ -76,8 +76,6 @@ class DownloadController:
         self._process: DownloadProcess | None = None
         self._is_busy = False
         self._is_of_view = False
-        chart.download_requested.connect(self.download_view)
-        chart.jump_cancelled.connect(self._cancel_view)
 
     # The dialog
 
@@ -220,7 +218,8 @@ class DownloadController:
         waits = f" {progress_sentence(now)}" if now.waits_because else ""
         self._chart.begin_jump(f"Downloading the trades in view… {share} %{waits}")
 
-    def _cancel_view(self) -> None:
+    def cancel_view(self) -> None:
+        """End a download of what is in view; what is stored stays."""
         if self._is_of_view:
             self._cancel()
 
