@@ -10,10 +10,10 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from app.market.errors import StoreUnavailable
 from app.market.ports.database import SeparateStore
@@ -37,6 +37,7 @@ class StoredMarket:
         self.deadline_s = deadline_s
         self._store = store
         self._waiting = 0
+        self._shared: dict[Hashable, asyncio.Task[Any]] = {}
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="serve-read")
 
     @property
@@ -77,6 +78,20 @@ class StoredMarket:
             raise StoreUnavailable("The server is ending.") from error  # its threads have ended meanwhile
         finally:
             self._waiting -= 1
+
+    async def shared_read(self, key: Hashable, work: Callable[[SeparateStore], Result]) -> Result:
+        """Like `read`; whoever asks for the same ``key`` while it is read gets that result."""
+        reading = self._shared.get(key)
+        if reading is None:
+            reading = self._shared[key] = asyncio.get_running_loop().create_task(self.read(work))
+            reading.add_done_callback(partial(self._forget, key))
+        result: Result = await asyncio.shield(reading)
+        return result
+
+    def _forget(self, key: Hashable, reading: asyncio.Task[Any]) -> None:
+        del self._shared[key]
+        if not reading.cancelled():
+            reading.exception()  # nobody's where all who shared it have left
 
     def deadline(self) -> Callable[[], None]:
         """Return a function for a long read to call between its parts; it raises StoreUnavailable past the deadline."""

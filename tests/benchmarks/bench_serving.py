@@ -111,10 +111,13 @@ class Listener(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
+        self._transport: asyncio.Transport | None = transport
         transport.write(_HANDSHAKE.encode())
-        transport.write(_text_frame({"action": "subscribe", "symbols": [TRADED], "types": ["trade"]}))
 
     def data_received(self, data: bytes) -> None:
+        if self._transport is not None:  # the handshake's answer, before which nothing may be sent
+            self._transport.write(_text_frame({"action": "subscribe", "symbols": [TRADED], "types": ["trade"]}))
+            self._transport = None
         data = self._rest + data
         pieces = data.split(_MARK)
         self.trades += len(pieces) - 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import aiohttp
@@ -18,6 +18,7 @@ from app.market.units import E8
 from app.serving.access import Access
 from app.serving.live.hub import MOST_UNREAD_BYTES
 from storage.database import Database
+from storage.postgres.connection import connect
 from tests.serving.helpers import Client, record, served
 from tests.storage.helpers import folded, some_trades
 
@@ -256,3 +257,23 @@ async def test_clients_are_told_when_the_server_ends(database: Database) -> None
         closing = await socket.receive()
         assert (closing.type, closing.data) == (WSMsgType.CLOSE, 1001)
         await socket.close()
+
+
+async def test_hundreds_of_clients_subscribe_at_once_while_the_database_is_slow(database: Database) -> None:
+    record(database, some_trades(10))
+    async with (
+        served(database, deadline_s=30.0) as client,
+        aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session,
+        AsyncExitStack() as leaving,
+    ):
+        connecting = session.ws_connect
+        sockets = [await leaving.enter_async_context(connecting(f"{client.service.url}/ws/market")) for _ in range(200)]
+        with connect(database.url) as locking, locking.transaction():
+            locking.execute("LOCK TABLE symbols IN ACCESS EXCLUSIVE MODE")
+            asking = [
+                asyncio.create_task(Listener(one).ask(action="subscribe", symbols=["BTC"], types=["trade"]))
+                for one in sockets
+            ]
+            await asyncio.sleep(0.5)  # more of them wait than reads may wait for the database
+        answers = await asyncio.gather(*asking)
+    assert [answer["type"] for answer in answers] == ["subscribed"] * 200

@@ -71,7 +71,9 @@ async def test_live_trades_and_quotes_come_at_once_and_resume_over_what_is_store
             assert greeting["assets"][:2] == ["BTCUSDT", "ETHUSDT"]
             price = (await listener.until(lambda one: one["type"] == "price_update"))["data"]
             assert price["bidPrice"] <= price["askPrice"]
-            first = engine.database.store.coverage("BTCUSDT").first
+            store = engine.database.store
+            await until(lambda: store.coverage("BTCUSDT").first is not None)
+            first = store.coverage("BTCUSDT").first
             await listener.ask(action="subscribe", symbols=["BTC"], types=["trade", "quote", "candle:1s"], since=first)
             for kind in ("quote", "candle:1s", "trade"):
                 await listener.until(lambda one, kind=kind: one["type"] == kind)

@@ -158,7 +158,7 @@ class _Session:
         if not self._limit.allows():
             return
         try:
-            known = await self._market.read(lambda store: store.symbol_names())
+            known = await self._market.shared_read("names", lambda store: store.symbol_names())
             request = read_request(text, lambda name: known_symbol(name, known), has_quotes=self._source.has_quotes)
             self.subscriptions.carry_out(request)
             await self._apply(request)

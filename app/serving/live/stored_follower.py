@@ -77,7 +77,7 @@ class StoredFollower:
         """Return the symbols whose trades are stored; as of a few seconds ago at most. Raises StoreError."""
         now_s = self._clock.monotonic_s()
         if not self._assets or now_s - self._assets_s > _ASSETS_FOR_S:
-            self._assets = await self._market.read(_recorded_symbols)
+            self._assets = await self._market.shared_read("assets", _recorded_symbols)
             self._assets_s = now_s
         return list(self._assets)
 
@@ -85,7 +85,8 @@ class StoredFollower:
         """Publish what is stored of these symbols from now on, if the hub wants it. Raises StoreError."""
         started = [symbol for symbol in symbols if symbol not in self._begins]
         if started:
-            for symbol, last in (await self._market.read(lambda store: _ends(store, started))).items():
+            ends = await self._market.shared_read(("ends", *started), lambda store: _ends(store, started))
+            for symbol, last in ends.items():
                 self._begins.setdefault(symbol, last + 1)
                 self._published.setdefault(symbol, IdRanges())
 
