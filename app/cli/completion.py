@@ -114,5 +114,5 @@ def _known_symbols() -> list[str]:
         settings = load()
         listed = load_state(settings).lists.union()
     except CryptopipeError:
-        return []  # a wrong setting is told by the command itself
+        return []  # the command itself reports a wrong setting
     return list(dict.fromkeys([*listed, *settings.symbols]))

@@ -47,9 +47,11 @@ class FrameCursor(Protocol):
         """
 
 
-class MarketSource(Protocol):
+class MarketData(Protocol):
     """
-    A market as of its exchange clock. Symbols are upper-case names; the caller checks that they are known.
+    What REST answers from: a market as of its exchange clock.
+
+    Symbols are upper-case names; the caller checks that they are known.
 
     Amounts are in 1e-8 units, times in UTC microseconds.
     """
@@ -83,6 +85,10 @@ class MarketSource(Protocol):
 
     def quote(self, symbol: str) -> Quote | None:
         """Return the best bid and ask, or None if they are unknown."""
+
+
+class MarketSource(MarketData, Protocol):
+    """A market with its streams."""
 
     def open_cursor(self) -> FrameCursor:
         """Return the cursor for a new connection; it starts at the present."""

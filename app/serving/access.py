@@ -2,8 +2,8 @@
 Who may read: the address to listen at, the token, TLS, the origins of web pages, and requests per client. No sockets.
 
 Loopback needs no token: whoever can connect there can read the database as well. Anything else needs a token and TLS.
-A web page that a browser of this machine shows is not the user: it may read only what `origins` allows, and a page that
-has its own name point to this machine (DNS rebinding) is told by the name it asks for.
+A web page that a browser of this machine shows is not the user: it may read only what `origins` allows. A page whose
+own name resolves to this machine (DNS rebinding) is recognised by its Host header and refused.
 """
 
 from __future__ import annotations

@@ -46,8 +46,7 @@ class SymbolLists:
     def __eq__(self, other: object) -> bool:
         return isinstance(other, SymbolLists) and (self.lists, self.shown) == (other.lists, other.shown)
 
-    # Mutable, so unhashable; mypy takes object's __hash__ for a method that must stay one.
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None  # type: ignore[assignment]  # because it is mutable; mypy wants object's method to stay one
 
     def __repr__(self) -> str:
         return f"SymbolLists({self.lists!r}, {self.shown})"

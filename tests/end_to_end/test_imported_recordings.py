@@ -195,7 +195,7 @@ def test_aggregated_trades_of_xrp_stand_for_all_their_trades(desk: Desk, shared_
             for name in names:
                 assert Decimal(row[name]) == sum(Decimal(minute[name]) for minute in inside), at
             assert row["source"] == "aggtrades"
-            delta = 0.0 if before[:10] != at[:10] else delta  # it begins anew each day
+            delta = 0.0 if before[:10] != at[:10] else delta  # it restarts each day
             delta += float(2 * Decimal(row["taker_buy_volume"]) - Decimal(row["volume"]))
             compared += bool(row["cvd_day"])  # none of a day whose beginning is not known
             assert float(row["cvd_day"] or delta) == pytest.approx(delta, abs=1e-6)

@@ -1,4 +1,4 @@
-"""Served candles are the stored ones to the digit, and what is not stored is told."""
+"""Served candles equal the stored ones to the digit, and the answer reports what is not stored."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ SUFFIX = ".refused.csv"
 
 def _hidden_file(folder: Path) -> TextIO:
     # What is no text of any language, such as half of a surrogate pair in JSON, is written as its code.
-    file = tempfile.TemporaryFile(  # noqa: SIM115  # closed by `discard`
+    file = tempfile.TemporaryFile(  # noqa: SIM115  # because `discard` closes it
         "w+", encoding="utf-8", errors="backslashreplace", newline="", dir=folder
     )
     return cast("TextIO", file)

@@ -7,7 +7,7 @@ import numpy as np
 from app.market.indicators.catalogue import register
 from app.market.indicators.definition import Bars, Indicator, Output, Parameter, Placement, Session, Unit, Values
 
-_SESSION = Parameter("session", "Begins anew each", Session.DAY.value, choices=tuple(each.value for each in Session))
+_SESSION = Parameter("session", "Restarts each", Session.DAY.value, choices=tuple(each.value for each in Session))
 
 
 def vwap(bars: Bars, *, session: str) -> Values:

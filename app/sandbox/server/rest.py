@@ -18,7 +18,7 @@ from app.market.interval import EXCHANGE_INTERVALS, Interval
 from app.market.symbol import Symbol
 from app.market.trade import DayTicker, Trade
 from app.sandbox import wire
-from app.sandbox.source import MarketSource, RollingDay
+from app.sandbox.source import MarketData, RollingDay
 
 _MAX_ROWS, _DEFAULT_ROWS = 1000, 500
 _TRADES_PER_AGGREGATE = 4  # read for each of the newest aggregates
@@ -117,7 +117,7 @@ class RestApi:
 
     def __init__(
         self,
-        source: MarketSource,
+        source: MarketData,
         *,
         weight_per_minute: int = wire.WEIGHT_PER_MINUTE,
         joins_aggregates: bool = False,

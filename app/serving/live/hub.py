@@ -3,7 +3,7 @@ Spreads live messages to the clients of the WebSocket, each made once, however m
 
 Messages wait for a moment and go out together: one write for each client, not one for each message, which is what lets
 one processor serve a thousand clients. Clients with the same topics get the same bytes. A client that does not read is
-given up once `MOST_UNREAD_BYTES` wait for it: it is told, closed with 1013, and cut.
+disconnected once `MOST_UNREAD_BYTES` wait for it: an error message, close code 1013, then the connection is aborted.
 """
 
 from __future__ import annotations

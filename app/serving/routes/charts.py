@@ -100,7 +100,7 @@ class UdfHistory(msgspec.Struct):
     t: list[int] | UnsetType = UNSET
     o: list[float] | UnsetType = UNSET
     h: list[float] | UnsetType = UNSET
-    l: list[float] | UnsetType = UNSET  # noqa: E741  # as UDF names it
+    l: list[float] | UnsetType = UNSET  # noqa: E741  # because UDF names it so
     c: list[float] | UnsetType = UNSET
     v: list[float] | UnsetType = UNSET
     next_time: int | UnsetType = msgspec.field(name="nextTime", default=UNSET)
@@ -189,7 +189,7 @@ class ChartRoutes:
                 before = [] if start_us is None else store.candles(name, interval, end_us=start_us, limit=1)
                 next_time = before[-1].open_time_us // SECOND_US if before else UNSET
                 return found, EncodedAnswer.of(UdfHistory("no_data", next_time=next_time))
-            t, o, h, l, c, v = found.numbers("time", "open", "high", "low", "close", "volume")  # noqa: E741  # UDF's names
+            t, o, h, l, c, v = found.numbers("time", "open", "high", "low", "close", "volume")  # noqa: E741  # because UDF names them so
             return found, EncodedAnswer.of(UdfHistory("ok", t, o, h, l, c, v))
 
         try:

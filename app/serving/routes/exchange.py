@@ -22,7 +22,7 @@ from app.market.symbol import Symbol
 from app.market.trade import Quote, Trade
 from app.sandbox import wire
 from app.sandbox.server.rest import ApiError, RestApi
-from app.sandbox.source import FrameCursor, RollingDay
+from app.sandbox.source import RollingDay
 from app.serving.candle_ranges import CandleQuery, read_candles
 from app.serving.description.route import Route
 from app.serving.routes.exchange_shapes import PREFIX, exchange_routes
@@ -89,7 +89,7 @@ class ExchangeRoutes:
 
 
 class _StoredSource:
-    """What is stored, as a `app.sandbox.source.MarketSource`; blocks. ``is_complete``: nothing asked for is missing."""
+    """What is stored, as an `app.sandbox.source.MarketData`; blocks. ``is_complete``: nothing asked for is missing."""
 
     def __init__(
         self,
@@ -173,9 +173,6 @@ class _StoredSource:
 
     def quote(self, symbol: str) -> Quote | None:
         return self._quote(symbol)
-
-    def open_cursor(self) -> FrameCursor:
-        raise NotImplementedError
 
 
 def _not_stored(what: str) -> ApiError:

@@ -71,7 +71,7 @@ class AggregatedTrade(msgspec.Struct):
     p: str
     q: str
     f: int
-    l: int  # noqa: E741  # as the exchange names it
+    l: int  # noqa: E741  # because the exchange names it so
     T: int
     m: bool
     M: bool

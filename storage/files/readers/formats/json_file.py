@@ -118,8 +118,7 @@ def _array_items(source: ByteSource, blocks: Iterable[bytes]) -> Iterator[Any]:
         if not began:
             position, began = text.index("[") + 1, True
         while True:
-            # The pattern also matches nothing, so there always is a match.
-            start = _BETWEEN.match(text, position).end()  # type: ignore[union-attr]
+            start = _BETWEEN.match(text, position).end()  # type: ignore[union-attr]  # because it also matches nothing
             if text.startswith("]", start):
                 return
             try:

@@ -23,8 +23,7 @@ from app.market.errors import FileError
 BLOCK_BYTES = 1 << 20
 _GZIP, _ZSTD, _BZIP2, _XZ = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"BZh", b"\xfd7zXZ\x00"
 _PACKED_SUFFIXES = {".gz", ".zst", ".bz2", ".xz"}
-# isal declares its error as Any.
-_INFLATE_ERROR: type[Exception] = isal_zlib.IsalError  # type: ignore[assignment]
+_INFLATE_ERROR: type[Exception] = isal_zlib.IsalError  # type: ignore[assignment]  # because isal declares it as Any
 _DAMAGE = (zlib.error, _INFLATE_ERROR, lzma.LZMAError, zipfile.BadZipFile)
 
 
