@@ -51,9 +51,8 @@ class MarketData(Protocol):
     """
     What REST answers from: a market as of its exchange clock.
 
-    Symbols are upper-case names; the caller checks that they are known.
-
-    Amounts are in 1e-8 units, times in UTC microseconds.
+    Symbols are upper-case names; the caller checks that they are known. Amounts are in 1e-8 units,
+    times in UTC microseconds.
     """
 
     def now_us(self) -> int:
