@@ -227,16 +227,14 @@ class RestApi:
             return []
         # endTime is inclusive.
         end_id = ids[1] + 1 if end_us is None else self._source.first_id_from(symbol, end_us + 1)
+        count = limit
         if start_us is not None:
             first_id = self._source.first_id_from(symbol, start_us)
-        elif first_id is None:
-            count = limit * (_TRADES_PER_AGGREGATE if self._joins_aggregates else 1)
+        elif first_id is None:  # the newest
+            count *= _TRADES_PER_AGGREGATE if self._joins_aggregates else 1
             first_id = max(ids[0], self._whole_from(symbol, end_id - count, end_id))
-            if self._joins_aggregates:
-                newest = self._joined(symbol, first_id, end_id, limit * _TRADES_PER_AGGREGATE)[-limit:]
-                return [wire.aggregate_row(one, last, microseconds=request.microseconds) for one, last in newest]
         if self._joins_aggregates:
-            joined = self._joined(symbol, first_id, end_id, limit)
+            joined = self._joined(symbol, first_id, end_id, count)[-limit:]
             return [wire.aggregate_row(one, last, microseconds=request.microseconds) for one, last in joined]
         trades = self._source.trades(symbol, first_id, min(limit, end_id - first_id)) if first_id < end_id else []
         return [wire.aggregate_row(trade, microseconds=request.microseconds) for trade in trades]
