@@ -9,7 +9,7 @@ from typing import NamedTuple
 import msgspec
 from aiohttp import web
 
-from app.serving.description.route import Failure
+from app.serving.description.route import COMPLETE_HEADER, Failure
 
 _JSON = "application/json"
 
@@ -38,12 +38,17 @@ class EncodedAnswer(NamedTuple):
         return cls(body, f'"{hashlib.blake2b(body, digest_size=12).hexdigest()}"')
 
 
+def completeness(*, is_complete: bool) -> dict[str, str]:
+    """Return the header that says whether the answer has everything that was asked for."""
+    return {COMPLETE_HEADER: "true" if is_complete else "false"}
+
+
 def cached_answer(request: web.Request, answer: EncodedAnswer, *, max_age_s: int, is_complete: bool) -> web.Response:
     """Return JSON that a client may keep for ``max_age_s``; 304 if it has this very one."""
     headers = {
         "ETag": answer.tag,
         "Cache-Control": f"private, max-age={max_age_s}" + ("" if max_age_s else ", must-revalidate"),
-        "X-Cryptopipe-Complete": "true" if is_complete else "false",
+        **completeness(is_complete=is_complete),
     }
     if _has(request.headers.get("If-None-Match", ""), answer.tag):
         return web.Response(status=304, headers=headers)

@@ -18,8 +18,8 @@ from app.market.columns.wide_decimals import floats_of
 from app.market.coverage import IdRanges
 from app.market.interval import SECOND_US, Interval
 from app.market.ports.storage import CandleReader
+from app.serving.stored_market import SETTLES_S
 
-_SETTLES_S = 3  # after its end a candle may still wait to be stored: batches are a second long
 _FEW = 5_000  # candles up to which reading them one by one is quicker than by columns
 _MOST_MISSING = 200
 CLOSED_MAX_AGE_S = 86_400
@@ -125,7 +125,7 @@ def judged(batch: Any, query: CandleQuery, now_us: int, *, is_cut: bool) -> Cand
     slots = slots_of(interval, open_times(batch))
     complete = flags(batch, "complete")
     # A candle that ended a moment ago may still be on its way; the open one is not over.
-    settled = interval.slot(now_us - _SETTLES_S * SECOND_US) - 1
+    settled = interval.slot(now_us - SETTLES_S * SECOND_US) - 1
     end_us = now_us if query.end_us is None else query.end_us
     last = min(interval.slot(end_us), settled)
     first: int | None = None

@@ -11,6 +11,7 @@ import re
 from collections.abc import Collection, Iterable
 from datetime import UTC, datetime
 
+from aiohttp import web
 from multidict import MultiMapping
 
 from app.market.errors import UsageError
@@ -22,7 +23,7 @@ from app.serving.errors import NotFound
 
 _DIGITS = re.compile(r"-?[0-9]{1,12}(\.0*)?")
 _LONGEST_SYMBOL = 40
-_LAST_SECOND = 4_102_444_800  # the year 2100: what is stored ends before
+LAST_US = 4_102_444_800_000_000  # the year 2100: what is stored ends before
 _OFFSET_AFTER_SPACE = re.compile(r"(?<=T)([0-9:.]+) ([0-9]{2}:?[0-9]{2})$")  # a “+” that a URL turned into a space
 
 
@@ -96,8 +97,13 @@ class Parameters:
         return min(int(text), most)
 
 
+def is_upgrade(request: web.Request) -> bool:
+    """Whether the request asks for a WebSocket."""
+    return request.headers.get("Upgrade", "").lower() == "websocket"
+
+
 def _within_years(time_us: int) -> int:
-    return min(max(time_us, 0), _LAST_SECOND * SECOND_US)
+    return min(max(time_us, 0), LAST_US)
 
 
 def check_range(start_us: int | None, end_us: int | None) -> None:

@@ -25,6 +25,7 @@ from app.serving.answers import error_answer, json_answer
 from app.serving.connections import connection_factory, room_for
 from app.serving.description.route import Handler, Route
 from app.serving.errors import NotFound
+from app.serving.request_values import is_upgrade
 
 logger = logging.getLogger(__name__)
 # Where aiohttp reports what is no HTTP, with a traceback each: anybody could fill the log file by that.
@@ -245,11 +246,11 @@ class MarketServer:
             return _error(request, 429, f"Too many requests: retry in {int(wait_s) + 1} s.", headers)
         if request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
             return self._preflight(request)
-        in_query = request.query.get("token", "") if _is_upgrade(request) else ""
+        in_query = request.query.get("token", "") if is_upgrade(request) else ""
         if not access.accepts_token(request.headers.get("Authorization", ""), in_query):
             sentence = "This server wants a token: send it as Authorization: Bearer …"
             return _error(request, 401, sentence, {"WWW-Authenticate": "Bearer"})
-        if _is_upgrade(request) and not access.allows_socket(
+        if is_upgrade(request) and not access.allows_socket(
             request.headers.get("Origin", ""), request.headers.get("Host", "")
         ):
             return _error(request, 403, "Pages of this origin may not read here: serve_origins says which may.")
@@ -284,10 +285,6 @@ def _error(request: web.Request, status: int, sentence: str, headers: Mapping[st
         value = {"code": _EXCHANGE_CODES.get(status, -1000), "msg": sentence}
         return json_answer(value, status=status, headers=headers)
     return error_answer(status, sentence, headers)
-
-
-def _is_upgrade(request: web.Request) -> bool:
-    return request.headers.get("Upgrade", "").lower() == "websocket"
 
 
 def _reason(error: OSError | OverflowError) -> str:

@@ -20,6 +20,7 @@ from app.market.ports.database import SeparateStore
 
 DEADLINE_S = 5.0
 THREADS = 4
+SETTLES_S = 3  # a trade may wait as long to be stored: batches are a second long
 _MOST_WAITING = 128
 _HANG_UP_S = 1.0
 
@@ -91,7 +92,7 @@ class StoredMarket:
     def _forget(self, key: Hashable, reading: asyncio.Task[Any]) -> None:
         del self._shared[key]
         if not reading.cancelled():
-            reading.exception()  # nobody's where all who shared it have left
+            reading.exception()  # retrieve it: all who shared the read may have left
 
     def deadline(self) -> Callable[[], None]:
         """Return a function for a long read to call between its parts; it raises StoreUnavailable past the deadline."""

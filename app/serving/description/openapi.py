@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from app.config.version import VERSION
-from app.serving.description.route import Parameter, Route
+from app.serving.description.route import COMPLETE_HEADER, Parameter, Route
 
 JSON = "application/json"
 _REFERENCE = "#/components/schemas/{name}"
@@ -19,7 +19,7 @@ _ABOUT = (
     "own protocol, which has them as text. A server with a token wants it as `Authorization: Bearer …`."
 )
 _COMPLETE = {
-    "X-Cryptopipe-Complete": {
+    COMPLETE_HEADER: {
         "description": "false where something of the range is missing in the answer.",
         "required": True,
         "schema": {"type": "string", "enum": ["true", "false"]},

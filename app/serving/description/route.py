@@ -9,6 +9,8 @@ from typing import Any, NamedTuple, Protocol
 import msgspec
 from aiohttp import web
 
+COMPLETE_HEADER = "X-Cryptopipe-Complete"
+
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 

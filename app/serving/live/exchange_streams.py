@@ -21,8 +21,9 @@ from app.sandbox.server.subscriptions import MAX_STREAMS, ClientSubscriptions
 from app.serving.answers import error_answer
 from app.serving.description.route import Parameter, Route
 from app.serving.live.hub import LiveClient, LiveHub, LiveItem
-from app.serving.live.live_socket import LIVE_GROUP, LONGEST_MESSAGE, PING_S, LiveSource, MessageLimit
+from app.serving.live.live_socket import LIVE_GROUP, LiveSource, MessageLimit, opened_socket
 from app.serving.live.subscriptions import Topic
+from app.serving.request_values import is_upgrade
 
 WRAPPED = "/"
 _COMBINED = (Parameter("streams", "Names with / between.", "btcusdt@trade/btcusdt@kline_1m"),)
@@ -111,10 +112,9 @@ class ExchangeStreams:
         names = [name for name in streams.split("/") if name]
         if len(names) > MAX_STREAMS:
             return error_answer(400, f"A client may have {MAX_STREAMS} streams at most.")
-        if request.headers.get("Upgrade", "").lower() != "websocket":
+        if not is_upgrade(request):
             return error_answer(400, "A WebSocket is served here: connect with ws://.")
-        socket = web.WebSocketResponse(compress=False, max_msg_size=LONGEST_MESSAGE, heartbeat=PING_S, timeout=1.0)
-        await socket.prepare(request)
+        socket = await opened_socket(request)
         if request.transport is None:
             return socket
         client, subscriptions = LiveClient(request.transport), ClientSubscriptions(names)

@@ -28,14 +28,14 @@ from app.serving.errors import NotFound
 from app.serving.live import live_messages
 from app.serving.live.hub import TRY_AGAIN_LATER, LiveClient, LiveHub
 from app.serving.live.subscriptions import TRADE, ClientSubscriptions, LiveRequest, read_request
-from app.serving.request_values import known_symbol
+from app.serving.request_values import is_upgrade, known_symbol
 from app.serving.stored_market import StoredMarket
 
 logger = logging.getLogger(__name__)
 
 LIVE_GROUP = "Live messages over WebSocket"
-LONGEST_MESSAGE = 16_384
-PING_S = 30.0
+_LONGEST_MESSAGE = 16_384
+_PING_S = 30.0
 _MOST_REQUESTS = 30  # in a second
 _PAGE = 1_000  # trades
 _READ_ENOUGH_BYTES = 1 << 16  # unread, below which a replay goes on
@@ -83,6 +83,13 @@ class MessageLimit:
         return True
 
 
+async def opened_socket(request: web.Request) -> web.WebSocketResponse:
+    """Accept a WebSocket."""
+    socket = web.WebSocketResponse(compress=False, max_msg_size=_LONGEST_MESSAGE, heartbeat=_PING_S, timeout=1.0)
+    await socket.prepare(request)
+    return socket
+
+
 class LiveSocket:
     """Serves WebSockets from ``hub`` and the stored ``market``."""
 
@@ -102,10 +109,9 @@ class LiveSocket:
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         """Serve one client until it leaves."""
-        if request.headers.get("Upgrade", "").lower() != "websocket":
+        if not is_upgrade(request):
             raise NotFound("A WebSocket is served here: connect with ws://, or read /candles and /api/metadata.")
-        socket = web.WebSocketResponse(compress=False, max_msg_size=LONGEST_MESSAGE, heartbeat=PING_S, timeout=1.0)
-        await socket.prepare(request)
+        socket = await opened_socket(request)
         transport = request.transport
         if transport is None:
             return socket

@@ -29,7 +29,7 @@ from app.serving.live import exchange_streams, live_messages
 from app.serving.live.hub import LiveHub, LiveItem
 from app.serving.live.subscriptions import CANDLE, QUOTE, TICK, TRADE, Topic
 from app.serving.stored_day import stored_day
-from app.serving.stored_market import StoredMarket
+from app.serving.stored_market import SETTLES_S, StoredMarket
 
 logger = logging.getLogger(__name__)
 
@@ -37,7 +37,6 @@ POLL_S = 0.05
 _RETRY_S = 1.0
 _CANDLES_EVERY_S = 1.0
 _DAYS_EVERY_S = 1.0
-_SETTLES_S = 3.0
 _ASSETS_FOR_S = 5.0
 _MOST_AT_ONCE = 5_000  # trades of one symbol; the next poll brings more
 
@@ -173,7 +172,7 @@ class StoredFollower:
         """
         Publish the newest candles of symbols that had trades, each topic once per second at most.
 
-        Trades noted may not be stored yet, so a topic is read until `_SETTLES_S` after the newest.
+        Trades noted may not be stored yet, so a topic is read until `SETTLES_S` after the newest.
         """
         wanted = self._hub.wanted
         topics = {topic: interval for topic in wanted if (interval := _interval_of(topic[1])) is not None}
@@ -186,7 +185,7 @@ class StoredFollower:
             now_s = self._clock.monotonic_s()
             read_s, before = self._candles.get(topic, (-math.inf, []))
             traded_s = self._traded_s.get(symbol, -math.inf)
-            if now_s - read_s < _CANDLES_EVERY_S or traded_s + _SETTLES_S <= read_s:
+            if now_s - read_s < _CANDLES_EVERY_S or traded_s + SETTLES_S <= read_s:
                 continue
             newest = await self._market.read(partial(_newest_candles, symbol, interval))
             self._candles[topic] = now_s, newest

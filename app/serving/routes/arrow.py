@@ -15,17 +15,18 @@ from aiohttp import web
 from app.market.columns.arrow import arrow
 from app.market.columns.wide_decimals import floats_of
 from app.market.errors import UsageError
+from app.market.interval import SECOND_US
 from app.market.ports.clock import Clock
 from app.market.ports.database import SeparateStore
+from app.serving.answers import completeness
 from app.serving.description.route import Parameter, Route
 from app.serving.errors import NotFound
-from app.serving.request_values import Parameters, check_range, known_symbol
-from app.serving.stored_market import StoredMarket
+from app.serving.request_values import LAST_US, Parameters, check_range, known_symbol
+from app.serving.stored_market import SETTLES_S, StoredMarket
 
 MOST_TRADES = 1_000_000
 _CONTENT_TYPE = "application/vnd.apache.arrow.stream"
-_SETTLES_US = 3_000_000  # as long a trade may wait to be stored
-_LAST_MS = 4_102_444_800_000
+_LAST_MS = LAST_US // 1_000
 _PARAMETERS = (
     Parameter("symbol", "A symbol or an asset.", "BTCUSDT", is_needed=True),
     Parameter("from", "Milliseconds since 1970.", "1723161600000", int, is_needed=True),
@@ -92,7 +93,7 @@ class ArrowRoutes:
             return _stream(batches), rows <= limit and _is_complete(store, span, rows)
 
         body, is_complete = await self._market.read(read)
-        headers = {"X-Cryptopipe-Complete": "true" if is_complete else "false", "Cache-Control": "no-cache"}
+        headers = {**completeness(is_complete=is_complete), "Cache-Control": "no-cache"}
         return web.Response(body=body, content_type=_CONTENT_TYPE, headers=headers)
 
 
@@ -144,6 +145,6 @@ def _is_complete(store: SeparateStore, span: _Span, rows: int) -> bool:
     if first is None or last is None:
         return before is not None and after is not None and before.trade_id + 1 == after.trade_id
     begins = first <= 1 or (before is not None and before.trade_id + 1 == first)
-    is_newest = after is None and span.end_us >= span.now_us - _SETTLES_US
+    is_newest = after is None and span.end_us >= span.now_us - SETTLES_S * SECOND_US
     ends = is_newest or (after is not None and last + 1 == after.trade_id)
     return begins and ends and last - first + 1 == rows

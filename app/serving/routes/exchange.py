@@ -14,7 +14,6 @@ from aiohttp import web
 
 from app.market.candle import Candle
 from app.market.columns.candle_columns import candles_of
-from app.market.errors import StoreError, StoreUnavailable
 from app.market.interval import Interval
 from app.market.ports.clock import Clock
 from app.market.ports.database import SeparateStore
@@ -23,14 +22,15 @@ from app.market.trade import Quote, Trade
 from app.sandbox import wire
 from app.sandbox.server.rest import ApiError, RestApi
 from app.sandbox.source import RollingDay
+from app.serving.answers import completeness
 from app.serving.candle_ranges import CandleQuery, read_candles
 from app.serving.description.route import Route
+from app.serving.request_values import LAST_US
 from app.serving.routes.exchange_shapes import PREFIX, exchange_routes
 from app.serving.stored_day import stored_day
 from app.serving.stored_market import StoredMarket
 
 _SYMBOLS_FOR_S = 5.0
-_FAR_US = 4_102_444_800_000_000  # the year 2100
 _UNITS = {"MICROSECOND": True, "MILLISECOND": False}
 _LAST_ID = (1 << 63) - 1
 _NOT_STORED = -1000  # the exchange's code for what it cannot say more about
@@ -52,7 +52,12 @@ class ExchangeRoutes:
         return (*exchange_routes(self.answer), unknown)
 
     async def answer(self, request: web.Request) -> web.Response:
-        """Answer one request as the exchange does, keys and all."""
+        """
+        Answer one request as the exchange does, keys and all.
+
+        Raises:
+            StoreError: If the database cannot be read; the server answers with the exchange's code for that.
+        """
         try:
             unit = _UNITS.get(request.headers.get("X-MBX-TIME-UNIT", "MILLISECOND").upper())
             if unit is None:
@@ -61,14 +66,11 @@ class ExchangeRoutes:
             body, is_complete = await self._market.read(
                 lambda store: self._answered(store, request.path, parameters, microseconds=unit)
             )
-            headers = {"X-Cryptopipe-Complete": "true" if is_complete else "false"}
-            return web.Response(body=body, content_type="application/json", headers=headers)
+            return web.Response(
+                body=body, content_type="application/json", headers=completeness(is_complete=is_complete)
+            )
         except ApiError as error:
             return web.Response(status=error.status, body=error.body, content_type="application/json")
-        except StoreUnavailable as error:
-            return web.Response(status=503, body=ApiError(503, -1001, str(error)).body, content_type="application/json")
-        except StoreError as error:
-            return web.Response(status=500, body=ApiError(500, -1000, str(error)).body, content_type="application/json")
 
     def _answered(
         self, store: SeparateStore, path: str, parameters: Mapping[str, str], *, microseconds: bool
@@ -128,7 +130,7 @@ class _StoredSource:
         return max(first_id, held[0])
 
     def first_id_from(self, symbol: str, time_us: int) -> int:
-        found = self._store.nearest_trade(symbol, min(time_us, _FAR_US), before=False)
+        found = self._store.nearest_trade(symbol, min(time_us, LAST_US), before=False)
         if found is None:
             ids = self.trade_ids(symbol)
             return ids[1] + 1 if ids else 0
@@ -156,7 +158,7 @@ class _StoredSource:
     async def klines(
         self, symbol: str, interval: Interval, *, start_us: int | None, end_us: int | None, limit: int
     ) -> list[Candle]:
-        query = CandleQuery(symbol, interval, start_us, None if end_us is None else min(end_us, _FAR_US), limit)
+        query = CandleQuery(symbol, interval, start_us, None if end_us is None else min(end_us, LAST_US), limit)
         found = read_candles(self._store, query, self._now_us, self._check_deadline)
         candles = candles_of(found.table)
         if not candles and found.missing:

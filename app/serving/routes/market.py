@@ -7,7 +7,6 @@ The shapes are those that front ends of the field have been written for: numbers
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
 import msgspec
 from aiohttp import web
@@ -89,16 +88,6 @@ class ServedMetadata(msgspec.Struct):
     timeframes: list[str]
 
 
-class _Wanted(NamedTuple):
-    """A `CandleQuery` before the symbol's name is known."""
-
-    symbol: str
-    interval: Interval
-    start_us: int | None
-    end_us: int | None
-    limit: int
-
-
 class MarketRoutes:
     """Answers what is stored."""
 
@@ -158,7 +147,7 @@ class MarketRoutes:
                 [(begin_us // SECOND_US, end_us // SECOND_US) for begin_us, end_us in found.missing],
             )
 
-        return await self._answered(request, _Wanted(asset, interval, start_us, end_us, limit), made)
+        return await self._answered(request, CandleQuery(asset, interval, start_us, end_us, limit), made)
 
     async def bars(self, request: web.Request) -> web.Response:
         """``symbol, timeframe, from, to`` (Unix seconds), or ``symbol, interval, limit``: the bare candles."""
@@ -172,7 +161,8 @@ class MarketRoutes:
         def made(found: CandleRange) -> object:
             return list(map(ServedBar, *found.numbers("time", "open", "high", "low", "close")))
 
-        return await self._answered(request, _Wanted(given.text("symbol"), interval, start_us, end_us, limit), made)
+        wanted = CandleQuery(given.text("symbol"), interval, start_us, end_us, limit)
+        return await self._answered(request, wanted, made)
 
     async def metadata(self, request: web.Request) -> web.Response:
         """``symbol``, or nothing for an array of all: what is stored of it, times in Unix seconds."""
@@ -187,14 +177,18 @@ class MarketRoutes:
         return json_answer(await self._market.read(read))
 
     async def _answered(
-        self, request: web.Request, wanted: _Wanted, made: Callable[[CandleRange], object]
+        self, request: web.Request, wanted: CandleQuery, made: Callable[[CandleRange], object]
     ) -> web.Response:
-        """Return the candles wanted, as ``made`` shapes them; all but the sending happens in a thread."""
+        """
+        Return the candles wanted, as ``made`` shapes them; all but the sending happens in a thread.
+
+        The symbol in ``wanted`` is as the client wrote it.
+        """
         now_us, check_deadline = self._clock.now_us(), self._market.deadline()
 
         def read(store: SeparateStore) -> tuple[CandleRange, EncodedAnswer]:
             name = known_symbol(wanted.symbol, store.symbol_names())
-            found = read_candles(store, CandleQuery(name, *wanted[1:]), now_us, check_deadline)
+            found = read_candles(store, wanted._replace(symbol=name), now_us, check_deadline)
             return found, EncodedAnswer.of(made(found))
 
         found, answer = await self._market.read(read)
