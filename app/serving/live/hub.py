@@ -78,7 +78,7 @@ class LiveClient:
         self._transport.close()
         asyncio.get_running_loop().call_later(_LAST_WORDS_S, self._transport.abort)
 
-    def filtered(self, items: Iterable[LiveItem]) -> bytes:
+    def filtered(self, items: Iterable[LiveItem]) -> list[bytes]:
         """Return the frames for a client that is not plain; hold back what has to wait for a replay."""
         frames = []
         for item in items:
@@ -94,7 +94,7 @@ class LiveClient:
                 if symbol in self.replayed and self._has(symbol, item.trade_id):
                     continue
             frames.append(item.frame)
-        return b"".join(frames)
+        return frames
 
     def _has(self, symbol: str, trade_id: int) -> bool:
         replayed = self.replayed[symbol]
@@ -106,7 +106,7 @@ class LiveClient:
 
 
 class LiveHub:
-    """The clients of one server; all methods on its loop. ``sent`` counts messages to clients."""
+    """The clients of one server; all methods on its loop. ``sent`` counts the published messages sent to clients."""
 
     def __init__(self) -> None:
         self.sent = 0
@@ -174,7 +174,8 @@ class LiveHub:
         for client in list(self._clients):
             if not client.is_plain:
                 if frames := client.filtered(items):
-                    client.write(frames)
+                    client.write(b"".join(frames))
+                    self.sent += len(frames)
                 continue
             found = frames_of.get(client.topics)
             if found is None:
@@ -184,14 +185,14 @@ class LiveHub:
                 client.write(found[0])
                 self.sent += found[1]
 
-    def tell_all(self, frame: bytes) -> None:
+    def broadcast(self, frame: bytes) -> None:
         """Send one message to every client."""
         self.flush()
         for client in list(self._clients):
             client.write(frame)
 
     def close(self, sentence: str) -> None:
-        """Tell every client that the server ends, and close its connection."""
+        """Give up every client, with that sentence as the reason."""
         self.flush()
         for client in list(self._clients):
             client.give_up(GOING_AWAY, sentence)

@@ -128,7 +128,7 @@ class StoredFollower:
             except StoreError as error:
                 if not is_away:
                     logger.warning("the live stream waits for the database: %s", error)
-                    self._hub.tell_all(live_messages.error(f"Live messages will be late: {error}"))
+                    self._hub.broadcast(live_messages.error(f"Live messages will be late: {error}"))
                 is_away, wait_s = True, _RETRY_S
             await self._clock.sleep(wait_s)
 
