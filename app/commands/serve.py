@@ -32,7 +32,7 @@ def prepare(settings: Settings, options: Options) -> Callable[[], int]:
     Return the function that serves until Ctrl-C or SIGTERM; with ``record`` it records as well.
 
     Raises:
-        UsageError: If there is no database to serve, or a port is none.
+        UsageError: If there is no database to serve, or the port is not from 0 to 65535.
         SettingsError: If the server could be read from elsewhere without a token and TLS. No file was made.
     """
     port = settings.serve_port or DEFAULT_PORT if options.port is None else options.port

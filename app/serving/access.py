@@ -111,7 +111,7 @@ def parse_origins(text: str) -> frozenset[str]:
     Return the origins in a list separated by commas.
 
     Raises:
-        SettingsError: If one is none.
+        SettingsError: If an entry is not an origin.
     """
     found = set()
     for origin in filter(None, (part.strip().lower().rstrip("/") for part in text.split(","))):
@@ -134,7 +134,7 @@ class RateLimit:
     """
     How many requests each client may make: ``per_minute``, and after a pause those of ten seconds at once; 0: any.
 
-    A client is an address. Only as many are remembered as matter; the longest silent is forgotten first.
+    A client is an address. The number remembered is bounded; the one silent for longest is forgotten first.
     """
 
     def __init__(self, per_minute: int) -> None:
@@ -156,7 +156,7 @@ class RateLimit:
 
 
 def cross_origin_headers(access: Access, origin: str) -> Mapping[str, str]:
-    """Return the headers by which a browser lets a page of that origin read an answer, and by which caches tell."""
+    """Return the CORS headers for a page of that origin; ``Vary`` keeps caches from mixing origins."""
     if not access.origins:
         return {}
     if not origin or not access.allows_origin(origin):

@@ -1,5 +1,5 @@
 """
-A range of stored candles as an answer has it: which there are, what is missing, and for how long that stays true.
+A range of stored candles for an answer: the candles, what is missing, and how long the answer stays valid.
 
 `read_candles` runs in a thread; everything else is pure. A candle belongs to a range by its open time, and both ends
 belong to the range.

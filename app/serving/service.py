@@ -163,9 +163,9 @@ class ServingService:
             raise
 
     def stop(self) -> None:
-        """Tell the clients, and end; bounded in time."""
+        """Tell the clients that the server ends, and end; bounded in time."""
         try:
-            self._on_loop(self._tell_clients(), _STOP_S)
+            self._on_loop(self._close_clients(), _STOP_S)
             self._market.close()  # so that no request waits for the database any more
             self._on_loop(self._server.stop(), _STOP_S)
         finally:
@@ -175,7 +175,7 @@ class ServingService:
         await self._server.start()
         self._tasks.begin(self._follower.run())
 
-    async def _tell_clients(self) -> None:
+    async def _close_clients(self) -> None:
         await self._tasks.end()
         self._hub.close("The server is ending: connect again later.")
 

@@ -24,8 +24,6 @@ from app.serving.program import ProgramFigures, ServedProgram
 from app.serving.stored_market import StoredMarket
 
 _NO_FEED = "This server has no feed of its own: it follows a database that others record into."
-
-
 _GROUP = "Health and metrics"
 
 
