@@ -41,7 +41,7 @@ def prepare(settings: Settings, options: Options) -> Callable[[], int]:
     access = access_of(settings)
     if options.record:
         if not port:
-            raise UsageError("--record serves at a port that is named: leave --port out for 8080.")
+            raise UsageError("--record needs a fixed port: leave --port out for 8080.")
         check_addresses(settings)
         return _recording(settings, port)
     if not has_database(settings):

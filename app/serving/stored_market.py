@@ -34,17 +34,12 @@ class StoredMarket:
     ``use`` names another store, None for none; the one before is closed. From any thread.
     """
 
-    def __init__(self, store: SeparateStore | None = None, *, deadline_s: float = DEADLINE_S) -> None:
+    def __init__(self, *, deadline_s: float) -> None:
         self.deadline_s = deadline_s
-        self._store = store
+        self._store: SeparateStore | None = None
         self._waiting = 0
         self._shared: dict[Hashable, asyncio.Task[Any]] = {}
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="serve-read")
-
-    @property
-    def is_open(self) -> bool:
-        """Whether there is a store to read."""
-        return self._store is not None
 
     def use(self, store: SeparateStore | None) -> None:
         """Read from that store from now on."""
