@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from enum import Enum, auto
 
 from PySide6.QtCore import QEvent, Qt, QTimer, Signal
-from PySide6.QtWidgets import QDialog, QHBoxLayout, QProgressBar, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDialog, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from app.market.errors import UsageError
 from app.market.symbol import Symbol
@@ -20,7 +20,7 @@ from widgets.controls.dialog_frame import DialogFrame
 from widgets.controls.labels import label
 from widgets.dialogs.download_form import ChosenDownload, DownloadForm, DownloadStart
 from widgets.dialogs.download_rows import DownloadRows, SymbolRow
-from widgets.dialogs.form_parts import utc_minute
+from widgets.dialogs.form_parts import PROGRESS_STEPS, outcome_label, progress_bar, utc_minute
 from widgets.theme import style
 from widgets.theme.palettes import DARK, Palette
 
@@ -66,28 +66,16 @@ class DownloadDialog(QDialog):
         self.setFont(style.font())
         self.setWindowTitle("Download")
         self.state = DownloadState.EDITING
-        self._titles = {one.name: one.display_name for one in symbols}
         self._shown: ChosenDownload | None = None  # whose rows are shown, or asked for
         self.form = DownloadForm(symbols, start, self)
         self.rows = DownloadRows()
         self.set_palette(palette)
-        self.outcome = label("", "dim")
-        self.outcome.setWordWrap(True)
-        self.outcome.setAccessibleName("Outcome")
-        self.outcome.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self.lacks = label("", "warning")
-        self.lacks.setWordWrap(True)
-        self.lacks.setAccessibleName("What could not be had")
-        self.lacks.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.outcome = outcome_label()
+        self.lacks = outcome_label("warning", "What could not be had")
         self.lacks.hide()
         self.pace = label("", "dim")
         self.pace.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignTop)
-        self.progress = QProgressBar()
-        self.progress.setRange(0, 1000)
-        self.progress.setTextVisible(False)
-        self.progress.setFixedHeight(8)
-        self.progress.setAccessibleName("Progress")
-        self.progress.hide()
+        self.progress = progress_bar()
         self.hide_button = QPushButton("In background")
         self.hide_button.setAutoDefault(False)
         self.hide_button.hide()
@@ -123,7 +111,7 @@ class DownloadDialog(QDialog):
             self._say(str(error), "dim")
             return
         self._shown = chosen
-        self._show_rows([SymbolRow(self._title(name)) for name in chosen.symbols])
+        self._show_rows([SymbolRow(self.form.title(name)) for name in chosen.symbols])
         self.forecast_requested.emit(chosen)
 
     def set_forecast(self, chosen: ChosenDownload, rows: Sequence[SymbolRow], sentence: str) -> None:
@@ -137,8 +125,8 @@ class DownloadDialog(QDialog):
         if self.state is not DownloadState.RUNNING:
             return
         self._show_rows(rows)
-        self.progress.setRange(0, 1000)
-        self.progress.setValue(round(max(0.0, min(1.0, share)) * 1000))
+        self.progress.setRange(0, PROGRESS_STEPS)
+        self.progress.setValue(round(max(0.0, min(1.0, share)) * PROGRESS_STEPS))
         self._say(sentence, "dim", pace)
 
     def completed(self, rows: Sequence[SymbolRow], sentence: str, lacks: Sequence[str] = ()) -> None:
@@ -244,9 +232,6 @@ class DownloadDialog(QDialog):
         self.rows.show()
         if self.rows.show_rows(rows, ends) or was_hidden:
             self._frame.fit()
-
-    def _title(self, name: str) -> str:
-        return self._titles.get(name, name)
 
     def _say(self, sentence: str, tone: str, pace: str = "") -> None:
         style.set_tone(self.outcome, tone)

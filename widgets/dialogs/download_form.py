@@ -6,15 +6,24 @@ from collections.abc import Sequence
 from enum import Enum
 from typing import NamedTuple
 
-from PySide6.QtCore import QDateTime, QObject, QTimeZone, Signal
-from PySide6.QtWidgets import QButtonGroup, QLayout, QSpinBox
+from PySide6.QtCore import QObject, Signal
+from PySide6.QtWidgets import QLayout, QSpinBox
 
 from app.market.errors import UsageError
 from app.market.interval import EXCHANGE_INTERVALS, SECOND_US, Interval
 from app.market.symbol import Symbol, read_symbol
 from widgets.controls.chip_entry import ChipEntry
 from widgets.controls.labels import label
-from widgets.dialogs.form_parts import choice_button, combo, flow, table, time_edit
+from widgets.dialogs.form_parts import (
+    button_group,
+    choice_button,
+    chosen_times,
+    combo,
+    flow,
+    set_time,
+    table,
+    time_edit,
+)
 from widgets.symbols.symbols_dialog import names_in, unknown_sentence
 
 _DAY_US = 86_400 * SECOND_US
@@ -77,7 +86,7 @@ class DownloadForm(QObject):
         super().__init__(parent)
         self._start = start
         self._listed = {one.name: one for one in symbols}
-        self.symbols = ChipEntry("Symbols", self._read_symbols, title=self._title)
+        self.symbols = ChipEntry("Symbols", self._read_symbols, title=self.title)
         self.symbols.offer(one.display_name for one in symbols)
         self.symbols.add([start.symbol])
         self.rows = {choice: choice_button(choice.value) for choice in Rows}
@@ -96,12 +105,7 @@ class DownloadForm(QObject):
         start_us, end_us = start.visible_us or (start.now_us - 30 * _DAY_US, start.now_us)
         self.start, self.end = time_edit(start_us, "From"), time_edit(end_us, "To")
         self._times = flow(self.start, label("to", "dim"), self.end)
-        self._groups = []
-        for buttons in (self.rows, self.ranges):
-            group = QButtonGroup(self)
-            for button in buttons.values():
-                group.addButton(button)
-            self._groups.append(group)
+        self._groups = [button_group(buttons.values(), self) for buttons in (self.rows, self.ranges)]
         self._connect()
 
     def chosen(self) -> ChosenDownload:
@@ -155,10 +159,7 @@ class DownloadForm(QObject):
             return self._start.visible_us
         if self.ranges[Range.DAYS].isChecked():
             return now_us - self.days.value() * _DAY_US, now_us
-        start_us, end_us = (edit.dateTime().toMSecsSinceEpoch() * 1_000 for edit in (self.start, self.end))
-        if end_us <= start_us:
-            raise UsageError("The range ends before it begins: choose a later end.")
-        return start_us, end_us
+        return chosen_times(self.start, self.end)
 
     def _read_symbols(self, text: str) -> list[str]:
         names = names_in(text, self._listed)
@@ -167,7 +168,8 @@ class DownloadForm(QObject):
             raise UsageError(unknown_sentence(unknown))
         return [read_symbol(name) for name in names]
 
-    def _title(self, name: str) -> str:
+    def title(self, name: str) -> str:
+        """Return a symbol's name as it is shown: “BTC/USDT” where the symbol is known."""
         known = self._listed.get(name)
         return name if known is None else known.display_name
 
@@ -182,7 +184,7 @@ class DownloadForm(QObject):
             start_us, end_us = self._chosen_range()
             for edit, time_us in ((self.start, start_us), (self.end, end_us)):
                 edit.blockSignals(True)
-                edit.setDateTime(QDateTime.fromMSecsSinceEpoch(time_us // 1_000, QTimeZone.utc()))
+                set_time(edit, time_us)
                 edit.blockSignals(False)
         self._show_fields()
         self.edited.emit()

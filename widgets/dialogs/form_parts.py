@@ -1,16 +1,31 @@
-"""Fields of a form, as the dialogs of this folder have them."""
+"""Parts that the dialogs of this folder share: captions and fields of a form, and what stands below it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
-from PySide6.QtCore import QDateTime, Qt, QTimeZone
-from PySide6.QtWidgets import QComboBox, QCompleter, QDateTimeEdit, QGridLayout, QLabel, QToolButton, QWidget
+from PySide6.QtCore import QDateTime, QObject, Qt, QTimeZone
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QButtonGroup,
+    QComboBox,
+    QCompleter,
+    QDateTimeEdit,
+    QGridLayout,
+    QLabel,
+    QProgressBar,
+    QToolButton,
+    QWidget,
+)
 
+from app.market.errors import UsageError
 from widgets.controls.flow_layout import FlowLayout
 from widgets.controls.labels import label
 from widgets.theme import style
+
+PROGRESS_STEPS = 1000
+_BAR_PX = 8
 
 
 def table() -> QGridLayout:
@@ -48,6 +63,14 @@ def choice_button(text: str) -> QToolButton:
     return button
 
 
+def button_group(buttons: Iterable[QAbstractButton], parent: QObject) -> QButtonGroup:
+    """Return a group of these buttons, of which one is down."""
+    group = QButtonGroup(parent)
+    for button in buttons:
+        group.addButton(button)
+    return group
+
+
 def combo(texts: Sequence[str], current: str, name: str) -> QComboBox:
     """Return a field to choose one of the texts in, or to type it; ``name`` is read out."""
     box = QComboBox()
@@ -75,10 +98,48 @@ def time_edit(time_us: int, name: str) -> QDateTimeEdit:
     edit.setTimeZone(QTimeZone.utc())
     edit.setDisplayFormat("yyyy-MM-dd HH:mm:ss")
     edit.setCalendarPopup(True)
-    edit.setDateTime(QDateTime.fromMSecsSinceEpoch(time_us // 1_000, QTimeZone.utc()))
+    set_time(edit, time_us)
     edit.setAccessibleName(name)
     style.sized(edit, minimum_width=196)
     return edit
+
+
+def set_time(edit: QDateTimeEdit, time_us: int) -> None:
+    """Show a time, UTC microseconds, in a `time_edit`."""
+    edit.setDateTime(QDateTime.fromMSecsSinceEpoch(time_us // 1_000, QTimeZone.utc()))
+
+
+def chosen_times(start: QDateTimeEdit, end: QDateTimeEdit) -> tuple[int, int]:
+    """
+    Return the range between two times, UTC microseconds.
+
+    Raises:
+        UsageError: If it ends before it begins.
+    """
+    start_us, end_us = (edit.dateTime().toMSecsSinceEpoch() * 1_000 for edit in (start, end))
+    if end_us <= start_us:
+        raise UsageError("The range ends before it begins: choose a later end.")
+    return start_us, end_us
+
+
+def outcome_label(tone: str = "dim", name: str = "Outcome") -> QLabel:
+    """Return an empty label for sentences, which wrap and can be selected; ``name`` is read out."""
+    outcome = label("", tone)
+    outcome.setWordWrap(True)
+    outcome.setAccessibleName(name)
+    outcome.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+    return outcome
+
+
+def progress_bar() -> QProgressBar:
+    """Return a hidden progress bar without text, of `PROGRESS_STEPS`."""
+    bar = QProgressBar()
+    bar.setRange(0, PROGRESS_STEPS)
+    bar.setTextVisible(False)
+    bar.setFixedHeight(_BAR_PX)
+    bar.setAccessibleName("Progress")
+    bar.hide()
+    return bar
 
 
 def utc_minute(time_us: int) -> str:

@@ -23,7 +23,6 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QHeaderView,
     QLineEdit,
-    QProgressBar,
     QPushButton,
     QTableWidget,
     QTableWidgetItem,
@@ -38,6 +37,7 @@ from widgets.controls.dialog_frame import DialogFrame
 from widgets.controls.labels import label
 from widgets.controls.link_label import LinkLabel
 from widgets.controls.number_format import count, data_size
+from widgets.dialogs.form_parts import PROGRESS_STEPS, progress_bar
 from widgets.dialogs.import_table import ImportTable
 from widgets.theme import style
 from widgets.theme.palettes import DARK, Palette
@@ -138,12 +138,7 @@ class ImportDialog(QDialog):
         self.outcome.setAccessibleName("Outcome")
         self.refused_link = LinkLabel("", "warning")
         self.refused_link.hide()
-        self.progress = QProgressBar()
-        self.progress.setRange(0, 1000)
-        self.progress.setTextVisible(False)
-        self.progress.setFixedHeight(8)
-        self.progress.setAccessibleName("Progress")
-        self.progress.hide()
+        self.progress = progress_bar()
         self.cancel_button, self.start_button = QPushButton("Cancel"), QPushButton("Import")
         self._details = QWidget()
         self._arrange()
@@ -187,7 +182,7 @@ class ImportDialog(QDialog):
     def set_progress(self, path: Path, rows: int, share: float, pace: str) -> None:
         """Show how far the import is: ``rows`` read, about ``share`` of all (0 to 1); ``pace`` how fast, how long."""
         if self.state is ImportState.RUNNING:
-            self.progress.setValue(round(share * 1000))
+            self.progress.setValue(round(share * PROGRESS_STEPS))
             self._say(" · ".join(filter(None, [path.name, f"{count(rows)} rows", pace])), "dim")
 
     def completed(self, outcomes: Sequence[ImportOutcomeView], stopped_because: str = "") -> None:

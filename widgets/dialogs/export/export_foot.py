@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QProgressBar, QPushButton, QVBoxLayout
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QVBoxLayout
 
 from widgets.controls.labels import label
+from widgets.dialogs.form_parts import PROGRESS_STEPS, outcome_label, progress_bar
 from widgets.theme import style
 
-_PADDING_PX, _BAR_PX = 20, 8
+_PADDING_PX = 20
 
 
 class ExportFoot(QFrame):
@@ -17,17 +18,10 @@ class ExportFoot(QFrame):
     def __init__(self) -> None:
         super().__init__()
         self.setObjectName("dialogFoot")
-        self.outcome = label("", "dim")
-        self.outcome.setWordWrap(True)
-        self.outcome.setAccessibleName("Outcome")
-        self.outcome.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.outcome = outcome_label()
         self.pace = label("", "dim")
         self.pace.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-        self.progress = QProgressBar()
-        self.progress.setTextVisible(False)
-        self.progress.setFixedHeight(_BAR_PX)
-        self.progress.setAccessibleName("Progress")
-        self.progress.hide()
+        self.progress = progress_bar()
         self.folder_button = QPushButton("Show in folder")
         self.folder_button.hide()
         self.cancel_button, self.start_button = QPushButton("Cancel"), QPushButton("Export")
@@ -50,8 +44,8 @@ class ExportFoot(QFrame):
 
     def show_progress(self, text: str, fraction: float | None, pace: str = "") -> None:
         """Show a progress bar, filled to ``fraction``; for None, one that only moves."""
-        self.progress.setRange(0, 0 if fraction is None else 1000)
-        self.progress.setValue(0 if fraction is None else round(max(0.0, min(1.0, fraction)) * 1000))
+        self.progress.setRange(0, 0 if fraction is None else PROGRESS_STEPS)
+        self.progress.setValue(0 if fraction is None else round(max(0.0, min(1.0, fraction)) * PROGRESS_STEPS))
         self.progress.show()
         self._say(text, "dim", pace)
 

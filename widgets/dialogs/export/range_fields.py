@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from enum import Enum
 
-from PySide6.QtCore import QDateTime, QObject, QTimeZone, Signal
-from PySide6.QtWidgets import QButtonGroup, QWidget
+from PySide6.QtCore import QObject, Signal
+from PySide6.QtWidgets import QWidget
 
 from app.market.candle_request import whole_candles
-from app.market.errors import UsageError
 from app.market.interval import Interval
 from widgets.controls.labels import label
-from widgets.dialogs.form_parts import choice_button, flow, time_edit
+from widgets.dialogs.form_parts import button_group, choice_button, chosen_times, flow, set_time, time_edit
 
 _DAY_US = 86_400_000_000
 
@@ -51,9 +50,7 @@ class RangeFields(QObject):
         super().__init__(parent)
         self._visible_us, self._now_us = visible_us, now_us
         self.buttons = {choice: choice_button(choice.value) for choice in Range}
-        self._group = QButtonGroup(self)
-        for button in self.buttons.values():
-            self._group.addButton(button)
+        self._group = button_group(self.buttons.values(), self)
         start_us, end_us = visible_us or (now_us - _DAY_US, now_us)
         self.start, self.end = time_edit(start_us, "From"), time_edit(end_us, "To")
         self.buttons[Range.VIEW].setEnabled(visible_us is not None)
@@ -82,10 +79,7 @@ class RangeFields(QObject):
         if self.chosen is Range.STORED:
             return None, None
         if self.chosen is Range.CHOSEN:
-            start_us, end_us = (edit.dateTime().toMSecsSinceEpoch() * 1_000 for edit in (self.start, self.end))
-            if end_us <= start_us:
-                raise UsageError("The range ends before it begins: choose a later end.")
-            return start_us, end_us
+            return chosen_times(self.start, self.end)
         return self._whole(self.chosen, interval, include_open=include_open)
 
     def fill_in(self, interval: Interval) -> None:
@@ -93,7 +87,7 @@ class RangeFields(QObject):
         if self.chosen is Range.CHOSEN and self._before not in (Range.CHOSEN, Range.STORED):
             ends_us = self._whole(self._before, interval, include_open=False)
             for edit, time_us in zip((self.start, self.end), ends_us, strict=True):
-                edit.setDateTime(QDateTime.fromMSecsSinceEpoch(time_us // 1_000, QTimeZone.utc()))
+                set_time(edit, time_us)
         self._before = self.chosen
 
     def set_editable(self, editable: bool) -> None:

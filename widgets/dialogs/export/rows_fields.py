@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from PySide6.QtCore import QObject, Qt, Signal
-from PySide6.QtWidgets import QButtonGroup, QCheckBox, QGridLayout, QHBoxLayout, QLayout, QWidget
+from PySide6.QtWidgets import QCheckBox, QGridLayout, QHBoxLayout, QLayout, QWidget
 
 from app.market.errors import UsageError
 from app.market.export_plan import RowsRequest
@@ -18,7 +18,7 @@ from app.market.symbol import Symbol
 from widgets.controls.chip_entry import ChipEntry
 from widgets.controls.labels import label
 from widgets.dialogs.export.range_fields import RangeFields
-from widgets.dialogs.form_parts import choice_button, flow, table, top_caption
+from widgets.dialogs.form_parts import button_group, choice_button, flow, table, top_caption
 from widgets.symbols.symbol_search import search_key
 from widgets.theme.palettes import Palette
 
@@ -65,9 +65,7 @@ class RowsFields(QObject):
         self._interval = start.interval
         self._symbols = {search_key(offered.name): offered for offered in (*symbols, start.symbol)}
         self.kinds = {choice: choice_button(choice.value) for choice in RowKind}
-        self._group = QButtonGroup(self)
-        for button in self.kinds.values():
-            self._group.addButton(button)
+        self._group = button_group(self.kinds.values(), self)
         self.kinds[RowKind.CANDLES].setChecked(True)
         self.symbols = ChipEntry("Symbols", lambda text: [self._symbol(part).display_name for part in _parts(text)])
         self.symbols.offer(offered.display_name for offered in self._symbols.values())
