@@ -17,6 +17,7 @@ from app.market.units import E8
 from widgets.dialogs.download_dialog import DownloadDialog, DownloadState
 from widgets.dialogs.download_form import ChosenDownload, DownloadStart, Range, Rows
 from widgets.dialogs.download_rows import SymbolRow
+from widgets.theme import text_size
 
 NOW_US = 1_786_710_896_789_000  # 2026-08-14 12:34:56.789
 DAY_US = 86_400 * SECOND_US
@@ -127,13 +128,13 @@ def test_a_download_is_shown_cancelled_hidden_and_tried_again(dialog: DownloadDi
 
 @pytest.mark.parametrize("percent", [100, 200])
 def test_head_and_foot_stay_on_a_small_screen(dialog: DownloadDialog, qtbot: QtBot, percent: int) -> None:
-    from widgets.theme import text_size
-
     text_size.set_percent(percent)
-    dialog.form.symbols.add([one.name for one in SYMBOLS])
-    dialog.ask_for_forecast()
-    qtbot.wait(1)
-    assert dialog.height() <= dialog.screen().availableSize().height()
-    for part in (dialog.start_button, dialog.cancel_button, dialog.outcome):
-        assert dialog.rect().contains(part.mapTo(dialog, part.rect().bottomRight()))
-    text_size.set_percent(100)
+    try:
+        dialog.form.symbols.add([one.name for one in SYMBOLS])
+        dialog.ask_for_forecast()
+        qtbot.wait(1)
+        assert dialog.height() <= dialog.screen().availableSize().height()
+        for part in (dialog.start_button, dialog.cancel_button, dialog.outcome):
+            assert dialog.rect().contains(part.mapTo(dialog, part.rect().bottomRight()))
+    finally:
+        text_size.set_percent(100)
