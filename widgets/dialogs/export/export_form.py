@@ -94,7 +94,8 @@ class ExportForm(QObject):
 
     def names(self, plan: ExportPlan) -> list[str]:
         """Return the names of the files, as far as is known."""
-        return [self._name_of(plan, request) for request in plan.files]
+        symbols = {one.name: one for one in self.rows.chosen_symbols()}
+        return [self._name_of(plan, request, symbols.get(request.symbol)) for request in plan.files]
 
     def columns(self, plan: ExportPlan) -> list[str]:
         """Return the names of the columns of its files."""
@@ -163,8 +164,7 @@ class ExportForm(QObject):
             return  # it is shown, and the suggestion stays
         self.target.suggest(self.names(plan), plan.file_format)
 
-    def _name_of(self, plan: ExportPlan, request: RowsRequest) -> str:
-        symbol = next((one for one in self.rows.chosen_symbols() if one.name == request.symbol), None)
+    def _name_of(self, plan: ExportPlan, request: RowsRequest, symbol: Symbol | None) -> str:
         pair = (symbol.base, symbol.quote) if symbol is not None and symbol.base and symbol.quote else None
         name = plan.name_of(request, pair)
         if name is not None:
