@@ -316,7 +316,7 @@ class ChartWidget(ChartView):
     def _fill_pane_entries(self, menu: QMenu, pane: str, position: QPointF) -> None:
         self.reading_tools.fill_menu(menu, position, self.pictures)
         menus.fill_snap_menu(menu, self.appearance)
-        menus.fill_truth_menu(
+        menus.fill_exchange_menu(
             menu, self.comparison_requested.emit, self.download_requested.emit, has_candles=self.series is not None
         )
         menu.addSeparator()

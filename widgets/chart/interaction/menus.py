@@ -24,7 +24,7 @@ def fill_snap_menu(menu: QMenu, appearance: Appearance) -> None:
     _add_toggle(menu, text, on=appearance.price_snap, turn=lambda _: appearance.toggle_price_snap())
 
 
-def fill_truth_menu(
+def fill_exchange_menu(
     menu: QMenu, compare: Callable[[], None], download: Callable[[], None], *, has_candles: bool
 ) -> None:
     """Add, for the range in view, comparing with the exchange's candles, and downloading trades that are not stored."""
