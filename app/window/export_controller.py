@@ -210,19 +210,18 @@ class _Preview:
             missing = "No candle of this range is stored." if not plan.fetch else _FETCHED_LATER
             note = _NO_ROWS[rows] if isinstance(rows, RowsOf) else missing
             make = partial(PreviewFile, plan.file_format, plan.layout, rows, PREVIEW_ROWS)
+            header: Sequence[str] = ()
+            shown: Sequence[Sequence[str]] = ()
             try:
                 file = await in_background(make, "open-file")
                 sources = _sources(self._engine, database)._replace(gaps=partial(self._gaps_of, database))
                 if await write_first_rows(plan, sources, file, PREVIEW_ROWS):
                     note = ""
+                header, shown = file.names, file.rows
             except (UsageError, StoreError) as error:
                 note = str(error)
-            else:
-                if isValid(self._dialog):
-                    self._dialog.set_preview(plan, file.names, file.rows, note)
-                return
             if isValid(self._dialog):
-                self._dialog.set_preview(plan, (), (), note)
+                self._dialog.set_preview(plan, header, shown, note)
 
     def _gaps_of(self, database: OpenedDatabase, symbol: str) -> Sequence[StoredGap]:
         """Return the gaps, read once: the times around each cost two look-ups."""
