@@ -16,6 +16,7 @@ from app.observability.metric_history import MetricHistory
 from app.observability.metrics import Metrics
 from app.observability.recent_log import RecentLog
 from app.serving.serving_engine import ServedEngine
+from widgets.controls.number_format import counted
 from widgets.window.main_window import MainWindow
 
 _SAMPLE_MS = 1000
@@ -69,18 +70,12 @@ class DiagnosticsController(QObject):
         if served.problem:
             self._dock.set_note(served.problem, "warning")
         elif served.url:
-            clients, requests = served.clients, served.requests
-            counted = f"{_counted(clients, 'client')}, {_counted(requests, 'request')}"
-            self._dock.set_note(f"Served to other programs at {served.url}: {counted}", copied=served.url)
+            use = f"{counted(served.clients, 'client')}, {counted(served.requests, 'request')}"
+            self._dock.set_note(f"Served to other programs at {served.url}: {use}", copied=served.url)
         elif served.metrics_url:
-            metrics_url = served.metrics_url
-            self._dock.set_note(f"Metrics for Prometheus at {metrics_url}", copied=metrics_url)
+            self._dock.set_note(f"Metrics for Prometheus at {served.metrics_url}", copied=served.metrics_url)
         else:
             self._dock.set_note("")
 
     def _open_folder(self) -> None:
         QDesktopServices.openUrl(QUrl.fromLocalFile(str(self._log_folder)))
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -56,6 +56,11 @@ def count(value: int | None) -> str:
     return UNKNOWN if value is None else fixed(value, 0)
 
 
+def counted(number: int, noun: str) -> str:
+    """Return a number of things: ``"1 trade"``, ``"1,200 trades"``."""
+    return f"{count(number)} {noun}" if number == 1 else f"{count(number)} {noun}s"
+
+
 def compact(value: float | None) -> str:
     """Return an amount in about three digits: ``"340"``, ``"1.19 k"``."""
     if value is None:

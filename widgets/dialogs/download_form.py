@@ -28,7 +28,8 @@ from widgets.symbols.symbols_dialog import names_in, unknown_sentence
 
 _DAY_US = 86_400 * SECOND_US
 _MOST_DAYS = 10_000
-_SETTLED_US = 61 * SECOND_US  # after its end, a candle is final; no download waits for one
+SETTLED_US = 61 * SECOND_US
+"""What is younger is not downloaded: its candle may not be final, and no download waits for one."""
 
 
 class Rows(Enum):
@@ -119,7 +120,7 @@ class DownloadForm(QObject):
             raise UsageError("Add a symbol, such as BTCUSDT.")
         interval = None if self.rows[Rows.TRADES].isChecked() else Interval.parse(self.interval.currentText())
         start_us, end_us = self._chosen_range()
-        end_us = min(end_us, self._start.now_us - _SETTLED_US)
+        end_us = min(end_us, self._start.now_us - SETTLED_US)
         start_us, end_us = start_us - start_us % SECOND_US, end_us - end_us % SECOND_US
         if interval is not None:
             start_us, end_us = interval.open_time_us(start_us), interval.open_time_us(end_us)

@@ -16,7 +16,7 @@ from widgets.controls.bar_fitting import BarFitting
 from widgets.controls.bar_overflow import hide_overflow
 from widgets.controls.labels import ElidedLabel, SteadyLabel, label
 from widgets.controls.link_label import LinkLabel
-from widgets.controls.number_format import SPACE, count, rate, utc_time
+from widgets.controls.number_format import SPACE, count, counted, rate, utc_time
 from widgets.keys import key_text
 from widgets.theme import style
 from widgets.view_values import StatusView
@@ -97,11 +97,11 @@ class StatusBar(QStatusBar):
         self.queue.setText(f"Queue {count(status.queued)}")
         self._show_spool(status)
         repairing = " · repairing" if status.repairing else ""
-        self.missing.setText(f"{_counted(status.missing_trades, 'trade')} missing{repairing}")
+        self.missing.setText(f"{counted(status.missing_trades, 'trade')} missing{repairing}")
         self._is_due[self.missing] = status.missing_trades > 0
-        self.malformed.setText(f"{_counted(status.malformed, 'message')} unreadable")
+        self.malformed.setText(f"{counted(status.malformed, 'message')} unreadable")
         self._is_due[self.malformed] = status.malformed > 0
-        self.contradictions.setText(f"{_counted(status.contradictions, 'trade')} refused")
+        self.contradictions.setText(f"{counted(status.contradictions, 'trade')} refused")
         self._is_due[self.contradictions] = status.contradictions > 0
         self._is_due[self.badge] = status.simulated
         self._show_time(status)
@@ -268,7 +268,3 @@ def _partly_live(status: StatusView) -> str:
     doing = "refused" if status.connections_refused else "reconnecting"
     when = "" if status.retry_in_s is None else f" {in_words(status.retry_in_s)}"
     return f"Live, {status.connections_down} of {status.connections} connections {doing}{when}"
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{count(number)} {noun}" if number == 1 else f"{count(number)} {noun}s"

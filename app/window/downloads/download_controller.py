@@ -37,16 +37,15 @@ from app.window.downloads.outcome import (
     progress_sentence,
 )
 from widgets.chart.chart_widget import ChartWidget
-from widgets.controls.number_format import count
+from widgets.controls.number_format import count, counted
 from widgets.dialogs.download_dialog import DownloadDialog
-from widgets.dialogs.download_form import ChosenDownload, DownloadStart
+from widgets.dialogs.download_form import SETTLED_US, ChosenDownload, DownloadStart
 from widgets.window.main_window import MainWindow
 
 logger = logging.getLogger(__name__)
 
 _MOST_UNASKED_S = 2 * 86_400  # of trades in view, in seconds of the market; more are for the dialog to decide
 _BEFORE_US = 3_600 * SECOND_US
-_SETTLED_US = 61 * SECOND_US  # what is younger may not be stored yet
 _CANCELLED = "Cancelled; what was fetched is stored. Download again to go on from there."
 
 Shown = Callable[[list[Forecast], DownloadProgress], None]
@@ -153,8 +152,7 @@ class DownloadController:
             return
         sentence, lacks = outcome_sentence(outcome, self._title), outcome_lacks(outcome, self._title)
         dialog.completed(outcome_rows(forecasts, chosen.interval, outcome, self._title), sentence, lacks)
-        number = "1 part" if len(lacks) == 1 else f"{count(len(lacks))} parts"
-        missing = f" {number} of it could not be had." if lacks else ""
+        missing = f" {counted(len(lacks), 'part')} of it could not be had." if lacks else ""
         self._tell_end(dialog, f"The download has ended. {sentence}{missing}")
 
     def _tell_end(self, dialog: DownloadDialog, sentence: str) -> None:
@@ -179,7 +177,7 @@ class DownloadController:
         # The first candle is proved by a trade before it.
         start_us = visible_us[0] - min(interval.length_us, _BEFORE_US)
         start_us -= start_us % SECOND_US
-        end_us = min(visible_us[1], self._engine.exchange_clock.now_us() - _SETTLED_US)
+        end_us = min(visible_us[1], self._engine.exchange_clock.now_us() - SETTLED_US)
         end_us -= end_us % SECOND_US
         if start_us < end_us:
             self._is_of_view = True

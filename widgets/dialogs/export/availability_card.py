@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel
 
 from app.market.availability import Origin, Stretch
 from widgets.controls.labels import ElidedLabel, label
-from widgets.controls.number_format import count
+from widgets.controls.number_format import count, counted
 from widgets.dialogs.availability_bar import ORIGIN_WORDS, AvailabilityBar, OriginLegend
 from widgets.theme import style
 from widgets.theme.palettes import DARK, Palette
@@ -82,7 +82,7 @@ class AvailabilityCard(QFrame):
         self.start.setText(min((one.ends[0] for one in files), default=""))
         self.end.setText(max((one.ends[1] for one in files), default=""))
         more = len(files) - len(shown)
-        self.more.setText(f"and {more} more file{'' if more == 1 else 's'}" if more else "")
+        self.more.setText(f"and {counted(more, 'more file')}" if more else "")
         self.more.setVisible(bool(more))
 
     def set_done(self, file: int, candles: int) -> None:
