@@ -1,9 +1,9 @@
 """
 Python's garbage collector in the window's process: it runs in the main thread alone.
 
-Python collects in whichever thread happens to allocate next. A thread that reads pages or trades could so destroy Qt's
-objects, left in reference cycles, and Qt ends the process where an object with a timer dies in a thread that is not its
-own. So the automatic collection stays off while a window is open, and a timer of the main thread does its work.
+Python collects in whichever thread happens to allocate next. A worker thread could thus destroy Qt objects left in
+reference cycles, and Qt aborts the process if an object with a timer is destroyed outside its own thread. So automatic
+collection stays off while a window is open, and a timer of the main thread collects instead.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _EVERY_MS = 100
 @contextlib.contextmanager
 def collecting_in_main_thread() -> Iterator[None]:
     """
-    Collect by a timer of this thread, which must be the main one; none of what is loaded by now.
+    Collect on a timer of this thread, which must be the main one. Objects that exist already are left out.
 
     The automatic collection is off meanwhile, and afterwards as it was before.
     """

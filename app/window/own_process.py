@@ -1,9 +1,9 @@
 """
 Another process of this program that works for the window, with the window's settings and database.
 
-Work that keeps one Python busy would make a window that shared it miss its frames. The process ends with the window
-however that ends, because its standard input does. It gets settings and database as environment variables: every
-program on the machine can read a command line.
+Heavy work in the window's own interpreter would make it miss frames. The process ends when its standard input closes,
+so it cannot outlive the window, even one that crashed. Settings and database are passed as environment variables,
+because every program on the machine can read a command line.
 """
 
 from __future__ import annotations

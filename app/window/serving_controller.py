@@ -1,4 +1,4 @@
-"""Serves the window's data to other programs, or no longer, as the menu's switch is set; the choice is remembered."""
+"""Starts and stops serving the window's data to other programs, by the menu's switch, and remembers the choice."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ class ServingController(QObject):
         self._tasks = Tasks("the window's server")
 
     def start(self) -> None:
-        """Show whether the data is served, and switch as the user asks from now on."""
+        """Show whether the data is served, and follow the switch from now on."""
         self._window.serving_requested.connect(self._on_requested)
         self._show()
 
     async def stop(self) -> None:
-        """Switch no more."""
+        """Stop following the switch."""
         self._window.serving_requested.disconnect(self._on_requested)
         await self._tasks.end()
 

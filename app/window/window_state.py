@@ -56,8 +56,8 @@ class WindowState:
     from `DiagnosticsDock.layout_values`, ``bars`` from `MainWindow.layout_values`, ``view`` from
     `ChartWidget.view_values`. ``setting`` holds the symbols that the first list was made from. ``trouble`` is one
     sentence where the file or its lists could not be read whole. ``lasting`` (symbol and lists) and
-    ``lasting_text_percent`` are saved in place of values that hold for this run only. ``serves``: whether the user had
-    the data served, against what the settings say; None if not against it.
+    ``lasting_text_percent`` are saved in place of values that hold for this run only. ``serves``: whether the user
+    switched serving on or off, where that differs from the settings; else None.
     """
 
     symbol: str

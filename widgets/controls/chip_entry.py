@@ -36,9 +36,9 @@ class ChipEntry(QFrame):
     Backspace in the empty field removes the last chip, Delete the one that has the focus.
 
     Signals:
-        changed(): the texts are others now.
-        typed(): what is being typed is another text now.
-        refused(str): what was typed means nothing; carries the sentence.
+        changed(): the texts have changed.
+        typed(): the text being typed has changed.
+        refused(str): the typed text is not valid; carries the sentence.
     """
 
     changed = Signal()
@@ -75,16 +75,16 @@ class ChipEntry(QFrame):
 
     def meant(self) -> list[str]:
         """
-        Return the texts in the field and those that what is being typed means, each once.
+        Return the texts in the field and those of the text being typed, each once.
 
         Raises:
-            UsageError: If that means nothing.
+            UsageError: If the text being typed is not valid.
         """
         typed = self.entry.text().strip(" ,;")
         return list(dict.fromkeys([*self._chips, *(self._read(typed) if typed else ())]))
 
     def set_texts(self, texts: Sequence[str]) -> None:
-        """Have these texts instead, in this order, and nothing typed."""
+        """Replace the texts by these, in this order, and clear the typed text."""
         before = self.texts
         self.entry.clear()
         for text in [one for one in self._chips if one not in texts]:
@@ -130,7 +130,7 @@ class ChipEntry(QFrame):
             self._on_changed()
 
     def take_typed(self) -> bool:
-        """Add what is typed; return False, and say why, where that means nothing."""
+        """Add the typed text; if it is not valid, emit `refused` and return False."""
         typed = self.entry.text().strip(" ,;")
         if not typed:
             return True

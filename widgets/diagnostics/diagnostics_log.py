@@ -34,7 +34,7 @@ from widgets.theme.palettes import DARK, Palette
 from widgets.view_values import LogLine
 
 MAX_LINES = 1000
-# In no text size more: a large text must leave the metrics beside it room for a tile.
+# Not scaled with the text: large text must leave room for a tile of the metrics beside it.
 _LEAST_PX, _LEAST_FILTER_PX = 310, 150
 _LEVELS = (
     ("All levels", logging.NOTSET),

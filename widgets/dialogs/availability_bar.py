@@ -1,8 +1,8 @@
 """
 A bar that shows which part of a range is stored, comes from the exchange, or is not to be had; its legend.
 
-What nothing can give has the colour of a warning; what is to be fetched is hatched, so the bar reads without colours,
-too. A part too short for a pixel gets one all the same if it is missing.
+Unavailable parts have the colour of a warning; parts to be fetched are hatched, so the bar can be read without colours,
+too. An unavailable part gets at least one pixel.
 """
 
 from __future__ import annotations

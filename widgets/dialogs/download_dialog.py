@@ -1,9 +1,9 @@
 """
-The download dialog: of which symbols, what, and of which time; how much of it is stored; then how the download goes.
+The download dialog: asks for symbols, data and range, shows how much is stored, then the download's progress.
 
 It downloads nothing itself. `DownloadDialog.download_requested` asks for it; ``set_progress``, ``completed`` and
-``failed`` report back. A download goes on while the dialog is hidden. What is stored is not fetched again, so starting
-the same download again goes on where it ended.
+``failed`` report back. A download continues while the dialog is hidden. Stored rows are not fetched again, so starting
+the same download again resumes it.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class DownloadDialog(QDialog):
     Asks what to download, and shows how it goes.
 
     Signals:
-        forecast_requested: Tell by `set_forecast` what of it is stored; carries the `ChosenDownload`.
+        forecast_requested: Report by `set_forecast` how much is stored; carries the `ChosenDownload`.
         download_requested: Download it; carries the `ChosenDownload`. End with `completed` or `failed`.
         cancel_requested: Stop the running download; answer with `completed` or `failed`.
         palette_changed: The window's theme is another one: call `set_palette`.
@@ -66,7 +66,7 @@ class DownloadDialog(QDialog):
         self.setFont(style.font())
         self.setWindowTitle("Download")
         self.state = DownloadState.EDITING
-        self._shown: ChosenDownload | None = None  # whose rows are shown, or asked for
+        self._shown: ChosenDownload | None = None  # the one whose rows are shown or requested
         self.form = DownloadForm(symbols, start, self)
         self.rows = DownloadRows()
         self.set_palette(palette)
@@ -99,7 +99,7 @@ class DownloadDialog(QDialog):
         return self.state is not DownloadState.EDITING
 
     def ask_for_forecast(self) -> None:
-        """Request what of the chosen range is stored; call once `forecast_requested` is connected."""
+        """Request how much of the chosen range is stored; call once `forecast_requested` is connected."""
         if self.is_running:
             return
         try:
@@ -130,7 +130,7 @@ class DownloadDialog(QDialog):
         self._say(sentence, "dim", pace)
 
     def completed(self, rows: Sequence[SymbolRow], sentence: str, lacks: Sequence[str] = ()) -> None:
-        """Show what became of it; ``lacks``: what could not be had, a sentence each."""
+        """Show the outcome; ``lacks``: one sentence per part that could not be downloaded."""
         self._end()
         self._show_rows(rows)
         self._say(sentence, "" if lacks else "rising")

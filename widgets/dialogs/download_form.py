@@ -29,7 +29,7 @@ from widgets.symbols.symbols_dialog import names_in, unknown_sentence
 _DAY_US = 86_400 * SECOND_US
 _MOST_DAYS = 10_000
 SETTLED_US = 61 * SECOND_US
-"""What is younger is not downloaded: its candle may not be final, and no download waits for one."""
+"""Younger data is left out: its candle may not be final yet, and downloads do not wait for that."""
 
 
 class Rows(Enum):
@@ -77,7 +77,7 @@ class DownloadForm(QObject):
 
     Signals:
         edited: A field has changed.
-        refused: What was typed is not a symbol; carries the sentence to show.
+        refused: The typed text is not a symbol; carries the sentence to show.
     """
 
     edited = Signal()

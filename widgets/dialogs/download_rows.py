@@ -1,4 +1,4 @@
-"""A row for each symbol of a download: a bar of its range, which fills while it is fetched, and what is being done."""
+"""One row per symbol of a download: a bar of its range, which fills as rows arrive, and the piece being fetched."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class _Row:
 
 
 class DownloadRows(QFrame):
-    """The rows, the ends of their common range, and a legend of what occurs."""
+    """The rows, the ends of their common range, and a legend of the origins shown."""
 
     def __init__(self) -> None:
         super().__init__()

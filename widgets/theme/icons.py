@@ -31,7 +31,7 @@ def icon(name: str, color: str, usual_px: int = 16) -> QIcon:
 
 def pixmap(name: str, color: str, size: int = 16, ratio: float = 1.0) -> QPixmap:
     """Return the icon as a pixmap of ``size`` logical pixels."""
-    # Qt's cache, which ends with the application: controls ask for the same few icons at each change of the palette.
+    # Cached by Qt, until the application ends: at each change of palette, controls request the same few icons.
     key = f"cryptopipe {name} {color} {size} {ratio}"
     drawn = QPixmap()
     if not QPixmapCache.find(key, drawn):

@@ -15,11 +15,11 @@ from widgets.theme import style
 
 
 class _Form(NamedTuple):
-    """The groups' order within each column, which together have every group, and where the mouse's ways stand."""
+    """The groups of each column, in order; together the columns have every group."""
 
     columns: tuple[tuple[CommandGroup, ...], ...]
     beside: bool
-    """Whether the mouse's ways stand beside the keys, else below them."""
+    """Whether what the mouse does instead stands beside the keys, or else below them."""
 
 
 _TWO_COLUMNS: tuple[tuple[CommandGroup, ...], ...] = (

@@ -1,8 +1,8 @@
 """
 Downloads past trades and candles for the window: by the dialog, or what the chart shows.
 
-One runs at a time, in a process of its own, while everything else goes on. What it has stored is read again when it
-ends, however it ends.
+One runs at a time, in its own process, and the window stays usable. When it ends, with success or without, the engine
+and the chart read again what is stored.
 """
 
 from __future__ import annotations
@@ -225,7 +225,7 @@ class DownloadController:
 
     async def _fetch(self, chosen: ChosenDownload, show: Shown) -> tuple[list[Forecast], DownloadOutcome | None]:
         """
-        Download, let engine and chart read what is stored now, and return the forecasts and what became of them.
+        Download, let engine and chart read what is stored now, and return the forecasts and the outcome.
 
         Raises:
             CryptopipeError: If it could not begin, or ended early; the sentence says why.

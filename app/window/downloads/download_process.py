@@ -41,7 +41,7 @@ class DownloadProcess:
 
     async def run(self) -> DownloadOutcome | None:
         """
-        Download, and return what became of it; None if it was cancelled. What is stored stays in every case.
+        Download, and return the outcome; None if it was cancelled. What is stored stays in every case.
 
         If the task is cancelled, so is the download; the process has ended then, too.
 
@@ -62,7 +62,7 @@ class DownloadProcess:
         try:
             message = message_of(line)
         except ValueError:
-            logger.warning("the process of a download said what is no line of it: %r", line[:200])
+            logger.warning("the process of a download wrote an unknown line: %r", line[:200])
             return
         if isinstance(message, DownloadOutcome):
             self._outcome = message

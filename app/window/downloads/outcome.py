@@ -1,4 +1,4 @@
-"""A download in the words of the window: its rows, its progress, and what became of it. Pure."""
+"""A download as the window shows it: rows, progress and outcome as text. Pure."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def progress_rows(
 
 
 def progress_sentence(progress: DownloadProgress) -> str:
-    """Return what a running download has done by now, or what it waits for."""
+    """Return how far a running download is, or what it waits for."""
     if progress.waits_because:
         return f"Waiting: {progress.waits_because}"
     skipped = f", {count(progress.skipped)} pieces skipped" if progress.skipped else ""
@@ -91,7 +91,7 @@ def outcome_sentence(outcome: DownloadOutcome, title: Title) -> str:
 
 
 def outcome_lacks(outcome: DownloadOutcome, title: Title) -> list[str]:
-    """Return what a download could not bring, newest first, a sentence each."""
+    """Return one sentence per part that could not be downloaded, newest first."""
     ordered = sorted(outcome.skipped, key=lambda one: one.piece.start_us, reverse=True)
     sentences = [
         f"{title(one.piece.symbol)} {one.piece.what}, {moment(one.piece.start_us)} to {moment(one.piece.end_us)}: "

@@ -53,7 +53,7 @@ def legend_pieces(symbol: Symbol, interval: Interval, bar: Bar | None, missing: 
     state = completeness(bar, missing)
     is_whole = bar.complete and not missing
     tone = Tone.FAINT if is_whole else Tone.LINK if missing else Tone.WARNING
-    may_go = is_whole and bar.source is not CandleSource.AGGTRADES  # whose figures pass for no others
+    may_go = is_whole and bar.source is not CandleSource.AGGTRADES  # else figures could pass for those of trades
     pieces.append(Piece(state.text, tone, COMPLETENESS, 4 if may_go else 1))
     return pieces
 

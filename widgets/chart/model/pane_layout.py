@@ -117,7 +117,7 @@ class PaneLayout:
 
     def dragged(self, at: int, by_px: float, total_px: int) -> PaneLayout:
         """Return a layout with the edge below pane ``at`` moved down by ``by_px``; both panes keep a least height."""
-        # Not whole pixels: by a part of one the price pane would have lost its half.
+        # Exact heights: rounded ones could take a fraction of a pixel from the price pane's half.
         shares = self._exact_heights(total_px)
         if not 0 <= at < len(shares) - 1 or min(shares) < 1:
             return self

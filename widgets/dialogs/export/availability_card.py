@@ -1,4 +1,4 @@
-"""What of each file is stored, to be fetched, or not to be had: a bar and a figure for each, and a legend."""
+"""How much of each file is stored, to be fetched, or unavailable: a bar and a figure per file, and a legend."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class _Row(NamedTuple):
 
 
 class AvailabilityCard(QFrame):
-    """A row for each of the first files, the ends of their range, and a legend of what occurs."""
+    """A row for each of the first files, the ends of their range, and a legend of the origins shown."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""The columns of a file, each a box to tick, in the order in which they will stand in it."""
+"""The columns of a file as check boxes, in the order in which they are written."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class ColumnChip(QCheckBox):
 
     Signals:
         step_requested: Move it by so many places.
-        dragged: It is dragged; carries where to, in the coordinates of its parent.
+        dragged: It is being dragged; carries the pointer's position in its parent.
     """
 
     step_requested = Signal(int)

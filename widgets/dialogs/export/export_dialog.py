@@ -1,7 +1,7 @@
 """
-The export dialog: which rows, of which time, in which form, into which files; what of them is there; then how it goes.
+The export dialog: asks for rows, range, format and target, shows how much is stored, then the export's progress.
 
-It checks names, times and the folder, and says what is wrong with them. The program writes the files:
+It checks names, times and the folder, and explains errors. The program writes the files:
 `ExportDialog.export_started` asks for it; ``set_progress``, ``completed``, ``failed`` and ``cancelled`` report back.
 Head and foot stay where they are; what lies between scrolls where the screen is small or the text large.
 """
@@ -65,8 +65,8 @@ class ExportDialog(QDialog):
     Asks which rows to export, and shows how the export goes.
 
     Signals:
-        stored_requested: Tell by `set_stored` what is stored; carries pairs of a symbol's name and an `Interval`.
-        preview_requested: Tell by `set_preview` the first rows of a file; carries an `ExportPlan` of it alone.
+        stored_requested: Report by `set_stored` what is stored; carries pairs of a symbol's name and an `Interval`.
+        preview_requested: Report by `set_preview` a file's first rows; carries an `ExportPlan` of that file alone.
         export_started: Write the files; carries the `ExportRequest`. The user has agreed to replace those that exist.
             End with `completed`, `failed` or `cancelled`.
         cancel_requested: Stop the running export and leave no half file; answer with `cancelled`.
@@ -121,7 +121,7 @@ class ExportDialog(QDialog):
         self._on_edited()
 
     def set_stored(self, symbol: str, interval: Interval, stored: StoredTimes) -> None:
-        """Take in what is stored of a symbol, for candles of one interval."""
+        """Accept what is stored of a symbol, for candles of one interval."""
         self._asked.add((symbol, interval))
         self.form.set_stored(symbol, interval, stored)
         self._show_availability()
@@ -247,7 +247,7 @@ class ExportDialog(QDialog):
         self._preview_timer.start()
 
     def _ask_what_is_stored(self) -> None:
-        """Request what is stored of the candles that are chosen, as far as it was not requested."""
+        """Request what is stored of the chosen candles that were not requested yet."""
         try:
             files = self.form.rows.chosen_files()
         except UsageError:
@@ -259,7 +259,7 @@ class ExportDialog(QDialog):
             self.stored_requested.emit(lacking)
 
     def _show_availability(self) -> None:
-        """Show what the export will deliver; quick, so that it follows every key."""
+        """Show what the export will deliver. Runs at every key press, so it reads no data."""
         kind = self.form.rows.chosen_kind
         try:
             plan = self.form.plan()

@@ -93,7 +93,7 @@ class ExportForm(QObject):
         return ExportRequest(plan, self.target.chosen_path(), is_named)
 
     def names(self, plan: ExportPlan) -> list[str]:
-        """Return the names of the files, as far as is known."""
+        """Return the names of the files, as far as they are known. Raises UsageError if a symbol is unknown."""
         symbols = {one.name: one for one in self.rows.chosen_symbols()}
         return [self._name_of(plan, request, symbols.get(request.symbol)) for request in plan.files]
 
@@ -127,7 +127,7 @@ class ExportForm(QObject):
         return self._stored.get((request.symbol, request.rows)) if isinstance(request.rows, Interval) else None
 
     def set_stored(self, symbol: str, interval: Interval, stored: StoredTimes) -> None:
-        """Take in what is stored: it says where “All stored” begins."""
+        """Accept what is stored: it determines where “All stored” begins."""
         self._stored[symbol, interval] = stored
         self._renew()
 

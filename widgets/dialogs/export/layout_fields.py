@@ -1,4 +1,4 @@
-"""The fields of the export dialog that say how rows stand in a file: format, preset, zone, columns."""
+"""The layout fields of the export dialog: format, preset, time zone, columns and indicators."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The fields of the export dialog that say of which time: a length, what is in view, all stored, or from … to."""
+"""The range fields of the export dialog: a length, the range in view, all that is stored, or from … to."""
 
 from __future__ import annotations
 

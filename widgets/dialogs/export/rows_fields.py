@@ -1,4 +1,4 @@
-"""The fields of the export dialog that say which rows: candles, trades or gaps, of which symbols, of which time."""
+"""The row fields of the export dialog: candles, trades or gaps, their symbols, intervals and range."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The fields of the export dialog that say whereto: a file or, for several, a folder."""
+"""The target fields of the export dialog: a file or, for several files, a folder."""
 
 from __future__ import annotations
 
