@@ -170,7 +170,7 @@ class DownloadController:
         visible_us = self._controller.visible_history_us()
         if visible_us is None:
             return
-        if self._is_busy:
+        if self._is_busy or self._is_of_view:
             self._window.toasts.show("A download is running already.", "Show", self.open)
             return
         name, interval = self._shown()

@@ -192,7 +192,10 @@ def test_the_trades_in_view_are_fetched_and_the_chart_shows_them(qtbot: QtBot, d
 
             assert sources() == {CandleSource.KLINE}
             chart.setFocus()
-            QTest.keyClick(chart.focusProxy() or chart, Qt.Key.Key_D, Qt.KeyboardModifier.AltModifier)
+            for _ in range(2):
+                QTest.keyClick(chart.focusProxy() or chart, Qt.Key.Key_D, Qt.KeyboardModifier.AltModifier)
+            # The second is refused even while the first still reads what is stored.
+            assert any(one.text.text() == "A download is running already." for one in running.window.toasts.shown)
             await until(lambda: sources() == {CandleSource.TRADES}, seconds=60)
             await until(lambda: "trades were downloaded" in chart._chip.text)
             assert server.requests["/api/v3/historicalTrades"] > 0
