@@ -16,6 +16,22 @@ class CandleSource(StrEnum):
     MIXED = "mixed"  # klines for its first part, trades from there on: an open candle joined at start
 
 
+TRADE_IDS = ("first_trade_id", "last_trade_id")
+KLINE_FIGURES = (
+    "open",
+    "high",
+    "low",
+    "close",
+    "volume",
+    "quote_volume",
+    "trades",
+    "taker_buy_volume",
+    "taker_buy_quote_volume",
+)
+CANDLE_FIGURES = (*KLINE_FIGURES, *TRADE_IDS)
+"""The names of a candle's figures in tables, batches and files, in their order there; klines have no trade ids."""
+
+
 class Candle(NamedTuple):
     """
     One candle, from ``open_time_us`` until the next one opens (UTC microseconds, by the exchange's trade time).

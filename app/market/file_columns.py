@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import Enum, StrEnum, auto
 from typing import NamedTuple
 
+from app.market.candle import CANDLE_FIGURES
 from app.market.errors import UsageError
 from app.market.file_format import FileFormat, FileLayout, Preset
 from app.market.interval import Interval
@@ -60,24 +61,7 @@ class RowLayout:
     kept_digits: bool = True
 
 
-CANDLE_COLUMNS = (
-    "open_time",
-    "open",
-    "high",
-    "low",
-    "close",
-    "volume",
-    "quote_volume",
-    "trades",
-    "taker_buy_volume",
-    "taker_buy_quote_volume",
-    "first_trade_id",
-    "last_trade_id",
-    "vwap",
-    "closed",
-    "complete",
-    "source",
-)
+CANDLE_COLUMNS = ("open_time", *CANDLE_FIGURES, "vwap", "closed", "complete", "source")
 TRADE_COLUMNS = ("symbol", "trade_id", "time", "price", "quantity", "is_buyer_maker")
 GAP_COLUMNS = ("symbol", "first_trade_id", "last_trade_id", "missing", "status", "after", "before")
 

@@ -13,17 +13,14 @@ from typing import Any
 
 from psycopg import sql
 
-from app.market.candle import CandleSource
+from app.market.candle import CANDLE_FIGURES, KLINE_FIGURES, TRADE_IDS, CandleSource
 from app.market.columns.arrow import arrow
 from app.market.columns.candle_columns import schema
 from app.market.interval import Interval
 from storage.postgres.connection import Connection
 from storage.rollups import candle_sql
 
-_FIGURES = tuple(
-    "open_time open high low close volume quote_volume trades taker_buy_volume taker_buy_quote_volume".split()
-)
-_IDS = ("first_trade_id", "last_trade_id")
+_KLINE_COLUMNS = ("open_time", *KLINE_FIGURES)
 _KLINES = sql.SQL(
     """
     SELECT {figures} FROM klines
@@ -32,7 +29,7 @@ _KLINES = sql.SQL(
         AND open_time < timestamptz 'epoch' + %(end_us)s * interval '1 microsecond'
     ORDER BY open_time
     """
-).format(figures=sql.SQL(", ").join(map(sql.Identifier, _FIGURES)))
+).format(figures=sql.SQL(", ").join(map(sql.Identifier, _KLINE_COLUMNS)))
 
 
 def traded_columns(connection: Connection, symbol_id: int, interval: Interval, start_us: int, end_us: int) -> Any:
@@ -42,7 +39,9 @@ def traded_columns(connection: Connection, symbol_id: int, interval: Interval, s
     They are marked closed and complete, which says nothing yet.
     """
     values = {"symbol_id": symbol_id, "start_us": start_us, "end_us": end_us}
-    return _candles(connection, candle_sql.fold_columns(interval), values, (*_FIGURES, *_IDS), CandleSource.TRADES)
+    return _candles(
+        connection, candle_sql.fold_columns(interval), values, ("open_time", *CANDLE_FIGURES), CandleSource.TRADES
+    )
 
 
 def kline_columns(connection: Connection, symbol_id: int, interval: Interval, start_us: int, end_us: int) -> Any:
@@ -54,7 +53,7 @@ def kline_columns(connection: Connection, symbol_id: int, interval: Interval, st
         "start_us": start_us,
         "end_us": end_us,
     }
-    return _candles(connection, _KLINES, values, _FIGURES, CandleSource.KLINE)
+    return _candles(connection, _KLINES, values, _KLINE_COLUMNS, CandleSource.KLINE)
 
 
 def _candles(
@@ -68,7 +67,7 @@ def _candles(
     rows = text_columns(connection, query, values, [kinds.field(name) for name in names])
     flags = pa.repeat(pa.scalar(True), rows.num_rows)
     columns = {name: rows.column(name) for name in names}
-    columns |= {name: pa.nulls(rows.num_rows, pa.int64()) for name in _IDS if name not in columns}
+    columns |= {name: pa.nulls(rows.num_rows, pa.int64()) for name in TRADE_IDS if name not in columns}
     columns |= {"closed": flags, "complete": flags, "source": pa.repeat(pa.scalar(source.value), rows.num_rows)}
     return pa.RecordBatch.from_arrays([columns[name] for name in kinds.names], schema=kinds)
 

@@ -21,6 +21,7 @@ from typing import Any, Protocol
 
 from psycopg import sql
 
+from app.market.candle import CANDLE_FIGURES
 from app.market.coverage import IdRanges
 from app.market.errors import UsageError
 from storage.integrity.differences import MAX_LISTED, Damage, Difference, DifferenceKind, DifferenceReport, TimeWindow
@@ -355,7 +356,7 @@ def _candle_difference(stored: list[str] | None, made: list[str] | None) -> str:
         return "there are trades, but no candle"
     if made is None:
         return "there is a candle, but no trade"
-    pairs = zip(recount_sql.FIGURES, map(Decimal, stored), map(Decimal, made), strict=True)
+    pairs = zip(CANDLE_FIGURES, map(Decimal, stored), map(Decimal, made), strict=True)
     return ", ".join(f"{name} {has:f} instead of {should:f}" for name, has, should in pairs if has != should)
 
 

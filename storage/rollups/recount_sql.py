@@ -14,22 +14,9 @@ from functools import lru_cache
 
 from psycopg import sql
 
+from app.market.candle import CANDLE_FIGURES
 from storage.rollups.candle_sql import interval_literal
 from storage.rollups.levels import LEVELS, RollupLevel
-
-FIGURES = (
-    "open",
-    "high",
-    "low",
-    "close",
-    "volume",
-    "quote_volume",
-    "trades",
-    "taker_buy_volume",
-    "taker_buy_quote_volume",
-    "first_trade_id",
-    "last_trade_id",
-)
 
 # One ordered array of prices gives open and close by id, and is quicker than two aggregates of arrays. Each product is
 # computed once, for the side it belongs to.
@@ -117,9 +104,9 @@ def comparison(*, dropped: bool) -> sql.Composed:
     Return the query for the stored candles, of all levels, that differ from the recounted ones.
 
     Further parameter: ``listed``. Columns: the level's number; the open time (UTC microseconds); the stored and the
-    recounted figures (arrays of text in the order of `FIGURES`; None if there is no such candle); whether the stored
-    candle has more trades; how many rows differ in the same way. Of those at most ``listed`` are returned, oldest
-    first.
+    recounted figures (arrays of text in the order of `CANDLE_FIGURES`; None if there is no such candle); whether the
+    stored candle has more trades; how many rows differ in the same way. Of those at most ``listed`` are returned,
+    oldest first.
     """
     pairs = sql.SQL(" UNION ALL ").join(_pairs(number, level) for number, level in enumerate(LEVELS))
     return sql.SQL(
@@ -228,5 +215,5 @@ def _pairs(number: int, level: RollupLevel) -> sql.Composed:
 
 
 def _figures(prefix: str = "", cast: str = "") -> sql.Composed:
-    names = [sql.Identifier(prefix, name) if prefix else sql.Identifier(name) for name in FIGURES]
+    names = [sql.Identifier(prefix, name) if prefix else sql.Identifier(name) for name in CANDLE_FIGURES]
     return sql.SQL(", ").join(sql.SQL("{}" + cast).format(name) for name in names)

@@ -10,13 +10,13 @@ from decimal import Decimal
 from typing import Any
 
 from app.market.builder import CandleBuilder
+from app.market.candle import CANDLE_FIGURES
 from app.market.coverage import IdRanges
 from app.market.interval import Interval
 from app.market.trade import Trade
 from storage.integrity.differences import DifferenceKind
 from storage.postgres.connection import Connection
 from storage.rollups.levels import LEVELS
-from storage.rollups.recount_sql import FIGURES
 
 DAY_US = 86_400_000_000
 LEVEL_TABLES = [level.table for level in LEVELS]
@@ -73,7 +73,8 @@ def content(connection: Connection) -> dict[str, Content]:
         of(symbol_id).absent.append((first, last))
     for table in LEVEL_TABLES:
         for symbol_id, open_us, *figures in connection.execute(
-            f"SELECT symbol_id, (extract(epoch FROM open_time) * 1000000)::bigint, {', '.join(FIGURES)} FROM {table}"
+            f"SELECT symbol_id, (extract(epoch FROM open_time) * 1000000)::bigint, {', '.join(CANDLE_FIGURES)}"
+            f" FROM {table}"
         ):
             of(symbol_id).candles.setdefault(table, {})[open_us] = tuple(map(Decimal, figures))
     for (symbol_id,) in connection.execute("SELECT symbol_id FROM klines WHERE low > high"):
@@ -256,7 +257,7 @@ def lose_a_candle(connection: Connection, dice: random.Random) -> None:
 
 
 def falsify_a_candle(connection: Connection, dice: random.Random) -> None:
-    table, figure = dice.choice(LEVEL_TABLES), dice.choice(FIGURES)
+    table, figure = dice.choice(LEVEL_TABLES), dice.choice(CANDLE_FIGURES)
     row = _any(connection, dice, f"SELECT symbol_id, open_time FROM {table} ORDER BY 1, 2")
     if row is not None:
         connection.execute(f"UPDATE {table} SET {figure} = {figure} + 1 WHERE (symbol_id, open_time) = (%s, %s)", row)
@@ -269,8 +270,8 @@ def invent_a_candle(connection: Connection, dice: random.Random) -> None:
     if row is not None:
         aside = dice.choice(["1 second", "1 day", "-1 day", "-900 days", "900 days", "7 microseconds"])
         connection.execute(
-            f"INSERT INTO {table} SELECT symbol_id, open_time + interval '{aside}', {', '.join(FIGURES)} FROM {table}"
-            " WHERE (symbol_id, open_time) = (%s, %s) ON CONFLICT DO NOTHING",
+            f"INSERT INTO {table} SELECT symbol_id, open_time + interval '{aside}', {', '.join(CANDLE_FIGURES)}"
+            f" FROM {table} WHERE (symbol_id, open_time) = (%s, %s) ON CONFLICT DO NOTHING",
             row,
         )
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from app.market.candle import CANDLE_FIGURES
 from app.market.ports.row_files import RowKind
 
 TRADE_COLUMNS = ("trade_id", "time", "price", "quantity", "is_buyer_maker", "side", "symbol")
@@ -27,17 +28,7 @@ AGGTRADE_COLUMNS = (
 CANDLE_COLUMNS = (
     "open_time",
     "close_time",
-    "open",
-    "high",
-    "low",
-    "close",
-    "volume",
-    "quote_volume",
-    "trades",
-    "taker_buy_volume",
-    "taker_buy_quote_volume",
-    "first_trade_id",
-    "last_trade_id",
+    *CANDLE_FIGURES,
     "closed",
     "complete",
     "source",
