@@ -1,12 +1,12 @@
 """
 How fast archive zips come into the database, and the ratio to psql's \\copy of the same rows, unpacked beforehand.
 
-    python -m tests.benchmarks.bench_import [--trades 2000000] [--days 10] [--kills N] [--database URL]
+    python -m tests.benchmarks.bench_import [--trades 2000000] [--days 10] [--database URL]
 
 Makes the exchange's daily zips of genuine-looking trades and, as the yardstick, their rows as text in the layout of the
 table. psql copies those into an empty table like `trades`, partitions and key included; then the import reads the zips
-into an empty database, with ledger, coverage and rollups. Both on the same server, one after the other. ``--kills``:
-the import is killed that many times at random moments and begun again, and every trade is compared afterwards.
+into an empty database, with ledger, coverage and rollups. Both on the same server, one after the other, and
+what is stored is then held against what was made. `tests.soak.import_crash` kills the import.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ import argparse
 import contextlib
 import json
 import os
-import random
 import subprocess
 import sys
 import tempfile
@@ -32,7 +31,7 @@ import psutil
 
 from storage.database import Database
 from storage.postgres.batch_columns import TradeColumns
-from storage.postgres.connection import Connection, connect
+from storage.postgres.connection import connect
 from storage.server.installations import wheel_postgres
 from tests.benchmarks._database import benchmark_database
 
@@ -194,30 +193,10 @@ def checked(database: Database, days: int, rows: int) -> str:
     return f"{size[0] / days / rows:.0f} bytes a trade"
 
 
-def kill_often(database: Database, folder: Path, times: int, count: int) -> None:
-    """Import, killed that many times at random moments between the first trade and the last."""
-    dice = random.Random(7)
-    with connect(database.url) as connection:
-        for reached in sorted(dice.randrange(1, count) for _ in range(times)):
-            process = started_import(database, folder)
-            while process.poll() is None and held(connection) < reached:
-                time.sleep(0.02)
-            time.sleep(dice.uniform(0.0, 0.3))
-            process.kill()
-            process.communicate()
-        print(f"  killed {times} times, {held(connection):,} trades stored by then")
-
-
-def held(connection: Connection) -> int:
-    found = connection.execute("SELECT sum(last_trade_id - first_trade_id + 1) FROM coverage").fetchone()
-    return int(found[0] or 0)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--trades", type=int, default=2_000_000)
     parser.add_argument("--days", type=int, default=10, help="days that the trades are of (10)")
-    parser.add_argument("--kills", type=int, default=0)
     parser.add_argument("--database", metavar="URL", help="a server to measure instead of the embedded one")
     options = parser.parse_args()
     rows = options.trades // options.days
@@ -230,8 +209,6 @@ def main() -> None:
         copy_s = copied_in_s(database, text)
         text.unlink()
         print(f"   \\copy: {copy_s:7.1f} s, {count / copy_s:>9,.0f} rows/s")
-        if options.kills:
-            kill_often(database, folder, options.kills, count)
         server = server_of(database)
         began = time.perf_counter()
         process = started_import(database, folder)

@@ -22,7 +22,6 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -30,16 +29,13 @@ import psutil
 import psycopg
 
 from app.market.errors import StoreError
-from app.market.ports.row_files import RowKind
 from storage.integrity.verify import verify
 from storage.postgres.connection import Connection, connect
 from storage.server.embedded_server import EmbeddedServer
-from tests.benchmarks.bench_import import FIRST_ID, SYMBOL, archive_lines, copy_lines, made_day
+from tests.benchmarks.bench_import import FIRST_ID, copy_lines, made_day, write_zip
 from tests.soak.crash import find_postmaster
-from tests.storage.files.readers.helpers import zipped
 
 FILES = 100  # each of a day, and stored by a transaction or more of its own
-FIRST_DAY = date(2024, 8, 9)  # of `made_day`
 KINDS = ("import", "import", "child", "server")
 PATIENCE_S = 120.0
 _POLL_S = 0.02
@@ -82,11 +78,9 @@ class ImportCrash:
 
     def run(self, kinds: list[str]) -> Report:
         """Kill these processes, one a run, each at a random moment; then import to the end and compare."""
-        self._archives.mkdir()
         for day in range(FILES):
-            name = f"{SYMBOL}-{RowKind.TRADES}-{FIRST_DAY + timedelta(days=day)}"
-            lines = archive_lines(made_day(day, self._rows)).encode()
-            zipped(self._archives / f"{name}.zip", {f"{name}.csv": lines})
+            for _ in write_zip(self._archives, day, self._rows):
+                pass
         self._dice.shuffle(kinds)
         try:
             self._server.start()
