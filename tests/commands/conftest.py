@@ -1,4 +1,4 @@
-"""A database for ``cryptopipe import``, on the embedded server that the tests share."""
+"""What commands run in, and a database for ``cryptopipe import`` on the embedded server that the tests share."""
 
 from __future__ import annotations
 
@@ -13,6 +13,14 @@ from tests.commands.play import Play
 from tests.program import set_surroundings, unchanged_process
 from tests.servers import EMBEDDED, empty_schema, shared_server
 from tests.storage.helpers import World
+
+
+@pytest.fixture
+def surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, data_dir: Path) -> Iterator[None]:
+    """Settings of the test's own, and a data directory that is not made yet; the process is left as it was."""
+    set_surroundings(monkeypatch, tmp_path, data_dir)
+    with unchanged_process():
+        yield
 
 
 @pytest.fixture

@@ -38,19 +38,15 @@ from tests.program import (
     needs_signals,
     point_to,
     servers_in,
-    set_surroundings,
     silent_server,
     started,
-    unchanged_process,
     wait_for,
 )
 
 
 @pytest.fixture(autouse=True)
-def _surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, data_dir: Path) -> Iterator[None]:
-    set_surroundings(monkeypatch, tmp_path, data_dir)
-    with unchanged_process():
-        yield
+def _surroundings(surroundings: None) -> None:
+    """Before `server`, which names its addresses in them."""
 
 
 @pytest.fixture

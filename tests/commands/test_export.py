@@ -7,7 +7,6 @@ import gzip
 import json
 import signal
 import time
-from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
@@ -27,21 +26,15 @@ from tests.program import (
     hanging_url,
     needs_signals,
     point_to,
-    set_surroundings,
     silent_server,
     started,
-    unchanged_process,
     wait_for,
 )
 
 MINUTE_US = 60_000_000
 
 
-@pytest.fixture(autouse=True)
-def _surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, data_dir: Path) -> Iterator[None]:
-    set_surroundings(monkeypatch, tmp_path, data_dir)
-    with unchanged_process():
-        yield
+pytestmark = pytest.mark.usefixtures("surroundings")
 
 
 def rows_of(path: Path) -> list[dict[str, str]]:

@@ -3,20 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from app.main import main
-from tests.program import set_surroundings, unchanged_process
 
-
-@pytest.fixture(autouse=True)
-def _surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, data_dir: Path) -> Iterator[None]:
-    set_surroundings(monkeypatch, tmp_path, data_dir)
-    with unchanged_process():
-        yield
+pytestmark = pytest.mark.usefixtures("surroundings")
 
 
 @pytest.mark.parametrize(

@@ -27,21 +27,14 @@ from tests.program import (
     free_port,
     needs_signals,
     point_to,
-    set_surroundings,
     started,
-    unchanged_process,
     wait_for,
 )
 from tests.servers import EMBEDDED, empty_schema, forget, shared_server
 from tests.serving.helpers import record
 from tests.storage.helpers import some_trades
 
-
-@pytest.fixture(autouse=True)
-def _surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, data_dir: Path) -> Iterator[None]:
-    set_surroundings(monkeypatch, tmp_path, data_dir)
-    with unchanged_process():
-        yield
+pytestmark = pytest.mark.usefixtures("surroundings")
 
 
 @pytest.fixture
