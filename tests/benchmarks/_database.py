@@ -28,6 +28,18 @@ def benchmark_options(module_docstring: str | None, **numbers: float) -> argpars
 
 
 @contextlib.contextmanager
+def benchmark_folder() -> Iterator[Path]:
+    """Yield a folder that also the embedded server's user may enter; its ``data`` is forgotten with it."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o711)
+        try:
+            yield folder
+        finally:
+            forget(folder / "data")
+
+
+@contextlib.contextmanager
 def benchmark_database(url: str | None) -> Iterator[Database]:
     """Yield an open database without a trade; nothing of it stays."""
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as ending:

@@ -16,7 +16,6 @@ import asyncio
 import multiprocessing
 import os
 import sys
-import tempfile
 import time
 from pathlib import Path
 
@@ -25,10 +24,10 @@ import numpy as np
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 from app.config.settings import Settings
+from tests.benchmarks._database import benchmark_folder
 from tests.benchmarks.bench_import import write_zip
 from tests.benchmarks.bench_scroll import SEED, Scroller, rate_of_all, report
 from tests.end_to_end.helpers import Running, open_window, run_on_qt_loop, simulated_settings, until
-from tests.servers import forget
 from widgets.dialogs.import_dialog import ImportState
 
 DAYS = 6
@@ -90,21 +89,15 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=500.0)
     parser.add_argument("--trades", type=int, default=6_000_000)
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        folder.chmod(0o711)
+    with benchmark_folder() as folder:
         for day in range(DAYS):
             for _ in write_zip(folder / "zips", day, options.trades // DAYS):
                 pass
-        data_dir = folder / "data"
-        try:
-            with multiprocessing.get_context("spawn").Pool(1) as elsewhere:
-                asked = elsewhere.apply(rate_of_all, (options.rate, 3 * options.seconds))
-            sandbox = "--rate", str(asked), "--seed", str(SEED), "--history", "1d"
-            with simulated_settings(data_dir, *sandbox) as settings:
-                run_on_qt_loop(lambda: compare(settings, folder / "zips", options.seconds))
-        finally:
-            forget(data_dir)
+        with multiprocessing.get_context("spawn").Pool(1) as elsewhere:
+            asked = elsewhere.apply(rate_of_all, (options.rate, 3 * options.seconds))
+        sandbox = "--rate", str(asked), "--seed", str(SEED), "--history", "1d"
+        with simulated_settings(folder / "data", *sandbox) as settings:
+            run_on_qt_loop(lambda: compare(settings, folder / "zips", options.seconds))
 
 
 if __name__ == "__main__":

@@ -12,15 +12,13 @@ thirty turns, in tests/end_to_end/test_switching.py.
 from __future__ import annotations
 
 import argparse
-import tempfile
-from pathlib import Path
 
 import numpy as np
 
 from app.config.settings import Settings
+from tests.benchmarks._database import benchmark_folder
 from tests.end_to_end.helpers import open_window, run_on_qt_loop, simulated_settings, until
 from tests.end_to_end.switching import Switcher, assert_shows_what_it_would_paint
-from tests.storage.conftest import forget
 
 DAY_US = 86_400_000_000
 COMPARED_EVERY = 10
@@ -47,14 +45,9 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--rate", type=float, default=200.0)
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        Path(folder).chmod(0o711)
-        data_dir = Path(folder) / "data"
-        try:
-            with simulated_settings(data_dir, "--rate", str(options.rate), "--history", "30d") as settings:
-                run_on_qt_loop(lambda: measure(settings, options.turns, options.seed))
-        finally:
-            forget(data_dir)
+    sandbox = "--rate", str(options.rate), "--history", "30d"
+    with benchmark_folder() as folder, simulated_settings(folder / "data", *sandbox) as settings:
+        run_on_qt_loop(lambda: measure(settings, options.turns, options.seed))
 
 
 if __name__ == "__main__":
