@@ -23,7 +23,7 @@ from app.market.candle_request import file_name
 from app.market.coverage import StoredGap
 from app.market.export_plan import ExportPlan, RowsRequest, number_of
 from app.market.file_columns import RowsOf
-from app.market.file_format import check_rows
+from app.market.file_format import Preset, check_rows
 from app.market.interval import Interval
 from app.market.ports.clock import Clock
 from app.market.ports.files import ExportFile
@@ -174,9 +174,13 @@ class Exports:
         return await in_background(partial(self._open, request), "open-file")
 
     def _open(self, request: RowsRequest) -> ExportFile:
-        known = {one.name: one for one in self._sources.store.symbols()}.get(request.symbol)
-        pair = (known.base, known.quote) if known is not None and known.base and known.quote else None
+        pair = self._pair(request.symbol) if self._plan.layout.preset is Preset.FREQTRADE else None
         return self._open_file(request, self._plan.name_of(request, pair))
+
+    def _pair(self, symbol: str) -> tuple[str, str] | None:
+        """Return base and quote, by which freqtrade names its files; None if unknown. Blocks."""
+        known = next((one for one in self._sources.store.symbols() if one.name == symbol), None)
+        return (known.base, known.quote) if known is not None and known.base and known.quote else None
 
     def _show(self, request: RowsRequest, now: TransferProgress) -> None:
         self._on_progress(ExportProgress(request, self._done, now))
