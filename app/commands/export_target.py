@@ -17,7 +17,7 @@ STREAM = Path("-")
 
 def check_path(plan: ExportPlan, path: Path | None, *, as_json: bool) -> None:
     """
-    Check that what the plan has can go to ``path``, before anything is read for it.
+    Check that the plan's files can go to ``path``, before anything is read for them.
 
     Raises:
         UsageError: If it cannot.
@@ -38,7 +38,7 @@ def check_path(plan: ExportPlan, path: Path | None, *, as_json: bool) -> None:
 
 
 def open_file(plan: ExportPlan, path: Path | None, request: RowsRequest, name: str | None) -> ExportFile:
-    """Open the file of a request; ``name``: its own in a folder, None if it gets one of what is in it. Blocks."""
+    """Open the file of a request; ``name``: its name in a folder; None: named by its rows. Blocks."""
     from storage.files.export_file import rows_file  # here, because Arrow takes a quarter of a second
 
     return rows_file(_target(plan, path, name), plan.file_format, plan.layout, request.rows)

@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 
 Progress = TypeVar("Progress")
 
-_TOLD_EVERY_S = 0.1
+_SENT_EVERY_S = 0.1
 
 
 def send_line(line: bytes) -> None:
@@ -22,15 +22,15 @@ def send_line(line: bytes) -> None:
 
 
 class ProgressLines(Generic[Progress]):
-    """Sends the progress as lines, which ``line_of`` makes, at the pace of the eye."""
+    """Sends progress as lines made by ``line_of``, ten a second at most."""
 
     def __init__(self, line_of: Callable[[Progress], bytes]) -> None:
         self._line_of = line_of
-        self._told_s = float("-inf")
+        self._sent_s = float("-inf")
 
     def show(self, progress: Progress) -> None:
-        """Send it, unless another one was sent a moment ago."""
+        """Send it, unless a line was sent within the last tenth of a second."""
         now_s = time.monotonic()
-        if now_s >= self._told_s + _TOLD_EVERY_S:
-            self._told_s = now_s
+        if now_s >= self._sent_s + _SENT_EVERY_S:
+            self._sent_s = now_s
             send_line(self._line_of(progress))

@@ -73,7 +73,7 @@ class AggregatedMinutes:
         return finished([self._minutes[open_us] for open_us in sorted(self._minutes)], self.ids)
 
     def take_ended(self) -> AggregatedMinutes:
-        """Take out all minutes but the last, of at least one; they know of the ids after them, and these of those."""
+        """Remove all minutes but the last, and return them; there must be one. Both keep all ids."""
         ended = AggregatedMinutes()
         ended.ids = IdRanges(self.ids)
         last = max(self._minutes)

@@ -70,9 +70,9 @@ def empty_candle(open_time_us: int, previous_close_e8: int, *, closed: bool = Tr
 
 def has_prices_alone(candle: Candle) -> bool:
     """
-    Whether it knows prices and volume and nothing else, as candles of many files do.
+    Whether only its prices and volume are known, as in many files.
 
-    What was traded was paid for, so a quote volume of zero beside a volume is one that nobody knows.
+    What was traded was paid for, so beside a volume a quote volume of zero means unknown.
     """
     return bool(candle.volume_e8) and not candle.quote_volume_e16
 

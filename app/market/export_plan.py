@@ -1,4 +1,4 @@
-"""What one export writes: its files, the rows of each, and how they stand in it. Pure."""
+"""What one export writes: its files, the rows of each, and their format. Pure."""
 
 from __future__ import annotations
 

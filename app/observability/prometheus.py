@@ -2,7 +2,7 @@
 The metrics as Prometheus reads them.
 
 Each `Metrics` has its own registry, so that two engines in one process do not mix. Call these on the engine's loop, so
-that no half-made change is read; it costs a few milliseconds.
+that no half-made change is read; that takes a few milliseconds.
 """
 
 from __future__ import annotations

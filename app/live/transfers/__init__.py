@@ -1,1 +1,1 @@
-"""Rows between files and the database: imports, exports, and candles of trades held against the exchange's."""
+"""Rows between files, the exchange and the database: imports, exports, downloads and comparisons."""

@@ -31,7 +31,7 @@ from app.market.ports.storage import CandleStore, SymbolStore
 
 
 class ExportStore(CandleStore, TradeStore, SymbolStore, Protocol):
-    """The roles of a store that an export asks."""
+    """The store roles an export uses."""
 
 
 class ExportSources(NamedTuple):
@@ -48,7 +48,7 @@ class ExportSources(NamedTuple):
 
 
 class ExportProgress(NamedTuple):
-    """How far the file in hand is; ``done`` files before it are whole."""
+    """The progress of the current file; ``done`` files before it are whole."""
 
     request: RowsRequest
     done: int
@@ -57,7 +57,7 @@ class ExportProgress(NamedTuple):
 
 class ExportedFile(NamedTuple):
     """
-    What became of one file. ``path``: None for a stream. ``lack`` says what is missing in it, empty where nothing is.
+    The outcome of one file. ``path``: None for a stream. ``lack``: what is missing in it; empty if nothing is.
 
     ``facts`` are those beside the file, and how much is missing.
     """
@@ -100,7 +100,7 @@ class Exports:
 
     async def run(self) -> AsyncGenerator[ExportedFile, None]:
         """
-        Write one file after another, and yield each outcome. Cancelled or failed, the file in hand leaves nothing.
+        Write one file after another, and yield each outcome. Cancelled or failed, the current file leaves nothing.
 
         Raises:
             UsageError: If nothing of a symbol is stored to begin with, no candle lies in a range, or a sheet would have

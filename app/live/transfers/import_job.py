@@ -1,8 +1,8 @@
 """
-What a window and the process that imports for it say to each other: a line of JSON each.
+The messages between a window and its import process, a line of JSON each.
 
-The window writes the job, then keeps the other's standard input open: its end cancels the import. The process answers
-on standard output, with its progress and at last with its report, or with why nothing was imported.
+The window writes the job and keeps the process's standard input open: closing it cancels the import. The process
+writes its progress to standard output, then its report, or why nothing was imported.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def sources_of(line: bytes) -> list[ImportSource]:
 
 
 def progress_line(progress: ImportProgress) -> bytes:
-    """Return the line that tells the progress."""
+    """Return the line of this progress."""
     return _line({_PROGRESS: [progress.rows, progress.share, str(progress.path)]})
 
 
@@ -52,7 +52,7 @@ def failure_line(sentence: str) -> bytes:
 
 def message_of(line: bytes) -> ImportProgress | ImportReport:
     """
-    Return what the importing process says.
+    Return the message of a line of the import process.
 
     Raises:
         ImportFailed: If the line says that nothing could be imported, or if it is none of its lines.

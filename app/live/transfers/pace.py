@@ -1,4 +1,4 @@
-"""How fast a transfer goes, as of its last seconds, and how long it takes yet."""
+"""A transfer's rate over the last seconds, and the time it has left."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _KNOWN_S = 0.5
 
 
 class Pace:
-    """The pace of one piece of work; `restart` before another. ``rate``: what follows its figure, such as `rows/s`."""
+    """The pace of one piece of work; `restart` before another. ``rate``: the unit of its figure, such as `rows/s`."""
 
     def __init__(self, clock: Clock, rate: str = "per second") -> None:
         self._clock = clock
@@ -20,14 +20,14 @@ class Pace:
         self._seen: deque[tuple[float, float, float]] = deque(maxlen=100)
 
     def restart(self) -> None:
-        """Forget what was done: it was of other work."""
+        """Forget the samples of other work."""
         self._seen.clear()
 
     def words(self, done: float, total: float, counted: float | None = None) -> str:
         """
-        Note what is done of ``total``; return “310 per second, 4 s left”, as far as that is known yet.
+        Note that ``done`` of ``total`` is done; return “310 per second, 4 s left”, or what of it is known yet.
 
-        ``counted``: what the rate is of, if that is not ``done``.
+        ``counted``: the figure the rate is of, if not ``done``.
         """
         now_s = self._clock.monotonic_s()
         while len(self._seen) > 1 and self._seen[0][0] < now_s - _OVER_S:

@@ -28,7 +28,7 @@ class RefusedRows:
     """
     Writes ``FILE.refused.csv``: number, reason, row and table. Made with the first row, named by `finish`.
 
-    All tables of a file share one. Until `finish` nobody sees it, and a kill leaves nothing; of several imports at once
+    All tables of a file share one. It is hidden until `finish`, so a kill leaves nothing; of several imports at once
     the last to finish stays, whole. ``failure``: one sentence if it could not be written, else empty; nothing is
     raised, so that the import goes on.
     """

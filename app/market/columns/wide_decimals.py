@@ -104,7 +104,7 @@ def mean_prices(quote_volume_e16: Any, volume_e8: Any, kind: Any) -> Any:
     """
     Return the quotients of two Arrow decimal arrays, of 16 and of 8 places, to the nearest 1e-16.
 
-    They are null where either is zero: a quote volume of zero beside a volume is one that nobody knows. Eight places
+    They are null where either is zero: beside a volume, a quote volume of zero means unknown. Eight places
     would be few digits of a price of 0.00001. Halves are rounded up.
     """
     quote, volume = halves_of(quote_volume_e16), halves_of(volume_e8)

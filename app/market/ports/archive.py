@@ -76,7 +76,7 @@ class MarketArchive(Protocol):
 
     def discard_abandoned(self) -> None:
         """
-        Remove what nothing has gone on with for a week: parts of files, and what lies beside files that are gone.
+        Remove files untouched for a week: parts of downloads, and files whose archive file is gone.
 
         Blocks; files that cannot be removed stay.
         """

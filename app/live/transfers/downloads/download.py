@@ -77,8 +77,8 @@ class DownloadProgress(NamedTuple):
     """
     ``done`` of ``total`` hours of the market, all symbols together; ``rows`` read by now.
 
-    ``work``: what was begun last. ``waits_because``: one sentence while a host does not answer. ``symbols``: of each
-    symbol of which something is fetched, by name. ``skipped``: how many pieces could not be had by now.
+    ``work``: what was begun last. ``waits_because``: one sentence while a host does not answer. ``symbols``: that of
+    each symbol being fetched, by name. ``skipped``: how many pieces were unavailable so far.
     """
 
     done: float
@@ -151,7 +151,7 @@ class Download:
         return self._report
 
     def _discard_parts(self) -> None:
-        """Remove what earlier runs left of files whose rows are all stored now, from wherever they came."""
+        """Remove parts of files that earlier runs left, where all rows are stored now."""
         lacking = {one.piece.symbol for one in self._report.skipped}
         for symbol in self._downloads.keys() - lacking:
             files = archive_files(symbol, self._interval, self._request.start_us, self._request.end_us)

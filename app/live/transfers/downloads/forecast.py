@@ -1,5 +1,5 @@
 """
-How much of a download is stored already, and how a bar shows that while it runs. Nobody is asked for it.
+How much of a download is stored already, and the bar that shows it. Only the database is asked.
 
 The bar's slots are seconds. Pieces are fetched newest first, so what is left while it runs is the oldest part.
 """
@@ -19,7 +19,7 @@ Span = tuple[int, int]
 
 
 class Forecast(NamedTuple):
-    """Of one symbol the range, and the parts of it that are ``missing``: rising, without overlaps."""
+    """One symbol's range, and the parts of it that are ``missing``: rising, without overlaps."""
 
     symbol: str
     span: Span
@@ -27,7 +27,7 @@ class Forecast(NamedTuple):
 
     @property
     def missing_s(self) -> int:
-        """How much is to be fetched, in seconds of the market."""
+        """The seconds of the market to be fetched."""
         return sum(end - start for start, end in self.missing)
 
 
@@ -47,7 +47,7 @@ def stretches(
     span: Span, missing: Sequence[Span], stored: Origin, *, share: float = 0.0, lacking: Iterable[Span] = ()
 ) -> list[Stretch]:
     """
-    Return the stretches of a bar over ``span``: ``stored``, to be fetched, or nowhere to be had (``lacking``).
+    Return the stretches of a bar over ``span``: ``stored``, to be fetched, or unavailable (``lacking``).
 
     ``share``: how much of what was missing is stored by now, 0 to 1.
     """

@@ -1,5 +1,5 @@
 """
-Of which times trades and klines are stored. What a download fetches follows from it, and what its forecast says.
+Times whose trades or klines are stored. A download's plan and its forecast follow from them.
 
 Trades prove themselves by ids, which have no times: those of the trades at the ends of each run of ids are looked up.
 All functions block, and may raise StoreError. Times are UTC microseconds.
@@ -18,15 +18,15 @@ _MOST_RANGES = 1_000  # of a badly damaged database, whose times are looked up o
 
 
 class TradeTimesStore(CandleReader, CoverageStore, TradeReader, Protocol):
-    """The store's roles that tell the times of trades."""
+    """The store roles that know the times of trades."""
 
 
 class TimesStore(TradeTimesStore, FetchedTrades, KlineStore, Protocol):
-    """The store's roles that tell what a download need not fetch."""
+    """The store roles that know what a download need not fetch."""
 
 
 def known_times(store: TimesStore, symbol: str, interval: Interval | None, start_us: int, end_us: int) -> IdRanges:
-    """Return the times of which all trades are stored that exist, or all klines that ``interval`` is made of."""
+    """Return the times whose trades are all stored; of an interval, those whose klines are."""
     if interval is not None:
         return IdRanges(store.fetched_klines(symbol, kline_interval_for(interval)))
     return store.fetched_trades(symbol) | held_times(store, symbol, start_us, end_us)

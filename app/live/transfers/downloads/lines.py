@@ -21,7 +21,7 @@ _TRADES = "trades"
 class DownloadOutcome(NamedTuple):
     """
     What a window needs of a `DownloadReport`: the sum of ``rows``, what was ``skipped``, when symbols were listed, and
-    how many trade ids of each symbol nothing has; ``files``: how many came from the archive. ``refusal``: of the first
+    how many trade ids of each symbol are missing; ``files``: how many came from the archive. ``refusal``: of the first
     rows that were refused, why.
     """
 
@@ -47,7 +47,7 @@ class DownloadOutcome(NamedTuple):
 
 
 def progress_line(progress: DownloadProgress) -> bytes:
-    """Return the line that tells the progress."""
+    """Return the line of this progress."""
     return _line(_PROGRESS, {**progress._asdict(), "symbols": dict(progress.symbols)})
 
 
@@ -62,7 +62,7 @@ def report_line(report: DownloadReport) -> bytes:
 
 def message_of(line: bytes) -> DownloadProgress | DownloadOutcome:
     """
-    Return what a line says.
+    Return the message of a line.
 
     Raises:
         ValueError: If it is none of these lines.

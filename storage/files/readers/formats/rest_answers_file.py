@@ -141,7 +141,7 @@ def _rows(path: Path, recorded: Mapping[str, msgspec.Raw], answers: _Answers) ->
 
 
 def _items(array: msgspec.Raw | None) -> list[msgspec.Raw]:
-    """Return the items of an array; none of what is no array, as the answer to a request that was refused."""
+    """Return the items of an array; of anything else none, such as the answer to a refused request."""
     return _ITEMS.decode(array) if array is not None and _begins(array, b"[") else []
 
 
