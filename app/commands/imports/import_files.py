@@ -87,7 +87,7 @@ def _run(settings: Settings, paths: Sequence[Path], reading: ReadingOptions, *, 
 @contextlib.contextmanager
 def opened_loader(settings: Settings, begin_shutdown: Callable[[], None]) -> Iterator[BulkLoader]:
     """
-    Yield what loads files into the settings' database, closed afterwards; ``begin_shutdown`` is called then.
+    Yield a loader into the settings' database; both are closed afterwards, the database after ``begin_shutdown``.
 
     Raises:
         StoreError: If the database cannot be opened, or may only be read; the sentence says why.
