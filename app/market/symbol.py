@@ -34,6 +34,16 @@ def read_symbol(text: str, known: Container[str] = ()) -> str:
     return in_usual_quote(name, known)
 
 
+def broker_of(symbol: str) -> str:
+    """Return the broker of a symbol as the program writes it: ``"oanda"`` of ``"oanda:EURUSD"``, else ``"binance"``."""
+    return symbol.partition(":")[0] if ":" in symbol else BROKER.lower()
+
+
+def bare_name(symbol: str) -> str:
+    """Return the symbol's name without its broker: ``"EURUSD"`` of ``"oanda:EURUSD"``."""
+    return symbol.rpartition(":")[2]
+
+
 def in_usual_quote(name: str, known: Container[str]) -> str:
     """Return the name ``known`` of the asset ``name`` in USDT, or ``name`` where that is known itself or neither is."""
     pair = f"{name}{USUAL_QUOTE}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from app.market.errors import UsageError
-from app.market.symbol import read_symbol
+from app.market.symbol import bare_name, broker_of, read_symbol
 
 
 @pytest.mark.parametrize(
@@ -39,3 +39,16 @@ def test_a_symbol_of_another_market_is_refused(text: str) -> None:
 def test_what_is_no_symbol_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match=r"is not a symbol: write one as BTCUSDT.*\.$"):
         read_symbol(text)
+
+
+@pytest.mark.parametrize(
+    ("symbol", "broker", "name"),
+    [
+        ("BTCUSDT", "binance", "BTCUSDT"),
+        ("oanda:EURUSD", "oanda", "EURUSD"),
+        ("dukascopy:BTCUSD", "dukascopy", "BTCUSD"),
+    ],
+)
+def test_a_symbol_names_its_broker_unless_it_is_binance(symbol, broker, name):
+    assert broker_of(symbol) == broker
+    assert bare_name(symbol) == name

@@ -1,0 +1,60 @@
+"""
+What a store offers for ticks: one Protocol per role, as `app.market.ports.storage` has them for trades.
+
+All methods block, so call them from a worker thread; they raise StoreUnavailable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from typing import NamedTuple, Protocol
+
+from app.market.coverage import IdRanges
+from app.market.interval import Interval
+from app.market.quotes.tick import Tick
+from app.market.quotes.tick_candle import TickCandle
+
+
+class TickCount(NamedTuple):
+    """How many ticks of a batch were stored (``stored``), and how many were there before (``held``)."""
+
+    stored: int
+    held: int
+
+
+class TickSink(Protocol):
+    """Takes ticks in, each stored exactly once, however often it comes."""
+
+    def store_ticks(self, ticks: Sequence[Tick], fetched: tuple[str, int, int] | None = None) -> TickCount:
+        """
+        Store ticks of any symbols and add them to their candles, in one transaction.
+
+        ``fetched``: a symbol and a span ``[start, end)``, UTC microseconds, of which the source has these ticks and no
+        others; it is remembered in the same transaction.
+        """
+
+
+class TickReader(Protocol):
+    """Reads stored ticks and their candles."""
+
+    def ticks(self, symbol: str, start_us: int, end_us: int) -> list[Tick]:
+        """Return the stored ticks of ``[start_us, end_us)``, by time and place."""
+
+    def iter_ticks(
+        self, symbol: str, start_us: int, end_us: int, *, batch: int = ...
+    ) -> Generator[list[Tick], None, None]:
+        """Yield the same at most ``batch`` at a time; it holds a connection: close it, or read it to its end."""
+
+    def tick_candles(
+        self,
+        symbol: str,
+        interval: Interval,
+        *,
+        start_us: int | None = None,
+        end_us: int | None = None,
+        limit: int | None = None,
+    ) -> list[TickCandle]:
+        """Return the candles with open times in ``[start_us, end_us)``, oldest first; with ``limit`` the newest."""
+
+    def fetched_ticks(self, symbol: str) -> IdRanges:
+        """Return the times, as ranges of UTC microseconds, of which all ticks that the source has are stored."""
