@@ -23,11 +23,13 @@ from widgets.dialogs.form_parts import (
     set_time,
     table,
     time_edit,
+    utc_minute,
 )
 from widgets.symbols.symbols_dialog import names_in, unknown_sentence
 
 _DAY_US = 86_400 * SECOND_US
-_MOST_DAYS = 10_000
+_MINUTE_US = 60 * SECOND_US
+_MOST_DAYS, _FIRST_DAYS = 10_000, 30
 SETTLED_US = 61 * SECOND_US
 """Younger data is left out: its candle may not be final yet, and downloads do not wait for that."""
 
@@ -51,7 +53,7 @@ class ChosenDownload(NamedTuple):
     """
     The trades of ``symbols`` in ``[start_us, end_us)``, or their candles of ``interval``; None stands for trades.
 
-    Times are whole seconds, in UTC microseconds.
+    Times are whole seconds, in UTC microseconds. A range of days begins with a whole UTC day.
     """
 
     symbols: tuple[str, ...]
@@ -100,10 +102,11 @@ class DownloadForm(QObject):
         self.days = QSpinBox()
         self.days.lineEdit().setTextMargins(6, 0, 0, 0)
         self.days.setRange(1, _MOST_DAYS)
-        self.days.setValue(30)
+        self.days.setValue(_FIRST_DAYS)
         self.days.setSuffix(" days")
         self.days.setAccessibleName("Days back")
-        start_us, end_us = start.visible_us or (start.now_us - 30 * _DAY_US, start.now_us)
+        self.since = label("", "dim")
+        start_us, end_us = start.visible_us or self._days_back(_FIRST_DAYS)
         self.start, self.end = time_edit(start_us, "From"), time_edit(end_us, "To")
         self._times = flow(self.start, label("to", "dim"), self.end)
         self._groups = [button_group(buttons.values(), self) for buttons in (self.rows, self.ranges)]
@@ -149,18 +152,23 @@ class DownloadForm(QObject):
         rows.addWidget(label("Data", "dim"), 1, 0)
         rows.addWidget(flow(*self.rows.values(), self.interval, spacing=4), 1, 1)
         rows.addWidget(label("Range, UTC", "dim"), 2, 0)
-        rows.addWidget(flow(*self.ranges.values(), self.days, spacing=4), 2, 1)
+        rows.addWidget(flow(*self.ranges.values(), self.days, self.since, spacing=4), 2, 1)
         rows.addWidget(self._times, 3, 1)
         self._show_fields()
         return rows
 
     def _chosen_range(self) -> tuple[int, int]:
-        now_us = self._start.now_us
         if self.ranges[Range.VIEW].isChecked() and self._start.visible_us is not None:
             return self._start.visible_us
         if self.ranges[Range.DAYS].isChecked():
-            return now_us - self.days.value() * _DAY_US, now_us
+            return self._days_back(self.days.value())
         return chosen_times(self.start, self.end)
+
+    def _days_back(self, days: int) -> tuple[int, int]:
+        """Return the range of so many whole UTC days and of today, up to the last minute that is over."""
+        now_us = self._start.now_us
+        settled_us = now_us - SETTLED_US
+        return now_us - now_us % _DAY_US - days * _DAY_US, settled_us - settled_us % _MINUTE_US
 
     def _read_symbols(self, text: str) -> list[str]:
         names = names_in(text, self._listed)
@@ -176,7 +184,9 @@ class DownloadForm(QObject):
 
     def _show_fields(self) -> None:
         self.interval.setEnabled(self.rows[Rows.CANDLES].isChecked() and self.rows[Rows.CANDLES].isEnabled())
-        self.days.setVisible(self.ranges[Range.DAYS].isChecked())
+        self.since.setText(f"since {utc_minute(self._days_back(self.days.value())[0])}")
+        for part in (self.days, self.since):
+            part.setVisible(self.ranges[Range.DAYS].isChecked())
         self._times.setVisible(self.ranges[Range.CHOSEN].isChecked())
 
     def _on_edit(self) -> None:

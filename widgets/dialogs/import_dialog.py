@@ -3,7 +3,8 @@ The import dialog: which files, what they are, what their columns mean; then how
 
 Each file is listed with its detected kind, or with the reason why it cannot be used. The dialog emits requests as
 signals and reads no file itself; its owner reports back through `set_file`, `set_progress`, `completed` and `failed`.
-Recording continues during an import. Importing the same files again resumes a cancelled import.
+Recording continues during an import, and an import continues while the dialog is hidden. Importing the same files again
+resumes a cancelled import.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 from pathlib import Path
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QEvent, Qt, QTimer, Signal
 from PySide6.QtGui import QColor, QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
@@ -37,7 +38,7 @@ from widgets.controls.dialog_frame import DialogFrame
 from widgets.controls.labels import label
 from widgets.controls.link_label import LinkLabel
 from widgets.controls.number_format import count, data_size
-from widgets.dialogs.form_parts import PROGRESS_STEPS, progress_bar
+from widgets.dialogs.form_parts import PROGRESS_STEPS, outcome_label, progress_bar
 from widgets.dialogs.import_table import ImportTable
 from widgets.theme import style
 from widgets.theme.palettes import DARK, Palette
@@ -108,12 +109,14 @@ class ImportDialog(QDialog):
         import_requested: Import these; carries a list of (`Path`, `ReadingOptions`). End with `completed` or `failed`.
         cancel_requested: Stop after the batch in hand; answer with `completed` or `failed`.
         folder_requested: Show the folder of a file; carries its `Path`.
+        palette_changed: The window's theme is another one: call `set_palette`.
     """
 
     preview_requested = Signal(object, object)
     import_requested = Signal(object)
     cancel_requested = Signal()
     folder_requested = Signal(object)
+    palette_changed = Signal()
 
     def __init__(self, paths: Sequence[Path] = (), *, palette: Palette = DARK, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -133,13 +136,16 @@ class ImportDialog(QDialog):
         self.preview.set_palette(palette)
         self.problem = label("", "warning")
         self.problem.setWordWrap(True)
-        self.outcome = label("Drop files or folders here, or add them.", "dim")
-        self.outcome.setWordWrap(True)
-        self.outcome.setAccessibleName("Outcome")
+        self.outcome = outcome_label()
+        self.outcome.setText("Drop files or folders here, or add them.")
         self.refused_link = LinkLabel("", "warning")
         self.refused_link.hide()
         self.progress = progress_bar()
-        self.cancel_button, self.start_button = QPushButton("Cancel"), QPushButton("Import")
+        self.hide_button = QPushButton("In background")
+        self.hide_button.setAutoDefault(False)
+        self.hide_button.hide()
+        self.cancel_button, self.start_button = QPushButton("Close"), QPushButton("Import")
+        self.cancel_button.setAutoDefault(False)
         self._details = QWidget()
         self._arrange()
         self.start_button.setDefault(True)
@@ -152,19 +158,25 @@ class ImportDialog(QDialog):
         self.symbol.editingFinished.connect(self._change_options)
         self.preview.mapping_changed.connect(self._change_mapping)
         self.start_button.clicked.connect(self._start)
-        self.cancel_button.clicked.connect(self.reject)
+        self.cancel_button.clicked.connect(self._cancel)
+        self.hide_button.clicked.connect(self.reject)
         self.refused_link.clicked.connect(lambda: self.folder_requested.emit(self._refused))
+
+    @property
+    def is_running(self) -> bool:
+        """Whether an import runs that was started here."""
+        return self.state in (ImportState.RUNNING, ImportState.CANCELLING)
 
     def begin(self) -> None:
         """Ask what the first paths are; call once the signals are connected."""
         self.add(self._paths)
 
     def add(self, paths: Sequence[Path]) -> None:
-        """Add files and folders; those that are listed already stay as they are."""
+        """Add files and folders; those that are listed already stay as they are. Ignored while an import runs."""
+        if self.is_running:
+            return
         if self.state is ImportState.DONE:
             self._set_state(ImportState.EDITING)
-        if self.state is not ImportState.EDITING:
-            return
         for path in paths:
             if path not in self._files:
                 self._files[path] = ImportFileView(path, 0, about="Looking at it…")
@@ -182,6 +194,7 @@ class ImportDialog(QDialog):
     def set_progress(self, path: Path, rows: int, share: float, pace: str) -> None:
         """Show how far the import is: ``rows`` read, about ``share`` of all (0 to 1); ``pace`` how fast, how long."""
         if self.state is ImportState.RUNNING:
+            self.progress.setRange(0, PROGRESS_STEPS)
             self.progress.setValue(round(share * PROGRESS_STEPS))
             self._say(" · ".join(filter(None, [path.name, f"{count(rows)} rows", pace])), "dim")
 
@@ -213,20 +226,21 @@ class ImportDialog(QDialog):
         self._set_state(ImportState.EDITING)
         self._say(sentence, "warning")
 
-    def reject(self) -> None:
-        """Cancel the running import or, where none runs, close: Esc, Cancel and the window's close button."""
-        if self.state is ImportState.CANCELLING:
-            return
-        if self.state is ImportState.RUNNING:
-            self.state = ImportState.CANCELLING
-            self.cancel_button.setEnabled(False)
-            self._say("Cancelling; what was stored stays…", "dim")
-            self.cancel_requested.emit()
-            return
-        super().reject()
+    def set_palette(self, palette: Palette) -> None:
+        """Use the colours of a theme."""
+        self._palette = palette
+        self.preview.set_palette(palette)
+        self._renew()
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.PaletteChange:
+            self.palette_changed.emit()
+        elif event.type() == QEvent.Type.FontChange and hasattr(self, "_frame"):
+            QTimer.singleShot(0, self, self._frame.fit)  # after Qt has given every part its new font
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        if event.mimeData().hasUrls() and self.state in (ImportState.EDITING, ImportState.DONE):
+        if event.mimeData().hasUrls() and not self.is_running:
             event.acceptProposedAction()
 
     def dropEvent(self, event: QDropEvent) -> None:
@@ -287,10 +301,21 @@ class ImportDialog(QDialog):
         box.addLayout(head)
         box.addWidget(table)
         box.addWidget(self._details)
-        box.addWidget(self.progress)
-        box.addWidget(self.outcome)
-        box.addWidget(self.refused_link)
-        self._frame = DialogFrame(self, body, right=[self.cancel_button, self.start_button], width=_WIDTH_PX)
+        status = QWidget()
+        below = QVBoxLayout(status)
+        below.setContentsMargins(0, 0, 0, 0)
+        below.setSpacing(8)
+        below.addWidget(self.outcome)
+        below.addWidget(self.refused_link)
+        below.addWidget(self.progress)
+        self._frame = DialogFrame(
+            self,
+            body,
+            status=status,
+            left=[self.hide_button],
+            right=[self.cancel_button, self.start_button],
+            width=_WIDTH_PX,
+        )
 
     def _renew(self) -> None:
         """Show the list of files, and the details of the one chosen."""
@@ -316,7 +341,7 @@ class ImportDialog(QDialog):
         self._details.setVisible(one is not None and is_editing and bool(one.header))
         self.remove_button.setEnabled(one is not None and is_editing)
         for button in (self.files_button, self.folder_button):
-            button.setEnabled(self.state in (ImportState.EDITING, ImportState.DONE))
+            button.setEnabled(not self.is_running)
         self.start_button.setEnabled(is_editing and any(not each.problem for each in self._files.values()))
         if one is not None:
             self.kind.setCurrentIndex(max(self.kind.findData(one.options.kind), 0))
@@ -358,20 +383,34 @@ class ImportDialog(QDialog):
         self._say("Starting…", "dim")
         self.import_requested.emit(wanted)
 
+    def _cancel(self) -> None:
+        if not self.is_running:
+            self.reject()
+        elif self.state is ImportState.RUNNING:
+            self.state = ImportState.CANCELLING
+            self.cancel_button.setEnabled(False)
+            self.progress.setRange(0, 0)
+            self._say("Cancelling; what was stored stays…", "dim")
+            self.cancel_requested.emit()
+
     def _set_state(self, state: ImportState) -> None:
         self.state = state
         is_running = state is ImportState.RUNNING
-        self.progress.setValue(0)
+        self.progress.setRange(0, 0 if is_running else PROGRESS_STEPS)
         self.progress.setVisible(is_running)
+        self.hide_button.setVisible(is_running)
         self.refused_link.hide()
         self.cancel_button.setEnabled(True)
-        self.cancel_button.setText("Close" if state is ImportState.DONE else "Cancel")
+        self.cancel_button.setText("Cancel" if is_running else "Close")
         self._show_details()
+        if state is not ImportState.EDITING:
+            (self.hide_button if is_running else self.cancel_button).setFocus()
 
     def _say(self, sentence: str, tone: str) -> None:
         style.set_tone(self.outcome, tone)
         self.outcome.setText(sentence)
-        self._frame.fit()
+        if self.state is not ImportState.RUNNING:
+            self._frame.fit()  # while it runs, the dialog must not change its size all the time
 
     def _add_files(self) -> None:
         paths, _ = QFileDialog.getOpenFileNames(self, "Import files")

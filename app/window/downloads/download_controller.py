@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from enum import Enum, auto
 from functools import partial
 
 from shiboken6 import isValid
@@ -22,7 +23,7 @@ from app.live.transfers.downloads.download import DownloadProgress
 from app.live.transfers.downloads.forecast import Forecast, forecast
 from app.live.transfers.downloads.lines import DownloadOutcome
 from app.live.transfers.pace import Pace
-from app.market.errors import CryptopipeError, DownloadFailed, StoreError
+from app.market.errors import CryptopipeError, StoreError
 from app.market.interval import SECOND_US, Interval
 from app.market.ports.database import OpenedDatabase
 from app.window.chart_controller import ChartController
@@ -47,8 +48,17 @@ logger = logging.getLogger(__name__)
 _MOST_UNASKED_S = 2 * 86_400  # of trades in view, in seconds of the market; more are for the dialog to decide
 _BEFORE_US = 3_600 * SECOND_US
 _CANCELLED = "Cancelled; what was fetched is stored. Download again to go on from there."
+_BUSY = "Another download is running: wait for its end, then try again."
 
 Shown = Callable[[list[Forecast], DownloadProgress], None]
+
+
+class Running(Enum):
+    """Which download runs, from the click until its outcome is shown."""
+
+    NONE = auto()
+    OF_DIALOG = auto()
+    OF_VIEW = auto()
 
 
 class DownloadController:
@@ -72,9 +82,9 @@ class DownloadController:
         self._tasks = Tasks("downloads")
         self._dialog: DownloadDialog | None = None
         self._forecasting: asyncio.Task[None] | None = None
-        self._process: DownloadProcess | None = None
-        self._is_busy = False
-        self._is_of_view = False
+        self.running = Running.NONE
+        """Which download runs now, if any."""
+        self._process: DownloadProcess | None = None  # of the running download
 
     # The dialog
 
@@ -100,14 +110,16 @@ class DownloadController:
             list(self._engine.symbols.values()), start, palette=self._window.colours, parent=self._window
         )
         dialog.forecast_requested.connect(lambda chosen: self._forecast(dialog, chosen))
-        dialog.download_requested.connect(lambda chosen: self._tasks.begin(self._download(dialog, chosen)))
+        dialog.download_requested.connect(lambda chosen: self._begin_chosen(dialog, chosen))
         dialog.cancel_requested.connect(self._cancel)
         dialog.palette_changed.connect(lambda: dialog.set_palette(self._window.colours))
         dialog.ask_for_forecast()
         return dialog
 
-    @staticmethod
-    def _raise(dialog: DownloadDialog) -> None:
+    def _raise(self, dialog: DownloadDialog) -> None:
+        if not isValid(dialog):  # a toast may name one that another has replaced since
+            self.open()
+            return
         dialog.show()
         dialog.raise_()
         dialog.activateWindow()
@@ -115,9 +127,9 @@ class DownloadController:
     def _forecast(self, dialog: DownloadDialog, chosen: ChosenDownload) -> None:
         if self._forecasting is not None:
             self._forecasting.cancel()
-        self._forecasting = self._tasks.begin(self._tell_forecast(dialog, chosen))
+        self._forecasting = self._tasks.begin(self._show_forecast(dialog, chosen))
 
-    async def _tell_forecast(self, dialog: DownloadDialog, chosen: ChosenDownload) -> None:
+    async def _show_forecast(self, dialog: DownloadDialog, chosen: ChosenDownload) -> None:
         try:
             forecasts = await self._forecasts(self._database(), chosen)
         except StoreError as error:
@@ -128,6 +140,12 @@ class DownloadController:
         if isValid(dialog):
             rows = forecast_rows(forecasts, chosen.interval, self._title)
             dialog.set_forecast(chosen, rows, forecast_sentence(forecasts))
+
+    def _begin_chosen(self, dialog: DownloadDialog, chosen: ChosenDownload) -> None:
+        if self.running is Running.NONE:
+            self._begin(Running.OF_DIALOG, partial(self._download, dialog, chosen))
+        else:
+            dialog.failed(_BUSY)
 
     async def _download(self, dialog: DownloadDialog, chosen: ChosenDownload) -> None:
         pace = Pace(self._engine.clock, "rows/s")
@@ -143,7 +161,7 @@ class DownloadController:
         except CryptopipeError as error:
             if isValid(dialog):
                 dialog.failed(str(error))
-                self._tell_end(dialog, str(error))
+                self._announce_end(dialog, str(error))
             return
         if not isValid(dialog):
             return
@@ -153,9 +171,9 @@ class DownloadController:
         sentence, lacks = outcome_sentence(outcome, self._title), outcome_lacks(outcome, self._title)
         dialog.completed(outcome_rows(forecasts, chosen.interval, outcome, self._title), sentence, lacks)
         missing = f" {counted(len(lacks), 'part')} of it could not be had." if lacks else ""
-        self._tell_end(dialog, f"The download has ended. {sentence}{missing}")
+        self._announce_end(dialog, f"The download has ended. {sentence}{missing}")
 
-    def _tell_end(self, dialog: DownloadDialog, sentence: str) -> None:
+    def _announce_end(self, dialog: DownloadDialog, sentence: str) -> None:
         if not dialog.isVisible():
             self._window.toasts.show(sentence, "Show", lambda: self._raise(dialog))
 
@@ -170,7 +188,7 @@ class DownloadController:
         visible_us = self._controller.visible_history_us()
         if visible_us is None:
             return
-        if self._is_busy or self._is_of_view:
+        if self.running is not Running.NONE:
             self._window.toasts.show("A download is running already.", "Show", self.open)
             return
         name, interval = self._shown()
@@ -180,8 +198,8 @@ class DownloadController:
         end_us = min(visible_us[1], self._engine.exchange_clock.now_us() - SETTLED_US)
         end_us -= end_us % SECOND_US
         if start_us < end_us:
-            self._is_of_view = True
-            self._tasks.begin(self._download_view(ChosenDownload((name,), None, start_us, end_us)))
+            chosen = ChosenDownload((name,), None, start_us, end_us)
+            self._begin(Running.OF_VIEW, partial(self._download_view, chosen))
 
     async def _download_view(self, chosen: ChosenDownload) -> None:
         chart = self._chart
@@ -200,8 +218,6 @@ class DownloadController:
             sentence = f"The trades in view were not downloaded: {error}"
             self._window.toasts.show(sentence, "Try again", self.download_view)
             return
-        finally:
-            self._is_of_view = False
         if outcome is None:
             chart.end_jump("Cancelled; what was fetched is stored.")
             return
@@ -218,10 +234,20 @@ class DownloadController:
 
     def cancel_view(self) -> None:
         """End a download of what is in view; what is stored stays."""
-        if self._is_of_view:
+        if self.running is Running.OF_VIEW:
             self._cancel()
 
     # Both
+
+    def _begin(self, running: Running, work: Callable[[], Awaitable[None]]) -> None:
+        self.running = running
+        self._tasks.begin(self._until_end(work))
+
+    async def _until_end(self, work: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await work()
+        finally:
+            self.running = Running.NONE
 
     async def _fetch(self, chosen: ChosenDownload, show: Shown) -> tuple[list[Forecast], DownloadOutcome | None]:
         """
@@ -230,13 +256,10 @@ class DownloadController:
         Raises:
             CryptopipeError: If it could not begin, or ended early; the sentence says why.
         """
-        if self._is_busy:
-            raise DownloadFailed("Another download is running: wait for its end, then try again.")
-        database = self._database()
-        self._is_busy = True
+        database, forecasts = self._database(), list[Forecast]()
+        process = self._process = DownloadProcess(self._settings, database, chosen, partial(show, forecasts))
         try:
-            forecasts = await self._forecasts(database, chosen)
-            process = self._process = DownloadProcess(self._settings, database, chosen, partial(show, forecasts))
+            forecasts += await self._forecasts(database, chosen)
             try:
                 outcome = await process.run()
             except CryptopipeError:
@@ -244,7 +267,7 @@ class DownloadController:
                 raise
             await self._read_stored(chosen)
         finally:
-            self._is_busy, self._process = False, None
+            self._process = None
         for lack in () if outcome is None else outcome_lacks(outcome, self._title):
             logger.warning("download: %s", lack)
         return forecasts, outcome

@@ -48,13 +48,15 @@ class DownloadProcess:
         Raises:
             DownloadFailed: If it could not begin, or ended early; the sentence says why.
         """
+        if self._is_cancelled:
+            return None
         await self._process.run()
         if self._outcome is None and not self._is_cancelled:
             raise DownloadFailed(self._process.why_it_ended())
         return self._outcome
 
     def cancel(self) -> None:
-        """Stop; `run` then returns soon."""
+        """Stop; `run` then returns soon, and fetches nothing if it was not called before."""
         self._is_cancelled = True
         self._process.cancel()
 

@@ -1,8 +1,10 @@
 """
 Runs the imports of the import dialog: one at a time, with progress and cancelling, while recording goes on.
 
+An import goes on while its dialog is hidden; its end is announced then, and the dialog can be shown again.
+
 A process of its own reads and stores (`app.window.imports.import_process`); `storage.files.readers` says what a file
-is. This module asks both, tells the dialog, and lets the engine read the ids again that are stored now.
+is. This module asks both, shows the answers in the dialog, and lets the engine read the ids again that are stored now.
 """
 
 from __future__ import annotations
@@ -48,28 +50,43 @@ class ImportController:
         """The one that imports now, if any."""
 
     def open(self, paths: Sequence[Path] = ()) -> ImportDialog:
-        """Show the dialog with these files and folders, and return it; it closes itself. There is one at a time."""
-        if self._dialog is not None and isValid(self._dialog):
-            self._dialog.add(paths)
-            return self._dialog
-        dialog = self._dialog = ImportDialog(paths, palette=self._window.colours, parent=self._window)
-        dialog.preview_requested.connect(lambda path, options: self._tasks.begin(_tell(dialog, path, options)))
-        dialog.import_requested.connect(lambda wanted: self._tasks.begin(self._import(dialog, wanted)))
-        dialog.cancel_requested.connect(self._cancel)
-        dialog.folder_requested.connect(lambda path: QDesktopServices.openUrl(QUrl.fromLocalFile(str(path.parent))))
-        dialog.finished.connect(self._forget)
-        dialog.open()
-        dialog.begin()
+        """Show the dialog, that of a running import if there is one, with these files and folders, and return it."""
+        dialog = self._dialog
+        if dialog is None or not isValid(dialog) or not (dialog.isVisible() or dialog.is_running):
+            dialog = self._dialog = self._new_dialog()
+        self._raise(dialog)
+        if paths and dialog.is_running:
+            self._window.toasts.show("An import is running: add more files once it has ended.")
+        elif paths:
+            dialog.add(paths)
         return dialog
 
     async def stop(self) -> None:
         """Cancel a running import, and return once its process has ended."""
         await self._tasks.end()
 
-    def _forget(self) -> None:
-        if self._dialog is not None:
+    def _new_dialog(self) -> ImportDialog:
+        if self._dialog is not None and isValid(self._dialog):
             self._dialog.deleteLater()
-            self._dialog = None
+        dialog = ImportDialog(palette=self._window.colours, parent=self._window)
+        dialog.preview_requested.connect(lambda path, options: self._tasks.begin(_show_file(dialog, path, options)))
+        dialog.import_requested.connect(lambda wanted: self._tasks.begin(self._import(dialog, wanted)))
+        dialog.cancel_requested.connect(self._cancel)
+        dialog.folder_requested.connect(lambda path: QDesktopServices.openUrl(QUrl.fromLocalFile(str(path.parent))))
+        dialog.palette_changed.connect(lambda: dialog.set_palette(self._window.colours))
+        return dialog
+
+    def _raise(self, dialog: ImportDialog) -> None:
+        if not isValid(dialog):  # a toast may name one that another has replaced since
+            self.open()
+            return
+        dialog.show()
+        dialog.raise_()
+        dialog.activateWindow()
+
+    def _announce_end(self, dialog: ImportDialog, sentence: str) -> None:
+        if not dialog.isVisible():
+            self._window.toasts.show(sentence, "Show", lambda: self._raise(dialog))
 
     def _cancel(self) -> None:
         if self.process is not None:
@@ -94,10 +111,12 @@ class ImportController:
         except ImportFailed as error:
             if isValid(dialog):
                 dialog.failed(str(error))
+                self._announce_end(dialog, str(error))
             symbols = list(self._engine.recorder.symbols)  # batches of any of them may have been stored
         else:
             if isValid(dialog):
                 dialog.completed([_outcome(one) for one in report.files], report.stopped_because)
+                self._announce_end(dialog, f"The import has ended. {dialog.outcome.text()}")
             symbols = sorted({name for one in report.files for name in one.symbols if one.stored})
         finally:
             self.process = None
@@ -105,8 +124,8 @@ class ImportController:
         self._imported(symbols)
 
 
-async def _tell(dialog: ImportDialog, path: Path, options: ReadingOptions) -> None:
-    """Tell the dialog what a path is."""
+async def _show_file(dialog: ImportDialog, path: Path, options: ReadingOptions) -> None:
+    """Show in the dialog what a path is."""
     view = await in_background(partial(recognised, path, options), "preview-file")
     if isValid(dialog):
         dialog.set_file(view)

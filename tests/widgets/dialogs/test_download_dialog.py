@@ -55,12 +55,28 @@ def test_symbols_rows_and_range_are_chosen_by_the_keyboard_and_asked_for_once(
     assert chosen.interval == Interval.parse("1h")
     hour_us = 3_600 * SECOND_US
     end_us = NOW_US - NOW_US % hour_us
-    assert (chosen.start_us, chosen.end_us) == (end_us - 2 * DAY_US, end_us)
+    today_us = NOW_US - NOW_US % DAY_US
+    assert (chosen.start_us, chosen.end_us) == (today_us - 2 * DAY_US, end_us)
     with qtbot.waitSignal(dialog.download_requested) as asked:
         QTest.keyClick(dialog, Qt.Key.Key_Return)
     assert asked.args == [chosen]
     assert dialog.state is DownloadState.RUNNING
     assert not form.symbols.isEnabled()
+
+
+def test_days_back_begin_with_a_whole_day_and_say_so(dialog: DownloadDialog) -> None:
+    form = dialog.form
+    form.days.setValue(3)
+    chosen = form.chosen()
+    assert chosen.start_us == NOW_US - NOW_US % DAY_US - 3 * DAY_US
+    assert chosen.end_us == NOW_US - NOW_US % (60 * SECOND_US) - 60 * SECOND_US  # the last minute that has settled
+    assert form.since.text() == "since 2026-08-11 00:00"
+    dialog.ask_for_forecast()
+    assert (dialog.rows.start.text(), dialog.rows.end.text()) == ("2026-08-11 00:00", "2026-08-14 12:33")
+    form.days.setValue(1)
+    assert form.since.text() == "since 2026-08-13 00:00"
+    QTest.mouseClick(form.ranges[Range.VIEW], Qt.MouseButton.LeftButton)
+    assert not form.since.isVisible()
 
 
 def test_the_view_and_chosen_times_end_before_what_is_not_over(dialog: DownloadDialog, qtbot: QtBot) -> None:

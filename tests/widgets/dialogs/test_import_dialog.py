@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
@@ -87,9 +89,20 @@ def test_progress_report_and_refused_rows_are_shown(dialog: ImportDialog, qtbot:
     dialog.set_progress(TRADES, 18_400_000, 0.62, "412,000 rows/s, 27 s left")
     assert dialog.outcome.text() == f"{TRADES.name} · 18,400,000 rows · 412,000 rows/s, 27 s left"
     assert dialog.progress.value() == 620
+    # Hidden, it goes on; Esc hides it, too.
+    dialog.hide_button.click()
+    assert not dialog.isVisible()
+    dialog.show()
+    QTest.keyClick(dialog, Qt.Key.Key_Escape)
+    assert not dialog.isVisible()
+    assert dialog.state is ImportState.RUNNING
+    dialog.show()
+    dialog.add([Path("more.csv")])  # not while it runs
+    assert dialog.table.rowCount() == 2
     with qtbot.waitSignal(dialog.cancel_requested):
-        dialog.reject()
-    assert dialog.isVisible()
+        dialog.cancel_button.click()
+    dialog.set_progress(TRADES, 20_000_000, 0.7, "too late")
+    assert dialog.outcome.text() == "Cancelling; what was stored stays…"
     refused = tmp_path / "a.refused.csv"
     outcome = ImportOutcomeView(TRADES, 30, 20, 5, 5, 2, "Row 7 is the first refused: no price.", refused)
     dialog.completed([outcome], "The import was cancelled; run it again to go on.")
@@ -100,6 +113,8 @@ def test_progress_report_and_refused_rows_are_shown(dialog: ImportDialog, qtbot:
     with qtbot.waitSignal(dialog.folder_requested) as asked:
         dialog.refused_link.clicked.emit()
     assert asked.args == [refused]
+    assert dialog.cancel_button.text() == "Close"
+    assert dialog.hide_button.isHidden()
     dialog.add([Path("more.csv")])  # another round
     assert dialog.state is ImportState.EDITING
     assert dialog.table.rowCount() == 3

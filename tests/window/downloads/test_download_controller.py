@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -11,6 +12,7 @@ import psutil
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
+from shiboken6 import isValid
 
 from app.concurrency.system_clock import SystemClock
 from app.live.transfers.downloads.forecast import forecast
@@ -20,6 +22,7 @@ from app.market.ports.archive import DAY_US
 from app.sandbox.market.simulated import Listing, SimulatedMarket
 from app.sandbox.server.archive_faults import Flaw
 from app.sandbox.server.server import SandboxServer
+from app.window.downloads.download_controller import Running as RunningDownload
 from storage.database import Database
 from storage.files.times import format_time
 from tests.end_to_end.helpers import Running, open_window, run_on_qt_loop, settings_in, until
@@ -174,6 +177,44 @@ def test_cancelled_or_closed_in_the_middle_it_keeps_what_is_stored_and_leaves_no
         assert database.store.fetched_trades("BTCUSDT").complement(start_us, end_us - 1).count() == DAY_US
     finally:
         assert database.close()
+
+
+def test_one_download_runs_at_a_time_and_is_cancelled_even_before_it_fetches(qtbot: QtBot, data_dir: Path) -> None:
+    end_us = today_us()
+
+    async def work() -> None:
+        async with world(data_dir) as (running, server, archive):
+            await until(running.chart.visible_range_us)
+            server.requests.clear()
+            dialog = opened(running, end_us - 3 * DAY_US, end_us)
+            # While the chart's download reads what is stored, the dialog's is refused.
+            running.chart.download_requested.emit()
+            dialog.start_button.click()
+            assert dialog.state is DownloadState.EDITING
+            assert dialog.outcome.text() == "Another download is running: wait for its end, then try again."
+            await until(lambda: running.controller.downloads.running is RunningDownload.NONE, seconds=60)
+            archive.requests.clear()
+            dialog.start_button.click()
+            await asyncio.sleep(0)  # it reads what is stored
+            assert running.controller.downloads.running is RunningDownload.OF_DIALOG
+            running.chart.jump_cancelled.emit()  # concerns a download of what is in view only
+            assert dialog.state is DownloadState.RUNNING
+            dialog.cancel_button.click()
+            await ended(dialog)
+            assert dialog.outcome.text().startswith("Cancelled; what was fetched is stored.")
+            assert children() == []
+            assert not archive.requests
+            # A toast may outlive the dialog that it shows.
+            dialog.reject()
+            running.controller.downloads._announce_end(dialog, "The download has ended.")
+            again = running.controller.downloads.open()
+            assert again is not dialog
+            await until(lambda: not isValid(dialog))
+            again.reject()
+            running.window.toasts.shown[-1].button.click()
+            assert any(one.isVisible() for one in running.window.findChildren(DownloadDialog))
+
+    run_on_qt_loop(work)
 
 
 def test_the_trades_in_view_are_fetched_and_the_chart_shows_them(qtbot: QtBot, data_dir: Path) -> None:

@@ -145,6 +145,32 @@ def test_a_cancelled_and_a_killed_import_keep_whole_batches_and_go_on_when_begun
     assert play(scene) == TRADES
 
 
+def test_an_import_in_the_background_is_shown_again_and_its_end_is_announced(play: Play, tmp_path: Path) -> None:
+    async def scene(scene: Scene) -> None:
+        dialog, imports, toasts = scene.dialog, scene.running.controller.imports, scene.running.window.toasts
+        with locked(scene.url):
+            await scene.begin()
+            dialog.hide_button.click()
+            assert not dialog.isVisible()
+            # Opened again, and with files dropped on the window, it is the same one, which takes no files now.
+            assert imports.open([tmp_path]) is dialog
+            assert dialog.isVisible()
+            assert dialog.state is ImportState.RUNNING
+            assert toasts.shown[-1].text.text() == "An import is running: add more files once it has ended."
+            dialog.reject()
+        await until(lambda: dialog.state is ImportState.DONE)
+        toast = toasts.shown[-1]
+        assert toast.text.text().startswith("The import has ended. 2,000 rows read: 2,000 stored")
+        toast.button.click()
+        assert dialog.isVisible()
+        dialog.cancel_button.click()
+        again = imports.open()
+        assert again is not dialog
+        assert again.table.rowCount() == 0
+
+    assert play(scene) == TRADES
+
+
 def test_a_window_that_closes_cancels_its_import_and_kills_it_where_it_does_not_end(
     play: Play, monkeypatch: pytest.MonkeyPatch
 ) -> None:
