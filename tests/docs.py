@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from app.brokers.binance.connection_state import diagram
+from app.brokers.connection_state import diagram
 from app.config.settings import declarations
 from app.observability.metrics import METRICS
 from storage.files.readers.presets import COLUMN_NAMES, COLUMNS_OF_KIND, UNNAMED_PRESETS, UNNAMED_WIDTHS

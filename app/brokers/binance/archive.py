@@ -31,7 +31,7 @@ from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout, S
 from app.brokers.addresses import host_of
 from app.brokers.binance.endpoints import ARCHIVE_CHECKSUM, ARCHIVE_INTERVALS, archive_path, check_archive_base
 from app.brokers.binance.error_mapping import explain, response_error
-from app.brokers.binance.http_client import connector_for
+from app.brokers.http_session import connector_for
 from app.brokers.proxy import SYSTEM_PROXY, check_proxy, is_socks, proxy_for, without_password
 from app.concurrency.background import in_background
 from app.market.errors import FeedDisconnected, FeedRejected, FileError

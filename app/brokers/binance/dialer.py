@@ -13,7 +13,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from app.brokers.binance.connection_state import PROBE_EVERY_S
 from app.brokers.binance.endpoints import (
     CONNECTION_ATTEMPTS_PERIOD_S,
     FREE_CONNECTION_ATTEMPTS,
@@ -21,6 +20,7 @@ from app.brokers.binance.endpoints import (
 )
 from app.brokers.binance.error_mapping import explain
 from app.brokers.binance.stream_socket import StreamSocket
+from app.brokers.connection_state import PROBE_EVERY_S
 from app.brokers.proxy import without_password
 from app.brokers.rate_limit import Pacer
 from app.market.errors import FeedAway, FeedBanned, FeedDisconnected

@@ -2,7 +2,7 @@
 One of the feed's connections, kept alive: opened, watched, replaced, retried.
 
 A `FeedConnection` carries some of the feed's symbols and recovers by itself, by the rules of
-`app.brokers.binance.connection_state`. If it can foresee the end of its `StreamSocket`, it replaces it beforehand, and
+`app.brokers.connection_state`. If it can foresee the end of its `StreamSocket`, it replaces it beforehand, and
 otherwise afterwards. A replacement is open and subscribed before the old socket closes, so both deliver for a moment:
 repeated trades are possible, and the receiver drops them (`app.market.coverage`).
 """
@@ -15,12 +15,12 @@ import random
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
-from app.brokers.binance.connection_state import ConnectionEvent, Watchdog, backoff_s, next_state
 from app.brokers.binance.dialer import AttemptDeferred, Dialer, ProbeDeferred
 from app.brokers.binance.endpoints import REPLACE_AFTER_S, streams_of
 from app.brokers.binance.error_mapping import explain
 from app.brokers.binance.retiring_sockets import MIN_OVERLAP_S, RetiringSockets
 from app.brokers.binance.stream_socket import StreamSocket
+from app.brokers.connection_state import ConnectionEvent, Watchdog, backoff_s, next_state
 from app.concurrency.tasks import first_of
 from app.market.durations import in_words
 from app.market.errors import FeedAway, FeedDisconnected, FeedError, FeedRejected

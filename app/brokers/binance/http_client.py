@@ -13,13 +13,13 @@ import logging
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import TypeVar
-from urllib.parse import unquote, urlsplit
 
 import aiohttp
 
 from app.brokers.addresses import host_of
 from app.brokers.binance.endpoints import TIME_UNIT_HEADERS, USED_WEIGHT_HEADER, Endpoint, exchange_of
 from app.brokers.binance.error_mapping import explain, response_error
+from app.brokers.http_session import connector_for
 from app.brokers.proxy import is_socks, proxy_for, without_password
 from app.brokers.rate_limit import SHARE_USED, WeightBudget
 from app.market.durations import in_words
@@ -31,7 +31,6 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-_CONNECTIONS = 8  # as many requests at a time; the weight per minute is the tighter limit
 # A wait shorter than this is not worth reporting; a longer one is reported at once.
 _PATIENCE_S = 3.0
 
@@ -200,23 +199,3 @@ class HttpClient:
 
 def _with_wait(reason: str, left_s: float) -> str:
     return f"{reason.rstrip('.')}; it answers again {in_words(left_s)}."
-
-
-def connector_for(proxy: str | None) -> aiohttp.BaseConnector:
-    """Return the connector for a direct connection, or for a proxy's address; of its own session alone."""
-    if proxy is None or not is_socks(proxy):
-        return aiohttp.TCPConnector(limit=_CONNECTIONS)
-    # Imported here, because nothing but a SOCKS proxy needs it.
-    from aiohttp_socks import ProxyConnector, ProxyType
-
-    address = urlsplit(proxy)
-    version = ProxyType.SOCKS5 if address.scheme.startswith("socks5") else ProxyType.SOCKS4
-    return ProxyConnector(
-        host=address.hostname or "",
-        port=address.port or 0,
-        proxy_type=version,
-        username=None if address.username is None else unquote(address.username),
-        password=None if address.password is None else unquote(address.password),
-        rdns=address.scheme in ("socks5h", "socks4a"),
-        limit=_CONNECTIONS,
-    )

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.brokers.binance.connection_state import TRANSITIONS, ConnectionEvent, Watchdog, backoff_s, diagram, next_state
+from app.brokers.connection_state import TRANSITIONS, ConnectionEvent, Watchdog, backoff_s, diagram, next_state
 from app.market.ports.exchange import FeedState
 
 
@@ -41,7 +41,7 @@ def test_the_diagram_shows_every_transition_once() -> None:
 
 
 def test_the_topic_page_shows_the_table_as_it_is() -> None:
-    page = (Path(__file__).resolve().parents[3] / "docs/topics/connection.md").read_text(encoding="utf-8")
+    page = (Path(__file__).resolve().parents[2] / "docs/topics/connection.md").read_text(encoding="utf-8")
     _, _, after = page.partition("<!-- connection: begin -->")
     shown, _, _ = after.partition("<!-- connection: end -->")
     assert shown.strip() == f"```mermaid\n{diagram()}```"

@@ -1,0 +1,1 @@
+"""Dukascopy: ticks of the past, from its JSON interface and its older tree of .bi5 files."""
