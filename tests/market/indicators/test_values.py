@@ -284,3 +284,49 @@ def test_sessions_of_several_candles_begin_where_their_first_one_opens() -> None
     average = values_of("ema")
     average.follow(series)
     assert average.beginnings(series.slots) is None
+
+
+def with_bare(figures: dict[str, np.ndarray], rows: slice, *, quote: bool = False) -> dict[str, np.ndarray]:
+    """The figures, of which a file brought these rows: without what takers bought and, unless ``quote``, was paid."""
+    known = {name: column.copy() for name, column in figures.items()}
+    names = ("taker_buy_volume", "taker_buy_quote_volume") + (() if quote else ("quote_volume",))
+    for name in names:
+        known[name][rows] = 0
+    known["trades"][rows] = figures["volume"][rows] > 0  # as an import counts them
+    return known
+
+
+@pytest.mark.parametrize("key", ["vwap", "cvd"])
+def test_a_session_has_no_value_after_a_candle_with_prices_and_volume_alone(key: str) -> None:
+    figures = walk(3000)
+    figures["volume"][99:104] += 1
+    figures["quote_volume"][99:104] += 60_000
+    whole = followed(values_of(key), series_of(figures))
+    for name, column in followed(values_of(key), series_of(with_bare(figures, slice(100, 103)))).items():
+        assert np.isnan(column[100:1440]).all()
+        for known in (slice(0, 100), slice(1440, 3000)):  # the days are sessions of their own
+            np.testing.assert_array_equal(column[known], whole[name][known])
+
+
+def test_a_candle_without_a_trade_knows_its_part_of_a_session() -> None:
+    figures = walk(50)
+    figures["volume"][20:23] = 0
+    series = series_of(with_bare(figures, slice(20, 23)))
+    assert np.isfinite(followed(values_of("cvd"), series)["delta"]).all()
+    assert np.isfinite(followed(values_of("vwap"), series)["vwap"][1:]).all()
+
+
+def test_a_candle_with_a_quote_volume_alone_counts_in_vwap_and_not_in_cvd() -> None:
+    figures = walk(300)
+    series = series_of(with_bare(figures, slice(100, 103), quote=True))
+    assert np.isfinite(followed(values_of("vwap"), series)["vwap"][100:]).all()
+    assert np.isnan(followed(values_of("cvd"), series)["delta"][103:]).all()
+
+
+def test_a_candle_of_one_sale_is_known() -> None:
+    figures = walk(3)
+    for name in ("open", "high", "low", "close"):
+        figures[name][1] = 100.0
+    figures |= {"volume": np.ones(3), "quote_volume": np.full(3, 100.0), "trades": np.array([9, 1, 9])}
+    figures["taker_buy_volume"] = np.array([1.0, 0.0, 1.0])
+    assert followed(values_of("cvd"), series_of(figures))["delta"].tolist() == [1.0, 0.0, 1.0]
