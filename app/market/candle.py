@@ -82,7 +82,8 @@ def combine(open_time_us: int, parts: Iterable[Candle]) -> Candle:
     Return the candle that ``parts`` add up to.
 
     ``parts``: candles of disjoint times inside it, oldest first, at least one. Empty parts count only if all are empty;
-    a part is not empty if it has a volume, though nobody counted its trades.
+    a part is not empty if it has a volume, though nobody counted its trades. If a part knows prices and volume alone,
+    so does the candle: a sum without that part's share would be false.
     ``closed`` is that of the last part; ``complete`` is set if it is set for all parts.
 
     Raises:
@@ -94,6 +95,7 @@ def combine(open_time_us: int, parts: Iterable[Candle]) -> Candle:
     traded = [part for part in parts if part.trades or part.volume_e8] or parts[:1]
     first, last = traded[0], traded[-1]
     sources = {part.source for part in traded}
+    known = () if any(map(has_prices_alone, traded)) else traded
     return Candle(
         open_time_us=open_time_us,
         open_e8=first.open_e8,
@@ -101,10 +103,10 @@ def combine(open_time_us: int, parts: Iterable[Candle]) -> Candle:
         low_e8=min(part.low_e8 for part in traded),
         close_e8=last.close_e8,
         volume_e8=sum(part.volume_e8 for part in traded),
-        quote_volume_e16=sum(part.quote_volume_e16 for part in traded),
+        quote_volume_e16=sum(part.quote_volume_e16 for part in known),
         trades=sum(part.trades for part in traded),
-        taker_buy_volume_e8=sum(part.taker_buy_volume_e8 for part in traded),
-        taker_buy_quote_volume_e16=sum(part.taker_buy_quote_volume_e16 for part in traded),
+        taker_buy_volume_e8=sum(part.taker_buy_volume_e8 for part in known),
+        taker_buy_quote_volume_e16=sum(part.taker_buy_quote_volume_e16 for part in known),
         first_trade_id=first.first_trade_id,
         last_trade_id=last.last_trade_id,
         closed=parts[-1].closed,

@@ -9,16 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from app.market.candle import Candle, CandleSource
+from app.market.candle import Candle, CandleSource, has_prices_alone
 from app.market.series.series import Bar
 
 # Looking a member up in its enum costs as much as a whole comparison, and these are looked up per stored candle.
 _TRADES, _KLINE, _AGGTRADES = CandleSource.TRADES, CandleSource.KLINE, CandleSource.AGGTRADES
 
-Rank = tuple[int, int, int, bool]
+Rank = tuple[int, int, bool, int, bool]
 """
-Whole (2: complete, 1: open, 0: neither), authority, number of trades, closed: of two candles of one slot the one with
-the greater rank counts.
+Whole (2: complete, 1: open, 0: neither), authority, whether it knows more than prices and volume, number of trades,
+closed: of two candles of one slot the one with the greater rank counts.
 
 Authority orders the complete ones: proven by trades (2), as published (1), added up from aggregated trades (0), which
 the exchange may have joined or left out otherwise than in its own candle. It says nothing of two incomplete ones: of
@@ -35,7 +35,7 @@ def rank(candle: Candle | Bar, *, empty_is_proven: bool = False) -> Rank:
     """
     whole = (2 if candle.complete else 0) if candle.closed else 1
     authority = 0 if whole != 2 or candle.source is _AGGTRADES else 1 + _is_proven(candle, empty_is_proven)
-    return whole, authority, candle.trades, candle.closed
+    return whole, authority, not _is_bare(candle), candle.trades, candle.closed
 
 
 def better(candle: Candle, other: Candle, *, empty_is_proven: bool = False) -> Candle:
@@ -43,7 +43,8 @@ def better(candle: Candle, other: Candle, *, empty_is_proven: bool = False) -> C
     Return the candle a reader should get of two for the same open time; ``other`` if they rank equally.
 
     First comes the proven candle (see `rank`), then a complete kline, then a complete candle of aggregated trades, then
-    an incomplete one. Of two that still grow the one with more trades counts, so a candle never goes back.
+    an incomplete one. Of two alike one that knows more than prices and volume counts, then the one with more trades, so
+    a candle that still grows never goes back.
     """
     # The usual case of a stored page, and three times faster than comparing ranks.
     if other.source is _KLINE and _is_proven(candle, empty_is_proven):
@@ -56,6 +57,10 @@ def add_better(known: dict[int, Candle], candles: Iterable[Candle]) -> None:
     for candle in candles:
         before = known.get(candle.open_time_us)
         known[candle.open_time_us] = candle if before is None else better(before, candle)
+
+
+def _is_bare(candle: Candle | Bar) -> bool:
+    return has_prices_alone(candle) if isinstance(candle, Candle) else bool(candle.volume) and not candle.quote_volume
 
 
 def _is_proven(candle: Candle | Bar, empty_is_proven: bool) -> bool:

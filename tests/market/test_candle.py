@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.market.candle import Candle, CandleSource, combine, empty_candle
+from app.market.candle import Candle, CandleSource, combine, empty_candle, has_prices_alone
 from app.market.trade import Trade
 from tests.market.helpers import candle_of, trades
 
@@ -41,6 +41,17 @@ def test_the_source_is_mixed_where_the_parts_differ_and_empty_parts_do_not_count
     assert combine(0, [kline, traded]).source is CandleSource.MIXED
     assert combine(0, [kline, empty_candle(1, 1)]).source is CandleSource.KLINE
     assert combine(0, [kline, kline]).source is CandleSource.KLINE
+
+
+def test_a_part_that_knows_prices_and_volume_alone_makes_a_candle_that_does() -> None:
+    full = Candle(0, 1, 1, 1, 1, 4, 3, 2, 2, 1, source=CandleSource.KLINE)
+    bare = full._replace(open_time_us=1, quote_volume_e16=0, trades=1, taker_buy_volume_e8=0)
+    bare = bare._replace(taker_buy_quote_volume_e16=0)
+    for parts in ([full, bare], [bare, full], [bare, bare]):
+        whole = combine(0, parts)
+        assert has_prices_alone(whole)
+        assert (whole.volume_e8, whole.taker_buy_volume_e8, whole.taker_buy_quote_volume_e16) == (8, 0, 0)
+    assert not has_prices_alone(combine(0, [full, empty_candle(1, 1)]))
 
 
 def test_no_parts_make_no_candle() -> None:

@@ -24,7 +24,9 @@ def candles(draw: st.DrawFn) -> Candle:
     close_e8 = draw(st.integers(1, 5))
     source = draw(st.sampled_from(CandleSource))
     closed, complete = draw(st.booleans()), draw(st.booleans())
-    return Candle(OPEN_US, 1, 9, 1, close_e8, 5, 5, trades, 2, 2, None, None, closed, complete, source)
+    quote = draw(st.sampled_from([0, 5]))
+    taker = 2 if quote else 0
+    return Candle(OPEN_US, 1, 9, 1, close_e8, 5, quote, trades, taker, taker, None, None, closed, complete, source)
 
 
 @given(candles(), candles())
@@ -49,6 +51,16 @@ def test_of_many_candles_of_one_slot_the_best_stays(given_candles: list[Candle])
     known: dict[int, Candle] = {}
     add_better(known, given_candles)
     assert [rank(candle) for candle in known.values()] == [max(map(rank, given_candles))]
+
+
+@given(st.sampled_from([CandleSource.KLINE, CandleSource.AGGTRADES]), st.integers(0, 3), st.integers(0, 3))
+def test_a_complete_candle_that_knows_all_figures_counts_before_one_of_prices_and_volume(
+    source: CandleSource, trades: int, bare_trades: int
+) -> None:
+    full = Candle(OPEN_US, 1, 9, 1, 3, 5, 5, trades, 2, 2, source=source)
+    bare = Candle(OPEN_US, 1, 9, 1, 3, 5, 0, bare_trades, 0, 0, source=source)
+    assert better(full, bare) is full
+    assert better(bare, full) is full
 
 
 @given(st.integers(1, 4), st.integers(0, 4), st.booleans(), st.booleans())

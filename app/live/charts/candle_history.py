@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from app.concurrency.background import in_background
 from app.live.charts.kline_cache import KlineCache
-from app.market.candle import Candle, CandleSource, combine
+from app.market.candle import Candle, CandleSource, combine, has_prices_alone
 from app.market.coverage import IdRanges
 from app.market.errors import CryptopipeError
 from app.market.interval import EXCHANGE_INTERVALS, SECOND_US, Interval, kline_interval_for
@@ -211,7 +211,11 @@ class CandleHistory:
         return KlineParts(found + klines, None if is_final else known_until_us)
 
     async def _known(self, symbol: str, interval: Interval, start_us: int, end_us: int) -> dict[int, Candle]:
-        """Return the stored candles of ``[start_us, end_us)`` that are closed and complete, by open time, as klines."""
+        """
+        Return the stored candles of ``[start_us, end_us)`` that are closed and complete, by open time, as klines.
+
+        One that knows prices and volume alone counts only if the exchange was asked already.
+        """
         limit = interval.slot(end_us) - interval.slot(start_us)
         try:
             async with asyncio.timeout(_STORE_PATIENCE_S):
@@ -226,7 +230,10 @@ class CandleHistory:
                 source=candle.source if candle.source is CandleSource.AGGTRADES else CandleSource.KLINE,
             )
             for candle in stored.candles
-            if candle.closed and candle.complete and candle.open_time_us >= start_us
+            if candle.closed
+            and candle.complete
+            and candle.open_time_us >= start_us
+            and (not has_prices_alone(candle) or candle.open_time_us in stored.fetched)
         }
 
     async def _rows(self, symbol: str, offered: Interval, start_us: int, end_us: int) -> list[Candle]:

@@ -204,12 +204,16 @@ class CandleMerger:
         Computed from columns: building a `Bar` per row would dominate the merging of a page.
         """
         flags = self.series.column("flags").take(places, mode="clip")
-        trades = self.series.column("trades").take(places, mode="clip")
+        trades, volume, quote_volume = (
+            self.series.column(name).take(places, mode="clip") for name in ("trades", "volume", "quote_volume")
+        )
         complete, closed = flags & COMPLETE > 0, flags & CLOSED > 0
         proven = complete & closed & (flags & NOT_FROM_TRADES == 0) & (trades > 0)
         whole = np.where(closed, 2 * complete, 1)
         authority = np.where((whole == 2) & (flags & FROM_AGGTRADES == 0), 1 + proven, 0)
-        return zip(whole.tolist(), authority.tolist(), trades.tolist(), closed.tolist(), strict=True)
+        knows_all = (volume == 0) | (quote_volume > 0)
+        columns = whole, authority, knows_all, trades, closed
+        return zip(*(column.tolist() for column in columns), strict=True)
 
     def _put_run(self, run: list[Candle]) -> None:
         """Merge adjacent candles; the first of them is in the series already."""

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from app.live.charts.candle_history import CandleHistory, StoredPage
-from app.market.candle import Candle, is_whole_so_far
+from app.market.candle import Candle, has_prices_alone, is_whole_so_far
 from app.market.coverage import IdRanges
 from app.market.errors import CryptopipeError, FeedError, StoreError
 from app.market.interval import Interval, kline_interval_for
@@ -42,10 +42,11 @@ def missing_slots(interval: Interval, first: int, last: int, candles: Iterable[C
     """
     Return the slots from ``first`` to ``last``, rising, for which the exchange may have more than ``candles``.
 
-    These are slots without a closed and complete candle whose klines have not been ``fetched`` (in microseconds) yet.
+    These are slots without a closed and complete candle, or with one that knows prices and volume alone, whose klines
+    have not been ``fetched`` (in microseconds) yet.
     """
     slot, open_us = interval.slot, interval.slot_open_us
-    enough = {slot(candle.open_time_us) for candle in candles if candle.closed and candle.complete}
+    enough = {slot(one.open_time_us) for one in candles if one.closed and one.complete and not has_prices_alone(one)}
     return [
         at for at in range(first, last + 1) if at not in enough and fetched.missing(open_us(at), open_us(at + 1) - 1)
     ]
@@ -182,9 +183,14 @@ class _Loading:
         requests, self._first = plan(interval, self._first, slots)
         published = self._history.published
         asked = (published(self._symbol, interval, start_us, end_us, self._merge) for start_us, end_us in requests)
-        for result in await asyncio.gather(*asked, return_exceptions=True):
+        results = await asyncio.gather(*asked, return_exceptions=True)
+        whole = {one.open_time_us for one in self._merged.values() if one.closed and one.complete}
+        for (start_us, end_us), result in zip(requests, results, strict=True):
             if isinstance(result, FeedError):
-                self._fail(result)
+                # Without an answer a candle that knows prices and volume alone stays: the page lacks nothing.
+                slots = range(interval.slot(start_us), interval.slot(end_us))
+                if not whole.issuperset(map(interval.slot_open_us, slots)):
+                    self._fail(result)
             elif result is not None:
                 raise result
 

@@ -2,10 +2,10 @@
 Brings the candles of a range into a file: from the store, and what is not stored from the exchange.
 
 The range is gone through window by window, so a year of seconds takes no more memory than a day of them. As long as all
-of it is stored, it is read as one stream of columns, a batch ahead of the writing. Where the first candle lacks, the
-windows are of at most four answers of the exchange: one is read, what it lacks is fetched and stored
-(`CandleHistory.published`), and it is written before the next one is read. Once the exchange is given up, or where
-nothing is to be fetched, the rest is read as one stream.
+of it is stored, it is read as one stream of columns, a batch ahead of the writing. Where the first candle lacks, or
+knows prices and volume alone as those of many files do, the windows are of at most four answers of the exchange: one is
+read, what it lacks is fetched and stored (`CandleHistory.published`), and it is written before the next one is read.
+Once the exchange is given up, or where nothing is to be fetched, the rest is read as one stream.
 """
 
 from __future__ import annotations
@@ -25,8 +25,10 @@ from app.live.transfers.batch_stream import BatchStream
 from app.live.transfers.exchange_patience import ExchangePatience
 from app.live.transfers.file_work import to_its_end
 from app.live.transfers.report import Delivery, Lack, TransferReport
+from app.market.candle import has_prices_alone
 from app.market.candle_request import CandleRequest, candle_file_name
-from app.market.columns.candle_columns import columns_of, flags, open_times, slots_of
+from app.market.columns.candle_columns import columns_of, flags, open_times, prices_alone, slots_of
+from app.market.coverage import IdRanges
 from app.market.indicators.chosen import ChosenIndicator
 from app.market.indicators.range_values import RangeValues
 from app.market.interval import SECOND_US, kline_interval_for
@@ -145,6 +147,12 @@ class CandleTransfer:
                 async for window in windows:
                     yield window
                     slot = window.last + 1
+            if self._first_listed_slot is not None and slot < self._first_listed_slot:
+                # Of this time the exchange has nothing, and an import may have brought candles.
+                async with aclosing(self._stored(slot, min(self._first_listed_slot - 1, last))) as windows:
+                    async for window in windows:
+                        yield window
+                        slot = window.last + 1
             is_lacking = True
             while slot <= last and is_lacking and not self._patience.gave_up:
                 window, is_lacking = await self._fetched(slot, min(slot + self._slots_at_once - 1, last))
@@ -153,11 +161,15 @@ class CandleTransfer:
 
     async def _whole(self, slot: int, last: int) -> AsyncGenerator[_Window, None]:
         """Yield the slots from the first on as long as all that is to be had of them is stored."""
+        fetched = await self._fetched_ranges()
         async with aclosing(self._batches(slot, last)) as batches:
             async for batch in batches:
                 opens_us = open_times(batch)
                 fitting = slots_of(self._interval, opens_us) == np.arange(slot, slot + len(opens_us))
                 fitting &= flags(batch, "closed") & flags(batch, "complete")
+                for at in np.flatnonzero(fitting & prices_alone(batch)).tolist():
+                    open_us = int(opens_us[at])
+                    fitting[at] = not fetched.missing(open_us, self._interval.next_open_us(open_us) - 1)
                 whole = int(np.argmin(fitting)) if not fitting.all() else len(fitting)
                 if whole:
                     yield _Window(slot, slot + whole - 1, batch.slice(0, whole), Lack.ABSENT)
@@ -171,20 +183,11 @@ class CandleTransfer:
         return max(1, _WINDOW_KLINES // max(1, klines_each))
 
     async def _fetched(self, first: int, last: int) -> tuple[_Window, bool]:
-        """
-        Return these slots with what is stored and what the exchange has, and whether anything was not stored.
-
-        They are more slots if they were before the listing.
-        """
+        """Return these slots with what is stored and what the exchange has, and whether anything was not stored."""
         symbol, interval, store = self._request.symbol, self._interval, self._store
         open_us = interval.slot_open_us
-        if self._first_listed_slot is not None and first < self._first_listed_slot:
-            unlisted = min(self._first_listed_slot - 1, self._request.slots[-1])
-            return _Window(first, unlisted, columns_of([]), Lack.NOT_LISTED), True
         # Ranges first: klines saved between the two reads are then requested twice at worst, never taken for absent.
-        fetched = await in_background(
-            partial(store.fetched_klines, symbol, saved_interval(interval)), "read-kline-ranges"
-        )
+        fetched = await self._fetched_ranges()
         read = partial(store.candles, symbol, interval, start_us=open_us(first), end_us=open_us(last + 1))
         stored = await in_background(read, "read-candles")
         known = {candle.open_time_us: candle for candle in stored}
@@ -192,13 +195,20 @@ class CandleTransfer:
         for start_us, end_us in plan(interval, first, lacking).requests:
             published = partial(self._history.published, symbol, interval, start_us, end_us, partial(add_better, known))
             await self._patience.answer(published)
-        if lacking and open_us(lacking[0]) not in known and not self._patience.gave_up:
-            await self._find_listing()
+        if lacking and not self._patience.gave_up:
+            first_lacking = known.get(open_us(lacking[0]))
+            if first_lacking is None or has_prices_alone(first_lacking):
+                await self._find_listing()
         lack = Lack.NOT_FETCHED if self._patience.gave_up else Lack.ABSENT
         candles = [known[at] for at in sorted(known)]
         return _Window(first, last, await in_background(partial(columns_of, candles), "make-columns"), lack), bool(
             lacking
         )
+
+    async def _fetched_ranges(self) -> IdRanges:
+        """Return the times for which the exchange was asked before."""
+        read = partial(self._store.fetched_klines, self._request.symbol, saved_interval(self._interval))
+        return await in_background(read, "read-kline-ranges")
 
     async def _find_listing(self) -> None:
         if self._first_listed_slot is None:

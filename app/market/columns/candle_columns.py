@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.market.candle import Candle, CandleSource
-from app.market.columns.arrow import arrow
+from app.market.columns.arrow import arrow, arrow_compute
 from app.market.columns.wide_decimals import counts_of, decimal_array
 from app.market.interval import Interval
 
@@ -79,6 +79,14 @@ def open_times(batch: Any) -> NDArray[np.int64]:
 def flags(batch: Any, name: str) -> NDArray[np.bool_]:
     """Return the column ``closed`` or ``complete`` of a batch."""
     found: NDArray[np.bool_] = batch.column(name).to_numpy(zero_copy_only=False)
+    return found
+
+
+def prices_alone(batch: Any) -> NDArray[np.bool_]:
+    """Return which candles of a batch know prices and volume alone (`app.market.candle.has_prices_alone`)."""
+    pc = arrow_compute()
+    is_alone = pc.and_(pc.greater(batch.column("volume"), 0), pc.equal(batch.column("quote_volume"), 0))
+    found: NDArray[np.bool_] = is_alone.to_numpy(zero_copy_only=False)
     return found
 
 

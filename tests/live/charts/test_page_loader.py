@@ -12,8 +12,8 @@ from app.brokers.binance.rest import BinanceRest
 from app.concurrency.system_clock import SystemClock
 from app.live.charts.candle_history import CandleHistory
 from app.live.charts.kline_cache import KlineCache
-from app.live.charts.page_loader import load_page, missing_slots, plan
-from app.market.candle import Candle
+from app.live.charts.page_loader import Page, load_page, missing_slots, plan
+from app.market.candle import Candle, CandleSource, has_prices_alone
 from app.market.coverage import IdRanges
 from app.market.interval import SECOND_US, Interval
 from app.sandbox.market.simulated import Listing, SimulatedMarket
@@ -159,6 +159,44 @@ def test_only_what_lacks_is_asked_for_and_neighbours_in_one_request() -> None:
     assert slots == [*range(40, 50), *range(51, 61)]
     assert plan(MINUTE, 0, slots) == ([(opens[40], opens[61])], 0)
     assert plan(MINUTE, 0, []) == ([], 0)
+
+
+def test_a_candle_of_prices_and_volume_alone_is_asked_for_until_it_has_been() -> None:
+    opens = [MINUTE.slot_open_us(slot) for slot in range(11)]
+    known = [Candle(at, 1, 1, 1, 1, 1, 0 if slot in (3, 4, 8) else 1, 1, 0, 0) for slot, at in enumerate(opens)]
+    fetched = IdRanges([(opens[8], opens[9] - 1)])
+    assert missing_slots(MINUTE, 0, 10, known, fetched) == [3, 4]
+
+
+def bare_hour(market: CountedMarket) -> list[Candle]:
+    """The candles of an hour long past, as a file without quote volumes has them."""
+    now_us = MINUTE.open_time_us(market.now_us()) - 3 * 3_600 * SECOND_US
+    opens = range(now_us - 60 * MINUTE.length_us, now_us, MINUTE.length_us)
+    return [Candle(at, 7, 9, 5, 8, 3, 0, 1, 0, 0, source=CandleSource.KLINE) for at in opens]
+
+
+async def test_a_page_of_imported_prices_is_replaced_by_the_exchanges_candles_once(world: World) -> None:
+    market = market_of(20)
+    bare = bare_hour(market)
+    world.store.save_klines(SYMBOL, MINUTE, bare)
+    end_us = bare[-1].open_time_us + MINUTE.length_us
+    async with exchange(market) as rest:
+        for most in (2, 0):
+            market.asked = 0
+            page = await load_page(CandleHistory(rest, world.store), SYMBOL, MINUTE, end_us, limit=60)
+            assert not page.failure
+            assert not any(one.high_e8 == 9 or has_prices_alone(one) for one in page.candles)
+            assert market.asked <= most
+
+
+async def test_a_page_of_imported_prices_lacks_nothing_if_the_exchange_has_no_such_symbol(world: World) -> None:
+    market = market_of(20)
+    bare = bare_hour(market)
+    world.store.save_klines("GOLDUSD", MINUTE, bare)
+    end_us = bare[-1].open_time_us + MINUTE.length_us
+    async with exchange(market) as rest:
+        page = await load_page(CandleHistory(rest, world.store), "GOLDUSD", MINUTE, end_us, limit=60)
+    assert page == Page(bare)
 
 
 def test_a_page_of_too_many_requests_gives_up_its_oldest_part() -> None:

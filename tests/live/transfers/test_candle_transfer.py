@@ -268,6 +268,54 @@ def test_a_long_range_is_fetched_in_windows_of_four_answers() -> None:
     assert len({one.done for one in world.progress}) >= 5
 
 
+def bare_world(first: int, last: int) -> World:
+    """Ten minutes of trades on the exchange; of these minutes a file brought prices and volume, the others none."""
+    world = World(ten_minutes(), [], START_US + 3_600 * SECOND_US)
+    opens = [START_US + minute * MINUTE_US for minute in range(first, last)]
+    world.store.save_klines(
+        SYMBOL, MINUTE, [Candle(at, 7, 9, 5, 8, 3, 0, 1, 0, 0, source=CandleSource.KLINE) for at in opens]
+    )
+    return world
+
+
+def test_candles_of_prices_and_volume_alone_are_replaced_by_the_exchanges_and_asked_for_once() -> None:
+    world = bare_world(0, 10)
+    for most in (2, 0):
+        before = len(world.exchange.kline_calls)
+        file, report = world.transfer(request((1, 9)))
+        assert report.complete
+        assert [figures(one) for one in file.candles] == [
+            figures(one) for one in folded(ten_minutes(), MINUTE) if 1 <= (one.open_time_us - START_US) / MINUTE_US < 9
+        ]
+        assert len(world.exchange.kline_calls) - before <= most
+
+
+@pytest.mark.parametrize("failure", [away(), UnknownSymbol(SYMBOL)])
+def test_candles_of_prices_and_volume_alone_are_given_where_the_exchange_gives_no_better(failure: FeedError) -> None:
+    world = bare_world(0, 10)
+    world.exchange.failure = failure
+    file, report = world.transfer(request((1, 9)))
+    assert (report.lack, len(file.candles), {one.high_e8 for one in file.candles}) == ("", 8, {9})
+
+
+def test_candles_of_prices_and_volume_alone_are_given_as_they_are_if_nothing_is_to_be_fetched() -> None:
+    world = bare_world(0, 10)
+    file, report = world.transfer(request((1, 9), fetch=False))
+    assert (report.complete, len(file.candles), world.exchange.kline_calls) == (True, 8, [])
+
+
+def test_imported_candles_from_before_the_listing_are_given() -> None:
+    world = bare_world(-20_000, -10_000)
+    file, report = world.transfer(request((-30_000, 5)))
+    assert [one.high_e8 == 9 for one in file.candles] == [True] * 10_000 + [False] * 5
+    assert spans(report) == [(-30_000, -20_000), (-10_000, 0)]
+    assert f"{SYMBOL} is traded since 2024-08-09T00:00." in report.lack
+    assert len(world.exchange.kline_calls) < 20
+    before = len(world.exchange.kline_calls)
+    world.transfer(request((-20_000, -10_000)))
+    assert len(world.exchange.kline_calls) - before < 3
+
+
 def test_a_database_that_fails_leaves_no_file() -> None:
     world = World(ten_minutes(), ten_minutes(), START_US + 3_600 * SECOND_US)
     world.store.failure = StoreUnavailable("The database went away.")
