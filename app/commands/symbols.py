@@ -18,6 +18,7 @@ from app.commands.options import Options
 from app.commands.reports.status_report import aligned, data_size
 from app.commands.symbol_names import named_symbols
 from app.config.settings import Settings
+from app.market.candle import CandleSource
 from app.market.errors import StoreError
 from app.market.stored_symbol import DayHeld, StoredCandles, StoredSymbol, StoredTrade
 from app.market.units import format_e8
@@ -100,7 +101,7 @@ def _trade(one: StoredTrade | None) -> dict[str, Any] | None:
 def _candles(one: StoredCandles) -> dict[str, Any]:
     return {
         "interval": one.interval,
-        "source": "kline" if one.is_kline else "trades",
+        "source": one.source.value,
         "first": format_time(one.first_us),
         "last": format_time(one.last_us),
         "rows": one.rows,
@@ -148,7 +149,7 @@ def _text(found: Sequence[StoredSymbol], days: _Days, *, is_named: bool) -> str:
         (
             one.symbol.name,
             candles.interval,
-            "kline" if candles.is_kline else "trades",
+            "kline, aggtrades" if candles.source is CandleSource.MIXED else candles.source.value,
             _minute(candles.first_us),
             _minute(candles.last_us),
             f"{candles.rows:,}" if candles.is_exact else f"≈ {candles.rows:,}",

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from enum import Enum, auto
 from typing import NamedTuple
 
+from app.market.candle import CandleSource
 from app.market.coverage import IdRanges
 from app.market.symbol import Symbol
 
@@ -23,19 +24,25 @@ class StoredTrade(NamedTuple):
 
 class StoredCandles(NamedTuple):
     """
-    The candles of one interval: made of trades, or the exchange's (``is_kline``).
+    The candles of one interval: made of trades, or of one table of klines.
 
-    ``first_us`` and ``last_us`` are open times, UTC microseconds. ``rows`` is how many there are, an estimate unless
-    ``is_exact``; ``size_bytes`` is their share of the table.
+    ``source`` of the latter: klines, aggregated trades or, where both are stored, mixed; if not ``is_exact``, it is
+    that of the first candle of each day. ``first_us`` and ``last_us`` are open times, UTC microseconds. ``rows`` is how
+    many there are, an estimate unless ``is_exact``; ``size_bytes`` is their share of the table.
     """
 
     interval: str
-    is_kline: bool
+    source: CandleSource
     first_us: int
     last_us: int
     rows: int
     is_exact: bool
     size_bytes: int
+
+    @property
+    def is_of_trades(self) -> bool:
+        """Whether they are made of stored trades."""
+        return self.source is CandleSource.TRADES
 
 
 @dataclass(frozen=True, slots=True)

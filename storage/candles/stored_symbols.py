@@ -13,11 +13,13 @@ rows. Every size includes indexes. Every function may raise psycopg.Error.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from psycopg import sql
 
+from app.market.aggregated_trades import MINUTE
+from app.market.candle import CandleSource
 from app.market.interval import Interval
 from app.market.stored_symbol import (
     DAY_US,
@@ -172,12 +174,29 @@ _KLINE_DAYS = sql.SQL(
 ).format(at=microseconds("at"))
 
 
+# One look-up a day, too: the source of its first minute. An import of aggregated trades brings whole days.
+_DAY_SOURCES = """
+    WITH RECURSIVE day AS (
+        (SELECT open_time, source FROM klines WHERE symbol_id = %(id)s AND seconds = 60 AND months = 0
+            ORDER BY open_time LIMIT 1)
+        UNION ALL
+        SELECT next.* FROM day CROSS JOIN LATERAL (
+            SELECT open_time, source FROM klines
+            WHERE symbol_id = %(id)s AND seconds = 60 AND months = 0
+                AND open_time >= date_trunc('day', day.open_time, 'UTC') + interval '24 hours'
+            ORDER BY open_time LIMIT 1
+        ) AS next
+    )
+    SELECT DISTINCT source FROM day
+"""
+
+
 class _Series(NamedTuple):
     """A symbol's candles in one table; ``most`` is how many there can be."""
 
     symbol_id: int
     interval: Interval
-    is_kline: bool
+    source: CandleSource
     first_us: int
     last_us: int
     most: int
@@ -257,14 +276,14 @@ def _rollups(
         _Series(
             symbol_id,
             interval,
-            False,
+            CandleSource.TRADES,
             first_us,
             last_us,
             min((last_us - first_us) // level.length_us + 1, max(int(covered[symbol_id][0]), 1)),
         )
         for symbol_id, first_us, last_us in connection.execute(query, (list(covered),))
     ]
-    count = sql.SQL("SELECT symbol_id, {seconds}, 0, count(*) FROM {table} GROUP BY 1").format(
+    count = sql.SQL("SELECT symbol_id, {seconds}, 0, count(*), NULL FROM {table} GROUP BY 1").format(
         table=table, seconds=sql.Literal(interval.seconds)
     )
     return _with_rows(connection, level.table, series, count)
@@ -272,13 +291,33 @@ def _rollups(
 
 def _klines(connection: Connection) -> list[tuple[int, StoredCandles]]:
     series = [
-        _Series(symbol_id, interval, True, first_us, last_us, interval.slot(last_us) - interval.slot(first_us) + 1)
+        _Series(
+            symbol_id,
+            interval,
+            CandleSource.KLINE,
+            first_us,
+            last_us,
+            interval.slot(last_us) - interval.slot(first_us) + 1,
+        )
         for symbol_id, seconds, months, first_us, last_us in connection.execute(_KLINES)
         for interval in (Interval(seconds, months),)
     ]
     series.sort(key=lambda one: one.interval.length_us)
-    count = sql.SQL("SELECT symbol_id, seconds, months, count(*) FROM klines GROUP BY 1, 2, 3")
+    count = sql.SQL(
+        "SELECT symbol_id, seconds, months, count(*), array_agg(DISTINCT source) FROM klines GROUP BY 1, 2, 3"
+    )
     return _with_rows(connection, "klines", series, count)
+
+
+def _sampled_source(connection: Connection, one: _Series) -> CandleSource:
+    """Return the source of a series of klines by one of each day: only minutes are added up from aggregated trades."""
+    if one.source is CandleSource.TRADES or one.interval != MINUTE:
+        return one.source
+    return _source_of([source for (source,) in connection.execute(_DAY_SOURCES, {"id": one.symbol_id})])
+
+
+def _source_of(sources: Sequence[str]) -> CandleSource:
+    return CandleSource(sources[0]) if len(sources) == 1 else CandleSource.MIXED
 
 
 def _with_rows(
@@ -294,20 +333,26 @@ def _with_rows(
     data, size, estimate = row or (0, 0, 0)
     is_exact = data <= _COUNTED_BYTES
     if is_exact:
-        counted = {(one, Interval(seconds, months)): rows for one, seconds, months, rows in connection.execute(count)}
-        rows = [int(counted.get((one.symbol_id, one.interval), 0)) for one in series]
+        counted = {
+            (one, Interval(seconds, months)): (int(rows), sources)
+            for one, seconds, months, rows, sources in connection.execute(count)
+        }
+        found = [counted.get((one.symbol_id, one.interval), (0, None)) for one in series]
+        rows = [number for number, _ in found]
+        kinds = [
+            _source_of(sources) if sources else one.source for one, (_, sources) in zip(series, found, strict=True)
+        ]
     else:
         most = sum(one.most for one in series) or 1
         rows = [one.most if estimate < 0 else min(one.most, round(estimate * one.most / most)) for one in series]
+        kinds = [_sampled_source(connection, one) for one in series]
     total = sum(rows) or 1
     return [
         (
             one.symbol_id,
-            StoredCandles(
-                one.interval.name, one.is_kline, one.first_us, one.last_us, number, is_exact, size * number // total
-            ),
+            StoredCandles(one.interval.name, kind, one.first_us, one.last_us, number, is_exact, size * number // total),
         )
-        for one, number in zip(series, rows, strict=True)
+        for one, kind, number in zip(series, kinds, rows, strict=True)
     ]
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
+from app.main import main
 from tests.commands.play import TRADES, Play
 from tests.storage.helpers import stored
 
@@ -62,6 +65,11 @@ def test_klines_and_aggregated_trades_lie_beside_the_trades(play: Play) -> None:
     ]
     assert not play.world.store.coverage("BTCUSDT")
     assert [one["held"] for one in play.report(play.folder)[1]["files"]] == [1, 2]
+    assert main(["symbols", "--json"]) == 0
+    (listed,) = json.loads(play.capsys.readouterr().out)
+    assert [(one["interval"], one["source"]) for one in listed["candles"]] == [("1m", "mixed")]
+    assert main(["symbols"]) == 0
+    assert "1m        kline, aggtrades  2024-08-08" in play.capsys.readouterr().out
 
 
 def test_columns_of_any_name_are_given_with_map(play: Play) -> None:

@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.market.candle import CandleSource
 from app.market.stored_symbol import DayHeld, StoredSymbol, StoredTrade
 from app.market.symbol import Symbol
 from app.market.units import format_e8
@@ -31,6 +32,12 @@ from widgets.theme import style
 from widgets.theme.palettes import DARK, Palette
 
 _SWATCH_PX = 12
+_SOURCES = {
+    CandleSource.TRADES: "Candles from trades",
+    CandleSource.KLINE: "Exchange's candles",
+    CandleSource.AGGTRADES: "Candles from aggregated trades",
+    CandleSource.MIXED: "Exchange's and aggregated candles",
+}
 _LEGEND = (
     ("Every trade", DayHeld(0, trades=1)),
     ("Trades missing", DayHeld(0, trades=1, missing=1)),
@@ -149,11 +156,10 @@ class SymbolPage(QWidget):
             ends = _time_of(one.first), _time_of(one.last)
             rows.append(("Trades", *ends, count(one.trades), data_size(one.trades_bytes)))
         for candles in one.candles:
-            source = "Exchange's candles" if candles.is_kline else "Candles from trades"
             about = "" if candles.is_exact else "≈ "
             rows.append(
                 (
-                    f"{source}, {candles.interval}",
+                    f"{_SOURCES[candles.source]}, {candles.interval}",
                     _minute(candles.first_us),
                     _minute(candles.last_us),
                     f"{about}{count(candles.rows)}",

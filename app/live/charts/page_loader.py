@@ -188,8 +188,8 @@ class _Loading:
         for (start_us, end_us), result in zip(requests, results, strict=True):
             if isinstance(result, FeedError):
                 # Without an answer a candle that knows prices and volume alone stays: the page lacks nothing.
-                slots = range(interval.slot(start_us), interval.slot(end_us))
-                if not whole.issuperset(map(interval.slot_open_us, slots)):
+                opens_us = map(interval.slot_open_us, range(interval.slot(start_us), interval.slot(end_us)))
+                if not whole.issuperset(opens_us):
                     self._fail(result)
             elif result is not None:
                 raise result

@@ -203,8 +203,8 @@ def _shown(given: Parameters, name: str, instead: Sequence[int]) -> str | None:
 
 
 def _metadata(one: StoredSymbol) -> ServedMetadata:
-    made_of_trades = [stored.first_us for stored in one.candles if not stored.is_kline]
-    begins = [stored.first_us for stored in one.candles if stored.is_kline]
+    made_of_trades = [stored.first_us for stored in one.candles if stored.is_of_trades]
+    begins = [stored.first_us for stored in one.candles if not stored.is_of_trades]
     ends = [stored.last_us for stored in one.candles]
     if one.first is not None and one.first.time_us is not None:
         begins.append(one.first.time_us)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from app.market.candle import Candle, CandleSource
 from app.market.interval import SECOND_US, Interval
 from app.market.stored_symbol import DAY_US, DayState
@@ -42,7 +44,7 @@ def test_counts_ends_and_shares_are_those_of_the_rows(world: World) -> None:
     assert (eth.symbol.status, eth.trades, eth.first) == ("BREAK", 500, (100, old[0].time_us))
     assert (ada.trades, ada.first, ada.share, ada.is_stored) == (0, None, None, True)
     (series,) = ada.candles
-    assert series[:6] == ("1m", True, opens[0], opens[-1], 3_000, True)
+    assert series[:6] == ("1m", CandleSource.KLINE, opens[0], opens[-1], 3_000, True)
     for one in btc.candles:
         (row,) = world.rows(
             f"SELECT count(*), (extract(epoch FROM min(open_time)) * 1000000)::bigint,"
@@ -67,6 +69,33 @@ def test_an_estimate_shares_out_the_rows_that_the_server_knows_of(world: World, 
     for one in world.store.stored_symbols()[0].candles:
         ((rows,),) = world.rows(f"SELECT count(*) FROM rollup_{one.interval}")
         assert one.rows == rows
+
+
+@pytest.mark.parametrize("counted_bytes", [stored_symbols._COUNTED_BYTES, 0])
+def test_candles_of_aggregated_trades_are_said_to_be_that(
+    world: World, monkeypatch: pytest.MonkeyPatch, counted_bytes: int
+) -> None:
+    monkeypatch.setattr(stored_symbols, "_COUNTED_BYTES", counted_bytes)
+    midnight = START_US - START_US % DAY_US
+    opens = [midnight + day * DAY_US + number * MINUTE.length_us for day in range(4) for number in range(3)]
+    added_up = [kline(at)._replace(source=CandleSource.AGGTRADES) for at in opens]
+    hour = Interval.parse("1h")
+    world.store.save_klines("AGGUSDT", MINUTE, added_up)
+    world.store.save_klines("MIXUSDT", MINUTE, [*map(kline, opens[:6]), *added_up[6:9], *map(kline, opens[9:])])
+    world.store.save_klines("XUSDT", MINUTE, list(map(kline, opens)))
+    world.store.save_klines("XUSDT", hour, [kline(midnight)])
+    world.record(some_trades(10, symbol="XUSDT"))
+    assert {
+        one.symbol.name: [(held.interval, held.source) for held in one.candles] for one in world.store.stored_symbols()
+    } == {
+        "AGGUSDT": [("1m", CandleSource.AGGTRADES)],
+        "MIXUSDT": [("1m", CandleSource.MIXED)],
+        "XUSDT": [
+            *((interval, CandleSource.TRADES) for interval in ("5s", "1m", "15m", "1h", "1d")),
+            ("1m", CandleSource.KLINE),
+            ("1h", CandleSource.KLINE),
+        ],
+    }
 
 
 def test_days_tell_what_is_held_missing_and_fetched(world: World) -> None:

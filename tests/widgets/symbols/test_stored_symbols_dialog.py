@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -11,6 +12,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
+from app.market.candle import CandleSource
 from app.market.stored_symbol import DAY_US, DayHeld, StoredCandles, StoredSymbol, StoredTrade
 from app.market.symbol import Symbol
 from widgets.symbols.completeness_calendar import CompletenessCalendar, day_sentence, share_in_words
@@ -24,7 +26,7 @@ TUESDAY_US = (date(2026, 11, 17) - date(1970, 1, 1)).days * DAY_US
 def stored(base: str, trades: int, missing: int = 0) -> StoredSymbol:
     symbol = Symbol(f"{base}USDT", base, "USDT", 10**6, 10**3)
     if not trades:
-        return StoredSymbol(symbol, candles=(StoredCandles("1m", True, 0, 60_000_000, 2, True, 200),))
+        return StoredSymbol(symbol, candles=(StoredCandles("1m", CandleSource.KLINE, 0, 60_000_000, 2, True, 200),))
     first, last = StoredTrade(1, TUESDAY_US), StoredTrade(trades + missing, TUESDAY_US + DAY_US)
     return StoredSymbol(symbol, trades, 0, missing, first, last, trades * 26)
 
@@ -94,6 +96,15 @@ def test_the_list_is_sorted_and_filtered_and_keeps_the_symbol_chosen(dialog: Sto
     dialog.search.clear()
     assert len(names(dialog)) == 5
     assert "4 symbols stored, 2 recorded · 740 trades" in dialog.totals.text()
+
+
+def test_the_page_says_what_candles_were_made_of(dialog: StoredSymbolsDialog) -> None:
+    eth = next(one for one in SYMBOLS if one.symbol.base == "ETH")
+    kinds = [StoredCandles("1m", source, 0, 60_000_000, 2, True, 200) for source in CandleSource]
+    dialog.set_symbols([replace(eth, candles=tuple(kinds))], [])
+    texts = texts_of(dialog.page)
+    for said in ("Candles from trades", "Exchange's candles", "Candles from aggregated trades"):
+        assert f"{said}, 1m" in texts
 
 
 def test_the_calendar_is_moved_by_keys_and_clicks_and_goes_to_its_day(
