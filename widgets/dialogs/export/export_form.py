@@ -49,6 +49,7 @@ class ExportForm(QObject):
         super().__init__(parent)
         self._now_us = start.now_us
         self._stored: dict[tuple[str, Interval], StoredTimes] = {}
+        self._plan: ExportPlan | str = ""  # of the fields as they are, or why they have none
         self.rows = RowsFields(symbols, start, self)
         self.layout_of_rows = LayoutFields(start.indicators, self)
         self.target = TargetFields(start.folder, self)
@@ -59,27 +60,15 @@ class ExportForm(QObject):
 
     def plan(self) -> ExportPlan:
         """
-        Return what the fields ask for.
+        Return what the fields ask for; made once per change of a field.
 
         Raises:
             UsageError: If a field is wrong, no candle lies in the range, nothing is stored of “All stored”, or a sheet
                 would have too many rows.
         """
-        layout = self.layout_of_rows
-        plan = ExportPlan(
-            self.rows.chosen_files(),
-            layout.chosen_format,
-            layout.chosen_layout(),
-            layout.chosen_indicators(),
-            self.rows.fetch.isChecked(),
-            self.rows.include_open.isChecked(),
-        )
-        for request in plan.files:
-            wanted = self.candles_of(plan, request)
-            if wanted is not None:
-                wanted.check()
-                check_rows(len(wanted.slots), plan.file_format)
-        return plan
+        if isinstance(self._plan, str):
+            raise UsageError(self._plan)
+        return self._plan
 
     def request(self) -> ExportRequest:
         """
@@ -156,13 +145,31 @@ class ExportForm(QObject):
         self.edited.emit()
 
     def _renew(self) -> None:
-        """Offer the columns of the rows chosen, and suggest where they could go."""
+        """Make the plan, offer the columns of the rows chosen, and suggest where they could go."""
         try:
             self.layout_of_rows.set_kinds(self.rows.chosen_rows())
-            plan = self.plan()
-        except UsageError:
+            plan = self._plan = self._made()
+        except UsageError as error:
+            self._plan = str(error)
             return  # it is shown, and the suggestion stays
         self.target.suggest(self.names(plan), plan.file_format)
+
+    def _made(self) -> ExportPlan:
+        layout = self.layout_of_rows
+        plan = ExportPlan(
+            self.rows.chosen_files(),
+            layout.chosen_format,
+            layout.chosen_layout(),
+            layout.chosen_indicators(),
+            self.rows.fetch.isChecked(),
+            self.rows.include_open.isChecked(),
+        )
+        for request in plan.files:
+            wanted = self.candles_of(plan, request)
+            if wanted is not None:
+                wanted.check()
+                check_rows(len(wanted.slots), plan.file_format)
+        return plan
 
     def _name_of(self, plan: ExportPlan, request: RowsRequest, symbol: Symbol | None) -> str:
         pair = (symbol.base, symbol.quote) if symbol is not None and symbol.base and symbol.quote else None

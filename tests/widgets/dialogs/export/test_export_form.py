@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from app.market.availability import StoredTimes
+from app.market.errors import UsageError
 from app.market.export_plan import ExportPlan, RowsRequest
 from app.market.file_columns import RowsOf
 from app.market.file_format import MOST_SHEET_ROWS, FileFormat, FileLayout
@@ -290,3 +291,24 @@ def test_more_rows_than_a_sheet_holds_are_refused_before_it_begins(dialog: Expor
     with qtbot.assertNotEmitted(dialog.export_started):
         dialog.foot.start_button.click()
     assert sentence in dialog.foot.outcome.text()
+
+
+def test_a_key_press_makes_one_plan(dialog: ExportDialog, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = list[ExportPlan]()
+
+    def counted(*values: object) -> ExportPlan:
+        made.append(ExportPlan(*values))
+        return made[-1]
+
+    monkeypatch.setattr("widgets.dialogs.export.export_form.ExportPlan", counted)
+    entry = dialog.form.rows.intervals.entry
+    qtbot.keyClicks(entry, "5")
+    with pytest.raises(UsageError):
+        dialog.form.plan()
+    assert made == []
+    with qtbot.waitSignal(dialog.preview_requested) as asked:
+        qtbot.keyClicks(entry, "m")
+    (plan,) = made  # the forecast, the names and the rows shown later are those of the same plan
+    assert dialog.form.plan() is plan
+    assert [str(one.rows) for one in plan.files] == ["1m", "5m"]
+    assert asked.args[0].files == plan.files[:1]
