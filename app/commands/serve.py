@@ -17,7 +17,8 @@ from app.commands.options import Options
 from app.concurrency.background import in_background
 from app.concurrency.system_clock import SystemClock
 from app.config.settings import Settings
-from app.market.errors import UsageError
+from app.market.errors import SettingsError, UsageError
+from app.market.ports.database import OpenedDatabase
 from app.runtime.exchange_addresses import check_addresses
 from app.runtime.open_database import has_database
 from app.runtime.shutdown import StopEvent, bounded_shutdown, on_signals
@@ -73,14 +74,40 @@ async def _follow(
     async with opened_database(settings, stop, begin_shutdown) as database:
         if database is None:
             return 0
-        clock = SystemClock()
-        service = ServingService(access, Ports(port), Follower(clock), clock, spread_percent=settings.spread_percent)
-        service.use(database)
-        await in_background(service.start, "start-server")
+        service, problem = await _started(settings, access, port, database)
         try:
             _announce(f"the data of {database.label}", service.url)
+            if problem:
+                print(f"{problem} They are at {service.url}/metrics as well.", flush=True)
             await stop.wait()
         finally:
             begin_shutdown()
             await in_background(service.stop, "stop-server", to_its_end=True)
     return 0
+
+
+async def _started(
+    settings: Settings, access: Access, port: int, database: OpenedDatabase
+) -> tuple[ServingService, str]:
+    """
+    Return the server, and one sentence if the metrics have no port of their own though one is set.
+
+    That is no reason to serve nothing: where a recorder runs beside, with the same settings, the port is the recorder's.
+
+    Raises:
+        SettingsError: If the data cannot be served.
+    """
+    clock, problem = SystemClock(), ""
+    for metrics_port in (settings.metrics_port or None, None):
+        ports = Ports(port, metrics_port)
+        service = ServingService(access, ports, Follower(clock), clock, spread_percent=settings.spread_percent)
+        service.use(database)
+        try:
+            await in_background(service.start, "start-server")
+        except SettingsError as error:
+            if metrics_port is None:
+                raise
+            problem = str(error)
+        else:
+            break
+    return service, problem
