@@ -9,6 +9,7 @@ others. What cannot be had is skipped and says why; that no server is named is s
 from __future__ import annotations
 
 import contextlib
+import functools
 import itertools
 import os
 import secrets
@@ -165,8 +166,10 @@ def leave_named_server(had_extension: bool | None) -> None:
 def _drop_schema(server_url: str, schema: str) -> None:
     with connect(server_url) as connection:
         connection.execute("SET client_min_messages = warning")
-        # The hypertable by itself: with its schema, newer versions of TimescaleDB leave some of it behind.
-        _persist(lambda: connection.execute(f"DROP TABLE IF EXISTS {schema}.trades CASCADE".encode()))
+        # The hypertables by themselves: with their schema, newer versions of TimescaleDB leave some of them behind.
+        for table in ("trades", "quotes"):
+            drop = f"DROP TABLE IF EXISTS {schema}.{table} CASCADE".encode()
+            _persist(functools.partial(connection.execute, drop))
         _persist(lambda: connection.execute(f"DROP SCHEMA {schema} CASCADE".encode()))
 
 

@@ -27,7 +27,7 @@ from storage.rollups import candle_sql
 _SAVE = """
     INSERT INTO klines AS known (symbol_id, seconds, months, open_time, open, high, low, close, volume, quote_volume,
         trades, taker_buy_volume, taker_buy_quote_volume, source, complete, first_trade_id, last_trade_id)
-    SELECT (SELECT id FROM symbols WHERE name = %s), %s, %s, timestamptz 'epoch' + open_us * interval '1 microsecond',
+    SELECT (SELECT id FROM symbols WHERE symbol = %s), %s, %s, timestamptz 'epoch' + open_us * interval '1 microsecond',
         open, high, low, close, volume, quote_volume, trades, taker, taker_quote, source, complete, first_id, last_id
     FROM unnest(%s::bigint[], %s::numeric[], %s::numeric[], %s::numeric[], %s::numeric[], %s::numeric[], %s::numeric[],
         %s::bigint[], %s::numeric[], %s::numeric[], %s::text[], %s::boolean[], %s::bigint[], %s::bigint[])
@@ -86,7 +86,7 @@ _FETCHED = sql.SQL(
 _TAKE_TOUCHING_RANGES = sql.SQL(
     """
     DELETE FROM kline_ranges USING symbols
-    WHERE symbols.id = symbol_id AND name = %s AND seconds = %s AND months = %s
+    WHERE symbols.id = symbol_id AND symbol = %s AND seconds = %s AND months = %s
         AND first_time <= timestamptz 'epoch' + %s * interval '1 microsecond'
         AND end_time >= timestamptz 'epoch' + %s * interval '1 microsecond'
     RETURNING {first_us}, {end_us}
@@ -97,7 +97,7 @@ _SAVE_RANGE = """
     INSERT INTO kline_ranges AS known (symbol_id, seconds, months, first_time, end_time)
     SELECT id, %s, %s, timestamptz 'epoch' + %s * interval '1 microsecond',
         timestamptz 'epoch' + %s * interval '1 microsecond'
-    FROM symbols WHERE name = %s
+    FROM symbols WHERE symbol = %s
     ON CONFLICT (symbol_id, seconds, months, first_time) DO UPDATE
     SET end_time = greatest(known.end_time, excluded.end_time)
 """

@@ -28,7 +28,7 @@ from storage.candles.trade_columns import nearest_trade, trade_pages
 from storage.postgres.connection import Connection
 from storage.postgres.pool import MOST_CONNECTIONS, ConnectionPool
 from storage.postgres.repair_locks import RepairNotice
-from storage.postgres.symbol_ids import known_symbols, symbol_id_of
+from storage.postgres.symbol_ids import broker_and_name, known_symbols, symbol_id_of
 from storage.rollups import candle_sql
 from storage.rollups.trade_times import hours_of
 from storage.schema import id_ranges
@@ -48,20 +48,20 @@ _TRADES = sql.SQL(
 
 # Unchanged symbols are left alone: the exchange has thousands, and each update writes a new version of the row.
 _SAVE_SYMBOLS = """
-    INSERT INTO symbols AS known (name, base, quote, tick_size, step_size, status)
-    SELECT name, base, quote, tick / 100000000.0, step / 100000000.0, status
-    FROM unnest(%s::text[], %s::text[], %s::text[], %s::numeric[], %s::numeric[], %s::text[])
-        AS given (name, base, quote, tick, step, status)
-    ORDER BY name
-    ON CONFLICT (name) DO UPDATE SET base = excluded.base, quote = excluded.quote, tick_size = excluded.tick_size,
-        step_size = excluded.step_size, status = excluded.status
+    INSERT INTO symbols AS known (broker, name, base, quote, tick_size, step_size, status)
+    SELECT broker, name, base, quote, tick / 100000000.0, step / 100000000.0, status
+    FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::numeric[], %s::numeric[], %s::text[])
+        AS given (broker, name, base, quote, tick, step, status)
+    ORDER BY broker, name
+    ON CONFLICT (broker, name) DO UPDATE SET base = excluded.base, quote = excluded.quote,
+        tick_size = excluded.tick_size, step_size = excluded.step_size, status = excluded.status
     WHERE (known.base, known.quote, known.tick_size, known.step_size, known.status) IS DISTINCT FROM
         (excluded.base, excluded.quote, excluded.tick_size, excluded.step_size, excluded.status)
 """
 
 _SYMBOLS = """
-    SELECT name, base, quote, trunc(tick_size * 100000000)::bigint, trunc(step_size * 100000000)::bigint, status
-    FROM symbols WHERE status IS NOT NULL ORDER BY name COLLATE "C"
+    SELECT symbol, base, quote, trunc(tick_size * 100000000)::bigint, trunc(step_size * 100000000)::bigint, status
+    FROM symbols WHERE status IS NOT NULL ORDER BY symbol COLLATE "C"
 """
 
 
@@ -266,7 +266,10 @@ class PostgresStore:
     def save_symbols(self, symbols: Sequence[Symbol]) -> None:
         """See `app.market.ports.storage.SymbolStore`."""
         distinct = {symbol.name: symbol for symbol in symbols}
-        rows = [(s.name, s.base, s.quote, s.tick_size_e8, s.step_size_e8, s.status) for s in distinct.values()]
+        rows = [
+            (*broker_and_name(s.name), s.base, s.quote, s.tick_size_e8, s.step_size_e8, s.status)
+            for s in distinct.values()
+        ]
         if rows:
             with self._pool.borrowed("store the symbols") as connection:
                 connection.execute(_SAVE_SYMBOLS, [list(column) for column in zip(*rows, strict=True)])

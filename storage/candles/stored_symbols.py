@@ -46,9 +46,9 @@ _ACTIVE_S = 300
 _DAYS = LEVELS[-1].table
 
 _SYMBOLS = """
-    SELECT id, name, base, quote, trunc(tick_size * 100000000)::bigint, trunc(step_size * 100000000)::bigint,
+    SELECT id, symbol, base, quote, trunc(tick_size * 100000000)::bigint, trunc(step_size * 100000000)::bigint,
         coalesce(status, '')
-    FROM symbols ORDER BY name COLLATE "C"
+    FROM symbols ORDER BY symbol COLLATE "C"
 """
 
 _COVERAGE = """

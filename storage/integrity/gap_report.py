@@ -11,9 +11,9 @@ from storage.postgres.connection import Connection, translated
 from storage.rollups.trade_times import time_of
 from storage.schema import id_ranges
 
-_SYMBOLS = 'SELECT id, name FROM symbols ORDER BY name COLLATE "C"'
+_SYMBOLS = 'SELECT id, symbol FROM symbols ORDER BY symbol COLLATE "C"'
 _RECORDED = """
-    SELECT name FROM symbols s WHERE EXISTS (SELECT FROM coverage WHERE symbol_id = s.id) ORDER BY name COLLATE "C"
+    SELECT symbol FROM symbols s WHERE EXISTS (SELECT FROM coverage WHERE symbol_id = s.id) ORDER BY symbol COLLATE "C"
 """
 
 

@@ -247,7 +247,7 @@ def _dropped_trades(connection: Connection, kept_from_us: int | None, present: s
     if kept_from_us is None or coarsest not in present:
         return {}
     query = sql.SQL(
-        "SELECT s.name, sum(r.trades)::bigint FROM {} r JOIN symbols s ON s.id = r.symbol_id"
+        "SELECT s.symbol, sum(r.trades)::bigint FROM {} r JOIN symbols s ON s.id = r.symbol_id"
         " WHERE r.open_time < timestamptz 'epoch' + %s * interval '1 microsecond' GROUP BY 1"
     ).format(sql.Identifier(coarsest))
     return dict(connection.execute(query, (kept_from_us,)).fetchall())
@@ -325,7 +325,7 @@ def _symbols(connection: Connection, present: set[str]) -> list[SymbolStatus]:
     # The rollup bounds the times of the first and last trade, so that only their partitions are visited.
     query = sql.SQL(
         """
-        SELECT s.name, c.trades - {absent}, c.trades - {absent}, c.ranges, c.span - c.trades, c.first_id, c.last_id,
+        SELECT s.symbol, c.trades - {absent}, c.trades - {absent}, c.ranges, c.span - c.trades, c.first_id, c.last_id,
             {oldest}, {newest}, 0
         FROM (
             SELECT symbol_id, sum(last_trade_id - first_trade_id + 1)::bigint AS trades, count(*) AS ranges,

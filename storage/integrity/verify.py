@@ -53,7 +53,7 @@ _SYMBOLS = """
         UNION ALL
         SELECT (SELECT min(symbol_id) FROM trades WHERE symbol_id > stored.id) FROM stored WHERE id IS NOT NULL
     )
-    SELECT id, name, false FROM symbols
+    SELECT id, symbol, false FROM symbols
     UNION ALL
     SELECT id, '#' || id, true FROM stored WHERE id IS NOT NULL AND id NOT IN (SELECT id FROM symbols)
     ORDER BY 3, 2

@@ -36,7 +36,7 @@ _ANNOUNCED = """
         AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
 """
 _WHOLE_OF_OTHERS = """
-    SELECT s.name FROM pg_locks l JOIN symbols s ON s.id = l.objid::bigint
+    SELECT s.symbol FROM pg_locks l JOIN symbols s ON s.id = l.objid::bigint
     WHERE locktype = 'advisory' AND classid = %s AND objsubid = 2 AND granted AND pid <> pg_backend_pid()
         AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
 """

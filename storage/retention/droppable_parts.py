@@ -55,13 +55,13 @@ _OLD_PARTS = """
 """
 # A daily candle lies within one part and counts its trades, so the part itself need not be read.
 _TRADES_IN_CANDLES = """
-    SELECT s.name, sum(trades)::bigint FROM rollup_1d r JOIN symbols s ON s.id = r.symbol_id
+    SELECT s.symbol, sum(trades)::bigint FROM rollup_1d r JOIN symbols s ON s.id = r.symbol_id
     WHERE open_time >= timestamptz 'epoch' + %s * interval '1 microsecond'
         AND open_time < timestamptz 'epoch' + %s * interval '1 microsecond'
     GROUP BY 1
 """
 # Where trades were dropped before, the candles count more trades than are stored.
-_TRADES_IN_PART = "SELECT s.name, count(*) FROM {part} t JOIN symbols s ON s.id = t.symbol_id GROUP BY 1"
+_TRADES_IN_PART = "SELECT s.symbol, count(*) FROM {part} t JOIN symbols s ON s.id = t.symbol_id GROUP BY 1"
 
 _IS_SPARED = """
     SELECT EXISTS (SELECT FROM late_days

@@ -21,14 +21,15 @@ logger = logging.getLogger(__name__)
 COMPRESS_AFTER = "7 days"
 CONVERSION_STATE = "trades_conversion"
 
-# Rows of a symbol are compressed together, by time and then id. Each compressed batch then knows the bounds of both, so
-# that reading by time or by id, and the key's check for a backfilled trade, decompress only the batches concerned.
+# Rows of a symbol are compressed together, by time and then id or place. Each compressed batch then knows the bounds of
+# both, so that reading by either, and the key's check for a backfilled row, decompress only the batches concerned.
 _SEGMENT_BY = "symbol_id"
-_ORDER_BY = "time, trade_id"
+COMPRESSED_TABLES = {"trades": "time, trade_id", "quotes": "time, place"}
+"""The tables that are compressed, and the order of their rows in it."""
 
 _HAS_COMPRESSED_CHUNKS = """
     SELECT EXISTS (SELECT FROM timescaledb_information.chunks
-        WHERE hypertable_schema = current_schema() AND hypertable_name = 'trades' AND is_compressed)
+        WHERE hypertable_schema = current_schema() AND hypertable_name IN ('trades', 'quotes') AND is_compressed)
 """
 
 
@@ -40,9 +41,9 @@ def timescale_schema(connection: Connection) -> sql.Identifier | None:
     return None if row is None else sql.Identifier(row[0])
 
 
-def is_hypertable(connection: Connection) -> bool:
-    """Whether trades is a hypertable; otherwise it has native partitions."""
-    row = connection.execute("SELECT relkind = 'r' FROM pg_class WHERE oid = 'trades'::regclass").fetchone()
+def is_hypertable(connection: Connection, table: str = "trades") -> bool:
+    """Whether trades, or quotes, is a hypertable; otherwise it has native partitions."""
+    row = connection.execute("SELECT relkind = 'r' FROM pg_class WHERE oid = %s::regclass", (table,)).fetchone()
     return row == (True,)
 
 
@@ -67,7 +68,7 @@ def refuse_unreadable_trades(connection: Connection) -> None:
     Raises:
         StoreSchemaMismatch: If Community has compressed trades and this server's edition cannot read them.
     """
-    is_apache = facts_of(connection).edition is Edition.TIMESCALE_APACHE and is_hypertable(connection)
+    is_apache = facts_of(connection).edition is Edition.TIMESCALE_APACHE
     if is_apache and connection.execute(_HAS_COMPRESSED_CHUNKS).fetchone() == (True,):
         # The Apache edition refuses some queries of compressed trades, and leaves those out of others' results.
         raise StoreSchemaMismatch(
@@ -97,28 +98,35 @@ def switch_on_timescale(connection: Connection) -> None:
         logger.warning("TimescaleDB is installed but could not be switched on: %s", error.diag.message_primary)
 
 
-def compression_statements(schema: sql.Identifier, timescale_version: str) -> list[sql.Composed]:
-    """Return the statements that make a hypertable compress old chunks, in that TimescaleDB version's syntax."""
-    settings = {"segment": sql.Literal(_SEGMENT_BY), "order": sql.Literal(_ORDER_BY)}
-    policy = {"schema": schema, "after": sql.Literal(COMPRESS_AFTER)}
+def compression_statements(schema: sql.Identifier, timescale_version: str, table: str) -> list[sql.Composed]:
+    """
+    Return the statements that make a hypertable compress old chunks, in that TimescaleDB version's syntax.
+
+    ``table``: one of `COMPRESSED_TABLES`.
+    """
+    settings = {
+        "table": sql.Identifier(table),
+        "segment": sql.Literal(_SEGMENT_BY),
+        "order": sql.Literal(COMPRESSED_TABLES[table]),
+    }
+    policy = {"schema": schema, "table": sql.Literal(table), "after": sql.Literal(COMPRESS_AFTER)}
     if version_numbers(timescale_version) >= (2, 18):  # which renamed compression to columnstore
         return [
             sql.SQL(
-                "ALTER TABLE trades SET (timescaledb.enable_columnstore = true, timescaledb.segmentby = {segment},"
+                "ALTER TABLE {table} SET (timescaledb.enable_columnstore = true, timescaledb.segmentby = {segment},"
                 " timescaledb.orderby = {order})"
             ).format(**settings),
             sql.SQL(
-                "CALL {schema}.add_columnstore_policy('trades', after => interval {after}, if_not_exists => true)"
+                "CALL {schema}.add_columnstore_policy({table}, after => interval {after}, if_not_exists => true)"
             ).format(**policy),
         ]
     return [
         sql.SQL(
-            "ALTER TABLE trades SET (timescaledb.compress = true, timescaledb.compress_segmentby = {segment},"
+            "ALTER TABLE {table} SET (timescaledb.compress = true, timescaledb.compress_segmentby = {segment},"
             " timescaledb.compress_orderby = {order})"
         ).format(**settings),
         sql.SQL(
-            "SELECT {schema}.add_compression_policy('trades', compress_after => interval {after},"
-            " if_not_exists => true)"
+            "SELECT {schema}.add_compression_policy({table}, compress_after => interval {after}, if_not_exists => true)"
         ).format(**policy),
     ]
 

@@ -59,8 +59,8 @@ Parameters: the `column_literals` of the runs, each a `SymbolRange`.
 _READ = "SELECT first_trade_id, last_trade_id FROM {table} WHERE symbol_id = %s ORDER BY 1"
 _READ_BY_TABLE = {table: sql.SQL(_READ).format(table=sql.Identifier(table)) for table in (COVERAGE, ABSENT)}
 _READ_ALL = """
-    SELECT s.name, c.first_trade_id, c.last_trade_id FROM {table} c JOIN symbols s ON s.id = c.symbol_id
-    WHERE s.name = ANY(%s) ORDER BY 1, 2
+    SELECT s.symbol, c.first_trade_id, c.last_trade_id FROM {table} c JOIN symbols s ON s.id = c.symbol_id
+    WHERE s.symbol = ANY(%s) ORDER BY 1, 2
 """
 _READ_ALL_BY_TABLE = {table: sql.SQL(_READ_ALL).format(table=sql.Identifier(table)) for table in (COVERAGE, ABSENT)}
 
@@ -68,7 +68,7 @@ _READ_ALL_BY_TABLE = {table: sql.SQL(_READ_ALL).format(table=sql.Identifier(tabl
 _READ_FROM = """
     SELECT wanted.name, greatest(c.first_trade_id, wanted.low), c.last_trade_id
     FROM unnest(%s::text[], %s::bigint[]) AS wanted (name, low)
-    JOIN symbols s USING (name)
+    JOIN symbols s ON s.symbol = wanted.name
     CROSS JOIN LATERAL (
         SELECT coalesce(max(first_trade_id), wanted.low) AS first_id FROM coverage
         WHERE symbol_id = s.id AND first_trade_id <= wanted.low

@@ -16,6 +16,7 @@ from storage.postgres.advisory_locks import database_lock
 from storage.postgres.connection import Connection, Edition, ServerFacts, facts_of, translated
 from storage.schema.editions import (
     COMPRESS_AFTER,
+    COMPRESSED_TABLES,
     compression_statements,
     is_hypertable,
     owns_trades,
@@ -32,13 +33,13 @@ _COMPRESSION_SETTINGS = """
         WHERE j.hypertable_schema = h.hypertable_schema AND j.hypertable_name = h.hypertable_name
             AND j.proc_name = 'policy_compression')
     FROM timescaledb_information.hypertables h
-    WHERE h.hypertable_schema = current_schema() AND h.hypertable_name = 'trades'
+    WHERE h.hypertable_schema = current_schema() AND h.hypertable_name = %s
 """
 
 
 def set_up_edition(connection: Connection) -> None:
     """
-    Use TimescaleDB if the server has it: convert the trades or log that it is due, and on Community compress them.
+    Use TimescaleDB if the server has it: convert the trades or log that it is due; on Community compress what is old.
 
     Raises:
         StoreSchemaMismatch: If trades are compressed and this edition cannot read them. Nothing was changed.
@@ -49,10 +50,11 @@ def set_up_edition(connection: Connection) -> None:
             switch_on_timescale(connection)
             _convert_if_small(connection)
         facts = facts_of(connection)
-        if facts.edition is Edition.PLAIN or not is_hypertable(connection):
+        if facts.edition is Edition.PLAIN:
             return
         if facts.edition is Edition.TIMESCALE_COMMUNITY:
-            _set_compression(connection, facts)
+            for table in COMPRESSED_TABLES:
+                _set_compression(connection, facts, table)
         else:
             refuse_unreadable_trades(connection)
 
@@ -67,17 +69,19 @@ def _convert_if_small(connection: Connection) -> None:
         logger.warning(str(error))
 
 
-def _set_compression(connection: Connection, facts: ServerFacts) -> None:
-    if connection.execute(_COMPRESSION_SETTINGS).fetchone() == (True, True) or not owns_trades(connection):
+def _set_compression(connection: Connection, facts: ServerFacts, table: str) -> None:
+    if not is_hypertable(connection, table):
+        return
+    if connection.execute(_COMPRESSION_SETTINGS, (table,)).fetchone() == (True, True) or not owns_trades(connection):
         return
     schema = timescale_schema(connection)
     assert schema is not None
     try:
         with database_lock(connection), connection.transaction():
-            for statement in compression_statements(schema, facts.timescale_version):
+            for statement in compression_statements(schema, facts.timescale_version, table):
                 connection.execute(statement)
     except psycopg.errors.FeatureNotSupported as error:
         # The licence setting says Community, but the installed library is the Apache one.
-        logger.info("Trades are not compressed: %s", error.diag.message_primary)
+        logger.info("%s are not compressed: %s", table.capitalize(), error.diag.message_primary)
     else:
-        logger.info("Trades are compressed after %s", COMPRESS_AFTER)
+        logger.info("%s are compressed after %s", table.capitalize(), COMPRESS_AFTER)

@@ -44,6 +44,8 @@ def clear(connection: Connection) -> None:
         "klines",
         "kline_ranges",
         "refused_trades",
+        "fetched_quotes",
+        "quote_klines",
         "symbols",
         *LEVEL_TABLES,
     ]

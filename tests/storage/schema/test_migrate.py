@@ -9,6 +9,7 @@ import pytest
 
 from app.market.errors import StoreSchemaMismatch
 from storage.postgres.connection import connect
+from storage.postgres.symbol_ids import add_symbols, broker_and_name, known_symbols, symbol_ids_of
 from storage.schema.migrate import Migration, migrate, migrations
 from tests.servers import drop_roles
 
@@ -77,7 +78,50 @@ def test_who_may_read_a_view_may_read_its_like_for_other_recorders_and_a_table_o
                 " AND has_table_privilege(%s, oid, 'SELECT') ORDER BY 1",
                 (role,),
             ).fetchall()
-            assert readable == [("candles_1m",), ("kline_log",), ("raw_trades",), ("trade_log",), ("trades_1m",)]
+            assert readable == [
+                (name,) for name in ("candles_1m", "kline_log", "market_ticks", "raw_trades", "trade_log", "trades_1m")
+            ]
             assert connection.execute("SELECT mine FROM trades_5m").fetchall() == [("kept",)]
         finally:
             drop_roles(connection, role)
+
+
+def test_a_symbol_stored_with_its_broker_is_split_and_every_view_still_names_it_in_one_string(empty_url: str) -> None:
+    names = ["BTCUSDT", "coinbase:BTC-USD", "a:b:c", "binance:X", ":Y", "Z:", "oanda:EURUSD"]
+    with connect(empty_url) as connection:
+        migrate(connection, migrations()[:9])
+        connection.execute("INSERT INTO symbols (name) SELECT unnest(%s::text[])", (names,))
+        connection.execute(
+            "INSERT INTO klines SELECT id, 60, 0, timestamptz '2024-05-01', 1, 1, 1, 1, 1, 1, 1, 1, 1 FROM symbols"
+        )
+        migrate(connection)
+        rows = connection.execute("SELECT broker, name, symbol FROM symbols ORDER BY id").fetchall()
+        assert rows == [(*broker_and_name(name), name) for name in names]
+        assert [row[:2] for row in rows] == [
+            ("binance", "BTCUSDT"),
+            ("coinbase", "BTC-USD"),
+            ("a", "b:c"),
+            ("binance", "binance:X"),
+            ("binance", ":Y"),
+            ("binance", "Z:"),
+            ("oanda", "EURUSD"),
+        ]
+        assert connection.execute("SELECT symbol FROM kline_log ORDER BY 1").fetchall() == sorted(
+            (name,) for name in names
+        )
+        add_symbols(connection, [*names, "dukascopy:EURUSD"])
+        assert known_symbols(connection) == {*names, "dukascopy:EURUSD"}
+        assert symbol_ids_of(connection, names) == {name: number for number, name in enumerate(names, 1)}
+
+
+def test_a_session_gap_follows_from_its_two_prices(url: str) -> None:
+    with connect(url) as connection:
+        connection.execute(
+            "INSERT INTO session_gaps (symbol, session_date, prior_close, current_open) VALUES"
+            " ('oanda:EURUSD', '2024-05-05', 1.25, 1.30), ('oanda:EURUSD', '2024-05-12', 1.25, 1.0),"
+            " ('oanda:EURUSD', '2024-05-19', 0, 0)"
+        )
+        rows = connection.execute(
+            "SELECT gap_amount::float, gap_percent::float, gap_direction FROM session_gaps ORDER BY session_date"
+        ).fetchall()
+    assert rows == [(0.05, 4.0, "up"), (-0.25, -20.0, "down"), (0.0, None, "flat")]

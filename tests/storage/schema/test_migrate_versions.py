@@ -83,7 +83,8 @@ CATALOGUE = {
 }
 VIEWS = """
     SELECT relname FROM pg_class
-    WHERE relnamespace = current_schema()::regnamespace AND relkind = 'v' AND relname <> 'kline_log' ORDER BY 1
+    WHERE relnamespace = current_schema()::regnamespace AND relkind = 'v' AND relname <> 'kline_log'
+        AND relname !~ '^(market_ticks|forex_candles_)' ORDER BY 1
 """
 
 
