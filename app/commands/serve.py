@@ -92,7 +92,7 @@ async def _started(
     """
     Return the server, and one sentence if the metrics have no port of their own though one is set.
 
-    That is no reason to serve nothing: where a recorder runs beside, with the same settings, the port is the recorder's.
+    That is no reason to serve nothing: the port is the recorder's where one runs beside, with the same settings.
 
     Raises:
         SettingsError: If the data cannot be served.

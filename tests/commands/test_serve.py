@@ -192,18 +192,20 @@ def test_serve_alone_has_the_metrics_at_their_port_unless_a_recorder_has_it(reco
         assert answer(own, "/api/metadata")[0] == 404
         process.send_signal(signal.SIGINT)
         assert process.communicate(timeout=30) == ("", "")
-    with socket.create_server(("127.0.0.1", port)):
-        with started("serve", "--port", "0", CRYPTOPIPE_METRICS_PORT=str(port)) as process:
-            url = address(process)
-            assert process.stdout is not None
-            assert process.stdout.readline() == (
-                f"The metrics cannot be served at port {port} (it is in use): set metrics_port to another, or to 0 for "
-                f"none. They are at {url}/metrics as well.\n"
-            )
-            assert "cryptopipe_serve_clients" in metrics_of(f"{url}/metrics")
-            process.send_signal(signal.SIGINT)
-            assert process.communicate(timeout=30) == ("", "")
-            assert process.returncode == 0
+    with (
+        socket.create_server(("127.0.0.1", port)),
+        started("serve", "--port", "0", CRYPTOPIPE_METRICS_PORT=str(port)) as process,
+    ):
+        url = address(process)
+        assert process.stdout is not None
+        assert process.stdout.readline() == (
+            f"The metrics cannot be served at port {port} (it is in use): set metrics_port to another, or to 0 for "
+            f"none. They are at {url}/metrics as well.\n"
+        )
+        assert "cryptopipe_serve_clients" in metrics_of(f"{url}/metrics")
+        process.send_signal(signal.SIGINT)
+        assert process.communicate(timeout=30) == ("", "")
+        assert process.returncode == 0
 
 
 def metrics_of(url: str) -> str:
