@@ -31,6 +31,7 @@ NOT_AT_THE_START = {
     "app.window.database_controller",
     "app.sandbox.server.server",
     "click",
+    "exchange_calendars",
     "keyring",
     "prometheus_client",
     "psycopg",

@@ -12,6 +12,8 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable
 
+from app.market.calendar.calendar import Calendar
+from app.market.calendar.closed_slots import open_slots
 from app.market.candle import Candle, CandleSource, empty_candle
 from app.market.coverage import IdRanges
 from app.market.interval import Interval
@@ -195,18 +197,25 @@ def _with_seed(bucket: _Bucket, seed: Candle) -> Candle:
     )
 
 
-def finish(candles: Iterable[Candle], interval: Interval, held: IdRanges, *, now_us: int | None = None) -> list[Candle]:
+def finish(
+    candles: Iterable[Candle],
+    interval: Interval,
+    held: IdRanges,
+    *,
+    now_us: int | None = None,
+    calendar: Calendar | None = None,
+) -> list[Candle]:
     """
     Return the candles with ``closed`` and ``complete`` set and the empty candles inserted, oldest first.
 
     ``candles``: candles with trades, oldest first, each open time once. ``held``: the trade ids held of the symbol.
     ``now_us``: the exchange's time (UTC microseconds) until which no trade follows the newest of these candles, because
-    somebody watched without a break; None if nobody did.
+    somebody watched without a break; None if nobody did. ``calendar``: when the market is open; None: always.
 
     - ``closed``: a later candle follows, or the candle ended at or before ``now_us``.
     - ``complete``: see `is_complete`. A kline, which has no ids, keeps its own value.
     - Empty candles are inserted between two candles, and after the last one up to ``now_us``. None is inserted across
-      missing trades, because some of those may belong there.
+      missing trades, because some of those may belong there, nor where the market is closed from its open to its end.
     """
     finished: list[Candle] = []
     previous: Candle | None = None
@@ -214,13 +223,14 @@ def finish(candles: Iterable[Candle], interval: Interval, held: IdRanges, *, now
         if previous is not None:
             finished.append(_with_flags(previous, interval, held, now_us, followed=True))
             if _is_gapless(previous, candle, held):
-                finished.extend(_empty_candles(previous, candle.open_time_us, interval))
+                finished.extend(_empty_candles(previous, candle.open_time_us, interval, calendar))
         previous = candle
     if previous is not None:
         finished.append(_with_flags(previous, interval, held, now_us, followed=False))
         if now_us is not None:
-            after = _empty_candles(previous, interval.open_time_us(now_us) + 1, interval)
-            if after:
+            open_us = interval.open_time_us(now_us)
+            after = _empty_candles(previous, open_us + 1, interval, calendar)
+            if after and after[-1].open_time_us == open_us:
                 # The slot of ``now_us`` has not ended.
                 after[-1] = after[-1]._replace(closed=False, complete=False)
             finished.extend(after)
@@ -284,11 +294,7 @@ def _is_gapless(earlier: Candle, later: Candle, held: IdRanges) -> bool:
     return held_range is not None and held_range[0] <= later.first_trade_id <= held_range[1]
 
 
-def _empty_candles(earlier: Candle, end_us: int, interval: Interval) -> list[Candle]:
-    """Return the empty candles that open after ``earlier`` and before ``end_us``."""
-    empty: list[Candle] = []
-    slot = interval.slot(earlier.open_time_us) + 1
-    while (open_us := interval.slot_open_us(slot)) < end_us:
-        empty.append(empty_candle(open_us, earlier.close_e8))
-        slot += 1
-    return empty
+def _empty_candles(earlier: Candle, end_us: int, interval: Interval, calendar: Calendar | None) -> list[Candle]:
+    """Return the empty candles that open after ``earlier`` and before ``end_us``, where the market is open."""
+    slots = open_slots(calendar, interval, interval.slot(earlier.open_time_us) + 1, interval.slot(end_us - 1) + 1)
+    return [empty_candle(interval.slot_open_us(slot), earlier.close_e8) for slot in slots]

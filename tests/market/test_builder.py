@@ -14,10 +14,12 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from app.market.builder import CandleBuilder, finish, is_complete, lacks_nothing
+from app.market.calendar.weekly import forex
 from app.market.candle import Candle, CandleSource, combine, empty_candle
 from app.market.coverage import IdRanges
 from app.market.interval import SECOND_US, Interval
 from app.market.trade import Trade
+from tests.market.calendar.helpers import us
 from tests.market.helpers import (
     FindData,
     archived_bars,
@@ -305,3 +307,22 @@ def test_every_archived_bar_opens_where_ours_do_in_milliseconds_and_microseconds
     for month in ("2024-08", "2024-12", "2025-01"):
         opens = sorted(archived_bars(shared_data(f"archive/BTCUSDT-5m-{month}.csv.gz")))
         assert opens == [five.slot_open_us(five.slot(opens[0]) + index) for index in range(len(opens))]
+
+
+def test_no_candle_is_invented_while_the_market_is_closed() -> None:
+    friday, sunday = us("2014-05-02T20:57"), us("2014-05-04T21:00")
+    received = [Trade("X", 5, friday, 100, 1, False), Trade("X", 6, sunday + 2 * MINUTE_US, 100, 1, False)]
+    held = IdRanges([(4, 7)])
+    minutes = finish(build(MINUTE, received).candles(), MINUTE, held, calendar=forex())
+    opens = [candle.open_time_us for candle in minutes]
+    assert opens == [friday + at * MINUTE_US for at in range(3)] + [sunday + at * MINUTE_US for at in range(3)]
+    days = finish(build(Interval.parse("1d"), received).candles(), Interval.parse("1d"), held, calendar=forex())
+    assert [candle.open_time_us for candle in days] == [us("2014-05-02"), us("2014-05-04")]  # no Saturday
+    # On Saturday the last candle has ended, and none is open.
+    saturday = finish(
+        build(MINUTE, received[:1]).candles(), MINUTE, held, now_us=us("2014-05-03T12:00"), calendar=forex()
+    )
+    assert [candle.open_time_us for candle in saturday] == opens[:3]
+    assert all(candle.closed for candle in saturday)
+    on_sunday = finish(build(MINUTE, received[:1]).candles(), MINUTE, held, now_us=sunday + 1, calendar=forex())
+    assert [(candle.open_time_us, candle.closed) for candle in on_sunday[2:]] == [(opens[2], True), (sunday, False)]

@@ -1,0 +1,37 @@
+"""The slots of an interval (see `app.market.interval`) in which a market is closed from their open to their end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.market.calendar.calendar import Calendar
+from app.market.interval import Interval
+
+SlotRanges = NDArray[np.int64]
+"""Ranges of slots, of shape (n, 2): rising, not empty; the end is exclusive."""
+
+
+def closed_slots(calendar: Calendar, interval: Interval, first: int, end: int) -> SlotRanges:
+    """Return those of the slots ``first`` to ``end`` (exclusive) in which the market is closed all the time."""
+    if first >= end or not calendar.closes:
+        return np.empty((0, 2), np.int64)
+    spans = calendar.closed_spans(interval.slot_open_us(first), interval.slot_open_us(end))
+    if interval.months:
+        rows = [(interval.slot(start - 1) + 1, interval.slot(stop)) for start, stop in spans.tolist()]
+        ranges = np.array(rows, np.int64).reshape(-1, 2)
+    else:
+        length_us = interval.length_us
+        since = spans - interval.origin_us
+        ranges = np.column_stack((-(-since[:, 0] // length_us), since[:, 1] // length_us))
+    return ranges[ranges[:, 0] < ranges[:, 1]]
+
+
+def open_slots(calendar: Calendar | None, interval: Interval, first: int, end: int) -> Iterator[int]:
+    """Yield those of the slots ``first`` to ``end`` (exclusive) in which the market is open at some time."""
+    for start, stop in closed_slots(calendar, interval, first, end).tolist() if calendar is not None else ():
+        yield from range(first, start)
+        first = stop
+    yield from range(first, end)

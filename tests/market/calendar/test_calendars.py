@@ -1,0 +1,294 @@
+"""When markets are open: against recorded tables of sessions, the local clock, and a model that counts minutes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.market.calendar.always_open import AlwaysOpen
+from app.market.calendar.calendar import (
+    Calendar,
+    next_open_us,
+    open_at,
+    open_length_us,
+    open_minutes,
+    previous_open_us,
+    session_at,
+)
+from app.market.calendar.closed_slots import closed_slots, open_slots
+from app.market.calendar.instrument_schedule import calendar_of
+from app.market.calendar.session_table import ListedSession, SessionTable
+from app.market.calendar.spans import spans_of
+from app.market.calendar.weekly import Hours, WeeklyCalendar, WeekPeriod, forex
+from app.market.errors import MalformedMessage
+from app.market.interval import Interval
+from tests.market.calendar.helpers import MINUTE_US, listed_sessions, minutes, open_minutes_of, us
+
+FindData = Callable[[str], Path]
+NEW_YORK = ZoneInfo("America/New_York")
+
+
+def description(shared_data: FindData, name: str) -> WeeklyCalendar:
+    text = shared_data(f"dukascopy/json/instrument-{name}.json").read_text(encoding="utf-8")
+    return calendar_of(json.loads(text), name)
+
+
+def is_forex_week(time_us: int) -> bool:
+    local = datetime.fromtimestamp(time_us / 1e6, UTC).astimezone(NEW_YORK)
+    hours = local.weekday() * 24 + local.hour + local.minute / 60
+    return hours < 4 * 24 + 17 or hours >= 6 * 24 + 17
+
+
+# Twenty years of recorded sessions
+
+
+@pytest.mark.parametrize("code", ["xnys", "cmes"])
+def test_every_minute_of_twenty_years_is_open_or_closed_as_the_asserted_table_says(
+    shared_data: FindData, code: str
+) -> None:
+    sessions = listed_sessions(shared_data(f"sessions/{code}.csv.gz"))
+    table, times = SessionTable(code.upper(), sessions), minutes("2003-01-01", "2023-01-01")
+    expected = open_minutes_of(sessions, times)
+    assert 0.1 < expected.mean() < 0.9
+    assert (open_at(table, times) == expected).all()
+    assert open_minutes(table, int(times[0]), int(times[-1]) + MINUTE_US) == expected.sum()
+
+
+def test_sessions_of_a_table_have_their_breaks_half_days_and_holidays() -> None:
+    day = us("2024-12-24")
+    hour = 60 * MINUTE_US
+    table = SessionTable(
+        "XTKS",
+        [
+            ListedSession(date(2024, 12, 24), day, day + 6 * hour, (day + 2 * hour, day + 3 * hour)),
+            ListedSession(date(2024, 12, 26), day + 48 * hour, day + 51 * hour, None, is_half_day=True, notes="early"),
+        ],
+        {date(2024, 12, 25): "Christmas"},
+    )
+    full, christmas, half = table.sessions(day, day + 72 * hour)
+    assert (full.total_minutes, full.is_half_day, full.is_holiday) == (300, False, False)
+    assert christmas == (date(2024, 12, 25), None, None, 0, False, True, "Christmas")
+    assert (half.total_minutes, half.is_half_day, half.notes) == (180, True, "early")
+    assert [each.date.day for each in table.sessions(day + 24 * hour, day + 48 * hour)] == [25]
+    assert not table.is_open(day + 2 * hour)
+    assert table.is_open(day + 3 * hour)
+    assert table.closed_spans(day, day + 50 * hour).tolist() == [
+        [day + 2 * hour, day + 3 * hour],
+        [day + 6 * hour, day + 48 * hour],
+    ]
+    # It says nothing of times before and after.
+    assert table.is_open(day - 1)
+    assert table.is_open(day + 1000 * hour)
+    assert table.sessions(day, day) == []
+
+
+# The forex week
+
+
+@pytest.mark.parametrize("change", ["2014-03-09", "2014-11-02"])  # New York sets its clocks on these Sundays
+def test_the_forex_week_goes_by_new_yorks_clock_across_the_changes_to_and_from_daylight_saving(change: str) -> None:
+    start = us(change) - 10 * 86_400_000_000
+    times = np.arange(start, start + 20 * 86_400_000_000, MINUTE_US, dtype=np.int64)
+    expected = [is_forex_week(time_us) for time_us in times.tolist()]
+    assert open_at(forex(), times).tolist() == expected
+    weekends = forex().closed_spans(start, start + 20 * 86_400_000_000)
+    lengths = [(end - begin) / 3.6e9 for begin, end in weekends.tolist() if begin > start]
+    assert (47.0 if change == "2014-03-09" else 49.0) in lengths
+    assert 48.0 in lengths
+
+
+def test_twenty_years_of_weekends_begin_and_end_at_17_new_york() -> None:
+    weekends = forex().closed_spans(us("2003-01-01"), us("2023-01-01"))
+    assert len(weekends) == 1044
+    for start_us, end_us in weekends[:-1].tolist():
+        start, end = (datetime.fromtimestamp(at / 1e6, UTC).astimezone(NEW_YORK) for at in (start_us, end_us))
+        assert (start.weekday(), start.hour, start.minute) == (4, 17, 0)
+        assert (end.weekday(), end.hour, end.minute) == (6, 17, 0)
+
+
+def test_the_forex_session_of_monday_opens_on_sunday_evening() -> None:
+    sunday_evening = us("2014-05-04T21:00")
+    session = session_at(forex(), sunday_evening)
+    assert session is not None
+    assert (session.date, session.start_us) == (date(2014, 5, 5), sunday_evening)
+    assert (session.total_minutes, session.is_half_day) == (1440, False)
+    assert session_at(forex(), sunday_evening - 1) is None
+    # A day of 23 and one of 25 hours, as the clocks change inside of them.
+    assert [each.total_minutes for each in forex().sessions(us("2014-03-09T12:00"), us("2014-03-11"))][:1] == [1440]
+
+
+def test_recorded_ticks_lie_in_the_forex_week(shared_data: FindData) -> None:
+    import zipfile
+
+    for day in ("20140501", "20140502", "20140504"):
+        with zipfile.ZipFile(shared_data(f"oanda/eurusd_tick_{day}.zip")) as archive:
+            text = archive.read(archive.namelist()[0]).decode()
+        offsets = np.array([int(line.partition(",")[0]) for line in text.split()], np.int64)
+        times = us(f"{day[:4]}-{day[4:6]}-{day[6:]}") + offsets * 1000
+        assert len(times) > 1000
+        assert open_at(forex(), times).all()
+
+
+# Instruments' descriptions
+
+
+def test_the_description_of_eur_usd_has_the_forex_week_and_its_holidays(shared_data: FindData) -> None:
+    calendar = description(shared_data, "EUR-USD")
+    assert calendar.closes
+    found = {each.date: each for each in calendar.sessions(us("2025-12-22"), us("2026-01-03"))}
+    assert len(found) == 10
+    christmas, new_year = found[date(2025, 12, 25)], found[date(2026, 1, 1)]
+    assert (christmas.total_minutes, christmas.is_half_day) == (600, True)  # 22:00 to 08:00 UTC
+    assert (new_year.start_us, new_year.total_minutes, new_year.is_holiday) == (None, 0, True)
+    assert {each.total_minutes for each in found.values()} == {0, 600, 1440}
+    summer = us("2026-07-10"), us("2026-07-11")
+    assert calendar.closed_spans(*summer).tolist() == [[us("2026-07-10T21:00"), us("2026-07-11")]]
+    # It holds its weeks from a moment in 1970 on.
+    assert not calendar.is_open(0)
+
+
+def test_recorded_candles_end_where_the_description_closes(shared_data: FindData) -> None:
+    recorded = json.loads(shared_data("dukascopy/json/candles-minute-EUR-USD-BID-2026-7-10.json").read_text())
+    opens_ms = recorded["timestamp"] + np.cumsum(recorded["times"]) * recorded["shift"]
+    calendar = description(shared_data, "EUR-USD")
+    assert open_at(calendar, opens_ms.astype(np.int64) * 1000).all()
+    closes = calendar.closed_spans(us("2026-07-10"), us("2026-07-11"))[0, 0]
+    assert closes == (int(opens_ms[-1]) + 60_000) * 1000
+
+
+def test_the_description_of_btc_usd_is_always_open_but_for_its_holidays(shared_data: FindData) -> None:
+    calendar = description(shared_data, "BTC-USD")
+    assert calendar.closes
+    assert len(calendar.closed_spans(us("2020-01-01"), us("2027-01-01"))) == 6
+    (session,) = calendar.sessions(us("2023-02-20T12:00"), us("2023-02-20T13:00"))
+    assert (session.date, session.start_us, session.total_minutes) == (date(2023, 2, 20), us("2023-02-20"), 1440)
+
+
+@pytest.mark.parametrize(
+    "broken", [{}, {"defaultTimezone": "Mars/Olympus"}, {"tradeSchedule": [{"sessions": {"NODAY": [{}]}}]}]
+)
+def test_a_description_that_cannot_be_read_is_named(shared_data: FindData, broken: dict[str, object]) -> None:
+    whole = json.loads(shared_data("dukascopy/json/instrument-EUR-USD.json").read_text()) if broken else {}
+    with pytest.raises(MalformedMessage, match="the schedule of EURUSD"):
+        calendar_of({**whole, **broken}, "EURUSD")
+
+
+def test_weeks_may_change_at_a_moment() -> None:
+    change = us("2024-01-10")
+    before, after = {day: Hours(0, 3600) for day in range(7)}, {day: Hours(0, 7200) for day in range(7)}
+    calendar = WeeklyCalendar("X", UTC, (WeekPeriod(before, 0, change), WeekPeriod(after, change, None)))
+    found = calendar.sessions(us("2024-01-08"), us("2024-01-13"))
+    assert [each.total_minutes for each in found] == [60, 60, 120, 120, 120]
+
+
+# What follows for any calendar
+
+DAY_US = 86_400_000_000
+ORIGIN = us("2024-03-01")
+HOURS = 24 * 40
+tables = st.lists(st.tuples(st.integers(0, 30), st.integers(1, 40)), min_size=1, max_size=12)
+moments = st.integers(0, HOURS * 60)
+
+
+def table_of(drawn: list[tuple[int, int]]) -> SessionTable:
+    """Return sessions made of pauses and lengths in hours, the first at the origin, the last reaching to the end."""
+    sessions, at = [], 0
+    for number, (pause, length) in enumerate(drawn):
+        at += pause if number else 0
+        sessions.append((at, at + length))
+        at += length
+    sessions.append((max(at, HOURS) + 1, max(at, HOURS) + 2))
+    days = [date(2024, 3, 1) + timedelta(number) for number in range(len(sessions))]
+    return SessionTable(
+        "X",
+        [
+            ListedSession(d, ORIGIN + a * 60 * MINUTE_US, ORIGIN + b * 60 * MINUTE_US)
+            for d, (a, b) in zip(days, sessions, strict=True)
+        ],
+    )
+
+
+def calendars() -> st.SearchStrategy[Calendar]:
+    holidays = st.lists(st.tuples(moments, st.integers(1, 3000)), max_size=4)
+    return st.one_of(
+        st.just(AlwaysOpen()),
+        tables.map(table_of),
+        holidays.map(
+            lambda rows: forex(spans_of((ORIGIN + a * MINUTE_US, ORIGIN + (a + n) * MINUTE_US) for a, n in rows))
+        ),
+    )
+
+
+def is_open_by_minute(calendar: Calendar) -> list[bool]:
+    """Ask for every minute alone."""
+    return [calendar.is_open(ORIGIN + minute * MINUTE_US) for minute in range(0, HOURS * 60, 30)]
+
+
+@given(calendars(), moments, moments)
+def test_any_calendar_answers_as_its_minutes_do(calendar: Calendar, one: int, other: int) -> None:
+    model = np.repeat(is_open_by_minute(calendar), 30) if not isinstance(calendar, WeeklyCalendar) else None
+    first, end = min(one, other), max(one, other)
+    start_us, end_us = ORIGIN + first * MINUTE_US, ORIGIN + end * MINUTE_US
+    times = np.arange(start_us, end_us, MINUTE_US, dtype=np.int64)
+    is_open = open_at(calendar, times)
+    if model is not None:
+        assert is_open.tolist() == model[first:end].tolist()
+    assert open_minutes(calendar, start_us, end_us) == is_open.sum()
+    assert open_length_us(calendar, start_us, end_us) == is_open.sum() * MINUTE_US
+    spans = calendar.closed_spans(start_us, end_us)
+    assert sum(end - start for start, end in spans.tolist()) == (~is_open).sum() * MINUTE_US
+    covered = np.zeros(len(times), np.bool_)
+    for session in calendar.sessions(start_us, end_us):
+        if session.start_us is not None and session.end_us is not None:
+            covered |= (times >= session.start_us) & (times < session.end_us)
+            assert session.total_minutes * MINUTE_US <= session.end_us - session.start_us
+    assert not (is_open & ~covered & (times >= ORIGIN)).any()
+
+
+@given(calendars(), moments)
+def test_the_nearest_open_times_have_only_closed_time_between(calendar: Calendar, minute: int) -> None:
+    time_us = ORIGIN + minute * MINUTE_US
+    after, before = next_open_us(calendar, time_us), previous_open_us(calendar, time_us)
+    if after is not None:
+        assert calendar.is_open(after)
+        assert open_length_us(calendar, time_us, after) == 0
+    if before is not None:
+        assert calendar.is_open(before)
+        assert open_length_us(calendar, before + 1, time_us) == 0
+    if calendar.is_open(time_us):
+        assert before == after == time_us
+
+
+@given(calendars(), st.sampled_from("1m 7m 15m 1h 4h 1d 3d 1w 1M".split()), moments, st.integers(0, 400))
+def test_a_slot_is_closed_where_all_its_minutes_are(calendar: Calendar, name: str, minute: int, count: int) -> None:
+    interval = Interval.parse(name)
+    first = interval.slot(ORIGIN + minute * MINUTE_US)
+    end = min(first + count, interval.slot(ORIGIN + HOURS * 60 * MINUTE_US))
+    ranges = closed_slots(calendar, interval, first, end).tolist()
+    closed = {slot for start, stop in ranges for slot in range(start, stop)}
+    assert all(start < stop for start, stop in ranges)
+    for slot in range(first, end):
+        is_closed = open_length_us(calendar, interval.slot_open_us(slot), interval.slot_open_us(slot + 1)) == 0
+        assert (slot in closed) == is_closed
+    assert list(open_slots(calendar, interval, first, end)) == [s for s in range(first, end) if s not in closed]
+
+
+def test_crypto_is_always_open_and_a_session_is_a_day_in_utc() -> None:
+    crypto = AlwaysOpen()
+    assert not crypto.closes
+    assert crypto.is_open(us("2024-12-25"))
+    days = crypto.sessions(us("2024-03-01T12:00"), us("2024-03-03"))
+    assert [(each.date, each.start_us, each.total_minutes) for each in days] == [
+        (date(2024, 3, 1), us("2024-03-01"), 1440),
+        (date(2024, 3, 2), us("2024-03-02"), 1440),
+    ]
+    assert open_minutes(crypto, us("2024-03-01"), us("2024-03-02")) == 1440
+    assert list(open_slots(None, Interval.parse("1m"), 3, 6)) == [3, 4, 5]
