@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Sequence
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
+
+from app.market.errors import SettingsError
 
 
 def host_of(url: str) -> str:
@@ -42,3 +45,26 @@ def address_problem(url: str, schemes: Sequence[str]) -> str:
     if parts.path not in ("", "/") or parts.query or parts.fragment:
         return "it must end after the host and port"
     return ""
+
+
+def check_base(url: str, service: str, example: str) -> str:
+    """
+    Return the base address of an HTTP interface without a trailing slash; a mirror's may have a path.
+
+    ``service``: the broker in a sentence; ``example``: an address that can be one.
+
+    Raises:
+        SettingsError: If it is not ``http://`` or ``https://``, a host, perhaps a port and a path. Its text has no
+            password.
+    """
+    try:
+        scheme, host, _, query, fragment = urlsplit(url.strip())
+    except ValueError:
+        scheme = host = query = fragment = ""
+    problem = address_problem(urlunsplit((scheme, host, "", query, fragment)), ("https", "http"))
+    if not problem and "@" in url:
+        problem = "it must not hold a user or password"
+    if problem:
+        shown = re.sub(r"//.*@", "//…@", url)[:80]  # never repeat a password
+        raise SettingsError(f"“{shown}” is no address of {service}: {problem}; write one such as {example}.")
+    return url.strip().rstrip("/")

@@ -1,0 +1,125 @@
+"""Paths of both layouts, and back from a path on the disk."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.brokers.dukascopy.disk import StrayFile, TickFile, find_files, is_bi5
+from app.brokers.dukascopy.instruments import GROUPS, code_of, known_point_e8, name_of
+from app.brokers.dukascopy.locations import CandleBucket, Length, TickBucket, bucket_of_path
+from app.market.errors import FileError, UsageError
+from app.market.quotes.tick import PriceSide
+from app.sandbox.dukascopy.layouts import TickRow, packed_ticks
+from tests.brokers.dukascopy.conftest import us
+
+EURUSD = "dukascopy:EURUSD"
+_TIMES = st.datetimes(datetime(2003, 1, 1), datetime(2039, 12, 31)).map(
+    lambda at: int(at.replace(tzinfo=UTC, microsecond=0, second=0, minute=0).timestamp()) * 1_000_000
+)
+
+
+def test_months_count_from_zero_in_the_tree_and_from_one_in_the_json_interface() -> None:
+    hour = TickBucket(EURUSD, us(2019, 2, 4, 8))
+    assert hour.file_path == "/datafeed/EURUSD/2019/01/04/08h_ticks.bi5"
+    assert hour.json_path == "/v1/ticks/EUR-USD/2019/2/4/8"
+    at_us = us(2019, 2, 4, 8)
+    expected = {
+        Length.MINUTE: ("2019/2/4", "2019/01/04/BID_candles_min_1.bi5"),
+        Length.HOUR: ("2019/2", "2019/01/BID_candles_hour_1.bi5"),
+        Length.DAY: ("2019", "2019/BID_candles_day_1.bi5"),
+    }
+    for length, (json_end, file_end) in expected.items():
+        bucket = CandleBucket(EURUSD, PriceSide.BID, length, at_us)
+        assert bucket.json_path == f"/v1/candles/{length.value}/EUR-USD/BID/{json_end}"
+        assert bucket.file_path == f"/datafeed/EURUSD/{file_end}"
+        assert bucket.start_us <= at_us < bucket.end_us
+
+
+@given(_TIMES, st.sampled_from(sorted(name for names in GROUPS.values() for name in names)))
+def test_a_path_says_what_its_file_holds(time_us: int, name: str) -> None:
+    hour = TickBucket(f"dukascopy:{name}", time_us)
+    assert bucket_of_path(f"/somewhere{hour.file_path}") == hour
+    assert bucket_of_path(hour.file_path.removeprefix("/datafeed/").replace("/", "\\")) == hour
+    for length in Length:
+        for side in (PriceSide.BID, PriceSide.ASK):
+            candles = CandleBucket(f"dukascopy:{name}", side, length, time_us)
+            found = bucket_of_path(candles.file_path)
+            assert isinstance(found, CandleBucket)
+            assert (found.symbol, found.side, found.length) == (candles.symbol, side, length)
+            assert (found.start_us, found.end_us) == (candles.start_us, candles.end_us)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "08h_ticks.bi5",
+        "2019/01/04/08h_ticks.bi5",
+        "EURUSD/2019/12/04/08h_ticks.bi5",  # there is no thirteenth month
+        "EURUSD/2019/01/30/08h_ticks.bi5",  # nor a 30 February
+        "EURUSD/2019/01/04/24h_ticks.bi5",
+        "EURUSD/2019/BID_candles_min_1.bi5",
+        "EURUSD/2019/01/04/BID_candles_day_1.bi5",
+        "EURUSD/2019/01/04/MID_candles_min_1.bi5",
+    ],
+)
+def test_a_path_that_says_nothing_is_refused_in_one_sentence(path: str) -> None:
+    with pytest.raises(UsageError, match=r"EURUSD|does not exist") as refused:
+        bucket_of_path(path)
+    assert str(refused.value).startswith(path)
+
+
+def test_names_become_codes_and_back() -> None:
+    codes = {"EURUSD": "EUR-USD", "USA500IDXUSD": "USA500.IDX-USD", "LIGHTCMDUSD": "LIGHT.CMD-USD", "BTCUSD": "BTC-USD"}
+    for name, code in codes.items():
+        assert code_of(f"dukascopy:{name}") == code_of(name) == code
+        assert name_of(code) == name
+    for name in ("", "EUR", "EUR/USD", "../../x", "eurusd"):
+        with pytest.raises(ValueError, match="no name"):
+            code_of(name)
+
+
+def test_points_that_are_common_knowledge() -> None:
+    points = {"EURUSD": 1_000, "dukascopy:USDJPY": 100_000, "EURHUF": 100_000, "XAUUSD": 100_000, "BTCUSD": 10_000_000}
+    assert {name: known_point_e8(name) for name in points} == points
+    assert known_point_e8("AAPLUSUSD") is None
+    assert all(known_point_e8(name) for names in GROUPS.values() for name in names)
+
+
+def test_a_folder_is_searched_and_what_cannot_be_used_is_named(tmp_path: Path) -> None:
+    day = tmp_path / "mirror" / "datafeed" / "EURUSD" / "2019" / "01" / "04"
+    day.mkdir(parents=True)
+    (day / "08h_ticks.bi5").write_bytes(packed_ticks([TickRow(7, 113_000, 112_990, 1.0, 1.0)]))
+    (day / "09h_ticks.bi5").write_bytes(b"")
+    (day / "10h_ticks.bi5").write_bytes(b"nothing of the kind")
+    (day / "readme.txt").write_text("x")
+    (tmp_path / "08h_ticks.bi5").write_bytes(b"")
+    files = list(find_files(tmp_path))
+    assert is_bi5(tmp_path)
+    assert not is_bi5(day / "readme.txt")
+    strays = [file for file in files if isinstance(file, StrayFile)]
+    assert [stray.path for stray in strays] == [tmp_path / "08h_ticks.bi5"]
+    assert str(strays[0].path) in strays[0].reason
+    first, empty, broken = (file for file in files if isinstance(file, TickFile))
+    assert [tick.time_us for tick in first.ticks()] == [us(2019, 2, 4, 8) + 7_000]
+    assert [tick.bid_e8 for tick in first.ticks(point_e8=100_000)] == [11_299_000_000]
+    assert len(empty.ticks()) == 0
+    with pytest.raises(FileError, match=r"10h_ticks\.bi5 cannot be used"):
+        broken.ticks()
+    # A part of a tree is enough, as long as the folders above it say what it is.
+    assert [file.path.name for file in find_files(day)] == ["08h_ticks.bi5", "09h_ticks.bi5", "10h_ticks.bi5"]
+
+
+def test_prices_of_an_unknown_instrument_are_not_guessed(tmp_path: Path) -> None:
+    path = tmp_path / "AAPLUSUSD" / "2019" / "01" / "04" / "08h_ticks.bi5"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(packed_ticks([TickRow(7, 113_000, 112_990, 1.0, 1.0)]))
+    (file,) = find_files(tmp_path)
+    assert isinstance(file, TickFile)
+    with pytest.raises(FileError, match="decimal places"):
+        file.ticks()
+    assert len(file.ticks(point_e8=100_000)) == 1
