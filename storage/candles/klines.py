@@ -39,8 +39,9 @@ _SAVE = """
         trades = excluded.trades, taker_buy_volume = excluded.taker_buy_volume,
         taker_buy_quote_volume = excluded.taker_buy_quote_volume, source = excluded.source,
         complete = excluded.complete, first_trade_id = excluded.first_trade_id, last_trade_id = excluded.last_trade_id
-    WHERE (excluded.complete, excluded.source = 'kline') >= (known.complete, known.source = 'kline')
-        OR (excluded.complete AND known.volume > 0 AND known.quote_volume = 0)
+    WHERE ((excluded.complete, excluded.source = 'kline') >= (known.complete, known.source = 'kline')
+            OR (excluded.complete AND known.volume > 0 AND known.quote_volume = 0))
+        AND known IS DISTINCT FROM excluded
 """
 
 _READ = sql.SQL(
@@ -109,7 +110,7 @@ def save(
     interval: Interval,
     candles: Sequence[Candle],
     fetched: tuple[int, int] | None = None,
-) -> None:
+) -> int:
     """
     Store closed klines; one that is stored already is replaced, because the exchange may correct a kline later.
 
@@ -118,16 +119,20 @@ def save(
     knows prices and volume alone (`app.market.candle.has_prices_alone`).
 
     ``fetched``: if given, these are all the klines that the exchange has from the first time until before the second.
+
+    Return how many are new, or other than they were.
     """
     latest = {candle.open_time_us: candle for candle in candles}
     rows = [_row(candle) for candle in latest.values()]
+    changed = 0
     with connection.transaction():
         add_symbols(connection, [symbol])
         if rows:
             columns = column_literals(rows, _UNITS)
-            connection.execute(_SAVE, (symbol, interval.seconds, interval.months, *columns))
+            changed = connection.execute(_SAVE, (symbol, interval.seconds, interval.months, *columns)).rowcount
         if fetched is not None:
             _save_range(connection, symbol, interval, *fetched)
+    return changed
 
 
 def forget_range(connection: Connection, symbol: str, interval: Interval, start_us: int, end_us: int) -> None:

@@ -22,8 +22,9 @@ class ReadOnlyStore(PostgresStore):
 
     def save_klines(
         self, symbol: str, interval: Interval, candles: Sequence[Candle], fetched: tuple[int, int] | None = None
-    ) -> None:
-        """Discard the candles."""
+    ) -> int:
+        """Discard the candles. Return 0."""
+        return 0
 
     def save_listing(self, symbol: str, listed_us: int) -> None:
         """Discard the time of the listing."""

@@ -159,12 +159,13 @@ class PostgresStore:
 
     def save_klines(
         self, symbol: str, interval: Interval, candles: Sequence[Candle], fetched: tuple[int, int] | None = None
-    ) -> None:
+    ) -> int:
         """See `app.market.ports.storage.KlineStore`."""
         closed = [candle for candle in candles if candle.closed]
-        if closed or fetched is not None:
-            with self._pool.borrowed("store klines") as connection:
-                klines.save(connection, symbol, interval, closed, fetched)
+        if not closed and fetched is None:
+            return 0
+        with self._pool.borrowed("store klines") as connection:
+            return klines.save(connection, symbol, interval, closed, fetched)
 
     def fetched_klines(self, symbol: str, interval: Interval) -> IdRanges:
         """See `app.market.ports.storage.KlineStore`."""

@@ -165,11 +165,14 @@ class FakeStore:
 
     def save_klines(
         self, symbol: str, interval: Interval, klines: Sequence[Candle], fetched: tuple[int, int] | None = None
-    ) -> None:
+    ) -> int:
         self._answer()
-        self.kept.setdefault(interval, {}).update({kline.open_time_us: kline for kline in klines})
+        kept = self.kept.setdefault(interval, {})
+        changed = sum(kept.get(one.open_time_us) != one for one in klines)
+        kept.update({kline.open_time_us: kline for kline in klines})
         if fetched is not None:
             self.fetched.setdefault(interval, IdRanges()).add_range(fetched[0], fetched[1] - 1)
+        return changed
 
     def fetched_klines(self, symbol: str, interval: Interval) -> IdRanges:
         self._answer()

@@ -264,7 +264,7 @@ class CandleHistory:
         elif store is not None:
             await self._save(symbol, lambda: store.save_klines(symbol, interval, kept, (start_us, until_us)))
 
-    async def _save(self, symbol: str, save: Callable[[], None]) -> None:
+    async def _save(self, symbol: str, save: Callable[[], object]) -> None:
         """Call ``save`` in a thread and wait a moment for it; a slow database does not hold up the chart."""
 
         def saved() -> None:

@@ -194,9 +194,11 @@ class KlineStore(Protocol):
 
     def save_klines(
         self, symbol: str, interval: Interval, klines: Sequence[Candle], fetched: tuple[int, int] | None = None
-    ) -> None:
+    ) -> int:
         """
         Keep closed klines, or candles added up from klines of a shorter interval; open ones are ignored.
+
+        Return how many of them were not kept before, or otherwise.
 
         ``fetched``: a span ``[start, end)``, UTC microseconds, in which the exchange has these klines and no others.
         """

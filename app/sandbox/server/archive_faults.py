@@ -16,6 +16,7 @@ class Flaw(StrEnum):
     """What is wrong with a file whose checksum fits it."""
 
     ROWS_CUT = "rows cut"  # the zip is whole, its CSV lacks the last tenth of the rows
+    ROWS_MISSING = "rows missing"  # as well, but its CSV lacks a tenth of the rows in the middle
     ZIP_CUT = "zip cut"  # the zip ends early
     CORRUPT = "corrupt"  # bytes within the zip are others
 

@@ -170,25 +170,24 @@ class ArchiveFiles:
 
     async def _trade_blocks(self, name: ArchiveName, flaw: Flaw | None) -> AsyncIterator[_Lines]:
         first, end = self._ids(name)
-        if flaw is Flaw.ROWS_CUT:
-            end -= max(1, (end - first) // 10)
+        missing = _missing(flaw, first, end)
         lines = _trade_lines if name.kind == "trades" else _aggregate_lines
         while first < end:
             found = self._source.trades(name.symbol, first, min(_ROWS_AT_ONCE, end - first))
             trades = [trade for trade in found if trade.trade_id < end]
             if not trades:
                 return
-            yield partial(lines, trades, _unit_us(name))
+            if kept := [trade for trade in trades if trade.trade_id not in missing]:
+                yield partial(lines, kept, _unit_us(name))
             first = trades[-1].trade_id + 1
 
     async def _kline_blocks(self, name: ArchiveName, flaw: Flaw | None) -> AsyncIterator[_Lines]:
         assert name.interval is not None
-        start_us, end_us = name.start_us, name.end_us
-        if flaw is Flaw.ROWS_CUT:
-            slots = name.interval.slot(end_us) - name.interval.slot(start_us)
-            end_us -= max(1, slots // 10) * name.interval.length_us
+        start_us, end_us, slot = name.start_us, name.end_us, name.interval.slot
+        missing = _missing(flaw, slot(start_us), slot(end_us))
         while start_us < end_us and (klines := await self._klines(name, start_us, end_us, _KLINES_AT_ONCE)):
-            yield partial(_kline_lines, klines, name.interval, _unit_us(name))
+            if kept := [kline for kline in klines if slot(kline.open_time_us) not in missing]:
+                yield partial(_kline_lines, kept, name.interval, _unit_us(name))
             start_us = name.interval.next_open_us(klines[-1].open_time_us)
 
     async def _klines(self, name: ArchiveName, start_us: int, end_us: int, limit: int) -> list[Candle]:
@@ -241,6 +240,15 @@ def _kline_lines(klines: Sequence[Candle], interval: Interval, unit_us: int) -> 
 
 def _write(file: IO[bytes], lines: _Lines) -> None:
     file.write("".join(lines()).encode())
+
+
+def _missing(flaw: Flaw | None, first: int, end: int) -> range:
+    """Return the rows, of those numbered from ``first`` to before ``end``, that a file with that flaw lacks."""
+    tenth = max(1, (end - first) // 10)
+    if flaw is Flaw.ROWS_CUT:
+        return range(end - tenth, end)
+    middle = (first + end - tenth) // 2
+    return range(middle, middle + tenth) if flaw is Flaw.ROWS_MISSING else range(0)
 
 
 def _finished(path: Path, flaw: Flaw | None) -> BuiltFile:

@@ -120,8 +120,9 @@ class Download:
             for symbol in request.symbols
         }
         self._total_us, self._done_us = Counter[str](), Counter[str]()  # by symbol
-        self._parts: dict[Piece, float] = {}
-        self._works: dict[str, str] = {}
+        self._all_done_us = self._all_us = 0
+        self._parts_us: dict[Piece, int] = {}  # done of the pieces being fetched, which counts as done
+        self._symbols: dict[str, SymbolProgress] = {}
         self._work = self._waits = ""
 
     async def run(self) -> DownloadReport:
@@ -137,6 +138,9 @@ class Download:
         self._enqueue(pieces)
         for piece in pieces:
             self._total_us[piece.symbol] += piece.length_us
+            self._all_us += piece.length_us
+        for symbol in self._total_us:
+            self._count(symbol, 0)
         self._note_progress()
         workers = [self._work_off() for _ in range(min(self._request.parallel, len(pieces)))]
         try:
@@ -202,15 +206,16 @@ class Download:
     async def _work_off(self) -> None:
         while True:
             _, _, piece = await self._queue.get()
-            self._work = self._works[piece.symbol] = piece.file.name if piece.file else f"{piece.symbol} {piece.what}"
+            self._work = piece.file.name if piece.file else f"{piece.symbol} {piece.what}"
+            self._symbols[piece.symbol] = self._symbols[piece.symbol]._replace(work=self._work)
             self._note_part(piece, 0.0)
             further: list[Piece] = []
             try:
                 further = await self._fetch(piece)
             except FeedError as error:
                 self._report.skip(piece, str(error))
-            del self._parts[piece]
-            self._done_us[piece.symbol] += piece.length_us - sum(one.length_us for one in further)
+            done_us = piece.length_us - sum(one.length_us for one in further)
+            self._count(piece.symbol, done_us - self._parts_us.pop(piece))
             self._enqueue(further)
             self._queue.task_done()
             self._note_progress()
@@ -252,8 +257,17 @@ class Download:
             self._report.skip(left, "It is not over yet.")
 
     def _note_part(self, piece: Piece, share: float) -> None:
-        self._parts[piece] = share * piece.length_us
+        part_us = round(share * piece.length_us)
+        self._count(piece.symbol, part_us - self._parts_us.get(piece, 0))
+        self._parts_us[piece] = part_us
         self._note_progress()
+
+    def _count(self, symbol: str, more_us: int) -> None:
+        """Count so much more of the symbol's market as done."""
+        self._done_us[symbol] += more_us
+        self._all_done_us += more_us
+        done, total = self._done_us[symbol] / _HOUR_US, self._total_us[symbol] / _HOUR_US
+        self._symbols[symbol] = self._symbols.get(symbol, SymbolProgress())._replace(done=done, total=total)
 
     def _note_wait(self, sentence: str) -> None:
         if sentence != self._waits:
@@ -261,16 +275,19 @@ class Download:
             self._note_progress()
 
     def _note_progress(self) -> None:
-        done_us = Counter[str](self._done_us)
-        for piece, part_us in self._parts.items():
-            done_us[piece.symbol] += round(part_us)
-        symbols = {
-            name: SymbolProgress(done_us[name] / _HOUR_US, total_us / _HOUR_US, self._works.get(name, ""))
-            for name, total_us in self._total_us.items()
-        }
-        done, total = (sum(getattr(one, field) for one in symbols.values()) for field in ("done", "total"))
-        rows, skipped = sum(one.rows.read for one in self._report.done), len(self._report.skipped)
-        self._on_progress(DownloadProgress(done, total, rows, self._work, self._waits, symbols, skipped))
+        # Called for each piece and each answer: nothing here may take longer the more pieces there are.
+        report = self._report
+        self._on_progress(
+            DownloadProgress(
+                self._all_done_us / _HOUR_US,
+                self._all_us / _HOUR_US,
+                report.rows_read,
+                self._work,
+                self._waits,
+                dict(self._symbols),
+                len(report.skipped),
+            )
+        )
 
 
 def _of_whole_candles(request: DownloadRequest, interval: Interval | None) -> DownloadRequest:

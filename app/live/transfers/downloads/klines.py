@@ -1,13 +1,13 @@
 """
 The klines of one symbol and interval: which are known, and how those of a file or of the exchange are stored.
 
-With the klines their times are stored, of which the exchange has these and no others. A file that ends early proves
-nothing about what it lacks, so the rest is asked of the exchange.
+With the klines their times are stored, of which the exchange has these and no others. A file that lacks a kline, at its
+end or inside, proves nothing about it, so it is asked of the exchange.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 
@@ -47,16 +47,14 @@ class KlineDownload:
         return IdRanges(self._known)
 
     async def store_file(self, path: Path, piece: Piece) -> tuple[StoredRows, list[Piece]]:
-        """Store a file's rows; return what became of them, and what the file should have and lacks."""
-        assert piece.file is not None
-        rows, reached_us = await in_background(partial(self._store_file, path, piece), "store-klines")
-        lacks = piece._replace(start_us=max(piece.start_us, reached_us), file=None)
-        return rows, [lacks] if lacks.start_us < lacks.end_us else []
+        """Store a file's rows; return what became of them, and what the file should have and lacks, newest first."""
+        rows, found = await in_background(partial(self._store_file, path), "store-klines")
+        lacking = (found | self._known).missing(piece.start_us, piece.end_us - 1)
+        return rows, [piece._replace(start_us=first, end_us=last + 1, file=None) for first, last in reversed(lacking)]
 
-    def _store_file(self, path: Path, piece: Piece) -> tuple[StoredRows, int]:
-        """Return what became of the rows, and the time up to which all klines are stored."""
-        assert piece.file is not None
-        file, rows, at_us = piece.file, StoredRows(), piece.file.start_us
+    def _store_file(self, path: Path) -> tuple[StoredRows, IdRanges]:
+        """Return what became of the rows, and the times of the klines in the file."""
+        rows, found = StoredRows(), IdRanges()
         options = ReadingOptions(self._symbol, RowKind.KLINES, self._interval)
         try:
             for opened in self._resources.open_rows(path, options):
@@ -64,23 +62,27 @@ class KlineDownload:
                     raise FileError(opened.reason)
                 for batch in opened.batches():
                     assert isinstance(batch, CandleBatch)
-                    rows, at_us = self._store(batch, rows, at_us)
+                    rows += self._store(batch, is_first_refusal=not rows.refused)
+                    for first_us, last_us in self._times(batch.candles):
+                        found.add_range(first_us, last_us)
         except FileError as error:
             rows = rows._replace(is_broken=True, reason=f"{rows.reason} {error}".strip())
-        is_whole = not rows.refused and not rows.is_broken
-        return rows, file.end_us if is_whole and at_us >= file.end_us else file.start_us if rows.refused else at_us
+        return rows, found
 
-    def _store(self, batch: CandleBatch, rows: StoredRows, at_us: int) -> tuple[StoredRows, int]:
-        held = sum(candle.open_time_us in self._known for candle in batch.candles)
-        end_us = max((self._interval.next_open_us(candle.open_time_us) for candle in batch.candles), default=at_us)
-        # A row that was refused leaves a hole of which nothing is known.
-        fetched = (at_us, end_us) if end_us > at_us and not batch.refused and not rows.refused else None
-        store = self._resources.database.store
-        store.save_klines(self._symbol, self._interval, batch.candles, fetched)
-        reason = f"Row {batch.refused[0].number} is refused: {batch.refused[0].reason}." if batch.refused else ""
-        stored = len(batch.candles) - held
-        found = StoredRows(batch.rows, stored, batch.rows - stored - len(batch.refused), len(batch.refused))
-        return rows + found._replace(reason="" if rows.refused else reason), end_us
+    def _store(self, batch: CandleBatch, *, is_first_refusal: bool) -> StoredRows:
+        save = partial(self._resources.database.store.save_klines, self._symbol, self._interval)
+        stored = save(batch.candles)
+        for first_us, last_us in self._times(batch.candles):
+            save([], (first_us, last_us + 1))
+        reason = ""
+        if batch.refused and is_first_refusal:
+            reason = f"Row {batch.refused[0].number} is refused: {batch.refused[0].reason}."
+        refused = len(batch.refused)
+        return StoredRows(batch.rows, stored, batch.rows - stored - refused, refused, reason=reason)
+
+    def _times(self, candles: Iterable[Candle]) -> IdRanges:
+        """Return the microseconds that these candles cover."""
+        return IdRanges((one.open_time_us, self._interval.next_open_us(one.open_time_us) - 1) for one in candles)
 
     async def fetch(self, piece: Piece, on_part: Callable[[float], None]) -> tuple[StoredRows, Piece | None]:
         """
@@ -102,9 +104,8 @@ class KlineDownload:
             until_us, is_proved = await self._reached(start_us, page_us, final, klines, settled_us)
             fetched = (start_us, until_us) if is_proved and until_us > start_us else None
             save = partial(self._resources.database.store.save_klines, self._symbol, interval, final, fetched)
-            await in_background(save, "save-klines")
-            held = sum(kline.open_time_us in self._known for kline in final)
-            rows += StoredRows(len(final), len(final) - held, held)
+            stored = await in_background(save, "save-klines")
+            rows += StoredRows(len(final), stored, len(final) - stored)
             if until_us < page_us:
                 return rows, piece._replace(start_us=max(until_us, piece.start_us))
             start_us = until_us

@@ -66,17 +66,20 @@ class DownloadReport:
     """
     The outcome of one download. ``listed_us``: when symbols were listed whose range began before that, by name.
 
-    ``missing``: trade ids inside the range that nothing has, by symbol, as inclusive ranges.
+    ``missing``: trade ids inside the range that nothing has, by symbol, as inclusive ranges. ``rows_read``: of all
+    pieces so far.
     """
 
     done: list[DonePiece] = field(default_factory=list)
     skipped: list[SkippedPiece] = field(default_factory=list)
     listed_us: dict[str, int] = field(default_factory=dict)
     missing: dict[str, Sequence[tuple[int, int]]] = field(default_factory=dict)
+    rows_read: int = field(default=0, init=False)
 
     def note(self, piece: Piece, rows: StoredRows, path: Path | None = None) -> None:
         """Add a piece that was fetched."""
         self.done.append(DonePiece(piece, path, rows))
+        self.rows_read += rows.read
 
     def skip(self, piece: Piece, reason: str) -> None:
         """Add a piece that could not be had."""
@@ -85,8 +88,8 @@ class DownloadReport:
     @property
     def rows(self) -> StoredRows:
         """The sum over all pieces; ``missing`` is what nothing has in the end."""
-        total = sum((one.rows for one in self.done), StoredRows())
-        return total._replace(missing=sum(last - first + 1 for first, last in self._gaps()), reason="")
+        total = sum((one.rows._replace(reason="") for one in self.done), StoredRows())
+        return total._replace(missing=sum(last - first + 1 for first, last in self._gaps()))
 
     @property
     def is_whole(self) -> bool:

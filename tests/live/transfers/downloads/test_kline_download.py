@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from app.live.transfers.downloads.download import Source
+from app.live.transfers.downloads.klines import KlineDownload
+from app.live.transfers.downloads.report import DonePiece, DownloadReport
 from app.market.candle import Candle
+from app.market.coverage import IdRanges
 from app.market.interval import Interval
 from app.market.ports.archive import DAY_US
 from app.sandbox.server.archive_faults import Flaw
@@ -85,7 +89,7 @@ async def test_without_the_archive_all_come_from_the_exchange(here: World) -> No
 
 
 @pytest.mark.parametrize("flaw", list(Flaw))
-async def test_a_file_that_ends_early_or_is_damaged_is_completed_by_the_exchange(here: World, flaw: Flaw) -> None:
+async def test_a_file_that_lacks_rows_or_is_damaged_is_completed_by_the_exchange(here: World, flaw: Flaw) -> None:
     here.server.faults.archive.spoil(flaw, path="2026-08-13")
     start_us, end_us = TODAY_US - 2 * DAY_US, TODAY_US
     assert (await here.download(start_us, end_us, MINUTE)).is_whole
@@ -106,6 +110,59 @@ async def test_without_the_exchange_what_a_file_lacks_is_named_and_fetched_later
     assert report.is_whole
     assert (report.rows.read, report.rows.stored) == (1440, 144)
     assert await same(here, MINUTE, start_us, end_us)
+
+
+async def test_a_hole_inside_a_file_is_named_without_the_exchange_and_no_more_than_that(here: World) -> None:
+    here.server.faults.archive.spoil(Flaw.ROWS_MISSING, path="2026-08-13")
+    start_us, end_us = TODAY_US - 2 * DAY_US, TODAY_US
+    report = await here.download(start_us, end_us, MINUTE, source=Source.ARCHIVE)
+    (skipped,) = report.skipped
+    hole_us = TODAY_US - DAY_US + 648 * MINUTE.length_us
+    assert (skipped.piece.start_us, skipped.piece.end_us) == (hole_us, hole_us + 144 * MINUTE.length_us)
+    here.server.requests.clear()
+    report = await here.download(start_us, end_us, MINUTE)
+    assert (report.is_whole, report.rows.read, archive_files(here)) == (True, 144, [])
+    assert await same(here, MINUTE, start_us, end_us)
+
+
+@pytest.mark.parametrize("source", [Source.ARCHIVE, Source.REST])
+async def test_klines_that_another_run_stored_meanwhile_count_as_held(
+    here: World, source: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start_us, end_us = TODAY_US - DAY_US, TODAY_US
+    known = KlineDownload.known
+
+    async def known_before_the_other_run(download: KlineDownload, *times_us: int) -> IdRanges:
+        found = await known(download, *times_us)
+        here.database.store.save_klines(
+            "BTCUSDT", MINUTE, await published(here, MINUTE, start_us + DAY_US // 2, end_us)
+        )
+        return found
+
+    monkeypatch.setattr(KlineDownload, "known", known_before_the_other_run)
+    report = await here.download(start_us, end_us, MINUTE, source=source)
+    assert (report.rows.read, report.rows.stored, report.rows.held) == (1440, 720, 720)
+
+
+async def test_each_part_of_the_progress_is_counted_once(here: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Done(list[DonePiece]):
+        passes = 0
+
+        def __iter__(self) -> Iterator[DonePiece]:
+            self.passes += 1
+            return super().__iter__()
+
+    done = Done()
+    monkeypatch.setattr("app.live.transfers.downloads.download.DownloadReport", partial(DownloadReport, done=done))
+    here.server.faults.archive.spoil(Flaw.ROWS_MISSING, path="2026-08-13")
+    report = await here.download(TODAY_US - 3 * DAY_US, TODAY_US, MINUTE)
+    assert len(here.progress) > len(done) == 4
+    assert done.passes == 0, "the time of a progress must not grow with the pieces before it"
+    assert here.progress[0][:2] == (0, 72)
+    assert here.progress[-1][:2] == (72, 72)
+    assert all(one.done == one.symbols["BTCUSDT"].done for one in here.progress)
+    assert here.progress[-1].symbols == {"BTCUSDT": (72, 72, here.progress[-1].work)}
+    assert here.progress[-1].rows == report.rows.read == 3 * 1440
 
 
 async def test_a_range_before_the_listing_is_whole_and_says_since_when_there_is_anything(here: World) -> None:
