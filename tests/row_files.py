@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -66,8 +66,10 @@ class MemoryFile:
 def opening(*files: RowFile | RefusedFile) -> OpenRows:
     """Return what finds these files at any path."""
 
-    def open_rows(path: Path, options: ReadingOptions) -> Iterator[RowFile | RefusedFile]:
-        del path, options
+    def open_rows(
+        path: Path, options: ReadingOptions, is_stopped: Callable[[], bool]
+    ) -> Iterator[RowFile | RefusedFile]:
+        del path, options, is_stopped
         return iter(files)
 
     return open_rows

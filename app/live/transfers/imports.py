@@ -190,7 +190,7 @@ class FileImport:
             while (step := self._next()) is not None:
                 self._take(step, files)
             if files and not self._stop.is_set():
-                self._finish_refused(files[-1])
+                self._finish_refused(files)
             for earlier, later in pairwise(files):
                 self._find_cut_off(earlier, later)
             self._loader.finish()
@@ -228,7 +228,7 @@ class FileImport:
             self._end(step)
         elif isinstance(step, _ImportedFile):
             if files and files[-1].refused is not step.refused:
-                self._finish_refused(files[-1])
+                self._finish_refused(files)
             files.append(step)
         elif step is not None:
             raise step
@@ -284,12 +284,16 @@ class FileImport:
         for symbol, (start_us, end_us) in file.times.items():
             self._compare_with_klines(report, symbol, start_us, end_us)
 
-    def _finish_refused(self, file: _ImportedFile) -> None:
-        """Name the refused rows of a file; ``file`` is its last table."""
+    def _finish_refused(self, files: Sequence[_ImportedFile]) -> None:
+        """Name the refused rows of the last file, or remove those of an earlier import if it has none now."""
+        file = files[-1]
+        tables = [one.report for one in files if one.refused is file.refused]
         if self._is_dry:
             file.refused.discard()
-        else:
+        elif any(one.refused or one.is_broken or not one.read for one in tables):
             file.refused.finish()
+        else:
+            file.refused.remove_earlier()
         if file.refused.failure:
             file.report.reasons.append(file.refused.failure)
 
@@ -330,7 +334,7 @@ class FileImport:
             given = {source.path for source in self._sources}
             share = _Share(sum(_size(source.path) for source in self._sources))
             refused: RefusedRows | None = None
-            for opened in (one for source in self._sources for one in self._open_rows(*source)):
+            for opened in (one for source in self._sources for one in self._open_rows(*source, self._stop.is_set)):
                 if self._stop.is_set():
                     break
                 if opened.path.name.endswith(SUFFIX):

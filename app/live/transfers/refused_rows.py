@@ -14,6 +14,7 @@ from typing import TextIO, cast
 from app.market.ports.row_files import RefusedRow
 
 SUFFIX = ".refused.csv"
+_HEADER = ("number", "reason", "row", "table")
 
 
 def _hidden_file(folder: Path) -> TextIO:
@@ -29,8 +30,8 @@ class RefusedRows:
     Writes ``FILE.refused.csv``: number, reason, row and table. Made with the first row, named by `finish`.
 
     All tables of a file share one. It is hidden until `finish`, so a kill leaves nothing; of several imports at once
-    the last to finish stays, whole. ``failure``: one sentence if it could not be written, else empty; nothing is
-    raised, so that the import goes on.
+    the last to finish stays, whole. `remove_earlier` removes that of an earlier import. ``failure``: one sentence if
+    the file could not be written or removed, else empty; nothing is raised, so that the import goes on.
     """
 
     def __init__(self, source: Path) -> None:
@@ -47,7 +48,7 @@ class RefusedRows:
             if self._file is None:
                 # In that folder: so what cannot be written is known at once, and the disk is the one that has room.
                 self._file = _hidden_file(self.path.parent)
-                csv.writer(self._file).writerow(("number", "reason", "row", "table"))
+                csv.writer(self._file).writerow(_HEADER)
             csv.writer(self._file).writerows((*row, table) for row in rows)
         except OSError as error:
             self._note_failure(error)
@@ -67,6 +68,18 @@ class RefusedRows:
                 hidden.unlink(missing_ok=True)
             self._note_failure(error)
         self.discard()
+
+    def remove_earlier(self) -> None:
+        """Remove the rows that an earlier import refused, once none is: they would be taken for some of this one."""
+        try:
+            with self.path.open("rb") as file:
+                is_ours = file.readline(100).rstrip(b"\r\n") == ",".join(_HEADER).encode()
+            if is_ours:
+                self.path.unlink()
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            self.failure = f"{self.path} could not be removed: {error.strerror}. It is of an earlier import."
 
     def discard(self) -> None:
         """Leave no file. Does nothing after `finish`."""

@@ -163,9 +163,15 @@ class RefusedFile(NamedTuple):
     reason: str
 
 
-OpenRows = Callable[[Path, ReadingOptions], Iterator[RowFile | RefusedFile]]
+OpenRows = Callable[[Path, ReadingOptions, Callable[[], bool]], Iterator[RowFile | RefusedFile]]
 """
 Finds what can be read at a path, which the user named: the file, or the files in the folder, by name.
 
-Each `RowFile` is opened by its ``batches``, so that many wait without a file descriptor.
+Each `RowFile` is opened by its ``batches``, so that many wait without a file descriptor. Once the function, the last
+argument, returns True, what still reads a file's bytes ends soon with a FileError.
 """
+
+
+def never() -> bool:
+    """Return False: nobody stops the reading."""
+    return False

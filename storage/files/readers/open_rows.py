@@ -9,11 +9,11 @@ window that imports nothing starts faster.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from app.market.errors import FileError
-from app.market.ports.row_files import ReadingOptions, RefusedFile, RowFile, named
+from app.market.ports.row_files import ReadingOptions, RefusedFile, RowFile, named, never
 from storage.files.readers.formats.json_file import is_json, open_json
 from storage.files.readers.formats.octobot_file import SQLITE, open_octobot
 from storage.files.readers.formats.recording_file import is_recording, open_recording
@@ -35,19 +35,22 @@ _DATA_SUFFIXES = {
 }
 
 
-def open_rows(path: Path, options: ReadingOptions | None = None) -> Iterator[RowFile | RefusedFile]:
+def open_rows(
+    path: Path, options: ReadingOptions | None = None, is_stopped: Callable[[], bool] = never
+) -> Iterator[RowFile | RefusedFile]:
     """
     Open a file, or every usable file in a folder and its folders, oldest first by name.
 
     Each file is opened when the iterator reaches it. A file with rows of several kinds is several RowFiles in a row,
-    and so is an archive of several tables.
+    and so is an archive of several tables. ``is_stopped`` is asked before each block of bytes; once it returns True,
+    the file cannot be used.
 
     Raises:
         UsageError: If the user's columns are none of ours.
     """
     options = options or ReadingOptions()
     if not path.is_dir():
-        yield from _row_files(path, options)
+        yield from _row_files(path, options, is_stopped)
         return
     files, closed = _files_below(path)
     files = [file for file in files if _is_data(file)]
@@ -56,11 +59,11 @@ def open_rows(path: Path, options: ReadingOptions | None = None) -> Iterator[Row
     if not files and not closed:
         yield RefusedFile(path, f"{path} holds no file of trades or candles.")
     for file in files:
-        yield from _row_files(file, options)
+        yield from _row_files(file, options, is_stopped)
 
 
-def _row_files(path: Path, options: ReadingOptions) -> Iterator[RowFile | RefusedFile]:
-    for table in open_tables(path, options):
+def _row_files(path: Path, options: ReadingOptions, is_stopped: Callable[[], bool]) -> Iterator[RowFile | RefusedFile]:
+    for table in open_tables(path, options, is_stopped):
         yield RefusedFile(path, str(table)) if isinstance(table, FileError) else table
 
 
@@ -90,7 +93,7 @@ def _is_data(path: Path) -> bool:
     return path.suffix.lower() in _DATA_SUFFIXES
 
 
-def open_tables(path: Path, options: ReadingOptions) -> list[Table | FileError]:
+def open_tables(path: Path, options: ReadingOptions, is_stopped: Callable[[], bool] = never) -> list[Table | FileError]:
     """
     Open the tables of one file, at least one; instead of one that cannot be used, return why, as a sentence.
 
@@ -102,9 +105,9 @@ def open_tables(path: Path, options: ReadingOptions) -> list[Table | FileError]:
             head = file.read(16)
         if not head:
             raise FileError(f"{path} is empty.")
-        is_verified = check_checksum(path)
+        is_verified = check_checksum(path, is_stopped)
         if head.startswith((b"PK\x03\x04", b"PK\x05\x06")) and not is_spreadsheet(path):
-            members = zip_members(path, is_verified=is_verified)
+            members = zip_members(path, is_stopped, is_verified=is_verified)
             return [
                 _of_member(path, member.place, table) if len(members) > 1 else table
                 for member in members
@@ -114,7 +117,7 @@ def open_tables(path: Path, options: ReadingOptions) -> list[Table | FileError]:
         return [error]
     if head.startswith((*_SPREADSHEET, *_ARROW)):
         return _opened(path, path.name, options, None)
-    source = PlainOrPacked(path, is_verified=is_verified)
+    source = PlainOrPacked(path, is_stopped, is_verified=is_verified)
     return _opened(path, source.name, options, source)
 
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import csv
+import gzip
+import hashlib
 import threading
-from collections.abc import Iterator, Sequence
+import zipfile
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -12,13 +15,16 @@ import pytest
 from app.live.transfers import imports
 from app.live.transfers.import_report import ImportReport
 from app.live.transfers.imports import FileImport, ImportProgress, ImportSource
-from app.live.transfers.refused_rows import RefusedRows
+from app.live.transfers.refused_rows import SUFFIX, RefusedRows
 from app.live.transfers.row_batches import RowNumbers, collected
 from app.market.candle import Candle
 from app.market.errors import FileError, StoreUnavailable
 from app.market.ports.loading import BulkLoader, LoadResult, PreparedLoad
 from app.market.ports.row_files import ReadingOptions, RefusedFile, RefusedRow, RowBatch, RowKind, TradeBatch
+from storage.files.readers.open_rows import open_rows
+from storage.files.readers.sources import byte_source, checksum, zip_members
 from storage.loading.dry_run import DryRunLoader
+from tests.commands.play import line
 from tests.market.test_aggregated_trades import agg_batch
 from tests.row_files import MemoryFile, opening, trade_batch
 from tests.storage.helpers import some_trades
@@ -230,15 +236,75 @@ def test_minutes_of_aggregated_trades_do_not_wait_for_the_end_of_a_long_file(
     assert loader.calls == 1
 
 
+def test_refused_rows_of_an_earlier_import_are_removed_once_all_rows_are_taken(path: Path) -> None:
+    beside = path.with_name(path.name + SUFFIX)
+    refused = [RefusedRow(3, "bad", "x")]
+    faulty = MemoryFile(path, [trade_batch(TRADES[:2], refused)])
+    clean = MemoryFile(path, [trade_batch(TRADES[:2])])
+    imported(DryRunLoader(), faulty)
+    assert beside.exists()
+    # None of these shows that the rows are good now.
+    broken = MemoryFile(path, [trade_batch(TRADES[:1])], failure="It ends early.")
+    imported(DryRunLoader(), broken)
+    imported(DryRunLoader(), MemoryFile(path, []))
+    imported(DryRunLoader(), RefusedFile(path, "It is damaged."))
+    imported(DryRunLoader(), clean, is_dry=True)
+    imported(DryRunLoader(), clean, faulty)  # two tables of one file
+    imported(DryRunLoader(), MemoryFile(path.with_name("other.csv"), [trade_batch(TRADES[:2])]))
+    assert beside.exists()
+    assert imported(DryRunLoader(), clean, clean).files[0].reason == ""
+    assert not beside.exists()
+
+
+@pytest.mark.parametrize("text", ["", "my own notes\n", "number,reason,row\n"])
+def test_a_file_of_that_name_that_no_import_wrote_stays(path: Path, text: str) -> None:
+    beside = path.with_name(path.name + SUFFIX)
+    beside.write_text(text)
+    imported(DryRunLoader(), MemoryFile(path, [trade_batch(TRADES[:2])]))
+    assert beside.read_text() == text
+
+
+@pytest.mark.parametrize("suffix", [".zip", ".gz", ".zip with a checksum"])
+def test_a_cancelled_import_ends_with_the_block_that_is_unpacked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str
+) -> None:
+    path = tmp_path / f"BTCUSDT-trades-2024-08-09{suffix[:4].strip()}"
+    text = "".join(map(line, TRADES)).encode()
+    if suffix == ".gz":
+        path.write_bytes(gzip.compress(text))
+    else:
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as packed:
+            packed.writestr(f"{path.stem}.csv", text)
+    if "checksum" in suffix:
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        path.with_name(path.name + ".CHECKSUM").write_text(f"{digest}  {path.name}\n")
+    check_going, asked = byte_source.check_going, list[Path]()
+    for module in (byte_source, checksum, zip_members):
+        monkeypatch.setattr(module, "BLOCK_BYTES", 1_000)  # of 60,000
+        monkeypatch.setattr(module, "check_going", lambda *one: cancel_at_third(*one))
+
+    def cancel_at_third(path: Path, is_stopped: Callable[[], bool]) -> None:
+        asked.append(path)
+        if len(asked) == 3:
+            work.cancel()
+        check_going(path, is_stopped)
+
+    work = FileImport([ImportSource(path, ReadingOptions())], open_rows, DryRunLoader())
+    report = work.run()
+    assert report.stopped_because == "The import was cancelled; run it again to go on."
+    assert figures(report) == (0, 0, 0, 0, 0)
+    assert asked == [path] * 3
+
+
 def test_each_source_is_read_with_its_own_options() -> None:
     asked: list[tuple[Path, ReadingOptions]] = []
 
-    def open_rows(path: Path, options: ReadingOptions) -> Iterator[MemoryFile]:
+    def open_each(path: Path, options: ReadingOptions, is_stopped: Callable[[], bool]) -> Iterator[MemoryFile]:
         asked.append((path, options))
         yield MemoryFile(path, [trade_batch(TRADES)])
 
     sources = [ImportSource(Path(name), ReadingOptions(symbol=name)) for name in ("A", "B")]
-    assert figures(FileImport(sources, open_rows, DryRunLoader()).run()) == (2_000, 1_000, 1_000, 0, 0)
+    assert figures(FileImport(sources, open_each, DryRunLoader()).run()) == (2_000, 1_000, 1_000, 0, 0)
     assert asked == sources
 
 

@@ -20,7 +20,7 @@ from app.market.candle import Candle
 from app.market.coverage import IdRanges
 from app.market.errors import FileError
 from app.market.interval import SECOND_US, Interval
-from app.market.ports.row_files import CandleBatch, ReadingOptions, RefusedFile, RowKind
+from app.market.ports.row_files import CandleBatch, ReadingOptions, RefusedFile, RowKind, never
 
 _ROWS = 1000
 _SETTLED_US = 60 * SECOND_US  # after its end a kline is final
@@ -57,7 +57,7 @@ class KlineDownload:
         rows, found = StoredRows(), IdRanges()
         options = ReadingOptions(self._symbol, RowKind.KLINES, self._interval)
         try:
-            for opened in self._resources.open_rows(path, options):
+            for opened in self._resources.open_rows(path, options, never):
                 if isinstance(opened, RefusedFile):
                     raise FileError(opened.reason)
                 for batch in opened.batches():

@@ -12,13 +12,14 @@ import contextlib
 import lzma
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Protocol
 
 from isal import igzip, isal_zlib
 
 from app.market.errors import FileError
+from app.market.ports.row_files import never
 
 BLOCK_BYTES = 1 << 20
 _GZIP, _ZSTD, _BZIP2, _XZ = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"BZh", b"\xfd7zXZ\x00"
@@ -45,7 +46,7 @@ class ByteSource(Protocol):
         Yield the bytes from the start, at most `BLOCK_BYTES` at once and never none.
 
         Raises:
-            FileError: If the file cannot be read, is damaged or ends early.
+            FileError: If the file cannot be read, is damaged or ends early, or the reading is stopped.
         """
 
     def progress(self) -> float:
@@ -56,15 +57,16 @@ class ByteSource(Protocol):
         Unpack all of it once, unless its checksum has been seen to be right, so that no row of a damaged file is used.
 
         Raises:
-            FileError: If it is damaged or ends early.
+            FileError: If it is damaged or ends early, or the reading is stopped.
         """
 
 
 class PlainOrPacked:
     """A file that is one stream of bytes, compressed or not; its first bytes say which. See `ByteSource`."""
 
-    def __init__(self, path: Path, *, is_verified: bool = False) -> None:
+    def __init__(self, path: Path, is_stopped: Callable[[], bool] = never, *, is_verified: bool = False) -> None:
         self.path = path
+        self._is_stopped = is_stopped
         self.name = path.stem if path.suffix.lower() in _PACKED_SUFFIXES else path.name
         self._is_verified = is_verified
         self._progress = 0.0
@@ -76,6 +78,7 @@ class PlainOrPacked:
             raw.seek(0)
             with _unpacked(raw) as stream:
                 while block := stream.read(BLOCK_BYTES):
+                    check_going(self.path, self._is_stopped)
                     self._progress = raw.tell() / size
                     yield block
         self._progress = 1.0
@@ -121,6 +124,17 @@ def first_bytes(source: ByteSource, size: int = BLOCK_BYTES) -> bytes:
             if len(found) >= size:
                 break
     return bytes(found[:size])
+
+
+def check_going(path: Path, is_stopped: Callable[[], bool]) -> None:
+    """
+    Check, before each block of a file, that the reading goes on: a large file takes minutes to be unpacked.
+
+    Raises:
+        FileError: If it is stopped.
+    """
+    if is_stopped():
+        raise FileError(f"{path} was not read to its end, because the reading was stopped.")
 
 
 @contextlib.contextmanager

@@ -11,14 +11,15 @@ from __future__ import annotations
 
 import struct
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import IO
 
 from isal import isal_zlib
 
 from app.market.errors import FileError
-from storage.files.readers.sources.byte_source import BLOCK_BYTES, readable
+from app.market.ports.row_files import never
+from storage.files.readers.sources.byte_source import BLOCK_BYTES, check_going, readable
 
 _TABLE_SUFFIXES = {".csv", ".tsv", ".txt", ".json", ".jsonl", ".ndjson"}
 _ARCHIVE_SUFFIXES = {".zip", ".gz", ".7z", ".rar", ".tar", ".tgz"}
@@ -36,8 +37,11 @@ _UNREAD = "{} is packed in a way that is not read here. Unpack it first."
 class ZipMember:
     """One table in a zip, and its ``place`` in it; see `storage.files.readers.sources.byte_source.ByteSource`."""
 
-    def __init__(self, path: Path, info: zipfile.ZipInfo, *, is_verified: bool = False) -> None:
+    def __init__(
+        self, path: Path, info: zipfile.ZipInfo, is_stopped: Callable[[], bool], *, is_verified: bool = False
+    ) -> None:
         self.path = path
+        self._is_stopped = is_stopped
         self.place = info.filename
         self.name = PurePosixPath(info.filename).name
         self._info = info
@@ -49,6 +53,7 @@ class ZipMember:
         info, size, checksum = self._info, 0, 0
         with readable(self.path), self.path.open("rb") as raw:
             for block in _inflated(raw, info):
+                check_going(self.path, self._is_stopped)
                 size += len(block)
                 if size > info.file_size:
                     raise FileError(f"{self.path} unpacks to more than it states: it is damaged, or a trap.")
@@ -88,11 +93,12 @@ def is_spreadsheet(path: Path) -> bool:
     return True
 
 
-def zip_members(path: Path, *, is_verified: bool = False) -> list[ZipMember]:
+def zip_members(path: Path, is_stopped: Callable[[], bool] = never, *, is_verified: bool = False) -> list[ZipMember]:
     """
     Return the tables in a zip, by name.
 
-    ``is_verified``: a checksum has shown that the file is as it was sent.
+    ``is_stopped``: see `storage.files.readers.sources.byte_source.check_going`. ``is_verified``: a checksum has shown
+    that the file is as it was sent.
 
     Raises:
         FileError: If it is damaged, holds no table, or is not what an honest sender sends.
@@ -110,7 +116,8 @@ def zip_members(path: Path, *, is_verified: bool = False) -> list[ZipMember]:
         raise FileError(f"{path} holds no table: a zip is read where it holds CSV or JSON.")
     for info in tables:
         _check_member(path, info)
-    return [ZipMember(path, info, is_verified=is_verified) for info in sorted(tables, key=lambda info: info.filename)]
+    tables.sort(key=lambda info: info.filename)
+    return [ZipMember(path, info, is_stopped, is_verified=is_verified) for info in tables]
 
 
 def _members(path: Path) -> list[zipfile.ZipInfo]:
