@@ -1,0 +1,152 @@
+"""Rolling windows against the sum of each window's minutes, one by one."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from app.market.candle import Candle, CandleSource, combine, empty_candle
+from app.market.columns.candle_columns import candles_of, columns_of
+from app.market.columns.rolling import (
+    MINUTE_INDEX,
+    MINUTE_US,
+    minute_index,
+    rolling_schema,
+    rolling_windows,
+    stream_windows,
+)
+from app.market.interval import ORIGIN_US, Interval
+
+FIRST_US = ORIGIN_US + 12_345_678 * MINUTE_US
+PRICE = st.integers(min_value=1, max_value=10**19 - 1).map(lambda price: min(price, 2**63 - 1))
+
+
+@st.composite
+def minutes(draw: st.DrawFn) -> list[Candle]:
+    """Return minutes by rising time: some missing, some without a trade, of several sources, with large sums."""
+    found: list[Candle] = []
+    close, trade_id = draw(PRICE), 1
+    for at in range(draw(st.integers(1, 30))):
+        kind = draw(st.sampled_from(("traded", "traded", "empty", "missing")))
+        opens_us = FIRST_US + at * MINUTE_US
+        if kind == "missing":
+            continue
+        if kind == "empty":
+            found.append(empty_candle(opens_us, close, complete=draw(st.booleans())))
+            continue
+        prices = sorted(draw(st.lists(PRICE, min_size=4, max_size=4)))
+        low, one, other, high = prices
+        close, trades = other, draw(st.integers(0, 10**6))
+        has_ids = draw(st.booleans())
+        found.append(
+            Candle(
+                opens_us,
+                one,
+                high,
+                low,
+                other,
+                draw(st.integers(1, 10**27)),
+                draw(st.integers(0, 10**36)),
+                trades,
+                draw(st.integers(0, 10**27)),
+                draw(st.integers(0, 10**36)),
+                trade_id if has_ids else None,
+                trade_id + trades if has_ids else None,
+                closed=draw(st.booleans()),
+                complete=draw(st.booleans()),
+                source=draw(st.sampled_from((CandleSource.TRADES, CandleSource.KLINE, CandleSource.AGGTRADES))),
+            )
+        )
+        trade_id += trades + 1
+    return found
+
+
+def brute_force(found: list[Candle], length: int) -> list[tuple[Candle, int]]:
+    """Return the windows and their indexes, each summed by `combine`."""
+    if not found:
+        return []
+    rows = []
+    last_us = found[-1].open_time_us - (length - 1) * MINUTE_US
+    for start_us in range(found[0].open_time_us, last_us + 1, MINUTE_US):
+        end_us = start_us + length * MINUTE_US
+        parts = [one for one in found if start_us <= one.open_time_us < end_us]
+        if parts:
+            whole = combine(start_us, parts)
+            whole = whole._replace(complete=whole.complete and len(parts) == length)
+            rows.append((whole, (end_us - ORIGIN_US) // MINUTE_US % length))
+    return rows
+
+
+def rows_of(batch: Any) -> list[tuple[Candle, int]]:
+    index = batch.column(MINUTE_INDEX).to_pylist()
+    return list(zip(candles_of(batch.drop_columns([MINUTE_INDEX])), index, strict=True))
+
+
+@settings(max_examples=300)
+@given(minutes(), st.integers(1, 31))
+def test_every_window_is_the_sum_of_its_minutes(found: list[Candle], length: int) -> None:
+    windows = rolling_windows(columns_of(found), length)
+    assert windows.schema == rolling_schema()
+    assert rows_of(windows) == brute_force(found, length)
+
+
+@given(minutes(), st.integers(1, 31), st.lists(st.integers(1, 30), max_size=6))
+def test_minutes_in_batches_have_the_same_windows(found: list[Candle], length: int, cuts: list[int]) -> None:
+    whole = columns_of(found)
+    borders = sorted({0, *(cut for cut in cuts if cut < len(found)), len(found)})
+    batches = [whole.slice(begin, end - begin) for begin, end in pairwise(borders)]
+    streamed = [row for batch in stream_windows(batches, length) for row in rows_of(batch)]
+    assert streamed == rows_of(rolling_windows(whole, length))
+
+
+@pytest.mark.parametrize("name", ["5m", "13m", "60m", "181m"])
+def test_the_windows_of_index_0_are_the_candles_of_that_length(name: str) -> None:
+    interval, dice = Interval.parse(name), np.random.default_rng(7)
+    length = interval.seconds // 60
+    amounts = dice.integers(1, 10**15, size=(1500, 5)).tolist()
+    found = [
+        Candle(FIRST_US + at * MINUTE_US, b, max(a, b, c), min(a, b, c), c, d, d * b, 3, e, e * b, at * 3, at * 3 + 2)
+        for at, (a, b, c, d, e) in enumerate(amounts)
+    ]
+    ordinary: dict[int, list[Candle]] = {}
+    for one in found:
+        ordinary.setdefault(interval.open_time_us(one.open_time_us), []).append(one)
+    expected = [combine(at, parts) for at, parts in ordinary.items() if len(parts) == length]
+
+    of_index_0 = [one for one, index in rows_of(rolling_windows(columns_of(found), length)) if index == 0]
+
+    assert of_index_0 == expected
+    assert len(expected) > 6
+
+
+def test_a_missing_minute_marks_every_window_that_covers_it() -> None:
+    found = [empty_candle(FIRST_US + at * MINUTE_US, 5) for at in range(20) if at != 10]
+    windows = rows_of(rolling_windows(columns_of(found), 4))
+    incomplete = [(one.open_time_us - FIRST_US) // MINUTE_US for one, _ in windows if not one.complete]
+    assert incomplete == [7, 8, 9, 10]
+
+
+def test_time_without_any_minute_has_no_row() -> None:
+    found = [empty_candle(FIRST_US + at * MINUTE_US, 5) for at in (0, 1, 9, 10)]
+    starts = [(one.open_time_us - FIRST_US) // MINUTE_US for one, _ in rows_of(rolling_windows(columns_of(found), 3))]
+    assert starts == [0, 1, 7, 8]
+
+
+def test_fewer_minutes_than_a_window_make_none() -> None:
+    assert rolling_windows(columns_of([]), 5).num_rows == 0
+    assert rolling_windows(columns_of([empty_candle(FIRST_US, 5)]), 2).num_rows == 0
+
+
+def test_a_window_without_minutes_is_refused() -> None:
+    with pytest.raises(ValueError, match="at least one minute"):
+        rolling_windows(columns_of([]), 0)
+
+
+def test_the_index_counts_from_the_origin_to_the_end_of_the_window() -> None:
+    ends_us = np.array([ORIGIN_US, ORIGIN_US + 645 * MINUTE_US, ORIGIN_US - MINUTE_US])
+    assert minute_index(ends_us, 60).tolist() == [0, 45, 59]
