@@ -4,10 +4,11 @@ Everything the program keeps: trades and candles in PostgreSQL or TimescaleDB, a
 `database` opens it all. The folders, top down: each imports only what stands below it.
 
     retention    drops old trades, once a person has confirmed the period
-    trades       the write path: a queue, a thread, one transaction per batch
+    trades       the write path of trades: one transaction per batch
     candles      the read path: candles of any interval, klines, symbols
     integrity    verifies what is stored against the trades, mends it, describes it
     timescale    adapts a database to its edition; converts the trades to a hypertable
+    writing      what the write paths share: a queue, a thread, partitions
     rollups      candles in SQL
     schema       tables, migrations, privileges, ranges of trade ids
     server       the embedded PostgreSQL, which needs no set-up

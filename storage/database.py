@@ -28,7 +28,7 @@ from storage.schema.privileges import privileges_of
 from storage.schema.retention_period import RetentionPeriod
 from storage.server.embedded_server import EmbeddedServer
 from storage.timescale.edition_setup import set_up_edition
-from storage.trades.batch_writer import BatchWriter
+from storage.trades.trade_writer import TradeBatchWriter, trade_writer
 
 if TYPE_CHECKING:
     from storage.loading.bulk_loader import BulkLoader
@@ -55,7 +55,7 @@ class Database:
         self,
         url: str,
         facts: ServerFacts,
-        writer: BatchWriter | NullWriter,
+        writer: TradeBatchWriter | NullWriter,
         store: PostgresStore,
         server: EmbeddedServer | None,
         read_only_reason: str,
@@ -88,7 +88,7 @@ class Database:
 
         Blocks: call it from a worker thread. A failed attempt leaves nothing behind and may be repeated.
 
-        ``batch_trades``, ``batch_seconds``, ``queue_limit``: see `storage.trades.batch_writer.BatchWriter`.
+        ``batch_trades``, ``batch_seconds``, ``queue_limit``: see `storage.trades.trade_writer.trade_writer`.
         ``keep_trades``: see ``proposed`` of `storage.retention.policy.enforce`. ``most_readers``: connections for
         reading at a time. ``ask_password``: see `storage.postgres.connection.connect`; the password it returns is used
         for every later connection.
@@ -125,7 +125,7 @@ class Database:
                 server,
                 privileges.read_only_reason,
             )
-        writer = BatchWriter(
+        writer = trade_writer(
             _reconnector(address, server, "cryptopipe writer"),
             batch_trades=batch_trades,
             batch_seconds=batch_seconds,

@@ -186,10 +186,10 @@ def ids_within(ids: Ints, ranges: Sequence[tuple[int, int]]) -> NDArray[np.bool_
     return held
 
 
-def calendar_months(trades: TradeColumns) -> list[np.datetime64]:
-    """Return the calendar months (UTC) of the trades, rising."""
+def calendar_months(times_us: Ints) -> list[np.datetime64]:
+    """Return the calendar months (UTC) of some times, rising."""
     # By way of the days: a month has no fixed length, so each time would have to be converted, and days are few.
-    days = np.unique(trades.time_us // _DAY_US).astype("datetime64[D]")
+    days = np.unique(times_us // _DAY_US).astype("datetime64[D]")
     return list(np.unique(days.astype("datetime64[M]")))
 
 

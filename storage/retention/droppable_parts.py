@@ -2,7 +2,7 @@
 The parts of trades that can be dropped whole: monthly partitions on plain PostgreSQL, chunks on TimescaleDB.
 
 Each part is dropped in its own transaction, which waits only briefly for its locks, because other readers and writers
-queue behind it. Writers record the old days that they are about to backfill (`storage.trades.partitions`). That record
+queue behind it. Writers record the old days that they are about to backfill (`storage.writing.partitions`). That record
 is checked after the part has been locked, so trades stored since the plan was made are never dropped.
 """
 
@@ -18,7 +18,7 @@ from psycopg import sql
 from storage.postgres.connection import Connection
 from storage.schema.editions import is_hypertable, timescale_schema
 from storage.schema.retention_period import RetentionPeriod
-from storage.trades.partitions import PARTITION_LOCK
+from storage.writing.partitions import PARTITION_LOCK
 
 logger = logging.getLogger(__name__)
 

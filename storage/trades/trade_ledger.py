@@ -18,7 +18,6 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterable, Sequence
 from operator import itemgetter
-from typing import NamedTuple
 
 import numpy as np
 import psycopg
@@ -38,9 +37,11 @@ from storage.schema import id_ranges
 from storage.schema.migrate import newest_version
 from storage.trades.encoded_batch import EncodedBatch, copy_pieces
 from storage.trades.fast_append import LARGEST_APPEND, append
-from storage.trades.partitions import Partitions
-from storage.trades.refused_trades import save_contradictions
+from storage.trades.refused_trades import save_contradictions, save_refused
 from storage.trades.repeated_trades import clusters, unconfirmed
+from storage.writing.batch_writer import BatchResult
+from storage.writing.partitions import Partitions
+from storage.writing.stored_table import TRADES
 
 _COPY = "COPY trades (symbol_id, time, trade_id, price, quantity, is_buyer_maker) FROM STDIN (FORMAT BINARY)"
 
@@ -73,17 +74,6 @@ RangesBySymbol = dict[int, list[tuple[int, int]]]
 """Disjoint ranges of trade ids as (first, last), both inclusive, rising; by symbol id."""
 
 
-class BatchResult(NamedTuple):
-    """
-    How many trades of a batch are stored now and were not before (``fresh``), contradict the stored trade of their id
-    (``refused``), or were stored once and dropped by retention (``dropped``). All others were stored already.
-    """
-
-    fresh: int
-    refused: int
-    dropped: int = 0
-
-
 class TradeLedger:
     """
     Writes batches over one connection of its own; one thread at a time.
@@ -101,7 +91,7 @@ class TradeLedger:
         self._keep_contradictions = keep_contradictions
         self._symbol_ids: dict[str, int] = {}
         self._names: dict[int, str] = {}
-        self._partitions = Partitions(connection)
+        self._partitions = Partitions(connection, TRADES)
         # The last id that this connection stored of each symbol. Only a guess, because other programs store trades too:
         # the statement of `append` checks it.
         self._last_ids: dict[int, int] = {}
@@ -115,6 +105,10 @@ class TradeLedger:
         """
         symbol_ids = self.symbol_ids(set(map(itemgetter(0), trades)))
         return self.store_columns(*batch_columns.trade_columns(trades, symbol_ids))
+
+    def set_aside(self, refused: Sequence[tuple[Trade, str]]) -> None:
+        """See `storage.writing.batch_writer.Ledger`."""
+        save_refused(self.connection, refused)
 
     def symbol_ids(self, names: Iterable[str]) -> dict[str, int]:
         """Return the numbers of these symbols, and of all asked for before, by name; add those that have none."""
@@ -137,14 +131,14 @@ class TradeLedger:
         ``batch``: at least one trade, numbered by `symbol_ids`. ``contradictions``: see
         `storage.postgres.batch_columns.trade_columns`. ``encoding``: the batch, where it was encoded beforehand.
         """
-        self._partitions.make(batch)
+        self._partitions.make(batch.time_us)
         try:
             return self._store(batch, contradictions, encoding)
         except psycopg.errors.CheckViolation:
             # Retention may have dropped a partition since we made or found it: make it again, once.
             if not self._partitions.forget():
                 raise
-            self._partitions.make(batch)
+            self._partitions.make(batch.time_us)
             return self._store(batch, contradictions, encoding)
 
     def _store(
@@ -176,12 +170,12 @@ class TradeLedger:
             with contextlib.suppress(psycopg.Error):
                 self.connection.execute("ROLLBACK")
             raise
-        self._partitions.note_stored(fresh)
+        self._partitions.note_stored(fresh.time_us)
         return BatchResult(len(fresh), refused, dropped)
 
     def _append(self, batch: TradeColumns) -> bool:
         """Store the batch by `append` if that may work: if it goes on where this connection's last one ended."""
-        if len(batch) > LARGEST_APPEND or not self._partitions.may_append(batch):
+        if len(batch) > LARGEST_APPEND or not self._partitions.may_append(batch.time_us):
             return False
         runs = batch.id_runs()
         if any(self._last_ids.get(symbol_id) != first - 1 for symbol_id, first, _ in runs):

@@ -19,7 +19,7 @@ from storage.candles.store import PostgresStore
 from storage.postgres.connection import connect
 from storage.schema.migrate import migrate
 from storage.server.embedded_server import EmbeddedServer
-from storage.trades.batch_writer import BatchWriter
+from storage.trades.trade_writer import trade_writer
 from tests.storage.conftest import forget
 from tests.storage.helpers import some_trades, stored
 
@@ -32,7 +32,7 @@ def write(url: str, count: int, seed: int) -> None:
     trades = some_trades(count)
     mixed = trades + dice.sample(trades, count // 5)
     dice.shuffle(mixed)
-    writer = BatchWriter(lambda: connect(url))
+    writer = trade_writer(lambda: connect(url))
     for start in range(0, len(mixed), BATCH):
         while not writer.put(mixed[start : start + BATCH]):
             time.sleep(0.01)

@@ -1,7 +1,7 @@
 """
 What a store offers, one Protocol per role: whoever uses a store names only the roles it uses.
 
-`TradeWriter` and `TradeSpool` take trades in: one into the database, the other onto the disk while the database is
+`RowWriter` and `TradeSpool` take trades in: one into the database, the other onto the disk while the database is
 away. The other roles read and keep candles, klines, trades, coverage and symbols; their methods block, so call them
 from a worker thread, and they raise StoreUnavailable. `app.market.ports.database` puts all roles together. `storage`
 implements them without importing their names; mypy checks that they fit.
@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from app.market.availability import StoredTimes
 from app.market.candle import Candle
@@ -21,16 +21,18 @@ from app.market.stored_symbol import DayHeld, StoredSymbol
 from app.market.symbol import Symbol
 from app.market.trade import Trade
 
+Row = TypeVar("Row")
+
 
 @dataclass(frozen=True, slots=True)
 class WriterStatus:
     """
-    The state of a `TradeWriter`.
+    The state of a `RowWriter`.
 
-    ``reason``: one sentence while the database cannot be written, else empty. ``queued``: trades not yet committed.
-    ``stored``: trades committed since the start, repeats not counted. ``at_work_s``: for how many seconds the current
-    batch has been in progress; 0 between batches. ``contradictions``: trades since the start that differ from the
-    stored trade of the same id; the stored one stands, the other is kept aside.
+    ``reason``: one sentence while the database cannot be written, else empty. ``queued``: rows not yet committed.
+    ``stored``: rows committed since the start, repeats not counted. ``at_work_s``: for how many seconds the current
+    batch has been in progress; 0 between batches. ``contradictions``: rows since the start that differ from the
+    stored one of the same identity; the stored one stands, the other is kept aside.
     """
 
     reason: str = ""
@@ -44,22 +46,22 @@ StoredListener = Callable[[Sequence[Trade], float], None]
 """Takes the trades of one batch just committed, and how many seconds the commit took."""
 
 
-class TradeWriter(Protocol):
-    """Stores trades in a thread of its own. Methods return at once unless they say otherwise."""
+class RowWriter(Protocol[Row]):
+    """Stores trades or ticks in a thread of its own. Methods return at once unless they say otherwise."""
 
     @property
     def status(self) -> WriterStatus: ...
 
     @property
     def refused(self) -> int:
-        """How many trades the database rejected since the start; they are set aside, not lost."""
+        """How many rows the database rejected since the start; they are set aside, not lost."""
 
-    def on_stored(self, listener: StoredListener) -> None:
+    def on_stored(self, listener: Callable[[Sequence[Row], float], None]) -> None:
         """Call ``listener`` after each commit from now on, in the writer's thread; it must be quick."""
 
-    def put(self, trades: Sequence[Trade]) -> bool:
+    def put(self, rows: Sequence[Row]) -> bool:
         """
-        Queue trades of any symbols; each is stored exactly once, however often it is put.
+        Queue rows of any symbols; each is stored exactly once, however often it is put.
 
         Returns False, and takes none of them, if the queue is full.
         """
@@ -70,8 +72,12 @@ class TradeWriter(Protocol):
     async def flush(self, timeout_s: float) -> bool:
         """Commit everything put so far; return False if that takes longer than ``timeout_s``."""
 
-    def unwritten(self) -> list[Trade]:
-        """Return the trades put and not committed, in arrival order; they stay queued."""
+    def unwritten(self) -> list[Row]:
+        """Return the rows put and not committed, in arrival order; they stay queued."""
+
+
+TradeWriter = RowWriter[Trade]
+"""Stores trades."""
 
 
 @dataclass(frozen=True, slots=True)

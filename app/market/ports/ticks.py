@@ -11,6 +11,7 @@ from typing import NamedTuple, Protocol
 
 from app.market.coverage import IdRanges
 from app.market.interval import Interval
+from app.market.ports.storage import RowWriter
 from app.market.quotes.tick import Tick
 from app.market.quotes.tick_candle import TickCandle
 
@@ -32,6 +33,10 @@ class TickSink(Protocol):
         ``fetched``: a symbol and a span ``[start, end)``, UTC microseconds, of which the source has these ticks and no
         others; it is remembered in the same transaction.
         """
+
+
+TickWriter = RowWriter[Tick]
+"""Stores ticks as they arrive, in a thread of its own."""
 
 
 class TickReader(Protocol):

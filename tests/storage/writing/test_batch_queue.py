@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 
-from storage.trades.trade_queue import LARGEST_BATCH, TradeQueue
+from app.market.trade import Trade
+from storage.writing.batch_queue import LARGEST_BATCH, BatchQueue
 from tests.storage.helpers import some_trades
 
 HOUR_S = 3_600.0
 
 
-def queue(*, batch_trades: int = 10, batch_seconds: float = HOUR_S, limit: int = 100) -> TradeQueue:
-    return TradeQueue(batch_trades=batch_trades, batch_seconds=batch_seconds, limit=limit)
+def queue(*, batch_trades: int = 10, batch_seconds: float = HOUR_S, limit: int = 100) -> BatchQueue[Trade]:
+    return BatchQueue(batch_rows=batch_trades, batch_seconds=batch_seconds, limit=limit)
 
 
 def test_a_batch_takes_all_that_wait_once_enough_do() -> None:

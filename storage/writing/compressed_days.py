@@ -1,13 +1,13 @@
 """
-Decompresses a day of long ago before many late trades are stored into it.
+Decompresses a day of long ago before many late rows are stored into it.
 
-TimescaleDB Community stores a late trade into a compressed chunk by decompressing the batches whose key it might
-repeat, which takes several times as long as storing it into the same chunk uncompressed. So the trades stored into each
+TimescaleDB Community stores a late row into a compressed chunk by decompressing the batches whose key it might
+repeat, which takes several times as long as storing it into the same chunk uncompressed. So the rows stored into each
 compressed day are counted, and once that took about as long as decompressing the day would, the day is decompressed:
 whatever comes, at most twice the time of the better way is spent. The server's policy compresses the day again when it
 next runs, and the counting starts over.
 
-Nothing depends on it: a day whose decompression fails, or is cut short, takes trades as before, only slower.
+Nothing depends on it: a day whose decompression fails, or is cut short, takes rows as before, only slower.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ import numpy as np
 import psycopg
 from psycopg import sql
 
-from storage.postgres.batch_columns import TradeColumns
 from storage.postgres.connection import Connection, Edition, facts_of
 from storage.schema.editions import owns_trades, timescale_schema, version_numbers
+from storage.writing.stored_table import Ints, StoredTable
 
 logger = logging.getLogger(__name__)
 
 _DAY_US = 86_400_000_000
 NEVER_COMPRESSED_US = 5 * _DAY_US
-"""Trades younger than this lie in no compressed chunk: two days less than `storage.schema.editions.COMPRESS_AFTER`."""
+"""Rows younger than this lie in no compressed chunk: two days less than `storage.schema.editions.COMPRESS_AFTER`."""
 
-_FEWEST = 2_000  # trades; fewer are stored in a second, whatever they lie in
-# Rows that are decompressed in the time that each late trade takes longer, by tests/benchmarks/bench_late_trades.py:
+_FEWEST = 2_000  # rows; fewer are stored in a second, whatever they lie in
+# Rows that are decompressed in the time that each late row takes longer, by tests/benchmarks/bench_late_trades.py:
 # TimescaleDB 2.20 made the storing quicker.
 _ROWS_DECOMPRESSED, _ROWS_DECOMPRESSED_BEFORE_2_20 = 16, 160
 _LOCK_WAIT_MS = 5_000  # for the policy, which may be compressing the chunk
@@ -39,21 +39,25 @@ _LONGEST_MS = 600_000
 
 _COMPRESSED = """
     SELECT format('%%I.%%I', chunk_schema, chunk_name), (
-        SELECT coalesce(sum(trades), 0)::bigint FROM rollup_1d WHERE open_time >= range_start AND open_time < range_end
+        SELECT coalesce(sum({count}), 0)::bigint FROM {days} WHERE open_time >= range_start AND open_time < range_end
     )
     FROM timescaledb_information.chunks
-    WHERE hypertable_schema = current_schema() AND hypertable_name = 'trades' AND is_compressed
+    WHERE hypertable_schema = current_schema() AND hypertable_name = {table} AND is_compressed
         AND range_start < timestamptz 'epoch' + %s * interval '1 microsecond'
         AND range_end > timestamptz 'epoch' + %s * interval '1 microsecond'
 """
 
 
 class CompressedDays:
-    """The days into which one connection stores late trades; where nothing is ever compressed it does nothing."""
+    """The days into which one connection stores late rows; where nothing is ever compressed it does nothing."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, table: StoredTable) -> None:
         self._connection = connection
-        self._stored: Counter[int] = Counter()  # late trades, by day since 1970
+        self._plural = table.plural
+        self._compressed = sql.SQL(_COMPRESSED).format(
+            count=sql.Identifier(table.count), days=sql.Identifier(table.days), table=sql.Literal(table.name)
+        )
+        self._stored: Counter[int] = Counter()  # late rows, by day since 1970
         self._schema: sql.Identifier | None = None
         self._rows_decompressed = _ROWS_DECOMPRESSED
         self._is_asked = False
@@ -63,22 +67,22 @@ class CompressedDays:
         self._stored.clear()
         self._is_asked = False
 
-    def note(self, stored: TradeColumns) -> None:
-        """Count trades that were stored just now."""
-        late = _late_days(stored)
+    def note(self, times_us: Ints) -> None:
+        """Count rows of these times, which were stored just now."""
+        late = _late_days(times_us)
         if len(late):
             days, counts = np.unique(late, return_counts=True)
             self._stored.update(dict(zip(days.tolist(), counts.tolist(), strict=True)))
 
-    def prepare(self, batch: TradeColumns) -> None:
+    def prepare(self, times_us: Ints) -> None:
         """
-        Decompress the batch's days into which enough trades were stored. Call it before the batch's transaction.
+        Decompress the days of a batch's times into which enough rows were stored. Call it before the transaction.
 
         Raises psycopg.Error if the connection breaks.
         """
         if not self._stored:
             return
-        for day in np.unique(_late_days(batch)).tolist():
+        for day in np.unique(_late_days(times_us)).tolist():
             if self._stored[day] >= _FEWEST and self._may_decompress():
                 self._open(day)
 
@@ -94,12 +98,12 @@ class CompressedDays:
 
     def _open(self, day: int) -> None:
         bounds = ((day + 1) * _DAY_US, day * _DAY_US)
-        for chunk, trades in self._connection.execute(_COMPRESSED, bounds).fetchall():
-            if self._stored[day] * self._rows_decompressed >= trades:
-                self._decompress(chunk, trades)
+        for chunk, rows in self._connection.execute(self._compressed, bounds).fetchall():
+            if self._stored[day] * self._rows_decompressed >= rows:
+                self._decompress(chunk, rows)
                 self._stored[day] = 0
 
-    def _decompress(self, chunk: str, trades: int) -> None:
+    def _decompress(self, chunk: str, rows: int) -> None:
         began_s = time.perf_counter()
         try:
             with self._connection.transaction():
@@ -113,18 +117,19 @@ class CompressedDays:
         except psycopg.OperationalError as error:
             if self._connection.closed or not error.sqlstate:
                 raise
-            logger.info("Late trades go into compressed ones: %s", error.diag.message_primary)
+            logger.info("Late %s go into compressed ones: %s", self._plural, error.diag.message_primary)
         except psycopg.DatabaseError as error:
             # Another program has decompressed or dropped it, or the user may not.
-            logger.info("Late trades go into compressed ones: %s", error.diag.message_primary)
+            logger.info("Late %s go into compressed ones: %s", self._plural, error.diag.message_primary)
         else:
             took_s = time.perf_counter() - began_s
-            logger.info("A day of %d trades was decompressed for late ones in %.1f s", trades, took_s)
+            logger.info("A day of %d %s was decompressed for late ones in %.1f s", rows, self._plural, took_s)
 
 
-def _late_days(batch: TradeColumns) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    """Return the day since 1970 of each trade that may belong in a compressed chunk."""
+def _late_days(times_us: Ints) -> Ints:
+    """Return the day since 1970 of each time that may belong in a compressed chunk."""
     first_us = time.time_ns() // 1000 - NEVER_COMPRESSED_US
-    if not len(batch) or batch.time_us.min() >= first_us:
+    if not len(times_us) or times_us.min() >= first_us:
         return np.empty(0, np.int64)  # as nearly always
-    return batch.time_us[batch.time_us < first_us] // _DAY_US
+    late: Ints = times_us[times_us < first_us] // _DAY_US
+    return late

@@ -90,7 +90,7 @@ def test_a_writer_that_ends_between_decompressing_and_storing_has_harmed_nothing
         ledger = TradeLedger(connection)
         store_late(ledger, LATE[: 3 * BATCH])
         batch, _ = trade_columns(LATE[3 * BATCH : 4 * BATCH], ledger.symbol_ids({"BTCUSDT"}))
-        ledger._partitions.make(batch)
+        ledger._partitions.make(batch.time_us)
         connection.execute("BEGIN")
         ledger._copy(copy_pieces(batch))
         connection.close()  # as a program that is killed leaves its transaction

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from app.market.errors import StoreError, StoreSchemaMismatch, StoreUnavailable
 from app.market.trade import Trade
-from storage.trades.batch_failures import Decision, RefusedTrade, StoredPart, decide, explain, store_by_bisection
+from storage.writing.batch_failures import Decision, RefusedRow, StoredPart, decide, explain, store_by_bisection
 from tests.storage.helpers import some_trades
 
 
@@ -65,19 +65,19 @@ def test_bisection_blames_the_bad_trades_and_stores_all_others_in_their_order(co
     assert store.stored == [trade for trade in trades if trade.trade_id not in bad]
     seen: list[Trade] = []
     for outcome in outcomes:
-        if isinstance(outcome, RefusedTrade):
-            assert outcome.trade.trade_id in bad
+        if isinstance(outcome, RefusedRow):
+            assert outcome.row.trade_id in bad
             assert isinstance(outcome.error, psycopg.errors.CheckViolation)
-            seen.append(outcome.trade)
+            seen.append(outcome.row)
         else:
-            assert outcome.result == len(outcome.trades)
-            seen += outcome.trades
+            assert outcome.result == len(outcome.rows)
+            seen += outcome.rows
     assert seen == trades
 
 
 def test_one_bad_trade_among_ten_thousand_costs_few_attempts() -> None:
     store = PickyStore({7_000})
-    assert sum(isinstance(one, RefusedTrade) for one in store_by_bisection(some_trades(10_000), store)) == 1
+    assert sum(isinstance(one, RefusedRow) for one in store_by_bisection(some_trades(10_000), store)) == 1
     assert store.attempts <= 2 * 14 + 1
 
 

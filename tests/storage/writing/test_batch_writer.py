@@ -20,7 +20,7 @@ from app.market.errors import StoreUnavailable
 from app.market.trade import Trade
 from app.market.units import parse_e8
 from storage.postgres.connection import Connection, connect
-from storage.trades.batch_writer import BatchWriter
+from storage.trades.trade_writer import TradeBatchWriter, trade_writer
 from tests.storage.helpers import PATIENCE_S, World, held_of, some_trades, stored
 from tests.storage.trades.test_trade_ledger import rollups_differ
 
@@ -60,16 +60,16 @@ class Gate:
 
 
 @pytest.fixture
-def writers(url: str) -> Iterator[Callable[..., BatchWriter]]:
-    made: list[BatchWriter] = []
+def writers(url: str) -> Iterator[Callable[..., TradeBatchWriter]]:
+    made: list[TradeBatchWriter] = []
 
     def make(
         connect_by: Callable[[], Connection] = lambda: connect(url),
         *,
         batch_seconds: float = 1.0,
         queue_limit: int = 200_000,
-    ) -> BatchWriter:
-        made.append(BatchWriter(connect_by, batch_seconds=batch_seconds, queue_limit=queue_limit))
+    ) -> TradeBatchWriter:
+        made.append(trade_writer(connect_by, batch_seconds=batch_seconds, queue_limit=queue_limit))
         return made[-1]
 
     yield make
@@ -117,7 +117,7 @@ def test_every_trade_is_stored_once_however_often_and_late_it_comes(world: World
 
 
 def test_two_writers_of_the_same_symbols_lose_and_double_nothing(
-    world: World, writers: Callable[..., BatchWriter]
+    world: World, writers: Callable[..., TradeBatchWriter]
 ) -> None:
     trades = [*some_trades(10_000), *some_trades(10_000, symbol="ETHUSDT", seed=2)]
     pair = [writers(), writers()]
@@ -136,7 +136,7 @@ def test_two_writers_of_the_same_symbols_lose_and_double_nothing(
 
 
 def test_a_hundred_trades_are_written_at_once_and_fewer_after_the_wait(
-    world: World, writers: Callable[..., BatchWriter]
+    world: World, writers: Callable[..., TradeBatchWriter]
 ) -> None:
     patient = writers(batch_seconds=3600.0)
     trades = some_trades(150)
@@ -150,7 +150,7 @@ def test_a_hundred_trades_are_written_at_once_and_fewer_after_the_wait(
     wait_until(lambda: quick.status.stored == 50)
 
 
-async def test_flush_commits_what_was_put_without_the_wait(writers: Callable[..., BatchWriter]) -> None:
+async def test_flush_commits_what_was_put_without_the_wait(writers: Callable[..., TradeBatchWriter]) -> None:
     writer = writers(batch_seconds=3600.0)
     writer.put(some_trades(5))
     assert await writer.flush(PATIENCE_S)
@@ -159,7 +159,7 @@ async def test_flush_commits_what_was_put_without_the_wait(writers: Callable[...
 
 
 async def test_a_full_queue_takes_nothing_and_says_when_there_is_room(
-    url: str, writers: Callable[..., BatchWriter]
+    url: str, writers: Callable[..., TradeBatchWriter]
 ) -> None:
     gate = Gate(url)
     gate.open = False
@@ -181,7 +181,7 @@ async def test_a_full_queue_takes_nothing_and_says_when_there_is_room(
 
 
 def test_a_database_that_goes_away_and_comes_back_loses_nothing(
-    url: str, world: World, writers: Callable[..., BatchWriter]
+    url: str, world: World, writers: Callable[..., TradeBatchWriter]
 ) -> None:
     gate = Gate(url)
     writer = writers(gate.connect)
@@ -236,7 +236,7 @@ def test_a_symbol_that_is_no_name_is_set_aside_and_the_rest_goes_on(world: World
 
 
 def test_closing_while_the_database_is_away_is_bounded_and_hands_back_what_is_left(
-    url: str, writers: Callable[..., BatchWriter]
+    url: str, writers: Callable[..., TradeBatchWriter]
 ) -> None:
     gate = Gate(url)
     gate.open = False
@@ -253,7 +253,7 @@ def test_closing_while_the_database_is_away_is_bounded_and_hands_back_what_is_le
 
 
 def test_a_statement_that_hangs_does_not_delay_the_close(
-    url: str, world: World, writers: Callable[..., BatchWriter]
+    url: str, world: World, writers: Callable[..., TradeBatchWriter]
 ) -> None:
     world.record(some_trades(1))
     writer = writers()
@@ -267,7 +267,9 @@ def test_a_statement_that_hangs_does_not_delay_the_close(
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot stop a process for a while")
-def test_a_server_that_stopped_answering_leaves_no_thread_behind(url: str, writers: Callable[..., BatchWriter]) -> None:
+def test_a_server_that_stopped_answering_leaves_no_thread_behind(
+    url: str, writers: Callable[..., TradeBatchWriter]
+) -> None:
     writer = writers()
     writer.put(some_trades(1))
     assert writer.drain(PATIENCE_S)
@@ -293,7 +295,7 @@ def wait_until(condition: Callable[[], bool]) -> None:
 def test_each_batch_is_a_line_at_debug_with_its_size_its_time_and_what_waits_behind_it(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with caplog.at_level(logging.DEBUG, "storage.trades.batch_writer"):
+    with caplog.at_level(logging.DEBUG, "storage.writing.batch_writer"):
         world.record(some_trades(250))
         # The line follows the batch's end, for which `record` waits.
         wait_until(lambda: sum(vars(record).get("batchSize", 0) for record in caplog.records) == 250)
@@ -301,6 +303,6 @@ def test_each_batch_is_a_line_at_debug_with_its_size_its_time_and_what_waits_beh
     assert all(line["levelno"] == logging.DEBUG and line["processingTime"] > 0 for line in lines)
     assert lines[-1]["bufferSize"] == 0
     caplog.clear()
-    with caplog.at_level(logging.INFO, "storage.trades.batch_writer"):
+    with caplog.at_level(logging.INFO, "storage.writing.batch_writer"):
         world.record(some_trades(10, first_id=90_000))
     assert not caplog.records

@@ -1,11 +1,11 @@
 """
-The bounded queue between those who put trades and the one thread that stores them.
+The bounded queue between those who put rows, trades or ticks, and the one thread that stores them.
 
-A batch is due when `batch_trades` wait, the oldest has waited `batch_seconds`, or somebody flushes; it takes all that
-wait then, up to `LARGEST_BATCH`. So the busier the market, the larger the batches, and the cheaper each trade.
+A batch is due when `batch_rows` wait, the oldest has waited `batch_seconds`, or somebody flushes; it takes all that
+wait then, up to `LARGEST_BATCH`. So the busier the market, the larger the batches, and the cheaper each row.
 
-A trade counts until it is settled: stored, found to be stored already, or refused. So the batch in hand takes up room
-too. A full queue takes nothing, which its caller has to deal with (`app.live.outbox` sends trades to the spool).
+A row counts until it is settled: stored, found to be stored already, or refused. So the batch in hand takes up room
+too. A full queue takes nothing, which its caller has to deal with (`app.live.outbox` sends rows to the spool).
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from itertools import islice
+from typing import Generic, TypeVar
 
-from app.market.trade import Trade
+Row = TypeVar("Row")
 
 LARGEST_BATCH = 10_000  # bounds the time that one transaction holds its symbols' locks
 
@@ -40,50 +41,50 @@ class _Waiter:
             self.future.set_result(None)
 
 
-class TradeQueue:
+class BatchQueue(Generic[Row]):
     """
-    Trades put and not settled yet. Any thread may put and wait; one thread takes batches and settles them.
+    Rows put and not settled yet. Any thread may put and wait; one thread takes batches and settles them.
 
-    ``batch_trades``, ``batch_seconds``: when a batch is due. ``limit``: trades that may be unsettled at a time.
+    ``batch_rows``, ``batch_seconds``: when a batch is due. ``limit``: rows that may be unsettled at a time.
     """
 
-    def __init__(self, *, batch_trades: int, batch_seconds: float, limit: int) -> None:
-        self._batch_trades = batch_trades
+    def __init__(self, *, batch_rows: int, batch_seconds: float, limit: int) -> None:
+        self._batch_rows = batch_rows
         self._batch_seconds = batch_seconds
         self._limit = limit
         self._changed = threading.Condition()
-        self._waiting: deque[Trade] = deque()
+        self._waiting: deque[Row] = deque()
         self._waiting_since_s = 0.0
-        self._in_hand: list[Trade] = []
+        self._in_hand: list[Row] = []
         self._in_hand_since_s = 0.0
-        # Counts since the start, so that a flush knows when the last trade put before it is settled.
+        # Counts since the start, so that a flush knows when the last row put before it is settled.
         self._put_count = 0
         self._settled_count = 0
         self._flush_to = 0
         self._waiters: list[_Waiter] = []
         self._closing = self._abandoned = False
 
-    # For those who put trades
+    # For those who put rows
 
     @property
     def unsettled(self) -> int:
-        """How many trades were put and are not settled yet."""
+        """How many rows were put and are not settled yet."""
         return self._put_count - self._settled_count
 
-    def put(self, trades: Sequence[Trade]) -> bool:
-        """Queue the trades; False, taking none, if the queue is full or closed. An empty queue takes any number."""
+    def put(self, rows: Sequence[Row]) -> bool:
+        """Queue the rows; False, taking none, if the queue is full or closed. An empty queue takes any number."""
         with self._changed:
             waiting = len(self._waiting)
             unsettled = self._put_count - self._settled_count
-            if self._closing or (unsettled and unsettled + len(trades) > self._limit):
+            if self._closing or (unsettled and unsettled + len(rows) > self._limit):
                 return False
-            self._waiting.extend(trades)
-            self._put_count += len(trades)
+            self._waiting.extend(rows)
+            self._put_count += len(rows)
             if not waiting:
                 self._waiting_since_s = time.monotonic()
-            # Only when the thread has to start a wait or end one: to wake it for each trade would cost more than
-            # storing the trade.
-            if not waiting or waiting < self._batch_trades <= len(self._waiting):
+            # Only when the thread has to start a wait or end one: to wake it for each row would cost more than
+            # storing it.
+            if not waiting or waiting < self._batch_rows <= len(self._waiting):
                 self._changed.notify()
             return True
 
@@ -104,14 +105,14 @@ class TradeQueue:
             return self._changed.wait_for(lambda: self._settled_count >= target, timeout_s)
 
     def hurry(self) -> int:
-        """Make all that was put due at once; return how many trades have been put so far."""
+        """Make all that was put due at once; return how many rows have been put so far."""
         with self._changed:
             self._flush_to = self._put_count
             self._changed.notify_all()
             return self._put_count
 
     def close(self) -> None:
-        """Take no more trades. The waiting ones are due at once; after them `take_batch` returns False."""
+        """Take no more rows. The waiting ones are due at once; after them `take_batch` returns False."""
         with self._changed:
             self._closing = True
             self._changed.notify_all()
@@ -122,8 +123,8 @@ class TradeQueue:
             self._abandoned = True
             self._changed.notify_all()
 
-    def unwritten(self) -> list[Trade]:
-        """Return the trades that are not settled, in the order they were put."""
+    def unwritten(self) -> list[Row]:
+        """Return the rows that are not settled, in the order they were put."""
         with self._changed:
             return [*self._in_hand, *self._waiting]
 
@@ -145,8 +146,8 @@ class TradeQueue:
     # For the thread that stores them
 
     @property
-    def in_hand(self) -> list[Trade]:
-        """The trades of the batch taken last that are not settled yet. The list returned never changes."""
+    def in_hand(self) -> list[Row]:
+        """The rows of the batch taken last that are not settled yet. The list returned never changes."""
         return self._in_hand
 
     @property
@@ -176,12 +177,12 @@ class TradeQueue:
             self._waiting_since_s = time.monotonic()
             return True
 
-    def move_to_front(self, trades: Sequence[Trade], rest: Sequence[Trade]) -> None:
-        """Reorder what is in hand: ``trades`` first, then ``rest``."""
-        self._in_hand = [*trades, *rest]
+    def move_to_front(self, first: Sequence[Row], rest: Sequence[Row]) -> None:
+        """Reorder what is in hand: ``first`` first, then ``rest``."""
+        self._in_hand = [*first, *rest]
 
     def settle(self, count: int) -> None:
-        """Count the first ``count`` trades in hand as done with, and wake those who wait for that."""
+        """Count the first ``count`` rows in hand as done with, and wake those who wait for that."""
         with self._changed:
             self._in_hand = self._in_hand[count:]
             self._in_hand_since_s = time.monotonic()
@@ -201,7 +202,7 @@ class TradeQueue:
         if not self._waiting:
             return False
         return (
-            len(self._waiting) >= self._batch_trades
+            len(self._waiting) >= self._batch_rows
             or self._closing
             or self._settled_count < self._flush_to
             or time.monotonic() >= self._waiting_since_s + self._batch_seconds
