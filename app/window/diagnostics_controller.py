@@ -71,7 +71,7 @@ class DiagnosticsController(QObject):
             self._dock.set_note(served.problem, "warning")
         elif served.url:
             use = f"{counted(served.clients, 'client')}, {counted(served.requests, 'request')}"
-            self._dock.set_note(f"Served to other programs at {served.url}: {use}", copied=served.url)
+            self._dock.set_note(f"Server: {use} at {served.url}", copied=served.url)  # its end is elided first
         elif served.metrics_url:
             self._dock.set_note(f"Metrics for Prometheus at {served.metrics_url}", copied=served.metrics_url)
         else:

@@ -105,7 +105,7 @@ def test_the_window_shows_metrics_and_log_while_they_are_open(
             settings = settings_in(data_dir, server.ws_url, server.rest_url, symbols="BTCUSDT", serve_port=port)
             async with open_window(settings) as running:
                 dock = running.window.diagnostics
-                assert dock.note.text().startswith(f"Served to other programs at http://127.0.0.1:{port}: 0 clients")
+                assert dock.note.text() == f"Server: 0 clients, 0 requests at http://127.0.0.1:{port}"
                 await until(lambda: running.engine.recorder.measures.painted.count)
                 assert dock.metrics.tiles == []  # closed: nothing is made
                 assert dock.log.view.toPlainText() == ""
@@ -118,7 +118,7 @@ def test_the_window_shows_metrics_and_log_while_they_are_open(
                     session.get(f"http://127.0.0.1:{port}/metrics") as answer,
                 ):
                     assert answer.status == 200
-                    await until(lambda: dock.note.text().endswith(": 1 client, 1 request"))
+                    await until(lambda: dock.note.text().startswith("Server: 1 client, 1 request at "))
                 logging.getLogger("app.x").warning("shown within a second")
                 await until(lambda: "shown within a second" in dock.log.view.toPlainText())
                 before = len(logging.getLogger().handlers)

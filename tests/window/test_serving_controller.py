@@ -64,7 +64,7 @@ def test_the_switch_serves_and_says_where_until_it_is_turned_off(qapp: QApplicat
                 assert toasts.shown[-1].accessibleName() == f"Other programs can read at {url}."
                 assert await status(f"{url}/metrics") == 200
                 assert await status(f"http://127.0.0.1:{metrics_port}/metrics") == 200
-                await until(lambda: note.text() == f"Served to other programs at {url}: 0 clients, 2 requests")
+                await until(lambda: note.text() == f"Server: 0 clients, 2 requests at {url}")
                 for copy in (address.trigger, note.clicked.emit):
                     QApplication.clipboard().setText("")
                     copy()

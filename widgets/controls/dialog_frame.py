@@ -77,6 +77,7 @@ class DialogFrame(QObject):
         layout.setSpacing(0)
         layout.addWidget(self._scroll, 1)
         self._status = None if status is None else QWidget()
+        self._status_layout = None if status is None else status.layout()
         if self._status is not None and status is not None:
             beside = QVBoxLayout(self._status)
             beside.setContentsMargins(PADDING_PX, PADDING_PX // 2, PADDING_PX, 0)
@@ -104,8 +105,10 @@ class DialogFrame(QObject):
         foot.activate()
         needed = _height(inside, width)
         if self._status is not None and (status := self._status.layout()) is not None:
-            status.invalidate()
-            status.activate()
+            for layout in (self._status_layout, status):  # from within: the outer one asks the inner one
+                if layout is not None:
+                    layout.invalidate()
+                    layout.activate()
             needed += _height(status, width)
         height = needed + max(self.foot.minimumHeight(), foot.totalSizeHint().height())
         self._dialog.setFixedSize(width, min(height, room.height()))

@@ -201,7 +201,8 @@ class LogPanel(QWidget):
         # One line on screen per line of the log: `add` moves the scroll bar by the lines dropped.
         self.view.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
         self.view.setUndoRedoEnabled(False)  # undo would keep every line ever added
-        self.view.setFont(style.fixed_font(style.SMALL_PX))
+        for part in (self.view, self.view.viewport()):  # the placeholder has the viewport's
+            part.setFont(style.fixed_font(style.SMALL_PX))
         self.setMinimumWidth(_LEAST_PX)
         self._tools = QWidget()
         self._tools.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)  # hide_overflow makes it fit

@@ -24,7 +24,7 @@ from widgets.dialogs.form_parts import PROGRESS_STEPS, outcome_label, progress_b
 from widgets.theme import style
 from widgets.theme.palettes import DARK, Palette
 
-_WIDTH_PX = 620
+_WIDTH_PX = 680
 _FORECAST_AFTER_MS = 80  # after the last change of a field
 _MOST_NAMED = 6
 

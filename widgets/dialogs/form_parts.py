@@ -13,6 +13,7 @@ from PySide6.QtWidgets import (
     QCompleter,
     QDateTimeEdit,
     QGridLayout,
+    QHBoxLayout,
     QLabel,
     QProgressBar,
     QToolButton,
@@ -49,6 +50,17 @@ def flow(*widgets: QWidget, spacing: int = 8) -> QWidget:
     """Return a widget that lays these out in a line, and in more where they do not fit."""
     holder = QWidget()
     holder.setLayout(FlowLayout.of(*widgets, spacing=spacing))
+    return holder
+
+
+def captioned(text: str, field: QWidget) -> QWidget:
+    """Return a widget that has a caption before the field, so that both go into the next line together."""
+    holder = QWidget()
+    row = QHBoxLayout(holder)
+    row.setContentsMargins(0, 0, 0, 0)
+    row.setSpacing(8)
+    row.addWidget(label(text, "dim"))
+    row.addWidget(field)
     return holder
 
 

@@ -44,7 +44,7 @@ from widgets.theme import style
 from widgets.theme.palettes import DARK, Palette
 
 _WIDTH_PX = 760
-_FILES_PX, _PREVIEW_PX = 150, 300
+_FILES_PX, _PREVIEW_PX = 150, 318
 _AS_RECOGNISED = "as recognised"
 _AS_IT_IS = ReadingOptions()
 _KINDS = {
@@ -127,6 +127,7 @@ class ImportDialog(QDialog):
         self._palette = palette
         self._files: dict[Path, ImportFileView] = {}
         self._refused: Path | None = None
+        self._left_out = 0  # files that the last import began without
         self._paths = list(paths)
         self.files_button, self.folder_button = QPushButton("Add files…"), QPushButton("Add a folder…")
         self.remove_button = QPushButton("Remove")
@@ -209,6 +210,9 @@ class ImportDialog(QDialog):
         if missing:
             said += ". 1 id is missing inside" if missing == 1 else f". {count(missing)} ids are missing inside"
         reasons = [one.reason for one in outcomes if one.reason][:3]
+        if self._left_out:
+            left = "1 file was left out" if self._left_out == 1 else f"{count(self._left_out)} files were left out"
+            reasons.append(f"{left}: the list says why.")
         tone = "warning" if refused or missing or reasons or stopped_because else "rising"
         self._say(" ".join(filter(None, [f"{said}.", stopped_because, *reasons])), tone)
         for one in outcomes:
@@ -338,7 +342,9 @@ class ImportDialog(QDialog):
 
     def _show_details(self) -> None:
         one, is_editing = self.chosen, self.state is ImportState.EDITING
-        self._details.setVisible(one is not None and is_editing and bool(one.header))
+        # What was left out of an import can be explained after it, too.
+        is_open = is_editing or (self.state is ImportState.DONE and one is not None and bool(one.problem))
+        self._details.setVisible(one is not None and is_open and bool(one.header))
         self.remove_button.setEnabled(one is not None and is_editing)
         for button in (self.files_button, self.folder_button):
             button.setEnabled(not self.is_running)
@@ -354,7 +360,7 @@ class ImportDialog(QDialog):
 
     def _change_options(self) -> None:
         one = self.chosen
-        if one is None or self.state is not ImportState.EDITING:
+        if one is None or self.is_running:
             return
         text = self.symbol.text().strip()
         try:
@@ -374,11 +380,14 @@ class ImportDialog(QDialog):
 
     def _ask_again(self, one: ImportFileView, options: ReadingOptions) -> None:
         if options != one.options:
+            if self.state is ImportState.DONE:
+                self._set_state(ImportState.EDITING)
             self._files[one.path] = replace(one, options=options)
             self.preview_requested.emit(one.path, options)
 
     def _start(self) -> None:
         wanted = [(one.path, one.options) for one in self._files.values() if not one.problem]
+        self._left_out = len(self._files) - len(wanted)
         self._set_state(ImportState.RUNNING)
         self._say("Starting…", "dim")
         self.import_requested.emit(wanted)

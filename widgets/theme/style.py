@@ -86,18 +86,33 @@ def stylesheet(palette: Palette) -> str:
     """
     Return the stylesheet of the window and everything in it.
 
-    It is ``resources/style/window.qss``, whose ``$`` names are the fields of `Palette` and the keys of `_icon_paths`.
+    It is ``resources/style/window.qss``, whose ``$`` names are the fields of `Palette` and keys of `_icon_paths` and
+    `_lengths`. Those are of the present size of text: ask again when that changes.
 
     Raises:
         KeyError: If the sheet names anything else.
         ValueError: If a ``$`` is not followed by a name.
     """
-    return _sheet().substitute(asdict(palette), **_icon_paths())
+    return _sheet().substitute(asdict(palette), **_icon_paths(), **_lengths())
 
 
 @lru_cache(maxsize=1)
 def _sheet() -> Template:
     return Template(resources.files("resources").joinpath("style", "window.qss").read_text(encoding="utf-8"))
+
+
+def _lengths() -> dict[str, int]:
+    """Return the lengths of parts that are no widgets, such as tick marks, so `sized` cannot reach them."""
+    mark, dot = px(12), px(6)
+    ring = (mark - dot) // 2 + 1  # a radio button has a border of 1 pixel while it is not chosen
+    return {
+        "mark": mark,
+        "mark_radius": mark // 2 + 1,
+        "dot": mark + 2 - 2 * ring,
+        "ring": ring,
+        "arrow": px(16),
+        "side": px(24),
+    }
 
 
 def _icon_paths() -> dict[str, str]:

@@ -305,6 +305,9 @@ class MainWindow(QMainWindow):
             QTimer.singleShot(0, self, self._follow_text_size)  # after Qt has given every part its new font
 
     def _follow_text_size(self) -> None:
+        sheet = style.stylesheet(self.colours)
+        if sheet != self.styleSheet():
+            self.setStyleSheet(sheet)  # its lengths are of the size of text
         self._draw_icons()
         self.side_panel.fit()
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QScrollArea
 from pytestqt.qtbot import QtBot
 
 from app.market.availability import Origin, Stretch
@@ -113,6 +113,7 @@ def test_a_download_is_shown_cancelled_hidden_and_tried_again(dialog: DownloadDi
     dialog.set_forecast(chosen._replace(interval=Interval.parse("1m")), rows, "of another range")
     assert dialog.outcome.text() == ""
     dialog.set_forecast(chosen, rows, "15 days are stored.")
+    assert dialog.findChild(QScrollArea).verticalScrollBar().maximum() == 0  # it is as high as it needs to be
     assert dialog.rows.figures() == ["1 day to fetch"]
     assert dialog.rows.legend.texts == ["Trades, stored", "To be fetched"]
     QTest.mouseClick(dialog.start_button, Qt.MouseButton.LeftButton)

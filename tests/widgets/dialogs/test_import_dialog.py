@@ -108,13 +108,23 @@ def test_progress_report_and_refused_rows_are_shown(dialog: ImportDialog, qtbot:
     dialog.completed([outcome], "The import was cancelled; run it again to go on.")
     assert dialog.outcome.text() == (
         "30 rows read: 20 stored, 5 held already, 5 refused. 2 ids are missing inside. "
-        "The import was cancelled; run it again to go on. Row 7 is the first refused: no price."
+        "The import was cancelled; run it again to go on. Row 7 is the first refused: no price. "
+        "1 file was left out: the list says why."
     )
     with qtbot.waitSignal(dialog.folder_requested) as asked:
         dialog.refused_link.clicked.emit()
     assert asked.args == [refused]
     assert dialog.cancel_button.text() == "Close"
     assert dialog.hide_button.isHidden()
+    # What was left out can be explained now.
+    dialog.table.setCurrentCell(1, 0)
+    assert dialog.kind.isVisible()
+    with qtbot.waitSignal(dialog.preview_requested) as asked:
+        dialog.kind.setCurrentIndex(1)
+        dialog.kind.activated.emit(1)
+    assert asked.args == [TABLE, ReadingOptions(kind=RowKind.TRADES)]
+    assert dialog.state is ImportState.EDITING
+    dialog.completed([outcome])
     dialog.add([Path("more.csv")])  # another round
     assert dialog.state is ImportState.EDITING
     assert dialog.table.rowCount() == 3

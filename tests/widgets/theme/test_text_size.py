@@ -7,7 +7,15 @@ from collections.abc import Iterator
 import pytest
 from PySide6.QtCore import QEvent, QRect, QSize, Qt
 from PySide6.QtGui import QAction, QFont
-from PySide6.QtWidgets import QApplication, QLabel, QToolButton, QWidget
+from PySide6.QtWidgets import (
+    QApplication,
+    QCheckBox,
+    QLabel,
+    QStyle,
+    QStyleOptionButton,
+    QToolButton,
+    QWidget,
+)
 from pytestqt.qtbot import QtBot
 
 from app.market.interval import Interval
@@ -139,6 +147,24 @@ def test_icons_grow_with_the_text(usual_text: QApplication, qtbot: QtBot) -> Non
         name: after[name] for name in before
     }
     close(window)
+
+
+def test_tick_marks_grow_with_the_text(usual_text: QApplication, qtbot: QtBot) -> None:
+    window = shown_window(qtbot)
+    box = QCheckBox("Fetch what is not stored", window)
+    box.show()
+
+    def mark_px() -> int:
+        option = QStyleOptionButton()
+        box.initStyleOption(option)
+        return box.style().subElementRect(QStyle.SubElement.SE_CheckBoxIndicator, option, box).height()
+
+    before = mark_px()
+    text_size.set_percent(200)
+    qtbot.waitUntil(lambda: mark_px() == 2 * before - 2)  # its border stays 1 pixel wide
+    text_size.set_percent(100)
+    qtbot.waitUntil(lambda: mark_px() == before)
+    close_and_delete(window)
 
 
 def test_nothing_is_cut_off_where_text_becomes_half_as_large_again(

@@ -15,7 +15,7 @@ from app.market.interval import Interval
 from widgets.controls.chip_entry import ChipEntry
 from widgets.controls.labels import label
 from widgets.dialogs.export.column_chooser import ColumnChooser
-from widgets.dialogs.form_parts import combo, flow, table, top_caption
+from widgets.dialogs.form_parts import captioned, combo, flow, table, top_caption
 from widgets.theme.palettes import Palette
 
 _FORMATS = {
@@ -119,7 +119,7 @@ class LayoutFields(QObject):
         rows = table()
         rows.addWidget(label("Format", "dim"), 0, 0)
         rows.addWidget(
-            flow(self.format, label("for", "dim"), self.preset, label("Times in", "dim"), self.zone),
+            flow(self.format, captioned("for", self.preset), captioned("Times in", self.zone)),
             0,
             1,
         )
