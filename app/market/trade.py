@@ -65,4 +65,13 @@ class DayTicker(NamedTuple):
         return (self.close_e8 / self.open_e8 - 1.0) * 100.0 if self.open_e8 else 0.0
 
 
+def are_of_one_aggregate(earlier: Trade, later: Trade) -> bool:
+    """Whether two trades of a symbol belong to one aggregated trade: ids in a row, and one time, price and side."""
+    return earlier.trade_id + 1 == later.trade_id and (earlier.time_us, earlier.price_e8, earlier.is_buyer_maker) == (
+        later.time_us,
+        later.price_e8,
+        later.is_buyer_maker,
+    )
+
+
 MarketEvent = Trade | Quote | DayTicker

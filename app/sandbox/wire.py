@@ -10,6 +10,7 @@ Source: binance-spot-api-docs, web-socket-streams.md and rest-api.md.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
 from app.market.candle import Candle
@@ -20,7 +21,32 @@ from app.market.units import E8, format_e8
 from app.sandbox.source import RollingDay
 
 _ORDER_TYPES = ["LIMIT", "LIMIT_MAKER", "MARKET", "STOP_LOSS", "STOP_LOSS_LIMIT", "TAKE_PROFIT", "TAKE_PROFIT_LIMIT"]
+_TICKER_KEYS = {
+    "priceChange": "p",
+    "priceChangePercent": "P",
+    "weightedAvgPrice": "w",
+    "prevClosePrice": "x",
+    "lastPrice": "c",
+    "lastQty": "Q",
+    "bidPrice": "b",
+    "bidQty": "B",
+    "askPrice": "a",
+    "askQty": "A",
+    "openPrice": "o",
+    "highPrice": "h",
+    "lowPrice": "l",
+    "volume": "v",
+    "quoteVolume": "q",
+    "openTime": "O",
+    "closeTime": "C",
+    "firstId": "F",
+    "lastId": "L",
+    "count": "n",
+}  # of /api/v3/ticker/24hr and of the stream, which has the same figures
 WEIGHT_PER_MINUTE = 6000
+
+Levels = Iterable[tuple[int, int]]
+"""Prices and quantities of a side of the book, in 1e-8 units."""
 
 
 def encode(value: object) -> bytes:
@@ -44,10 +70,10 @@ def trade_event(trade: Trade, *, microseconds: bool) -> bytes:
     ).encode()
 
 
-def aggregate_event(trade: Trade, *, microseconds: bool) -> bytes:
-    """Return the raw event of ``<symbol>@aggTrade``: here each trade is its own aggregate, with the same id."""
+def aggregate_event(trade: Trade, last_id: int | None = None, *, microseconds: bool) -> bytes:
+    """Return the raw event of ``<symbol>@aggTrade``; ``last_id``: as in `aggregate_row`."""
     row = {"e": "aggTrade", "E": exchange_time(trade.time_us, microseconds=microseconds), "s": trade.symbol}
-    return encode(row | aggregate_row(trade, microseconds=microseconds))
+    return encode(row | aggregate_row(trade, last_id, microseconds=microseconds))
 
 
 def quote_event(quote: Quote) -> bytes:
@@ -62,6 +88,35 @@ def quote_event(quote: Quote) -> bytes:
             "A": format_e8(quote.ask_quantity_e8),
         }
     )
+
+
+def book_event(
+    symbol: str, ids: tuple[int, int], bids: Levels, asks: Levels, now_us: int, *, microseconds: bool
+) -> bytes:
+    """
+    Return the raw event of ``<symbol>@depth``: the levels that changed, a quantity of 0 for one that is gone.
+
+    ``ids``: of the first and the last change of the book in it.
+    """
+    return encode(
+        {
+            "e": "depthUpdate",
+            "E": exchange_time(now_us, microseconds=microseconds),
+            "s": symbol,
+            "U": ids[0],
+            "u": ids[1],
+            "b": [[format_e8(price), format_e8(quantity)] for price, quantity in bids],
+            "a": [[format_e8(price), format_e8(quantity)] for price, quantity in asks],
+        }
+    )
+
+
+def ticker_event(day: RollingDay, quote: Quote | None, *, microseconds: bool) -> bytes:
+    """Return the raw event of ``<symbol>@ticker``; without a quote it has no best bid and ask."""
+    row = day_row(day, quote, mini=False, microseconds=microseconds)
+    names = {key: short for key, short in _TICKER_KEYS.items() if key in row}
+    at = exchange_time(day.ticker.time_us, microseconds=microseconds)
+    return encode({"e": "24hrTicker", "E": at, "s": day.ticker.symbol} | {names[key]: row[key] for key in names})
 
 
 def day_event(ticker: DayTicker, *, microseconds: bool) -> bytes:

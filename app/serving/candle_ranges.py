@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextlib import closing
 from typing import Any, NamedTuple
 
-from app.market.candle import is_whole_so_far
+from app.market.candle import Candle, CandleSource, is_whole_so_far
 from app.market.columns.arrow import arrow
 from app.market.columns.candle_columns import candles_of, columns_of, flags, open_times, schema, slots_of
 from app.market.columns.wide_decimals import floats_of
@@ -85,6 +85,24 @@ def read_candles(
             begin_us = max(query.start_us, query.interval.open_time_us(listed_us))
             found = judged(batch, query._replace(start_us=begin_us), now_us, is_cut=is_cut)
     return found
+
+
+def passes_for_kline(candle: Candle, held: IdRanges) -> bool:
+    """
+    Whether a stored candle may be served as a kline, to clients that take every kline for a whole one.
+
+    It may lack trades before the first that is stored, as the first after a listing, or after the last. ``held``: the
+    symbol's ids that are stored; a candle that lacks a trade between the first and the last of them does not pass.
+    """
+    if candle.complete or candle.source is CandleSource.KLINE:
+        return True
+    first, last = candle.first_trade_id, candle.last_trade_id
+    if first is None or last is None:
+        return not candle.closed
+    run = held.range_of(first)
+    if run is None or last > run[1]:
+        return False
+    return (first > run[0] or run[0] == held.first) and (last < run[1] or run[1] == held.last)
 
 
 def _read(store: CandleReader, query: CandleQuery, check_deadline: Callable[[], None]) -> tuple[Any, bool]:

@@ -12,6 +12,7 @@ import asyncio
 import contextlib
 from collections import deque
 from collections.abc import Callable, Collection
+from functools import partial
 from typing import TypeVar
 
 from app.live.engine import Engine
@@ -21,7 +22,8 @@ from app.market.ports.exchange import FeedState
 from app.market.trade import DayTicker, MarketEvent, Quote, Trade
 from app.observability.metrics import Metrics
 from app.observability.prometheus import metrics_text
-from app.serving.live import exchange_streams, live_messages
+from app.serving.live import exchange_events, live_messages
+from app.serving.live.gathered_events import BookStreams, TradeAggregates
 from app.serving.live.hub import LiveHub, LiveItem
 from app.serving.live.stored_follower import StoredFollower
 from app.serving.live.subscriptions import QUOTE, TICK, TRADE
@@ -29,6 +31,7 @@ from app.serving.program import ProgramFigures
 
 _MOST_WAITING = 200_000  # events on their way to the server's loop
 _KEPT, _KEPT_US = 20_000, 60_000_000  # trades of each symbol that may not be stored yet: batches are a second long
+_JOINS_S = 0.25  # trades of one order come at one go
 _ANSWER_S = 5.0
 _OVERWHELMED = "The server could not keep up with the exchange: connect again, with since."
 
@@ -53,6 +56,8 @@ class RecordingProgram:
         self._server_loop: asyncio.AbstractEventLoop | None = None
         self._hub: LiveHub | None = None
         self._follower: StoredFollower | None = None
+        self._aggregates: TradeAggregates | None = None
+        self._books: BookStreams | None = None
         self._spread_percent = 0.0
         self._crossing: deque[MarketEvent] = deque()
         self._is_crossing = False
@@ -65,7 +70,9 @@ class RecordingProgram:
         """Publish to that hub, on that loop, from now on; ``follower`` follows what this program does not record."""
         self._hub, self._follower, self._spread_percent = hub, follower, spread_percent
         self._server_loop = loop
+        self._aggregates, self._books = TradeAggregates(hub, _JOINS_S), BookStreams(hub, self._engine.clock)
         follower.leave_out = lambda: self._engine.recorder.symbols
+        follower.best_of = self.quote
         return self
 
     # On the engine's loop
@@ -90,6 +97,8 @@ class RecordingProgram:
         hub, follower = self._hub, self._follower
         assert hub is not None
         assert follower is not None
+        assert self._aggregates is not None
+        assert self._books is not None
         count = len(self._crossing)
         if count >= _MOST_WAITING:
             self._crossing.clear()
@@ -105,14 +114,16 @@ class RecordingProgram:
                     items.append(LiveItem((symbol, TRADE), event.trade_id, live_messages.trade_message(event)))
                 if hub.is_wanted((symbol, TICK)):
                     items.append(LiveItem((symbol, TICK), -1, self._price_update(event)))
-                items += exchange_streams.trade_items(event, hub)
+                items += exchange_events.trade_items(event, hub)
+                self._aggregates.take(event, partial(self._kept, symbol, event.trade_id - 1))
             elif type(event) is DayTicker:
-                items += exchange_streams.day_items(event, hub)
+                follower.days.publish_day(event)
             elif type(event) is Quote:
+                self._books.take(self._quotes.get(symbol), event)
                 self._quotes[symbol] = event
                 if hub.is_wanted((symbol, QUOTE)):
                     items.append(LiveItem((symbol, QUOTE), -1, live_messages.quote_message(event)))
-                items += exchange_streams.quote_items(event, hub)
+                items += exchange_events.quote_items(event, hub)
         hub.publish(items)
 
     def _keep(self, trade: Trade) -> None:
@@ -122,6 +133,10 @@ class RecordingProgram:
         recent.append(trade)
         while trade.time_us - recent[0].time_us > _KEPT_US:
             recent.popleft()
+
+    def _kept(self, symbol: str, trade_id: int) -> Trade | None:
+        """Return that trade if it is one of the newest, most of which come in the order of their ids."""
+        return next((one for one in reversed(self._recent.get(symbol, ())) if one.trade_id == trade_id), None)
 
     def _price_update(self, trade: Trade) -> bytes:
         quote = self._quotes.get(trade.symbol)

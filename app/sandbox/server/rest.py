@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from app.market.interval import EXCHANGE_INTERVALS, Interval
 from app.market.symbol import Symbol
-from app.market.trade import DayTicker, Trade
+from app.market.trade import DayTicker, Trade, are_of_one_aggregate
 from app.sandbox import wire
 from app.sandbox.source import MarketData, RollingDay
 
@@ -255,7 +255,7 @@ class RestApi:
             count = min(_MAX_ROWS, end_id - first_id)
             trades = self._source.trades(symbol, first_id, count)
             for trade in trades:
-                if previous is not None and _is_of_one(previous, trade):
+                if previous is not None and are_of_one_aggregate(previous, trade):
                     if found:
                         first, _ = found[-1]
                         whole = first._replace(quantity_e8=first.quantity_e8 + trade.quantity_e8)
@@ -353,15 +353,6 @@ class RestApi:
 def _names_symbols(request: Request) -> bool:
     """Whether the request is for these symbols; one for all is answered with those that the source has it of."""
     return bool({"symbol", "symbols"} & request.parameters.keys())
-
-
-def _is_of_one(earlier: Trade, later: Trade) -> bool:
-    """Whether two trades, one after the other, belong to one aggregate."""
-    return earlier.trade_id + 1 == later.trade_id and (earlier.time_us, earlier.price_e8, earlier.is_buyer_maker) == (
-        later.time_us,
-        later.price_e8,
-        later.is_buyer_maker,
-    )
 
 
 def _day_without_trades(symbol: str, now_us: int) -> RollingDay:

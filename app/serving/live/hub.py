@@ -38,7 +38,8 @@ class LiveClient:
     One client as the hub sees it. ``topics`` is what it gets.
 
     Trades of a symbol in ``replaying`` are not sent, because a replay will find them stored; of one in ``held_back``
-    they wait there for the end of the replay. Of one in ``replayed`` the client has these ids already.
+    they wait there for the end of the replay. Of one in ``replayed`` the client has these ids already; that is kept up
+    while there are holes among them.
     """
 
     def __init__(self, transport: asyncio.Transport) -> None:
@@ -98,11 +99,11 @@ class LiveClient:
 
     def _has(self, symbol: str, trade_id: int) -> bool:
         replayed = self.replayed[symbol]
-        if replayed.last is None or trade_id > replayed.last:
+        if replayed.last is None or (trade_id > replayed.last and replayed.range_count() == 1):
             # Trades are published in order, so the replay is behind us.
             del self.replayed[symbol]
             return False
-        return trade_id in replayed
+        return not replayed.add(trade_id)
 
 
 class LiveHub:

@@ -4,16 +4,20 @@ The WebSocket at `/` and `/ws/market`: greets a client, carries out its requests
 A replay reads what is stored from an id on, page by page and at the client's pace. While it goes on the symbol's live
 trades are left out, because they are stored by then; once it has caught up they are held back, the last page is read,
 and what was held back follows, without the ids of the pages. So no trade is missing and none comes twice.
+
+A replay may pass holes, whose trades nobody has stored yet. While a client has any, its session looks for them and
+sends what fills them; the hub may publish the same trades, and leaves out those that the client has.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections import deque
 from collections.abc import Collection, Sequence
 from functools import partial
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from aiohttp import WSMsgType, web
 
@@ -27,6 +31,7 @@ from app.serving.description.route import Route
 from app.serving.errors import NotFound
 from app.serving.live import live_messages
 from app.serving.live.hub import TRY_AGAIN_LATER, LiveClient, LiveHub
+from app.serving.live.stored_pages import StoredPage, read_page
 from app.serving.live.subscriptions import TRADE, ClientSubscriptions, LiveRequest, read_request
 from app.serving.request_values import is_upgrade, known_symbol
 from app.serving.stored_market import StoredMarket
@@ -41,6 +46,7 @@ _PAGE = 1_000  # trades
 _READ_ENOUGH_BYTES = 1 << 16  # unread, below which a replay goes on
 _REPLAYS_AT_ONCE = 2  # of one client, because all clients share the threads that read
 _LOOK_S = 0.01
+_HOLES_EVERY_S = 1.0
 _PATIENCE_S = 30.0  # with a client that reads nothing of its replay
 _POLICY_VIOLATION = 1008
 
@@ -194,16 +200,20 @@ class _Session:
 
     async def _replay_in_turn(self, symbol: str, first_trade_id: int) -> None:
         async with self._turn:
-            await self._replay(symbol, first_trade_id)
+            seen = await self._replay(symbol, first_trade_id)
+        while seen is not None and self._client.replayed.get(symbol) is seen:
+            await self._clock.sleep(_HOLES_EVERY_S)
+            if seen.range_count() > 1:
+                await self._fill_holes(symbol, seen)
 
-    async def _replay(self, symbol: str, first_trade_id: int) -> None:
-        """Send the stored trades from that id on, and let the live ones follow."""
+    async def _replay(self, symbol: str, first_trade_id: int) -> IdRanges | None:
+        """Send the stored trades from that id on, and let the live ones follow; return their ids, None if it failed."""
         client, seen = self._client, IdRanges()
         if first_trade_id:
             seen.add_range(0, first_trade_id - 1)  # the client has these, or does not want them
         try:
             while True:
-                page = await self._market.read(partial(_page, symbol=symbol, since=first_trade_id, seen=seen))
+                page = await self._market.read(partial(_next_page, symbol, first_trade_id, seen))
                 await self._until_read()
                 client.write(b"".join(map(live_messages.trade_message, page.trades)))
                 seen |= page.known
@@ -218,7 +228,7 @@ class _Session:
             )
             client.replaying.discard(symbol)
             client.held_back.pop(symbol, None)
-            return
+            return None
         frames = []
         recent = self._source.recent_trades(symbol, first_trade_id)
         if recent and seen.last is not None and recent[0].trade_id > seen.last + 1:
@@ -229,7 +239,25 @@ class _Session:
                 frames.append(live_messages.trade_message(trade))
         frames += [item.frame for item in client.held_back.pop(symbol) if seen.add(item.trade_id)]
         client.write(b"".join(frames))
+        first_stored = seen.after(first_trade_id - 1)
+        if first_stored is not None and first_stored > first_trade_id:
+            seen.add_range(first_trade_id, first_stored - 1)  # before all that is stored is no hole
         client.replayed[symbol] = seen
+        return seen
+
+    async def _fill_holes(self, symbol: str, seen: IdRanges) -> None:
+        """Send the trades that were missing and are stored by now."""
+        with contextlib.suppress(StoreError):  # they are looked for again
+            covered = await self._market.shared_read(("coverage", symbol), lambda store: store.coverage(symbol))
+            holes = IdRanges(seen.gaps()) & covered
+            while holes:
+                page = await self._market.read(partial(read_page, symbol=symbol, wanted=holes, most=_PAGE))
+                await self._until_read()
+                new = [one for one in page.trades if seen.add(one.trade_id)]  # the hub may have sent them meanwhile
+                self._client.write(b"".join(map(live_messages.trade_message, new)))
+                for first, last in page.known:
+                    seen.add_range(first, last)
+                holes -= page.known
 
     async def _until_read(self) -> None:
         """Return once the client has read nearly all that was sent; give it up if it reads nothing for long."""
@@ -240,25 +268,6 @@ class _Session:
             await self._clock.sleep(_LOOK_S)
 
 
-class _Page(NamedTuple):
-    """Stored trades; ``known``: the ids that they are of. ``is_last``: nothing else is stored."""
-
-    trades: list[Trade]
-    known: IdRanges
-    is_last: bool
-
-
-def _page(store: SeparateStore, symbol: str, since: int, seen: IdRanges) -> _Page:
+def _next_page(symbol: str, since: int, seen: IdRanges, store: SeparateStore) -> StoredPage:
     """Return the next stored trades from ``since`` on that are not ``seen``, holes filled meanwhile included."""
-    trades, known, is_last = list[Trade](), IdRanges(), True
-    for first, last in store.coverage_from({symbol: since})[symbol] - seen:
-        room = _PAGE - known.count()
-        is_last = last - first < room
-        if room <= 0:
-            break
-        last = min(last, first + room - 1)
-        trades += store.trades(symbol, first, last)
-        known.add_range(first, last)
-        if not is_last:
-            break
-    return _Page(trades, known, is_last)
+    return read_page(store, symbol, store.coverage_from({symbol: since})[symbol] - seen, _PAGE)

@@ -6,7 +6,7 @@ there before are trades just committed; they are read and published, each once, 
 come when they are stored, after younger ones. Nothing is asked while nobody listens.
 
 Candles and rolling days are read again once a second after trades: of days one for each look, because each takes some
-milliseconds, and trades wait for it.
+milliseconds, and candles wait for it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ import logging
 import math
 from collections.abc import Callable, Collection, Mapping
 from functools import partial
-from typing import NamedTuple
 
 from app.market.candle import Candle
 from app.market.coverage import IdRanges
@@ -25,8 +24,12 @@ from app.market.interval import Interval
 from app.market.ports.clock import Clock
 from app.market.ports.database import SeparateStore
 from app.market.trade import Quote, Trade
-from app.serving.live import exchange_streams, live_messages
+from app.serving.candle_ranges import passes_for_kline
+from app.serving.live import exchange_events, live_messages
+from app.serving.live.exchange_events import AGGREGATE, DAY, FULL_DAY
+from app.serving.live.gathered_events import DayStreams, TradeAggregates
 from app.serving.live.hub import LiveHub, LiveItem
+from app.serving.live.stored_pages import StoredPage, read_page
 from app.serving.live.subscriptions import CANDLE, QUOTE, TICK, TRADE, Topic
 from app.serving.stored_day import stored_day
 from app.serving.stored_market import SETTLES_S, StoredMarket
@@ -41,17 +44,11 @@ _ASSETS_FOR_S = 5.0
 _MOST_AT_ONCE = 5_000  # trades of one symbol; the next poll brings more
 
 
-class _NewTrades(NamedTuple):
-    """The trades of the ids ``known``, which are covered now."""
-
-    trades: list[Trade]
-    known: IdRanges
-
-
 class StoredFollower:
     """
     Publishes to ``hub`` what others store; `run` until cancelled. ``spread_percent``: see the setting. Of the symbols
-    that ``leave_out`` returns only candles are published, and only after `note_trades`.
+    that ``leave_out`` returns only candles and long rolling days are published, and only after `note_trades`; these
+    have the best bid and ask that ``best_of`` returns. ``days`` publishes rolling days, also those of a recorder.
 
     A `app.serving.live.live_socket.LiveSource`.
     """
@@ -64,6 +61,9 @@ class StoredFollower:
         self._clock = clock
         self._spread_percent = spread_percent
         self.leave_out: Callable[[], Collection[str]] = tuple
+        self.best_of: Callable[[str], Quote | None] = self.quote
+        self.days = DayStreams(hub)
+        self._aggregates = TradeAggregates(hub, SETTLES_S)
         self._begins: dict[str, int] = {}  # the first id that is new, by symbol followed
         self._published: dict[str, IdRanges] = {}
         self._candles: dict[Topic, tuple[float, list[Candle]]] = {}  # when last read, and what was published
@@ -143,29 +143,41 @@ class StoredFollower:
             await self._clock.sleep(wait_s)
 
     async def _publish_trades(self) -> None:
-        followed = {symbol for symbol, kind in self._hub.wanted if kind != QUOTE} - set(self.leave_out())
+        followed = await self._wanted_symbols() - set(self.leave_out())
         for gone in self._begins.keys() - followed:
             del self._begins[gone], self._published[gone]
         if followed:
             await self.follow(followed)
             begins, published = dict(self._begins), {name: IdRanges(ids) for name, ids in self._published.items()}
-            new = await self._market.read(lambda store: _new_trades(store, begins, published))
+            joined = {symbol for symbol in begins if exchange_events.is_wanted(symbol, AGGREGATE, self._hub)}
+            new = await self._market.read(lambda store: _new_trades(store, begins, published, joined))
             for symbol, found in new.items():
                 if symbol in self._published:
                     self._published[symbol] |= found.known
-                    self._publish(symbol, found.trades)
+                    self._publish(symbol, found)
 
-    def _publish(self, symbol: str, trades: list[Trade]) -> None:
+    async def _wanted_symbols(self) -> set[str]:
+        """Return the symbols whose trades lead to anything that any client gets. Raises StoreError."""
+        wanted = self._hub.wanted
+        symbols = {
+            symbol for symbol, kind in wanted if symbol and kind != QUOTE and not exchange_events.is_of_quotes(kind)
+        }
+        if any(map(exchange_events.is_of_all, wanted)):
+            symbols |= set(await self.assets())
+        return symbols
+
+    def _publish(self, symbol: str, page: StoredPage) -> None:
         items, wanted = [], self._hub.wanted  # which may have changed during the read
-        for trade in trades:
+        for trade in page.trades:
             if (symbol, TRADE) in wanted:
                 items.append(LiveItem((symbol, TRADE), trade.trade_id, live_messages.trade_message(trade)))
             if (symbol, TICK) in wanted:
                 frame = live_messages.price_around(trade, self._spread_percent)
                 items.append(LiveItem((symbol, TICK), -1, frame))
-            items += exchange_streams.trade_items(trade, self._hub)
+            items += exchange_events.trade_items(trade, self._hub)
+            self._aggregates.take(trade, partial(page.before.get, trade.trade_id))
         self._hub.publish(items)
-        if trades:
+        if page.trades:
             self.note_trades(symbol)
 
     async def _publish_candles(self) -> None:
@@ -178,7 +190,7 @@ class StoredFollower:
         topics = {topic: interval for topic in wanted if (interval := _interval_of(topic[1])) is not None}
         for gone in self._candles.keys() - topics:
             del self._candles[gone]
-        for gone_symbol in self._traded_s.keys() - {symbol for symbol, kind in wanted if kind != QUOTE}:
+        for gone_symbol in self._traded_s.keys() - await self._wanted_symbols():
             del self._traded_s[gone_symbol]
         for topic, interval in topics.items():
             symbol, kind = topic
@@ -187,39 +199,52 @@ class StoredFollower:
             traded_s = self._traded_s.get(symbol, -math.inf)
             if now_s - read_s < _CANDLES_EVERY_S or traded_s + SETTLES_S <= read_s:
                 continue
-            newest = await self._market.read(partial(_newest_candles, symbol, interval))
+            is_ours = kind.startswith(CANDLE)
+            newest = await self._market.read(partial(_newest_candles, symbol, interval, only_klines=not is_ours))
             self._candles[topic] = now_s, newest
             changed = [one for one in newest if one not in before] if before else newest[-1:]
-            if kind.startswith(CANDLE):
+            if is_ours:
                 items = [LiveItem(topic, -1, live_messages.candle_message(symbol, kind, one)) for one in changed]
             else:
-                items = [exchange_streams.kline_item(topic, interval, one, self._clock.now_us()) for one in changed]
+                items = [exchange_events.kline_item(topic, interval, one, self._clock.now_us()) for one in changed]
             self._hub.publish(items)
 
     async def _publish_day(self) -> None:
-        """Publish the rolling day of a symbol that is followed and had trades: the one that waits longest."""
-        wanted = {symbol for symbol, kind in self._hub.wanted if exchange_streams.is_of_days(kind)}
-        symbols = wanted - set(self.leave_out())
-        self._days = {symbol: self._days.get(symbol, -math.inf) for symbol in symbols}
+        """Publish the rolling day of a symbol that had trades: the one that waits longest."""
+        wanted, left_out = self._hub.wanted, set(self.leave_out())
+        every = await self.assets() if any(map(exchange_events.is_of_all, wanted)) else ()
+        full = exchange_events.days_wanted(FULL_DAY, wanted, every)
+        short = exchange_events.days_wanted(DAY, wanted, every) - left_out
+        self._days = {symbol: self._days.get(symbol, -math.inf) for symbol in full | short}
         now_s, now_us = self._clock.monotonic_s(), self._clock.now_us()
-        due = [(read_s, symbol) for symbol, read_s in self._days.items() if self._traded_s.get(symbol, read_s) > read_s]
+        due = []
+        for symbol, read_s in self._days.items():
+            settles_s = SETTLES_S if symbol in left_out else 0  # its newest trades may not be stored yet
+            if self._traded_s.get(symbol, -math.inf) + settles_s > read_s:
+                due.append((read_s, symbol))
         read_s, symbol = min(due, default=(math.inf, ""))
         if now_s - read_s >= _DAYS_EVERY_S:
             self._days[symbol] = now_s
             found = await self._market.read(lambda store: stored_day(store, symbol, now_us))
-            if found is not None:
-                self._hub.publish(list(exchange_streams.day_items(found.day.ticker, self._hub)))
+            if found is not None and symbol in short:
+                self.days.publish_day(found.day.ticker)
+            if found is not None and symbol in full:
+                self.days.publish_full_day(found.day, self.best_of(symbol))
 
 
 def _interval_of(kind: str) -> Interval | None:
     """Return the interval of a topic of candles, None for other topics."""
     if kind.startswith(CANDLE):
         return Interval.parse(kind.removeprefix(CANDLE))
-    return exchange_streams.kline_interval(kind)
+    return exchange_events.kline_interval(kind)
 
 
-def _newest_candles(symbol: str, interval: Interval, store: SeparateStore) -> list[Candle]:
-    return store.candles(symbol, interval, limit=2)
+def _newest_candles(symbol: str, interval: Interval, store: SeparateStore, *, only_klines: bool) -> list[Candle]:
+    newest = store.candles(symbol, interval, limit=2)
+    if only_klines and not all(one.complete for one in newest):
+        held = store.coverage(symbol)
+        newest = [one for one in newest if passes_for_kline(one, held)]
+    return newest
 
 
 def _recorded_symbols(store: SeparateStore) -> list[str]:
@@ -231,19 +256,11 @@ def _ends(store: SeparateStore, symbols: Collection[str]) -> dict[str, int]:
 
 
 def _new_trades(
-    store: SeparateStore, begins: Mapping[str, int], published: Mapping[str, IdRanges]
-) -> dict[str, _NewTrades]:
-    """Return the trades stored that were not published, of each symbol the oldest up to a limit."""
+    store: SeparateStore, begins: Mapping[str, int], published: Mapping[str, IdRanges], joined: Collection[str]
+) -> dict[str, StoredPage]:
+    """Return the trades stored that were not published; of the symbols in ``joined`` with the trades before them."""
     found = {}
     for symbol, covered in store.coverage_from(begins).items():
-        trades, known = list[Trade](), IdRanges()
-        for first, last in covered - published[symbol]:
-            room = _MOST_AT_ONCE - len(trades)
-            if room <= 0:
-                break
-            last = min(last, first + room - 1)
-            trades += store.trades(symbol, first, last)
-            known.add_range(first, last)
-        if known:
-            found[symbol] = _NewTrades(trades, known)
+        if new := covered - published[symbol]:
+            found[symbol] = read_page(store, symbol, new, _MOST_AT_ONCE, with_trades_before=symbol in joined)
     return found

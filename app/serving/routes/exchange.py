@@ -2,7 +2,7 @@
 The exchange's own REST protocol, read from the database: `/api/v3/…`, so that its clients read here unchanged.
 
 Parameters are checked and answers written by the sandbox's code. What is not stored is refused with an error of the
-exchange: an empty list would say that nobody traded.
+exchange: an empty list would say that nobody traded. Trades end at a hole; klines that lack trades are left out.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from app.sandbox import wire
 from app.sandbox.server.rest import ApiError, RestApi
 from app.sandbox.source import RollingDay
 from app.serving.answers import completeness
-from app.serving.candle_ranges import CandleQuery, read_candles
+from app.serving.candle_ranges import CandleQuery, passes_for_kline, read_candles
 from app.serving.description.route import Route
 from app.serving.request_values import LAST_US
 from app.serving.routes.exchange_shapes import PREFIX, exchange_routes
@@ -159,12 +159,27 @@ class _StoredSource:
         self, symbol: str, interval: Interval, *, start_us: int | None, end_us: int | None, limit: int
     ) -> list[Candle]:
         query = CandleQuery(symbol, interval, start_us, None if end_us is None else min(end_us, LAST_US), limit)
-        found = read_candles(self._store, query, self._now_us, self._check_deadline)
-        candles = candles_of(found.table)
-        if not candles and found.missing:
+        klines, held = list[Candle](), None
+        while True:
+            found = read_candles(self._store, query, self._now_us, self._check_deadline)
+            self.is_complete &= found.is_complete
+            read = candles_of(found.table)
+            if held is None and not all(one.complete for one in read):
+                held = self._store.coverage(symbol)
+            passed = [one for one in read if held is None or passes_for_kline(one, held)]
+            klines = klines + passed if start_us is not None else passed + klines
+            has_more = found.is_cut if start_us is not None else len(read) == query.limit
+            if len(passed) == len(read) or not has_more:
+                break
+            # Clients take a page of fewer than they asked for to be the last.
+            query = query._replace(limit=limit - len(klines))
+            if start_us is not None:
+                query = query._replace(start_us=read[-1].open_time_us + 1)
+            else:
+                query = query._replace(end_us=read[0].open_time_us - 1)
+        if not klines and (read or found.missing):
             raise _not_stored("These klines are")
-        self.is_complete = found.is_complete
-        return candles
+        return klines
 
     async def day(self, symbol: str) -> RollingDay | None:
         found = stored_day(self._store, symbol, self._now_us)
