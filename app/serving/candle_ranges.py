@@ -21,7 +21,7 @@ from app.market.ports.storage import CandleReader
 from app.serving.stored_market import SETTLES_S
 
 _FEW = 5_000  # candles up to which reading them one by one is quicker than by columns
-_MOST_MISSING = 200
+MOST_MISSING = 200
 CLOSED_MAX_AGE_S = 86_400
 
 
@@ -43,13 +43,15 @@ class CandleRange(NamedTuple):
     """
     The stored candles of a query, oldest first, as a table of `app.market.columns.candle_columns`.
 
-    ``missing``: the times ``[start, end)``, UTC microseconds, of candles that are not stored or lack trades, rising.
+    ``missing``: the times ``[start, end)``, UTC microseconds, of candles that are not stored or lack trades, rising;
+    the first `MOST_MISSING` of ``missing_count``.
     ``is_cut``: there are more than were wanted at most. ``is_complete``: nothing is missing, nor cut, and the open
     candle has all its trades so far. ``max_age_s``: for how long the answer holds, 0: not even now.
     """
 
     table: Any
     missing: list[tuple[int, int]]
+    missing_count: int
     is_cut: bool
     is_complete: bool
     max_age_s: int
@@ -171,7 +173,8 @@ def judged(batch: Any, query: CandleQuery, now_us: int, *, is_cut: bool) -> Cand
     open_us = interval.slot_open_us
     return CandleRange(
         batch,
-        [(open_us(begin), open_us(end + 1)) for begin, end in missing[:_MOST_MISSING]],
+        [(open_us(begin), open_us(end + 1)) for begin, end in missing[:MOST_MISSING]],
+        len(missing),
         is_cut,
         is_whole,
         _max_age_s(interval, now_us, settled, is_open=is_open, is_final=is_final),

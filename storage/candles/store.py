@@ -255,6 +255,11 @@ class PostgresStore:
         with self._snapshot("read what is stored") as connection:
             return stored_symbols.read(connection)
 
+    def stored_symbol(self, symbol: str) -> StoredSymbol | None:
+        """See `app.market.ports.storage.InventoryReader`."""
+        with self._snapshot("read what is stored") as connection:
+            return stored_symbols.read_one(connection, symbol)
+
     def stored_days(self, symbol: str) -> list[DayHeld]:
         """See `app.market.ports.storage.InventoryReader`."""
         with self._snapshot("read what is stored") as connection:

@@ -48,7 +48,7 @@ _DAYS = LEVELS[-1].table
 _SYMBOLS = """
     SELECT id, symbol, base, quote, trunc(tick_size * 100000000)::bigint, trunc(step_size * 100000000)::bigint,
         coalesce(status, '')
-    FROM symbols ORDER BY symbol COLLATE "C"
+    FROM symbols WHERE %(name)s::text IS NULL OR symbol = %(name)s ORDER BY symbol COLLATE "C"
 """
 
 _COVERAGE = """
@@ -57,10 +57,11 @@ _COVERAGE = """
         SELECT symbol_id, sum(last_trade_id - first_trade_id + 1)::bigint AS held,
             max(last_trade_id) - min(first_trade_id) + 1 AS span, min(first_trade_id) AS first_id,
             max(last_trade_id) AS last_id
-        FROM coverage GROUP BY 1
+        FROM coverage WHERE %(id)s::integer IS NULL OR symbol_id = %(id)s GROUP BY 1
     ) AS c
     LEFT JOIN (
-        SELECT symbol_id, sum(last_trade_id - first_trade_id + 1)::bigint AS absent FROM absent_trades GROUP BY 1
+        SELECT symbol_id, sum(last_trade_id - first_trade_id + 1)::bigint AS absent
+        FROM absent_trades WHERE %(id)s::integer IS NULL OR symbol_id = %(id)s GROUP BY 1
     ) AS a USING (symbol_id)
 """
 
@@ -98,11 +99,15 @@ _ENDS = """
 _KLINES = sql.SQL(
     """
     WITH RECURSIVE kind AS (
-        (SELECT symbol_id, seconds, months FROM klines ORDER BY 1, 2, 3 LIMIT 1)
+        (
+            SELECT symbol_id, seconds, months FROM klines
+            WHERE %(id)s::integer IS NULL OR symbol_id = %(id)s ORDER BY 1, 2, 3 LIMIT 1
+        )
         UNION ALL
         SELECT next.* FROM kind CROSS JOIN LATERAL (
             SELECT k.symbol_id, k.seconds, k.months FROM klines k
             WHERE (k.symbol_id, k.seconds, k.months) > (kind.symbol_id, kind.seconds, kind.months)
+                AND (%(id)s::integer IS NULL OR k.symbol_id = %(id)s)
             ORDER BY 1, 2, 3 LIMIT 1
         ) AS next
     )
@@ -204,7 +209,7 @@ class _Series(NamedTuple):
 
 def read(connection: Connection) -> list[StoredSymbol]:
     """Return every symbol of the database; see `app.market.ports.storage.InventoryReader.stored_symbols`."""
-    covered = {row[0]: row[1:] for row in connection.execute(_COVERAGE)}
+    covered = {row[0]: row[1:] for row in connection.execute(_COVERAGE, {"id": None})}
     ids = list(covered)
     times = {row[0]: row[1:] for row in connection.execute(_TRADE_TIMES, (ids,), prepare=False)}
     dropped = _dropped(connection)
@@ -217,8 +222,7 @@ def read(connection: Connection) -> list[StoredSymbol]:
         candles[symbol_id].append(stored)
     is_recording, now_us = connection.execute(_RECORDING).fetchone() or (False, 0)
     found = []
-    for symbol_id, name, base, quote, tick, step, status in connection.execute(_SYMBOLS).fetchall():
-        symbol = Symbol(name, base, quote, int(tick), int(step), status)
+    for symbol_id, symbol in _symbols(connection):
         if symbol_id not in covered:
             found.append(StoredSymbol(symbol, candles=tuple(candles[symbol_id])))
             continue
@@ -240,6 +244,43 @@ def read(connection: Connection) -> list[StoredSymbol]:
             )
         )
     return found
+
+
+def read_one(connection: Connection, name: str) -> StoredSymbol | None:
+    """Return one symbol; see `app.market.ports.storage.InventoryReader.stored_symbol`."""
+    for symbol_id, symbol in _symbols(connection, name):
+        covered = connection.execute(_COVERAGE, {"id": symbol_id}).fetchone()
+        known = {} if covered is None else {symbol_id: covered[1:]}
+        series = [one for level in LEVELS for one in _rollup_series(connection, level, known)]
+        candles = [
+            StoredCandles(one.interval.name, _sampled_source(connection, one), one.first_us, one.last_us, 0, False, 0)
+            for one in (*series, *_kline_series(connection, symbol_id))
+        ]
+        if covered is None:
+            return StoredSymbol(symbol, candles=tuple(candles))
+        _, held, missing, first_id, last_id = covered
+        (times,) = connection.execute(_TRADE_TIMES, ([symbol_id],), prepare=False).fetchall() or [
+            (symbol_id, None, None)
+        ]
+        gone = min(_dropped(connection, symbol_id).get(symbol_id, 0), held)
+        return StoredSymbol(
+            symbol,
+            int(held) - int(gone),
+            int(gone),
+            int(missing),
+            StoredTrade(first_id, None if gone else times[1]),
+            StoredTrade(last_id, times[2]),
+            candles=tuple(candles),
+        )
+    return None
+
+
+def _symbols(connection: Connection, name: str | None = None) -> list[tuple[int, Symbol]]:
+    """Return the ids and values of all symbols, or of the one of that name."""
+    return [
+        (symbol_id, Symbol(name, base, quote, int(tick), int(step), status))
+        for symbol_id, name, base, quote, tick, step, status in connection.execute(_SYMBOLS, {"name": name}).fetchall()
+    ]
 
 
 def read_days(connection: Connection, symbol_id: int | None) -> list[DayHeld]:
@@ -266,13 +307,21 @@ def read_days(connection: Connection, symbol_id: int | None) -> list[DayHeld]:
 def _rollups(
     connection: Connection, level: RollupLevel, covered: Mapping[int, tuple[Any, ...]]
 ) -> list[tuple[int, StoredCandles]]:
+    interval = Interval(level.length_us // 1_000_000)
+    count = sql.SQL("SELECT symbol_id, {seconds}, 0, count(*), NULL FROM {table} GROUP BY 1").format(
+        table=sql.Identifier(level.table), seconds=sql.Literal(interval.seconds)
+    )
+    return _with_rows(connection, level.table, _rollup_series(connection, level, covered), count)
+
+
+def _rollup_series(connection: Connection, level: RollupLevel, covered: Mapping[int, tuple[Any, ...]]) -> list[_Series]:
     table, interval = sql.Identifier(level.table), Interval(level.length_us // 1_000_000)
     query = sql.SQL(_ENDS).format(
         table=table,
         first=microseconds(sql.Identifier("lowest", "open_time")),
         last=microseconds(sql.Identifier("highest", "open_time")),
     )
-    series = [
+    return [
         _Series(
             symbol_id,
             interval,
@@ -283,30 +332,30 @@ def _rollups(
         )
         for symbol_id, first_us, last_us in connection.execute(query, (list(covered),))
     ]
-    count = sql.SQL("SELECT symbol_id, {seconds}, 0, count(*), NULL FROM {table} GROUP BY 1").format(
-        table=table, seconds=sql.Literal(interval.seconds)
-    )
-    return _with_rows(connection, level.table, series, count)
 
 
 def _klines(connection: Connection) -> list[tuple[int, StoredCandles]]:
+    count = sql.SQL(
+        "SELECT symbol_id, seconds, months, count(*), array_agg(DISTINCT source) FROM klines GROUP BY 1, 2, 3"
+    )
+    return _with_rows(connection, "klines", _kline_series(connection, None), count)
+
+
+def _kline_series(connection: Connection, symbol_id: int | None) -> list[_Series]:
+    """Return the klines of one symbol, or of all, finest first."""
     series = [
         _Series(
-            symbol_id,
+            found_id,
             interval,
             CandleSource.KLINE,
             first_us,
             last_us,
             interval.slot(last_us) - interval.slot(first_us) + 1,
         )
-        for symbol_id, seconds, months, first_us, last_us in connection.execute(_KLINES)
+        for found_id, seconds, months, first_us, last_us in connection.execute(_KLINES, {"id": symbol_id})
         for interval in (Interval(seconds, months),)
     ]
-    series.sort(key=lambda one: one.interval.length_us)
-    count = sql.SQL(
-        "SELECT symbol_id, seconds, months, count(*), array_agg(DISTINCT source) FROM klines GROUP BY 1, 2, 3"
-    )
-    return _with_rows(connection, "klines", series, count)
+    return sorted(series, key=lambda one: one.interval.length_us)
 
 
 def _sampled_source(connection: Connection, one: _Series) -> CandleSource:
@@ -364,13 +413,13 @@ def _trade_shares(connection: Connection) -> sql.Composed:
     return sql.SQL(_SHARES).format(parts=composed, days=sql.Identifier(_DAYS))
 
 
-def _dropped(connection: Connection) -> dict[int, int]:
-    """Return roughly how many trades of each symbol retention has dropped: what the candles of those days count."""
+def _dropped(connection: Connection, symbol_id: int | None = None) -> dict[int, int]:
+    """Return roughly how many trades of each symbol, or of one, retention dropped: what candles of those days count."""
     kept_from_us = trades_kept_from(connection)
     if kept_from_us is None:
         return {}
     query = sql.SQL(
-        "SELECT symbol_id, sum(trades)::bigint FROM {} WHERE open_time < timestamptz 'epoch' + %s *"
-        " interval '1 microsecond' GROUP BY 1"
+        "SELECT symbol_id, sum(trades)::bigint FROM {} WHERE open_time < timestamptz 'epoch' + %(from)s *"
+        " interval '1 microsecond' AND (%(id)s::integer IS NULL OR symbol_id = %(id)s) GROUP BY 1"
     ).format(sql.Identifier(_DAYS))
-    return dict(connection.execute(query, (kept_from_us,)).fetchall())
+    return dict(connection.execute(query, {"from": kept_from_us, "id": symbol_id}).fetchall())

@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 
 from app.market.candle import Candle
 from app.market.columns.candle_columns import columns_of
+from app.market.coverage import IdRanges
 from app.market.interval import SECOND_US, Interval
-from app.serving.candle_ranges import CLOSED_MAX_AGE_S, CandleQuery, judged
+from app.serving.candle_ranges import CLOSED_MAX_AGE_S, CandleQuery, judged, passes_for_kline
 
 INTERVALS = [Interval.parse(name) for name in ("1s", "13s", "1m", "181m", "3d", "1M")]
 FIRST = 300  # a slot of the year 2000 or later, of every interval
@@ -51,6 +52,20 @@ def test_missing_candles_are_those_of_the_range_that_are_over_and_not_complete(
     else:
         assert found.max_age_s <= interval.length_us * 31 // 30 // SECOND_US + 86_400
     assert not judged(batch, query, now_us, is_cut=True).is_complete
+
+
+@given(st.sets(st.integers(1, 30), min_size=1), st.integers(1, 30), st.integers(0, 6))
+def test_a_candle_passes_for_a_kline_unless_a_trade_between_stored_ones_is_missing(
+    ids: set[int], first: int, more: int
+) -> None:
+    own = [one for one in range(first, first + more + 1) if one in ids]  # of the candle's time
+    around = range(max(first - 1, min(ids)), min(first + more + 1, max(ids)) + 1)
+    if not own:
+        return
+    one = candle(INTERVALS[0], FIRST, complete=False)._replace(first_trade_id=own[0], last_trade_id=own[-1])
+    held = IdRanges((one, one) for one in sorted(ids))
+    assert passes_for_kline(one, held) == (set(around) <= ids)
+    assert passes_for_kline(one._replace(complete=True), IdRanges())
 
 
 def test_an_answer_with_a_candle_that_may_still_get_trades_is_not_kept() -> None:

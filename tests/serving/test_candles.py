@@ -134,6 +134,26 @@ async def test_what_is_missing_is_told_in_the_header_and_where_the_body_has_room
         assert await told(-3, 1) == ("true", [])
 
 
+async def test_the_number_of_missing_times_is_said_where_they_are_too_many_to_list(database: Database) -> None:
+    trades = slow_trades(6_000)
+    record(database, [one for one in trades if one.trade_id % 18])  # the last of every third minute
+    begin_us = trades[0].time_us
+    async with served(database, clock=StillClock(DAY_LATER)) as client:
+        few, many = [
+            await client.get(
+                "/candles",
+                asset="BTC",
+                duration="1m",
+                startTime=iso(begin_us),
+                endTime=iso(begin_us + last * MINUTE_US),
+            )
+            for last in (20, 999)
+        ]
+    assert len(few.body["missing"]) == few.body["missing_count"] > 5
+    assert len(many.body["missing"]) == 200 < many.body["missing_count"]
+    assert many.body["missing"][: len(few.body["missing"]) - 1] == few.body["missing"][:-1]
+
+
 async def test_an_answer_may_be_kept_as_long_as_it_holds(database: Database) -> None:
     trades = slow_trades(60)  # ten minutes
     record(database, trades)

@@ -16,7 +16,7 @@ from app.market.trade import Trade
 from app.market.units import format_e8
 from storage.database import Database
 from tests.serving.helpers import StillClock, record, served
-from tests.storage.helpers import folded, some_trades
+from tests.storage.helpers import START_US, folded, some_trades
 
 MINUTE = Interval.parse("1m")
 
@@ -84,6 +84,52 @@ async def test_aggregates_join_trades_of_one_time_price_and_side_and_pages_of_th
         timed = await page(startTime=start, endTime=end)
         assert {one["T"] for one in timed} <= set(range(start, end + 1))
         assert timed == [one for one in rows if start <= one["T"] <= end]
+
+
+async def test_a_kline_that_lacks_a_trade_is_left_out_and_a_page_is_filled_up_with_later_ones(
+    database: Database,
+) -> None:
+    begin_us = MINUTE.open_time_us(START_US)
+    times = [begin_us + number * 10_000_000 for number in range(3, 240)]  # the first minute is half over
+    trades = [
+        one._replace(time_us=time_us) for one, time_us in zip(some_trades(237, first_id=1_000), times, strict=True)
+    ]
+    whole = [one.open_time_us // 1000 for one in folded(trades, MINUTE)]
+    stored = [one for number, one in enumerate(trades) if number not in (20, 21, 60, 129)]
+    record(database, stored)
+    lacking = {MINUTE.open_time_us(trades[number].time_us) // 1000 for number in (20, 60, 129)}
+    # A hole at a minute's end hides where that minute ended and the next began.
+    lacking |= {MINUTE.open_time_us(trades[number].time_us) // 1000 for number in (19, 22, 59, 61, 128, 130)}
+    expected = [one for one in whole if one not in lacking]
+    now_us = trades[-1].time_us + 10_000_000
+    async with served(database, clock=StillClock(now_us)) as client:
+
+        async def opens(**more: object) -> tuple[list[int], str]:
+            answer = await client.get("/api/v3/klines", symbol="BTCUSDT", interval="1m", **more)
+            assert answer.status == 200
+            return [row[0] for row in answer.body], answer.headers["X-Cryptopipe-Complete"]
+
+        assert len(lacking) > 3
+        assert await opens() == (expected, "false")
+        assert await opens(startTime=0) == (expected, "false")
+        assert await opens(startTime=whole[0], limit=8) == (expected[:8], "false")  # with no row less
+        assert await opens(endTime=whole[-1], limit=25) == (expected[-25:], "false")
+        assert await opens(startTime=whole[1], endTime=whole[2]) == (whole[1:3], "true")
+        read, first = list[int](), whole[0]
+        while page := (await opens(startTime=first, limit=7))[0]:
+            read, first = read + page, page[-1] + 1
+            if len(page) < 7:
+                break
+        assert read == expected
+        hole = sorted(lacking)[0]
+        refused = await client.get("/api/v3/klines", symbol="BTCUSDT", interval="1m", startTime=hole, endTime=hole)
+        assert (refused.status, refused.body["code"]) == (400, -1000)
+        hours = await client.get("/api/v3/klines", symbol="BTCUSDT", interval="1h")
+        assert hours.status == 400  # the only hour that there is lacks trades
+        record(database, trades)
+        assert await opens(startTime=whole[1], endTime=whole[-2]) == (whole[1:-1], "true")
+        future = await client.get("/api/v3/klines", symbol="BTCUSDT", interval="1m", startTime=now_us // 1000 + 10**9)
+        assert (future.status, future.body) == (200, [])  # as from the exchange
 
 
 async def test_what_is_not_stored_is_an_error_of_the_exchange(database: Database) -> None:

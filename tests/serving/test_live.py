@@ -189,6 +189,31 @@ async def test_trades_that_fill_a_hole_come_once_they_are_stored(database: Datab
         assert (await listener.ids_until(40))[20:] == list(range(31, 41))
 
 
+async def test_a_client_that_resumed_gets_what_fills_holes_it_passed_and_each_trade_once(database: Database) -> None:
+    trades = some_trades(60, first_id=101)
+    record(database, [*trades[:10], *trades[20:30]])
+    async with served(database) as client, listening(client) as newest, listening(client) as resumed:
+        await newest.ask(action="subscribe", symbols=["BTC"], types=["trade"])
+        await resumed.ask(action="subscribe", symbols=["BTC"], types=["trade"], since=1)
+        assert await resumed.ids_until(130) == [*range(101, 111), *range(121, 131)]
+        record(database, trades[40:45])  # after a hole that everybody hears of
+        assert await newest.ids_until(145) == list(range(141, 146))
+        record(database, trades[10:15])
+        assert (await resumed.ids_until(115))[20:] == [*range(141, 146), *range(111, 116)]
+        record(database, trades[:50])
+        await newest.ids_until(150)
+        missing = {*range(116, 121), *range(131, 141), *range(146, 151)}
+        while len(resumed.ids) < 50:
+            await resumed.until(lambda one: one["type"] == "trade")
+        assert set(resumed.ids[30:]) == missing
+        record(database, trades)
+        assert (await resumed.ids_until(160))[50:] == list(range(151, 161))
+        assert await newest.ids_until(160) == [*range(141, 146), *range(131, 141), *range(146, 161)]
+        record(database, some_trades(5, first_id=96))  # older than all that was stored
+        record(database, some_trades(1, first_id=161))
+        assert (await resumed.ids_until(161))[60:] == [161]
+
+
 async def test_a_client_that_does_not_read_is_told_and_cut_while_others_hear_everything(database: Database) -> None:
     trades = some_trades(60_000, first_id=1)
     record(database, trades[:100])

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 
@@ -149,3 +151,49 @@ async def test_serving_is_switched_while_the_engine_records(data_dir: Path) -> N
         assert served.url == url
         async with session.ws_connect(f"{url}/ws/market") as socket:
             await Listener(socket).until(lambda one: one["type"] == "price_update")
+
+
+async def test_the_book_has_one_level_that_its_changes_lead_to(data_dir: Path) -> None:
+    """By the exchange's own instructions for a local order book, from its streams and `depth`."""
+    async with recording(data_dir) as (_, served, session, _):
+        names = ("@depth@100ms", "@depth5@100ms", "@bookTicker", "@ticker")
+        url = f"{served.url}/stream?streams={'/'.join('btcusdt' + name for name in names)}"
+        async with session.ws_connect(url) as socket:
+            quotes = dict[int, tuple[list[str], list[str]]]()  # the best bid and ask by update id
+            events, tops = list[dict[str, Any]](), list[dict[str, Any]]()
+            day: dict[str, Any] = {}
+
+            async def listen(is_enough: Callable[[], bool]) -> None:
+                async with asyncio.timeout(30):
+                    while not is_enough():
+                        message = await socket.receive_json()
+                        kind, data = message["stream"].removeprefix("btcusdt"), message["data"]
+                        if kind == "@bookTicker":
+                            quotes[data["u"]] = [data["b"], data["B"]], [data["a"], data["A"]]
+                        elif kind == "@depth@100ms":
+                            events.append(data)
+                        elif kind == "@ticker":
+                            day.update(data)
+                        else:
+                            tops.append(data)
+
+            await listen(lambda: len(events) >= 2)
+            async with session.get(f"{served.url}/api/v3/depth?symbol=BTCUSDT") as response:
+                snapshot = await response.json()
+            await listen(lambda: events[-1]["u"] > snapshot["lastUpdateId"] and len(events) > 8 and bool(day))
+    assert all(one["u"] + 1 == two["U"] for one, two in pairwise(events))
+    book = {side: dict(map(tuple, snapshot[name])) for side, name in (("b", "bids"), ("a", "asks"))}
+    applied = [one for one in events if one["u"] > snapshot["lastUpdateId"]]
+    assert applied[0]["U"] <= snapshot["lastUpdateId"] + 1
+    for event in applied:
+        assert (event["e"], event["s"]) == ("depthUpdate", "BTCUSDT")
+        for side, levels in book.items():
+            levels.update(map(tuple, event[side]))
+            book[side] = {price: quantity for price, quantity in levels.items() if float(quantity)}
+        bid, ask = quotes[event["u"]]
+        assert book == {"b": {bid[0]: bid[1]}, "a": {ask[0]: ask[1]}}
+    assert len(tops) > 5
+    for top in tops:
+        bid, ask = quotes.get(top["lastUpdateId"], ([], []))
+        assert top == {"lastUpdateId": top["lastUpdateId"], "bids": [bid], "asks": [ask]}
+    assert {"b", "B", "a", "A"} <= day.keys()

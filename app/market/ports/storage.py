@@ -329,6 +329,13 @@ class InventoryReader(Protocol):
         Quick on a large database: nothing is read but ranges of ids, ends of indexes, and the candles of days.
         """
 
+    def stored_symbol(self, symbol: str) -> StoredSymbol | None:
+        """
+        Return that symbol alone, None if the database does not know it. Reads nothing of others.
+
+        Rows and sizes are 0 and ``active`` is False: they are shares of tables that all symbols have in common.
+        """
+
     def stored_days(self, symbol: str) -> list[DayHeld]:
         """Return the UTC days of which something of the symbol is stored or missing, rising."""
 

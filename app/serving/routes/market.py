@@ -18,6 +18,7 @@ from app.market.stored_symbol import StoredSymbol
 from app.serving.answers import EncodedAnswer, cached_answer, json_answer
 from app.serving.candle_ranges import CandleQuery, CandleRange, read_candles
 from app.serving.description.route import Parameter, Route
+from app.serving.errors import NotFound
 from app.serving.request_values import Parameters, check_range, known_symbol
 from app.serving.stored_market import StoredMarket
 from storage.files.times import format_time
@@ -57,7 +58,11 @@ class ServedCandle(msgspec.Struct):
 
 
 class ServedCandles(msgspec.Struct):
-    """``missing``: from and until when candles are not stored or lack trades, Unix seconds."""
+    """
+    ``missing``: from and until when candles are not stored or lack trades, Unix seconds.
+
+    These are the first of ``missing_count``.
+    """
 
     asset: str
     duration: str
@@ -66,6 +71,7 @@ class ServedCandles(msgspec.Struct):
     candles: list[ServedCandle]
     complete: bool
     missing: list[tuple[int, int]]
+    missing_count: int
 
 
 class ServedBar(msgspec.Struct):
@@ -145,6 +151,7 @@ class MarketRoutes:
                 list(map(ServedCandle, *columns)),
                 found.is_complete,
                 [(begin_us // SECOND_US, end_us // SECOND_US) for begin_us, end_us in found.missing],
+                found.missing_count,
             )
 
         return await self._answered(request, CandleQuery(asset, interval, start_us, end_us, limit), made)
@@ -172,7 +179,10 @@ class MarketRoutes:
             if not given.has("symbol"):
                 return [_metadata(one) for one in store.stored_symbols() if one.is_stored]
             name = known_symbol(given.text("symbol"), store.symbol_names())
-            return next(_metadata(one) for one in store.stored_symbols() if one.symbol.name == name)
+            found = store.stored_symbol(name)
+            if found is None:  # it was removed this moment
+                raise NotFound(f"“{name}” is not in the database.")
+            return _metadata(found)
 
         return json_answer(await self._market.read(read))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from app.market.candle import Candle, CandleSource
@@ -53,6 +55,10 @@ def test_counts_ends_and_shares_are_those_of_the_rows(world: World) -> None:
         )
         assert (one.rows, one.first_us, one.last_us) == row
     assert [one.interval for one in btc.candles] == ["5s", "1m", "15m", "1h", "1d"]
+    for name, one in found.items():
+        candles = tuple(part._replace(rows=0, is_exact=False, size_bytes=0) for part in one.candles)
+        assert world.store.stored_symbol(name) == replace(one, candles=candles, trades_bytes=0)
+    assert world.store.stored_symbol("NOSUCH") is None
     # Each has its own partition or chunk here, which are of about the same size.
     assert btc.trades_bytes > 100_000
     assert eth.trades_bytes > 50_000
