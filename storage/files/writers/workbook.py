@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, BinaryIO, cast
 from zoneinfo import ZoneInfo
@@ -59,9 +59,8 @@ class WorkbookWriter:
 
     def finish(self, facts: Mapping[str, object]) -> None:
         """Write the properties and pack the workbook."""
-        for name, value in facts.items():
-            text = value if isinstance(value, str) else json.dumps(value)
-            self._book.set_custom_property(name, text[:_LONGEST_PROPERTY])
+        for name, text in properties(facts):
+            self._book.set_custom_property(name, text)
         self._book.close()
         self._scratch.cleanup()
 
@@ -111,6 +110,28 @@ class WorkbookWriter:
         if moment.utcoffset() != moment.replace(fold=1 - moment.fold).utcoffset():
             return moment.isoformat()
         return moment.replace(tzinfo=None)
+
+
+def properties(facts: Mapping[str, object]) -> Iterator[tuple[str, str]]:
+    """
+    Yield the facts as properties, which hold 255 characters each: texts as they are, everything else as JSON.
+
+    A list is cut to what fits; beside a cut one ``…_spans`` says how many it has, as in a Feather file. What else is
+    too long, and cannot be cut, is left out: FILE.meta.json has all of it.
+    """
+    for name, value in facts.items():
+        text = value if isinstance(value, str) else json.dumps(value)
+        if len(text) <= _LONGEST_PROPERTY:
+            yield name, text
+        elif isinstance(value, str):
+            yield name, f"{text[: _LONGEST_PROPERTY - 1]}…"
+        elif isinstance(value, list):
+            kept = len(value)
+            while len(text) > _LONGEST_PROPERTY:
+                kept //= 2
+                text = json.dumps(value[:kept])
+            yield name, text
+            yield f"{name}_spans", str(len(value))
 
 
 def _has_fractions(column: Any) -> bool:

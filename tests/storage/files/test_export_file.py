@@ -32,6 +32,7 @@ from app.market.trade import Trade
 from storage.files.export_file import rows_file
 from storage.files.target import NewFile, OpenStream
 from storage.files.times import format_time
+from storage.files.writers.workbook import properties
 from tests.candle_files import candle_row, write_candles
 from tests.live.helpers import START_US, folded
 
@@ -239,6 +240,50 @@ def test_more_missing_spans_than_a_feather_file_has_room_for_are_cut_and_counted
     assert found["missing_ids"] == ids[: len(found["missing_ids"])] != []
     assert (found["missing_spans"], found["missing_ids_spans"]) == (500, 500)
     assert json.loads((tmp_path / "a.feather.meta.json").read_text())["missing"] == missing
+
+
+_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=300),
+    lambda inner: st.lists(inner, max_size=60) | st.dictionaries(st.text(max_size=9), inner, max_size=9),
+    max_leaves=60,
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.dictionaries(st.sampled_from(["symbol", "missing", "missing_ids", "asked"]), _values),
+    st.lists(st.tuples(st.integers(), st.integers()), max_size=200),
+)
+def test_a_property_of_a_workbook_is_a_text_or_whole_json(
+    facts: dict[str, object], missing: list[tuple[int, int]]
+) -> None:
+    facts = {**facts, "missing": [list(span) for span in missing]}
+    found = dict(properties(facts))
+    assert found.keys() - {f"{name}_spans" for name in facts} <= facts.keys()
+    for name, value in facts.items():
+        text = found.get(name)
+        assert text is None or len(text) <= 255
+        if isinstance(value, str):
+            assert text == value if len(value) <= 255 else text == f"{value[:254]}…"
+        elif text is None:
+            assert isinstance(value, dict)  # a number of 255 digits is none that an export has
+            assert len(json.dumps(value)) > 255
+        elif f"{name}_spans" in found:
+            assert isinstance(value, list)
+            assert json.loads(found[f"{name}_spans"]) == len(value) > len(json.loads(text))
+            assert json.loads(text) == value[: len(json.loads(text))]
+        else:
+            assert json.loads(text) == value
+
+
+def test_more_missing_spans_than_a_property_has_room_for_are_cut_and_counted(tmp_path: Path) -> None:
+    path = tmp_path / "a.xlsx"
+    missing = [["2024-08-09T00:03:00Z", "2024-08-09T00:06:00Z"]] * 500
+    write_candles([some_candles()], path, MINUTE, FileFormat.XLSX, facts={**FACTS, "missing": missing})
+    found = {one.name: one.value for one in openpyxl.load_workbook(path).custom_doc_props.props}
+    assert json.loads(found["missing"]) == missing[:3]
+    assert found["missing_spans"] == "500"
+    assert json.loads((tmp_path / "a.xlsx.meta.json").read_text())["missing"] == missing
 
 
 @pytest.mark.parametrize("file_format", [one for one in FileFormat if one is not FileFormat.XLSX])
