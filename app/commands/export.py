@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from functools import partial
 
@@ -28,7 +29,7 @@ from app.config.version import VERSION
 from app.live.charts.candle_history import CandleHistory
 from app.live.environment.clocks import ExchangeClock
 from app.live.transfers.exports import ExportedFile, ExportProgress, Exports, ExportSources
-from app.market.errors import FeedError, UsageError
+from app.market.errors import CryptopipeError, FeedError, UsageError
 from app.market.interval import Interval
 from app.market.ports.exchange import SymbolSource
 from app.market.symbol import read_symbol
@@ -39,7 +40,10 @@ from app.runtime.wiring import exchange_rest
 from storage.candles.store import PostgresStore
 
 _LISTING_S = 5.0
-_CANCELLED, _DONE_IN_PART = 1, 3
+_FAILED, _DONE_IN_PART = 1, 3
+_NAMED = 10  # files in a sentence; --json names all
+
+logger = logging.getLogger(__name__)
 
 
 def prepare(settings: Settings, options: Options) -> Callable[[], int]:
@@ -70,25 +74,48 @@ def _run_export(settings: Settings, wanted: Wanted, *, as_json: bool) -> int:
         bounded_shutdown() as begin_shutdown,
         progress(f"Exporting {named}", None, "candles" if any_candles else "rows") as shown,
     ):
-        is_whole = asyncio.run(_export(settings, wanted, stop, begin_shutdown, shown, done.append))
-    if not as_json:
-        for one in done:
-            if one.path is not None:
-                print(f"{_rows_of(one)} written to {one.path}.")
-    if not is_whole:
-        _say(f"the export was cancelled {_left(wanted, len(done))}.")
-        return _CANCELLED
-    if as_json:
-        documents = [_document(one, wanted) for one in done]
-        complete = all(one["complete"] for one in documents)
-        document = {"complete": complete, "files": documents} if wanted.plan.is_several else documents[0]
-        print(json.dumps(document, indent=2))
+        failure = ""
+        try:
+            if not asyncio.run(_export(settings, wanted, stop, begin_shutdown, shown, done.append)):
+                failure = f"the export was cancelled {_left(wanted)}." if not done else "the export was cancelled."
+        except CryptopipeError as error:
+            if not done:
+                raise
+            logger.error("failed: %s", error)
+            failure = str(error)
+    if done or not failure:
+        _print(done, wanted, failure, as_json=as_json)
+    if failure:
+        _say(f"{failure} {_whole_ones(done)}" if done else failure)
+        return _FAILED
     for one in done:
         if one.lack:
             _say(f"{one.request.subject}: {one.lack}" if wanted.plan.is_several else one.lack)
     # Who names no range and wants what is stored has got it.
     in_part = [one for one in done if one.lack and (wanted.has_range or (wanted.plan.fetch and _has_candles(one)))]
     return _DONE_IN_PART if in_part else 0
+
+
+def _print(done: Sequence[ExportedFile], wanted: Wanted, failure: str, *, as_json: bool) -> None:
+    """Print the files that are whole; ``failure``: why there are no more, else empty."""
+    if not as_json:
+        for one in done:
+            if one.path is not None:
+                print(f"{_rows_of(one)} written to {one.path}.")
+        return
+    documents = [_document(one, wanted) for one in done]
+    document = documents[0]
+    if wanted.plan.is_several:
+        complete = not failure and all(one["complete"] for one in documents)
+        document = {"complete": complete, **({"failure": failure} if failure else {}), "files": documents}
+    print(json.dumps(document, indent=2))
+
+
+def _whole_ones(done: Sequence[ExportedFile]) -> str:
+    """Return which files are whole although others are not there."""
+    named = ", ".join(str(one.path) for one in done[:_NAMED])
+    more = f" and {len(done) - _NAMED:,} more" if len(done) > _NAMED else ""
+    return f"1 file is whole: {named}." if len(done) == 1 else f"{len(done):,} files are whole: {named}{more}."
 
 
 def _rows_of(one: ExportedFile) -> str:
@@ -105,10 +132,8 @@ def _document(one: ExportedFile, wanted: Wanted) -> dict[str, object]:
     return {"path": path, **one.facts, "zone": wanted.plan.layout.zone}
 
 
-def _left(wanted: Wanted, done: int) -> str:
-    if wanted.is_stream:
-        return "and what was printed is not whole"
-    return "and left no file" if not done else f"after {done} whole file{'' if done == 1 else 's'}"
+def _left(wanted: Wanted) -> str:
+    return "and what was printed is not whole" if wanted.is_stream else "and left no file"
 
 
 async def _export(

@@ -165,6 +165,28 @@ def test_trades_and_gaps_come_from_the_store_alone_and_what_is_missing_is_named(
         "symbol,first_trade_id,last_trade_id,missing,status,after,before",
         "BTCUSDT,40,41,2,open,2024-08-09T00:00:09.750000Z,2024-08-09T00:00:10.500000Z",
     ]
+    # Where the last of several cannot be written, those before it are whole, and named.
+    trades_path, gaps_path = (Path("part") / f"BTCUSDT-{rows}.csv" for rows in ("trades", "gaps"))
+    gaps_path.mkdir(parents=True)
+    for as_json in ([], ["--json"]):
+        assert main(["export", "btc", "trades,gaps", "--out", "part", *as_json]) == 1
+        printed = capsys.readouterr()
+        assert printed.err == (
+            f"cryptopipe: {gaps_path} cannot be written: Is a directory. Nothing was left behind. "
+            f"1 file is whole: {trades_path}.\n"
+        )
+        assert sorted(path.name for path in (tmp_path / "part").iterdir()) == [
+            "BTCUSDT-gaps.csv",
+            "BTCUSDT-trades.csv",
+            "BTCUSDT-trades.csv.meta.json",
+        ]
+        if as_json:
+            document = json.loads(printed.out)
+            assert document["complete"] is False
+            assert document["failure"] == printed.err.removeprefix("cryptopipe: ").partition(" 1 file is")[0]
+            assert [one["path"] for one in document["files"]] == [str(trades_path)]
+        else:
+            assert printed.out == f"98 trades of BTCUSDT written to {trades_path}.\n"
     # A range that is asked for and not whole is an exit code of its own; one without a hole is not.
     whole = ["--from", "2024-08-09T00:00:01", "--to", "2024-08-09T00:00:05"]
     assert main(["export", "BTC", "trades", *whole, "--json", "--out", "a.parquet"]) == 0
