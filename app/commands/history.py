@@ -15,7 +15,7 @@ from functools import partial
 from typing import NamedTuple
 
 from app.commands.cancellable_database import measure_exchange_clock, opened_database
-from app.commands.line_output import ProgressLines, send_line
+from app.commands.line_output import ProgressLines, send
 from app.commands.options import Options
 from app.commands.progress import Progress, progress
 from app.commands.styling import print_styled
@@ -26,7 +26,7 @@ from app.config.settings import Settings
 from app.live.charts.candle_history import CandleHistory
 from app.live.environment.clocks import ExchangeClock
 from app.live.transfers.downloads.download import Download, DownloadProgress, DownloadRequest, Source
-from app.live.transfers.downloads.lines import progress_line, report_line
+from app.live.transfers.downloads.outcome import DownloadOutcome
 from app.live.transfers.downloads.plan import moment
 from app.live.transfers.downloads.report import DownloadReport
 from app.live.transfers.downloads.resources import Resources
@@ -123,11 +123,11 @@ def _run_history(settings: Settings, wanted: _Wanted, *, as_json: bool) -> int:
         bounded_shutdown() as begin_shutdown,
         progress("Downloading", None, "hours") as shown,
     ):
-        show = ProgressLines(progress_line).show if wanted.in_lines else partial(_show_progress, shown)
+        show = ProgressLines().show if wanted.in_lines else partial(_show_progress, shown)
         report = asyncio.run(_downloaded(settings, wanted, stop, begin_shutdown, show))
     if wanted.in_lines:
         if report is not None:
-            send_line(report_line(report))
+            send(DownloadOutcome.of(report))
         return _CANCELLED if report is None else 0 if report.is_whole else _DONE_IN_PART
     if report is None:
         _say("the download was cancelled; what is stored stays, and the same command goes on from there.")

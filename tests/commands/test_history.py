@@ -12,7 +12,8 @@ import pytest
 
 from app.live.transfers.downloads import retries
 from app.live.transfers.downloads.download import DownloadProgress
-from app.live.transfers.downloads.lines import DownloadOutcome, message_of
+from app.live.transfers.downloads.outcome import DownloadOutcome
+from app.live.transfers.process_lines import message_of
 from app.main import main
 from app.market.ports.archive import DAY_US
 from app.market.trade import Trade
@@ -161,8 +162,7 @@ def test_a_window_reads_lines_and_ends_the_command_by_closing_its_input(
         server.faults.archive.slow_next(60.0, path=slow, times=None)
         with started("history", "BTCUSDT", "1m", *span, "--lines") as process:
             assert process.stdout is not None
-            first = message_of(process.stdout.readline().encode())
-            assert isinstance(first, DownloadProgress)
+            first = message_of(process.stdout.readline().encode(), DownloadProgress)
             assert first.symbols["BTCUSDT"].total == 48.0
             wait_for(lambda: any(slow in path and path.endswith(".zip") for path in server.requests), process)
             assert process.stdin is not None
@@ -173,8 +173,7 @@ def test_a_window_reads_lines_and_ends_the_command_by_closing_its_input(
         with started("history", "BTCUSDT", "1m", *span, "--lines") as process:
             assert process.stdout is not None
             *_, last = process.stdout.readlines()
-            outcome = message_of(last.encode())
-            assert isinstance(outcome, DownloadOutcome)
+            outcome = message_of(last.encode(), DownloadOutcome)
             assert outcome.is_whole
             assert outcome.rows.stored >= 1_440
             assert process.wait(30) == 0

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from app.live.transfers.import_job import job_line, message_of
+from app.live.transfers.import_job import ImportJob, answer_of
 from app.live.transfers.import_report import ImportReport
 from app.live.transfers.imports import ImportSource
+from app.live.transfers.process_lines import line_of
 from app.market.errors import ImportFailed
 from app.market.ports.row_files import ReadingOptions
 from storage.postgres.connection import connect
@@ -20,6 +21,10 @@ from tests.servers import EMBEDDED, empty_schema, shared_server
 from tests.storage.helpers import World, stored
 
 PATIENCE_S = 60.0
+
+
+def job(path: Path) -> bytes:
+    return line_of(ImportJob((ImportSource(path, ReadingOptions()),)))
 
 
 def started(**options: object) -> subprocess.Popen[bytes]:
@@ -46,10 +51,10 @@ def test_it_imports_what_standard_input_asks_for_and_reports_it(
         with started() as process:
             assert process.stdin is not None
             assert process.stdout is not None
-            process.stdin.write(job_line([ImportSource(trades_file, ReadingOptions())]))
+            process.stdin.write(job(trades_file))
             process.stdin.flush()
             *_, last = process.stdout  # it ends by itself, though its standard input is still open
-            report = message_of(last)
+            report = answer_of(last)
         assert process.returncode == 0
         assert isinstance(report, ImportReport)
         assert report.total("stored") == len(TRADES)
@@ -66,10 +71,10 @@ def test_a_database_that_does_not_answer_is_the_sentence_it_ends_with(
     with silent_server() as server:
         monkeypatch.setenv("CRYPTOPIPE_DATABASE_URL", hanging_url(server.address, connect_timeout_s=2))
         process = started()
-        said, _ = process.communicate(job_line([ImportSource(trades_file, ReadingOptions())]), timeout=PATIENCE_S)
+        said, _ = process.communicate(job(trades_file), timeout=PATIENCE_S)
     assert process.returncode == 1
     with pytest.raises(ImportFailed, match="database"):
-        message_of(said)
+        answer_of(said)
 
 
 @pytest.mark.parametrize("typed", [b"", b"[1]\n"])

@@ -14,10 +14,11 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from app.commands.imports.import_files import opened_loader
-from app.commands.line_output import ProgressLines, send_line
+from app.commands.line_output import ProgressLines, send
 from app.config.settings import Settings
-from app.live.transfers.import_job import failure_line, progress_line, report_line, sources_of
+from app.live.transfers.import_job import ImportFailure, ImportJob
 from app.live.transfers.imports import FileImport, ImportSource
+from app.live.transfers.process_lines import message_of
 from app.market.errors import CryptopipeError, UsageError
 from app.runtime.shutdown import at_end_of_stdin, bounded_shutdown, on_signals
 from storage.files.readers.open_rows import open_rows
@@ -33,10 +34,10 @@ def prepare(settings: Settings) -> Callable[[], int]:
         UsageError: If it asks for none.
     """
     try:
-        sources = sources_of(b"" if sys.stdin is None or sys.stdin.isatty() else sys.stdin.buffer.readline())
+        job = message_of(b"" if sys.stdin is None or sys.stdin.isatty() else sys.stdin.buffer.readline(), ImportJob)
     except ValueError as error:
         raise UsageError("import-job is for the window alone: write cryptopipe import FILE….") from error
-    return partial(_run, settings, sources)
+    return partial(_run, settings, job.sources)
 
 
 def _run(settings: Settings, sources: Sequence[ImportSource]) -> int:
@@ -53,13 +54,13 @@ def _run(settings: Settings, sources: Sequence[ImportSource]) -> int:
             at_end_of_stdin(cancel)
             try:
                 with opened_loader(settings, begin_shutdown) as loader:
-                    work = FileImport(sources, open_rows, loader, on_progress=ProgressLines(progress_line).show)
+                    work = FileImport(sources, open_rows, loader, on_progress=ProgressLines().show)
                     works.append(work)
                     if cancelled.is_set():
                         work.cancel()
                     report = work.run()
             except CryptopipeError as error:
-                send_line(failure_line(str(error)))
+                send(ImportFailure(str(error)))
                 return _FAILED
-            send_line(report_line(report))
+            send(report)
     return _FAILED if report.stopped_because else 0

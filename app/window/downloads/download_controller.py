@@ -21,7 +21,7 @@ from app.config.settings import Settings
 from app.live.engine import Engine
 from app.live.transfers.downloads.download import DownloadProgress
 from app.live.transfers.downloads.forecast import Forecast, forecast
-from app.live.transfers.downloads.lines import DownloadOutcome
+from app.live.transfers.downloads.outcome import DownloadOutcome
 from app.live.transfers.pace import Pace
 from app.market.errors import CryptopipeError, StoreError
 from app.market.interval import SECOND_US, Interval

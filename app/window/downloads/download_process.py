@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 from app.config.settings import Settings
 from app.live.transfers.downloads.download import DownloadProgress
-from app.live.transfers.downloads.lines import DownloadOutcome, message_of
+from app.live.transfers.downloads.outcome import DownloadOutcome
+from app.live.transfers.process_lines import message_of
 from app.market.errors import DownloadFailed
 from app.market.ports.database import OpenedDatabase
 from app.window.own_process import OwnProcess
@@ -62,11 +63,11 @@ class DownloadProcess:
 
     def _take(self, line: bytes) -> None:
         try:
-            message = message_of(line)
+            message: object = message_of(line, DownloadProgress, DownloadOutcome)
         except ValueError:
             logger.warning("the process of a download wrote an unknown line: %r", line[:200])
             return
         if isinstance(message, DownloadOutcome):
             self._outcome = message
-        else:
+        elif isinstance(message, DownloadProgress):
             self._on_progress(message)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from app.live.transfers.downloads.download import DownloadProgress
 from app.live.transfers.downloads.forecast import Forecast, Span, stretches
-from app.live.transfers.downloads.lines import DownloadOutcome
+from app.live.transfers.downloads.outcome import DownloadOutcome
 from app.live.transfers.downloads.plan import moment
 from app.market.availability import Origin
 from app.market.durations import length

@@ -6,9 +6,10 @@ import logging
 from collections.abc import Callable, Sequence
 
 from app.config.settings import Settings
-from app.live.transfers.import_job import job_line, message_of
+from app.live.transfers.import_job import ImportJob, answer_of
 from app.live.transfers.import_report import ImportReport
 from app.live.transfers.imports import ImportProgress, ImportSource
+from app.live.transfers.process_lines import line_of
 from app.market.errors import ImportFailed
 from app.market.ports.database import OpenedDatabase
 from app.window.own_process import OwnProcess
@@ -45,7 +46,7 @@ class ImportProcess:
         Raises:
             ImportFailed: If it could not begin, or the process ended before its report; the sentence says why.
         """
-        await self._process.run(job_line(sources))
+        await self._process.run(line_of(ImportJob(tuple(sources))))
         if self._report is not None:
             return self._report
         raise self._failure or ImportFailed(self._process.why_it_ended())
@@ -56,7 +57,7 @@ class ImportProcess:
 
     def _take(self, line: bytes) -> None:
         try:
-            message = message_of(line)
+            message = answer_of(line)
         except ImportFailed as error:
             logger.warning("an import failed: %s", error)
             self._failure = error
