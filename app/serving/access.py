@@ -8,6 +8,8 @@ own name resolves to this machine (DNS rebinding) is recognised by its Host head
 
 from __future__ import annotations
 
+import base64
+import contextlib
 import hmac
 import ssl
 from collections import OrderedDict
@@ -18,8 +20,10 @@ from pathlib import Path
 
 from app.market.errors import SettingsError
 
+SOCKET_PROTOCOL = "cryptopipe"
 _MOST_CLIENTS_COUNTED = 4_096
 _BURST_S = 10.0  # how long a client may go on at the full rate after a pause, all at once
+_TOKEN_PROTOCOL = f"{SOCKET_PROTOCOL}.token."
 _DEFAULT_PORTS = {"http": "80", "https": "443"}
 
 
@@ -73,12 +77,12 @@ class Access:
             raise SettingsError(f"serve_certificate and serve_key cannot be used ({why}).") from error
         return context
 
-    def accepts_token(self, authorization: str, in_query: str = "") -> bool:
-        """Whether a request may read, by its header ``Authorization`` or the parameter ``token``."""
+    def accepts_token(self, authorization: str, otherwise: str = "") -> bool:
+        """Whether a request may read, by its header ``Authorization`` or the token given ``otherwise``."""
         if not self.token:
             return True
         kind, _, given = authorization.partition(" ")
-        sent = given.strip() if kind.lower() == "bearer" else in_query
+        sent = given.strip() if kind.lower() == "bearer" else otherwise
         # A header may have bytes that are no UTF-8.
         return hmac.compare_digest(sent.encode(errors="backslashreplace"), self.token.encode())
 
@@ -94,6 +98,21 @@ class Access:
     def allows_socket(self, origin: str, host: str) -> bool:
         """Whether a WebSocket may be opened: by a program (no origin), our own page, or a page that may read."""
         return not origin or self.allows_origin(origin) or _authority(origin) == host.lower()
+
+
+def token_in(protocols: str) -> str:
+    """
+    Return the token in a header ``Sec-WebSocket-Protocol``, the one that a page can set; empty if there is none.
+
+    It is written in URL-safe base 64 after ``cryptopipe.token.``, because a protocol's name has only such characters.
+    """
+    for name in protocols.split(","):
+        before, found, written = name.strip().partition(_TOKEN_PROTOCOL)
+        if found and not before:
+            with contextlib.suppress(ValueError):
+                padding = "=" * (-len(written) % 4)
+                return base64.b64decode(written + padding, altchars=b"-_", validate=True).decode()
+    return ""
 
 
 def is_loopback(host: str) -> bool:

@@ -50,11 +50,11 @@ def cached_answer(request: web.Request, answer: EncodedAnswer, *, max_age_s: int
         "Cache-Control": f"private, max-age={max_age_s}" + ("" if max_age_s else ", must-revalidate"),
         **completeness(is_complete=is_complete),
     }
-    if _has(request.headers.get("If-None-Match", ""), answer.tag):
+    if has_tag(request.headers.get("If-None-Match", ""), answer.tag):
         return web.Response(status=304, headers=headers)
     return web.Response(body=answer.body, content_type=_JSON, headers=headers)
 
 
-def _has(given: str, tag: str) -> bool:
+def has_tag(given: str, tag: str) -> bool:
     """Whether a header If-None-Match names that tag (RFC 9110, 13.1.2)."""
     return given.strip() == "*" or tag in (one.strip().removeprefix("W/") for one in given.split(","))

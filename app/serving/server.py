@@ -20,7 +20,7 @@ from aiohttp import web
 
 from app.market.errors import CryptopipeError, SettingsError, StoreError, StoreUnavailable, UsageError
 from app.market.ports.clock import Clock
-from app.serving.access import Access, RateLimit, cross_origin_headers
+from app.serving.access import Access, RateLimit, cross_origin_headers, token_in
 from app.serving.answers import error_answer, json_answer
 from app.serving.connections import connection_factory, room_for
 from app.serving.description.route import Handler, Route
@@ -95,6 +95,7 @@ class MarketServer:
         self._application = web.Application(middlewares=[self._checked], client_max_size=1024)
         for one in routes:
             self._application.router.add_get(one.path, one.handler)
+        self._public_paths = frozenset(one.path for one in routes if one.is_public)
         self._runner: web.AppRunner | None = None
         self._listening: list[asyncio.Server] = []
 
@@ -246,8 +247,9 @@ class MarketServer:
             return _error(request, 429, f"Too many requests: retry in {int(wait_s) + 1} s.", headers)
         if request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
             return self._preflight(request)
-        in_query = request.query.get("token", "") if is_upgrade(request) else ""
-        if not access.accepts_token(request.headers.get("Authorization", ""), in_query):
+        if request.path in self._public_paths and not is_upgrade(request):
+            return None
+        if not access.accepts_token(request.headers.get("Authorization", ""), _token_of_page(request)):
             sentence = "This server wants a token: send it as Authorization: Bearer …"
             return _error(request, 401, sentence, {"WWW-Authenticate": "Bearer"})
         if is_upgrade(request) and not access.allows_socket(
@@ -285,6 +287,13 @@ def _error(request: web.Request, status: int, sentence: str, headers: Mapping[st
         value = {"code": _EXCHANGE_CODES.get(status, -1000), "msg": sentence}
         return json_answer(value, status=status, headers=headers)
     return error_answer(status, sentence, headers)
+
+
+def _token_of_page(request: web.Request) -> str:
+    """Return the token with which a browser, which sends no header of its own, opens a WebSocket."""
+    if not is_upgrade(request):
+        return ""
+    return token_in(request.headers.get("Sec-WebSocket-Protocol", "")) or request.query.get("token", "")
 
 
 def _reason(error: OSError | OverflowError) -> str:

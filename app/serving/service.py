@@ -34,6 +34,7 @@ from app.serving.routes.description import DescriptionRoutes
 from app.serving.routes.exchange import ExchangeRoutes
 from app.serving.routes.health import HealthRoutes
 from app.serving.routes.market import MarketRoutes
+from app.serving.routes.page import PageRoutes
 from app.serving.server import Limits, MarketServer
 from app.serving.stored_market import DEADLINE_S, THREADS, StoredMarket
 
@@ -101,12 +102,14 @@ class ServingService:
         source: LiveSource = self._follower
         if live is not None:
             source = live(self._loop, self._hub, self._follower, spread_percent)
+        live_socket = LiveSocket(self._market, self._hub, source, clock)
         parts: list[Routes] = [
             MarketRoutes(self._market, clock),
             ArrowRoutes(self._market, clock),
             ChartRoutes(self._market, clock),
             ExchangeRoutes(self._market, clock, source.quote),
-            LiveSocket(self._market, self._hub, source, clock),
+            live_socket,
+            PageRoutes(live_socket.answer),
             ExchangeStreams(self._hub, source, clock),
             HealthRoutes(self._market, program, clock, self._metrics_text),
         ]

@@ -38,7 +38,8 @@ class Route:
 
     ``answer``: the type of its JSON, None where it has none; ``text_type``: the content type of an answer that is no
     JSON. ``failures``: the types of its refusals. ``tells_completeness``: it has the header ``X-Cryptopipe-Complete``.
-    ``is_socket``: it is a WebSocket. ``is_described``: the description has it.
+    ``is_socket``: it is a WebSocket. ``is_described``: the description has it. ``is_public``: it has no data, so it
+    needs no token.
     """
 
     path: str
@@ -52,6 +53,7 @@ class Route:
     tells_completeness: bool = False
     is_socket: bool = False
     is_described: bool = True
+    is_public: bool = False
 
 
 class Routes(Protocol):

@@ -27,6 +27,7 @@ from app.market.errors import StoreError, UsageError
 from app.market.ports.clock import Clock
 from app.market.ports.database import SeparateStore
 from app.market.trade import Quote, Trade
+from app.serving.access import SOCKET_PROTOCOL
 from app.serving.description.route import Route
 from app.serving.errors import NotFound
 from app.serving.live import live_messages
@@ -90,8 +91,12 @@ class MessageLimit:
 
 
 async def opened_socket(request: web.Request) -> web.WebSocketResponse:
-    """Accept a WebSocket."""
-    socket = web.WebSocketResponse(compress=False, max_msg_size=_LONGEST_MESSAGE, heartbeat=_PING_S, timeout=1.0)
+    """Accept a WebSocket, and our protocol where the client names it: a browser that names one insists on an answer."""
+    named = [name.strip() for name in request.headers.get("Sec-WebSocket-Protocol", "").split(",")]
+    protocols = (SOCKET_PROTOCOL,) if SOCKET_PROTOCOL in named else ()
+    socket = web.WebSocketResponse(
+        compress=False, max_msg_size=_LONGEST_MESSAGE, heartbeat=_PING_S, timeout=1.0, protocols=protocols
+    )
     await socket.prepare(request)
     return socket
 
@@ -108,10 +113,7 @@ class LiveSocket:
     def routes(self) -> Sequence[Route]:
         """See `app.serving.description.route.Routes`."""
         sentence = "Prices, trades, quotes and candles as they come; takes subscribe and unsubscribe."
-        return (
-            Route("/ws/market", self.answer, LIVE_GROUP, sentence, is_socket=True),
-            Route("/", self.answer, LIVE_GROUP, "The same as /ws/market.", is_socket=True),
-        )
+        return (Route("/ws/market", self.answer, LIVE_GROUP, sentence, is_socket=True),)
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         """Serve one client until it leaves."""

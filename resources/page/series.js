@@ -1,0 +1,193 @@
+// The candles of one chart: what the server has answered, and on top of it what live trades have changed since.
+//
+// Both are joined without counting a trade twice: of a candle's two highs the higher holds, of two lows the lower, and of
+// two volumes that of more trades. So it never matters in which order answers, candles and trades arrive.
+
+const SETTLES_S = 5; // a candle that ended less than that ago may still get trades
+const MOST_MISSING = 200; // ranges in one answer; the server leaves out the others
+const MOST_TRIES = 10; // to get a candle whole
+const TAIL = 500; // slots that are kept current
+
+export class Series {
+    #stored = new Map();
+    #live = new Map();
+    #tries = new Map();
+
+    constructor(interval) {
+        this.interval = interval;
+        this.first = 0; // the slots that have candles lie from here
+        this.last = -1; // to here; empty if that is less
+        this.holes = []; // [begin, end) in slots: nothing is stored there
+        this.hasAll = false; // nothing older is stored
+        this.newestId = -1; // of the trades seen
+    }
+
+    get isEmpty() {
+        return this.last < this.first;
+    }
+
+    /** Return the candle of a slot, undefined if there is none. */
+    candle(slot) {
+        const [stored, live] = [this.#stored.get(slot), this.#live.get(slot)];
+        if (live === undefined) return stored;
+        if (stored === undefined) return { ...live, isComplete: live.isComplete, isFinal: false };
+        return {
+            ...stored,
+            high: Math.max(stored.high, live.high),
+            low: Math.min(stored.low, live.low),
+            close: live.close,
+            trades: Math.max(stored.trades, live.trades),
+            volume: live.trades > stored.trades ? live.volume : stored.volume,
+            isComplete: stored.isComplete && live.isComplete,
+        };
+    }
+
+    /** Return all candles, oldest first. */
+    *candles() {
+        for (let slot = this.first; slot <= this.last; slot++) {
+            const candle = this.candle(slot);
+            if (candle !== undefined) yield candle;
+        }
+    }
+
+    get newest() {
+        return this.isEmpty ? undefined : this.candle(this.last);
+    }
+
+    /** Add an answer of /candles; ``nowS`` is the server's time. */
+    addAnswer(answer, nowS) {
+        const { interval } = this;
+        const missing = answer.missing.map(([begin, end]) => [interval.slot(begin), interval.slot(end)]);
+        const knownTo = missing.length >= MOST_MISSING ? missing.at(-1)[1] : Infinity;
+        let range = 0;
+        for (const one of answer.candles) {
+            const slot = interval.slot(one.time);
+            while (range < missing.length && missing[range][1] <= slot) range++;
+            const isMissing = slot >= knownTo || (range < missing.length && missing[range][0] <= slot);
+            const isOver = interval.openS(slot + 1) + SETTLES_S <= nowS;
+            if (!isOver && this.#stored.get(slot)?.trades > one.volume) continue; // the stream has been quicker
+            this.#store(slot, {
+                time: one.time,
+                open: one.open,
+                high: one.high,
+                low: one.low,
+                close: one.close,
+                trades: one.volume,
+                volume: one.base_volume,
+                isComplete: !isMissing,
+                isFinal: isOver && !isMissing,
+            });
+        }
+        const newest = answer.candles.at(-1);
+        if (newest && !answer.complete && !missing.length && interval.slot(newest.time) === this.last) {
+            this.#stored.get(this.last).isComplete = false; // the open one lacks some of its trades
+        }
+        const empty = (slot) => !this.#stored.has(slot) && !this.#live.has(slot);
+        const inside = missing.map(([begin, end]) => [begin, Math.min(end, this.last + 1)]); // what is newer may still come
+        const holes = inside.filter(([begin, end]) => begin < end && (empty(begin) || empty(end - 1)));
+        this.holes = joined([...this.holes, ...holes]);
+        return answer.candles.length;
+    }
+
+    /** Take a candle of the live stream, which knows less of its completeness than an answer. */
+    addCandle(data) {
+        const slot = this.interval.slot(data.time);
+        if (!this.isEmpty && slot < this.first) return;
+        const before = this.#stored.get(slot);
+        // One that was made before the answer says nothing new.
+        if (before !== undefined && (before.trades > data.volume || (before.isFinal && !data.complete))) return;
+        this.#store(slot, {
+            time: data.time,
+            open: data.open,
+            high: data.high,
+            low: data.low,
+            close: data.close,
+            trades: data.volume,
+            volume: data.base_volume,
+            isComplete: data.complete || (before?.isComplete ?? true),
+            isFinal: data.closed && data.complete,
+        });
+    }
+
+    /** Take a live trade. Those that were repaired come late, with lower ids. */
+    addTrade(data) {
+        const slot = this.interval.slot(Math.floor(data.timestamp / 1_000));
+        const isLate = data.id <= this.newestId;
+        const isNext = this.newestId < 0 || isLate || data.id === this.newestId + 1;
+        if (!isLate) this.newestId = data.id;
+        if (!this.isEmpty && (slot < this.first || (isLate && slot < this.last - TAIL))) return;
+        if (isLate) {
+            // It may have been counted; the next answer tells.
+            const stored = this.#stored.get(slot);
+            if (stored !== undefined) stored.isFinal = false;
+            this.#tries.delete(slot);
+            return;
+        }
+        const stored = this.#stored.get(slot);
+        if (stored?.isFinal) return;
+        const live = this.#live.get(slot);
+        if (live === undefined) {
+            const [at, time] = [data.price, this.interval.openS(slot)];
+            const candle = { time, open: at, high: at, low: at, close: at, trades: 1, volume: data.quantity };
+            this.#live.set(slot, { ...candle, isComplete: isNext });
+            this.#cover(slot);
+            return;
+        }
+        live.high = Math.max(live.high, data.price);
+        live.low = Math.min(live.low, data.price);
+        live.close = data.price;
+        live.trades += 1;
+        live.volume += data.quantity;
+        live.isComplete &&= isNext;
+    }
+
+    /** Forget what live trades made: some in between were not heard. */
+    forgetLive() {
+        this.#live.clear();
+        this.newestId = -1;
+        while (!this.isEmpty && !this.#stored.has(this.last)) this.last -= 1;
+    }
+
+    /** Return the first slot that an answer should bring again, null if all that is over is whole. */
+    unsettled(nowS) {
+        for (let slot = Math.max(this.first, this.last - TAIL); slot <= this.last; slot++) {
+            if (this.interval.openS(slot + 1) + SETTLES_S > nowS) break;
+            const isKnown = this.#stored.has(slot) || this.#live.has(slot);
+            if (isKnown && !this.#stored.get(slot)?.isFinal && (this.#tries.get(slot) ?? 0) < MOST_TRIES) return slot;
+        }
+        return null;
+    }
+
+    /** Note that the slots from ``first`` on were asked for once more. */
+    noteTry(first) {
+        for (let slot = first; slot < this.last; slot++) {
+            if (!this.#stored.get(slot)?.isFinal) this.#tries.set(slot, (this.#tries.get(slot) ?? 0) + 1);
+        }
+    }
+
+    #store(slot, candle) {
+        this.#stored.set(slot, candle);
+        if (candle.isFinal) {
+            this.#live.delete(slot);
+            this.#tries.delete(slot);
+        }
+        this.#cover(slot);
+    }
+
+    #cover(slot) {
+        if (this.isEmpty) [this.first, this.last] = [slot, slot];
+        this.first = Math.min(this.first, slot);
+        this.last = Math.max(this.last, slot);
+    }
+}
+
+/** Return ranges as few, rising, without overlaps. */
+function joined(ranges) {
+    const found = [];
+    for (const [begin, end] of ranges.toSorted((one, other) => one[0] - other[0])) {
+        const before = found.at(-1);
+        if (before && begin <= before[1]) before[1] = Math.max(before[1], end);
+        else found.push([begin, end]);
+    }
+    return found;
+}
