@@ -16,7 +16,7 @@ _REFERENCE = "#/components/schemas/{name}"
 _PATTERN = re.compile(r"\{(\w+)(:[^}]*)?\}")  # of a part of a path, as aiohttp writes it
 _ABOUT = (
     "Reads what cryptopipe has stored, and what it records. Prices and volumes are numbers, except in the exchange's "
-    "own protocol, which has them as text. A server with a token wants it as `Authorization: Bearer …`."
+    "own protocol, which has them as text. A server with a token wants it as `Authorization: Bearer TOKEN`."
 )
 _COMPLETE = {
     COMPLETE_HEADER: {

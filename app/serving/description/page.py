@@ -6,6 +6,7 @@ It has no script, loads nothing, and follows the browser's dark or light scheme.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from html import escape
 from itertools import groupby
@@ -33,7 +34,7 @@ article { background: var(--panel); border: 1px solid var(--line); border-radius
   margin: 0 0 .75rem; }
 article:target { border-color: var(--accent); }
 table { border-collapse: collapse; width: 100%; margin: .6rem 0; font-size: .9rem; }
-td { padding: .3rem .75rem .3rem 0; vertical-align: top; border-top: 1px solid var(--line); }
+td { padding: .3rem 1rem .3rem 0; vertical-align: top; border-top: 1px solid var(--line); }
 td:first-child { font-family: ui-monospace, monospace; white-space: nowrap; width: 1%; }
 td:last-child { padding-right: 0; }
 code, pre { font: .85rem/1.45 ui-monospace, monospace; }
@@ -43,6 +44,9 @@ summary, .dim { color: var(--dim); font-size: .9rem; }
 summary { cursor: pointer; margin-top: .4rem; }
 nav { display: flex; flex-wrap: wrap; gap: .3rem 1rem; margin: 1rem 0 0; }
 """
+
+
+_CODE = re.compile(r"`([^`]*)`")  # as OpenAPI's texts mark it
 
 
 def page(routes: Sequence[Route], description: Mapping[str, Any]) -> str:
@@ -56,7 +60,7 @@ def page(routes: Sequence[Route], description: Mapping[str, Any]) -> str:
         for group, members in groups
     )
     info = description["info"]
-    about = escape(info["description"]).replace("`", "")
+    about = _CODE.sub(r"<code>\1</code>", escape(info["description"]))
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1"><title>cryptopipe: what is served</title>'
@@ -77,7 +81,7 @@ def _article(route: Route, description: Mapping[str, Any]) -> str:
             parts.append(f"<tr><td>{escape(one.name)}</td><td>{escape(one.sentence)}{needed}</td></tr>")
         parts.append("</table>")
     if not route.is_socket:
-        chosen = {one.name: one.example for one in route.parameters if one.is_needed}
+        chosen = {one.name: one.example for one in route.parameters if one.is_needed or one.is_in_example}
         link = escape(f"{path}?{urlencode(chosen)}" if chosen else path)
         parts.append(f'<p><a href="{link}"><code>{link}</code></a></p>')
     content = next(iter(operation["responses"].values())).get("content", {})

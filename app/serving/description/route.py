@@ -15,7 +15,11 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class Parameter(NamedTuple):
-    """One parameter of a query. ``kind``: str or int. ``choices``: all values there are, if these are few."""
+    """
+    One parameter of a query. ``kind``: str or int. ``choices``: all values there are, if these are few.
+
+    ``is_in_example``: the example of the request has it although it is not needed, as one of two of which one is.
+    """
 
     name: str
     sentence: str
@@ -23,6 +27,7 @@ class Parameter(NamedTuple):
     kind: type = str
     is_needed: bool = False
     choices: tuple[str, ...] = ()
+    is_in_example: bool = False
 
 
 class Failure(msgspec.Struct):

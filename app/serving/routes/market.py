@@ -36,11 +36,18 @@ _CANDLES = (
 )
 _BARS = (
     Parameter("symbol", "A symbol or an asset: BTC stands for BTCUSDT.", "BTCUSDT", is_needed=True),
-    Parameter("timeframe", "The interval: 90s, 5m, 4h, 1d, 1w, 1M. This or interval is needed.", "1h"),
+    Parameter(
+        "timeframe",
+        "The interval: 90s, 5m, 4h, 1d, 1w, 1M. This or interval is needed.",
+        "1h",
+        is_in_example=True,
+    ),
     Parameter("interval", "The same under the name that others use.", "1h"),
     Parameter("from", "Unix seconds; without it the newest candles.", "1723161600", int),
     Parameter("to", "Unix seconds, inclusive; without it until now.", "1723165200", int),
-    Parameter("limit", f"How many at most, up to {MOST_BARS:,}; without from or it, {_DEFAULT_BARS}.", "100", int),
+    Parameter(
+        "limit", f"How many at most, up to {MOST_BARS:,}; without it and without from {_DEFAULT_BARS}.", "100", int
+    ),
 )
 _METADATA = (Parameter("symbol", "A symbol or an asset; without it an array of all.", "BTCUSDT"),)
 
@@ -126,7 +133,7 @@ class MarketRoutes:
                 "/api/metadata",
                 self.metadata,
                 _GROUP,
-                "Of which times and intervals a symbol has something.",
+                "The times and intervals that are stored of a symbol, or of each.",
                 ServedMetadata | list[ServedMetadata],
                 _METADATA,
             ),
