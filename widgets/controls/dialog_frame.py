@@ -112,6 +112,14 @@ class DialogFrame(QObject):
             needed += _height(status, width)
         height = needed + max(self.foot.minimumHeight(), foot.totalSizeHint().height())
         self._dialog.setFixedSize(width, min(height, room.height()))
+        if self._dialog.isVisible():
+            self._keep_on_screen()
+
+    def _keep_on_screen(self) -> None:
+        """Move a dialog that grew past the lower edge of its screen, where its buttons would be out of reach."""
+        dialog, screen = self._dialog, self._dialog.screen().availableGeometry()
+        if (over := dialog.geometry().bottom() - screen.bottom()) > 0:
+            dialog.move(dialog.x(), max(dialog.y() - over, screen.top()))
 
     def reveal(self, part: QWidget) -> None:
         """Scroll to a part of the body, where that does not fit."""

@@ -23,13 +23,15 @@ from widgets.dialogs.form_parts import (
     set_time,
     table,
     time_edit,
-    utc_minute,
+    utc_day,
 )
 from widgets.symbols.symbols_dialog import names_in, unknown_sentence
+from widgets.theme import style
 
 _DAY_US = 86_400 * SECOND_US
 _MINUTE_US = 60 * SECOND_US
 _MOST_DAYS, _FIRST_DAYS = 10_000, 30
+_DAYS_PX = 128
 SETTLED_US = 61 * SECOND_US
 """Younger data is left out: its candle may not be final yet, and downloads do not wait for that."""
 
@@ -105,6 +107,7 @@ class DownloadForm(QObject):
         self.days.setValue(_FIRST_DAYS)
         self.days.setSuffix(" days")
         self.days.setAccessibleName("Days back")
+        style.sized(self.days, maximum_width=_DAYS_PX)
         self.since = label("", "dim")
         start_us, end_us = start.visible_us or self._days_back(_FIRST_DAYS)
         self.start, self.end = time_edit(start_us, "From"), time_edit(end_us, "To")
@@ -184,7 +187,7 @@ class DownloadForm(QObject):
 
     def _show_fields(self) -> None:
         self.interval.setEnabled(self.rows[Rows.CANDLES].isChecked() and self.rows[Rows.CANDLES].isEnabled())
-        self.since.setText(f"since {utc_minute(self._days_back(self.days.value())[0])}")
+        self.since.setText(f"since {utc_day(self._days_back(self.days.value())[0])}")
         for part in (self.days, self.since):
             part.setVisible(self.ranges[Range.DAYS].isChecked())
         self._times.setVisible(self.ranges[Range.CHOSEN].isChecked())

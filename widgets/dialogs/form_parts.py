@@ -158,3 +158,8 @@ def utc_minute(time_us: int) -> str:
     """Return a time as “2026-11-28 22:44”, UTC, with seconds where there are any."""
     moment = datetime.fromtimestamp(time_us // 1_000_000, UTC)
     return moment.strftime("%Y-%m-%d %H:%M:%S" if moment.second else "%Y-%m-%d %H:%M")
+
+
+def utc_day(time_us: int) -> str:
+    """Return the UTC day of a time as “2026-11-28”."""
+    return datetime.fromtimestamp(time_us // 1_000_000, UTC).strftime("%Y-%m-%d")

@@ -423,7 +423,8 @@ class ImportDialog(QDialog):
 
     def _add_files(self) -> None:
         paths, _ = QFileDialog.getOpenFileNames(self, "Import files")
-        self.add([Path(path) for path in paths])
+        if paths:
+            self.add([Path(path) for path in paths])
 
     def _add_folder(self) -> None:
         if path := QFileDialog.getExistingDirectory(self, "Import a folder"):
