@@ -95,9 +95,9 @@ class Access:
         """Whether a web page of that origin may read the answers."""
         return "*" in self.origins or origin.lower() in self.origins
 
-    def allows_socket(self, origin: str, host: str) -> bool:
-        """Whether a WebSocket may be opened: by a program (no origin), our own page, or a page that may read."""
-        return not origin or self.allows_origin(origin) or _authority(origin) == host.lower()
+    def allows_page(self, origin: str, host: str) -> bool:
+        """Whether a page of that origin may send requests to ``host``: our own page, and one that may read."""
+        return self.allows_origin(origin) or _authority(origin) == host.lower()
 
 
 def token_in(protocols: str) -> str:

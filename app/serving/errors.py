@@ -1,7 +1,8 @@
 """
 What a request is refused with: UsageError and these, each with the status that HTTP has for it.
 
-UsageError (400: the request is wrong), NotFound (404), StoreUnavailable (503: the database is away).
+UsageError (400: the request is wrong), NotFound (404), StoreUnavailable (503: the database is away),
+ServerBusy (503: too many want the same).
 """
 
 from __future__ import annotations
@@ -11,3 +12,7 @@ from app.market.errors import CryptopipeError
 
 class NotFound(CryptopipeError):
     """There is no such symbol or page."""
+
+
+class ServerBusy(CryptopipeError):
+    """There is no room for one more."""

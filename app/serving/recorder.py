@@ -24,7 +24,8 @@ from app.observability.metrics import Metrics
 from app.observability.prometheus import metrics_text
 from app.serving.live import exchange_events, live_messages
 from app.serving.live.gathered_events import BookStreams, TradeAggregates
-from app.serving.live.hub import LiveHub, LiveItem
+from app.serving.live.hub import LiveHub
+from app.serving.live.live_client import LiveItem
 from app.serving.live.stored_follower import StoredFollower
 from app.serving.live.subscriptions import QUOTE, TICK, TRADE
 from app.serving.program import ProgramFigures

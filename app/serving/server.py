@@ -22,9 +22,9 @@ from app.market.errors import CryptopipeError, SettingsError, StoreError, StoreU
 from app.market.ports.clock import Clock
 from app.serving.access import Access, RateLimit, cross_origin_headers, token_in
 from app.serving.answers import error_answer, json_answer
-from app.serving.connections import connection_factory, room_for
+from app.serving.connections import Connections, let_wait
 from app.serving.description.route import Handler, Route
-from app.serving.errors import NotFound
+from app.serving.errors import NotFound, ServerBusy
 from app.serving.request_values import is_upgrade
 
 logger = logging.getLogger(__name__)
@@ -36,6 +36,7 @@ _STATUS: Sequence[tuple[type[CryptopipeError], int]] = (
     (UsageError, 400),
     (NotFound, 404),
     (StoreUnavailable, 503),
+    (ServerBusy, 503),
     (StoreError, 500),
 )
 _HTTP_SENTENCES = {
@@ -46,6 +47,7 @@ _HTTP_SENTENCES = {
 }
 _EXCHANGE_CODES = {401: -2015, 403: -1002, 429: -1003, 503: -1001}
 _STOP_S = 2.0
+_ACCEPTED_AT_ONCE, _MOST_WAITING = 32, 1_024  # connections; those waiting cost no file
 _LOOK_S = 0.02
 _METRICS_HOST = "127.0.0.1"
 _METRICS_PATHS = ("/metrics", "/health", "/health/db", "/health/binance")
@@ -54,7 +56,8 @@ _METRICS_PATHS = ("/metrics", "/health", "/health/db", "/health/binance")
 @dataclass(frozen=True, slots=True)
 class Limits:
     """
-    ``clients``: connections at a time. ``request_within_s``: for a connection to bring a complete request.
+    ``clients``: connections at a time; of these ``live_clients`` may be WebSockets, so that there is always room for
+    requests. ``request_within_s``: for a connection to bring a complete request.
 
     ``slowest_bytes_per_s``: at which a client may read an answer after that time. ``unread_bytes``: answers in memory.
     """
@@ -63,6 +66,11 @@ class Limits:
     request_within_s: float = 15.0
     slowest_bytes_per_s: int = 1 << 16
     unread_bytes: int = 1 << 28
+
+    @property
+    def live_clients(self) -> int:
+        """How many of the connections may be WebSockets."""
+        return max(1, self.clients * 3 // 4)
 
 
 class MarketServer:
@@ -97,6 +105,7 @@ class MarketServer:
             self._application.router.add_get(one.path, one.handler)
         self._public_paths = frozenset(one.path for one in routes if one.is_public)
         self._runner: web.AppRunner | None = None
+        self._connections: Connections | None = None
         self._listening: list[asyncio.Server] = []
 
     @property
@@ -139,7 +148,7 @@ class MarketServer:
         )
         await runner.setup()
         assert runner.server is not None
-        factory = connection_factory(runner.server, room_for(self._limits.clients))
+        self._connections = factory = Connections(runner.server, self._limits.clients, self._clock)
         try:
             if self.port is not None:
                 self.port = await self._listen(factory, self._access.host, self.port, tls)
@@ -159,7 +168,7 @@ class MarketServer:
         handshake_s = self._limits.request_within_s if tls else None
         try:
             listening = await asyncio.get_running_loop().create_server(
-                factory, host, port, ssl=tls, backlog=128, ssl_handshake_timeout=handshake_s
+                factory, host, port, ssl=tls, backlog=_ACCEPTED_AT_ONCE, ssl_handshake_timeout=handshake_s
             )
         except (OSError, OverflowError) as error:
             if port == self.metrics_port:
@@ -171,6 +180,8 @@ class MarketServer:
                 f"The server cannot listen at {host}, port {port} ({_reason(error)}): set serve_port to another, or "
                 "serve_host to an address of this machine."
             ) from error
+        for one in listening.sockets:
+            let_wait(one.fileno(), _MOST_WAITING)
         self._listening.append(listening)
         number: int = listening.sockets[0].getsockname()[1]
         return number
@@ -189,6 +200,11 @@ class MarketServer:
     @web.middleware
     async def _checked(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         self.requests += 1
+        assert self._connections is not None
+        with self._connections.busy(request.protocol):
+            return await self._answered(request, handler)
+
+    async def _answered(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         try:
             answer = self._refusal(request) or await handler(request)
         except web.HTTPException as error:
@@ -241,6 +257,8 @@ class MarketServer:
         if is_for_metrics:
             is_known = request.path in _METRICS_PATHS
             return None if is_known else _error(request, 404, "Only metrics are served at this port.")
+        if _is_of_foreign_page(request, access):
+            return _error(request, 403, "Pages of this origin may not read here: serve_origins says which may.")
         wait_s = self._rate.wait_s(request.remote or "", self._clock.monotonic_s())
         if wait_s:
             headers = {"Retry-After": str(int(wait_s) + 1)}
@@ -252,10 +270,6 @@ class MarketServer:
         if not access.accepts_token(request.headers.get("Authorization", ""), _token_of_page(request)):
             sentence = "This server wants a token: send it as Authorization: Bearer …"
             return _error(request, 401, sentence, {"WWW-Authenticate": "Bearer"})
-        if is_upgrade(request) and not access.allows_socket(
-            request.headers.get("Origin", ""), request.headers.get("Host", "")
-        ):
-            return _error(request, 403, "Pages of this origin may not read here: serve_origins says which may.")
         return None
 
     def _is_for_metrics(self, request: web.Request) -> bool:
@@ -266,8 +280,6 @@ class MarketServer:
 
     def _preflight(self, request: web.Request) -> web.Response:
         """Answer a browser that asks whether a page may read (Fetch Standard, CORS-preflight)."""
-        if not self._access.allows_origin(request.headers.get("Origin", "")):
-            return _error(request, 403, "Pages of this origin may not read here: serve_origins says which may.")
         headers = {
             "Access-Control-Allow-Methods": "GET, HEAD",
             "Access-Control-Allow-Headers": "Authorization, If-None-Match",
@@ -279,6 +291,15 @@ class MarketServer:
         answer.headers.update(cross_origin_headers(self._access, request.headers.get("Origin", "")))
         answer.headers["Server"] = "cryptopipe"
         answer.headers["X-Content-Type-Options"] = "nosniff"
+
+
+def _is_of_foreign_page(request: web.Request, access: Access) -> bool:
+    """Whether a web page sent this request that may not read here (Fetch Metadata Request Headers)."""
+    headers = request.headers
+    if "Origin" in headers:
+        return not access.allows_page(headers["Origin"], headers.get("Host", ""))
+    # A picture or script of another site has no origin; whoever follows a link to here is welcome.
+    return headers.get("Sec-Fetch-Site") == "cross-site" and headers.get("Sec-Fetch-Mode") != "navigate"
 
 
 def _error(request: web.Request, status: int, sentence: str, headers: Mapping[str, str] | None = None) -> web.Response:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Coroutine, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -22,6 +23,7 @@ from app.config.settings import Settings
 from app.market.ports.clock import Clock
 from app.market.ports.database import OpenedDatabase
 from app.serving.access import Access, parse_origins
+from app.serving.connections import room_for
 from app.serving.description.route import Routes
 from app.serving.live.exchange_streams import ExchangeStreams
 from app.serving.live.hub import LiveHub
@@ -97,7 +99,9 @@ class ServingService:
         self._tasks = Tasks("the server")
         self._loop = asyncio.new_event_loop()
         self._market = StoredMarket(deadline_s=self._deadline_s)
-        self._hub = LiveHub()
+        limits = limits or Limits()
+        limits = replace(limits, clients=room_for(limits.clients))
+        self._hub = LiveHub(limits.live_clients)
         self._follower = StoredFollower(self._market, self._hub, clock, spread_percent)
         source: LiveSource = self._follower
         if live is not None:

@@ -16,7 +16,7 @@ from app.market.interval import Interval
 from app.market.trade import Trade
 from app.market.units import E8
 from app.serving.access import Access
-from app.serving.live.hub import MOST_UNREAD_BYTES
+from app.serving.live.live_client import MOST_UNREAD_BYTES
 from storage.database import Database
 from storage.postgres.connection import connect
 from tests.serving.helpers import Client, record, served

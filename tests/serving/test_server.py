@@ -22,6 +22,7 @@ from tests.serving.helpers import record, served
 from tests.storage.helpers import some_trades
 from tests.storage.listening import make_certificate
 
+HEALTH = b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 PAGE = "https://charts.example"
 
 
@@ -210,19 +211,30 @@ async def test_what_is_no_reasonable_request_is_refused_and_serving_goes_on(data
         assert (await client.get("/health")).status == 200
 
 
-async def test_connections_beyond_the_limit_are_refused_and_room_is_used_again(database: Database) -> None:
+async def test_a_connection_beyond_the_limit_takes_the_place_of_the_one_idle_longest(database: Database) -> None:
     async with served(database, limits=Limits(clients=20)) as client:
         port = int(client.service.url.rpartition(":")[2])
         held = [await asyncio.open_connection("127.0.0.1", port) for _ in range(20)]
         while client.service.clients < 20:
             await asyncio.sleep(0.01)
-        refused = await raw(port, b"")
-        assert refused.startswith(b"HTTP/1.1 503 ")
-        assert json.loads(refused.partition(b"\r\n\r\n")[2]) == {
-            "error": "The server has too many clients: retry later."
-        }
+        assert b" 200 OK\r\n" in await raw(port, HEALTH)
+        assert await held[0][0].read() == b""
         for _, writer in held:
             writer.close()
+        while client.service.clients:
+            await asyncio.sleep(0.01)
+        assert (await client.get("/health")).status == 200
+
+
+async def test_a_connection_is_refused_where_all_are_busy(database: Database) -> None:
+    async with served(database, limits=Limits(clients=1)) as client:
+        port = int(client.service.url.rpartition(":")[2])
+        async with client.session.ws_connect(f"{client.service.url}/ws/market"):
+            refused = await raw(port, b"")
+            assert refused.startswith(b"HTTP/1.1 503 ")
+            assert json.loads(refused.partition(b"\r\n\r\n")[2]) == {
+                "error": "The server has too many clients: retry later."
+            }
         while client.service.clients:
             await asyncio.sleep(0.01)
         assert (await client.get("/health")).status == 200

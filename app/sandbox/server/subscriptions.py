@@ -37,7 +37,7 @@ class ClientSubscriptions:
         """Execute one request and return the answer to send."""
         try:
             request = json.loads(text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             return _error(3, f"Invalid JSON: {error}")
         if not isinstance(request, dict):
             return _error(2, "Invalid request: request must be an object")

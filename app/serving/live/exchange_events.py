@@ -13,7 +13,8 @@ from app.market.candle import Candle
 from app.market.interval import EXCHANGE_INTERVALS, Interval
 from app.market.trade import Quote, Trade
 from app.sandbox import wire
-from app.serving.live.hub import LiveHub, LiveItem
+from app.serving.live.hub import LiveHub
+from app.serving.live.live_client import LiveItem
 from app.serving.live.subscriptions import Topic
 
 WRAPPED = "/"

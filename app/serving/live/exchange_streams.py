@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from aiohttp import WSMsgType, web
+from aiohttp import web
 
 from app.market.errors import StoreError
 from app.market.ports.clock import Clock
@@ -17,8 +17,9 @@ from app.sandbox.server.subscriptions import MAX_STREAMS, ClientSubscriptions
 from app.serving.answers import error_answer
 from app.serving.description.route import Parameter, Route
 from app.serving.live import exchange_events
-from app.serving.live.hub import LiveClient, LiveHub
-from app.serving.live.live_socket import LIVE_GROUP, LiveSource, MessageLimit, opened_socket
+from app.serving.live.hub import LiveHub
+from app.serving.live.live_client import LiveClient
+from app.serving.live.live_socket import LIVE_GROUP, LiveSource, opened_socket, requests_of
 from app.serving.request_values import is_upgrade
 
 _COMBINED = (Parameter("streams", "Names with / between.", "btcusdt@trade/btcusdt@kline_1m"),)
@@ -60,22 +61,25 @@ class ExchangeStreams:
             return error_answer(400, f"A client may have {MAX_STREAMS} streams at most.")
         if not is_upgrade(request):
             return error_answer(400, "A WebSocket is served here: connect with ws://.")
-        socket = await opened_socket(request)
-        if request.transport is None:
-            return socket
-        client, subscriptions = LiveClient(request.transport), ClientSubscriptions(names)
-        limit = MessageLimit(client, self._clock)
+        with self._hub.place():
+            socket = await opened_socket(request)
+            if request.transport is not None:
+                client = LiveClient(request.transport)
+                await self._follow(socket, client, ClientSubscriptions(names), wrapped=wrapped)
+        return socket
+
+    async def _follow(
+        self, socket: web.WebSocketResponse, client: LiveClient, subscriptions: ClientSubscriptions, *, wrapped: bool
+    ) -> None:
         await self._set_topics(client, subscriptions, wrapped=wrapped)
         self._hub.add(client)
         try:
-            async for message in socket:
-                if message.type in (WSMsgType.TEXT, WSMsgType.BINARY) and limit.allows():
-                    answer = subscriptions.answer(message.data)
-                    await self._set_topics(client, subscriptions, wrapped=wrapped)
-                    client.write(wire.text_frame(answer))
+            async for text in requests_of(socket, client, self._clock):
+                answer = subscriptions.answer(text)
+                await self._set_topics(client, subscriptions, wrapped=wrapped)
+                client.write(wire.text_frame(answer))
         finally:
             self._hub.remove(client)
-        return socket
 
     async def _set_topics(self, client: LiveClient, subscriptions: ClientSubscriptions, *, wrapped: bool) -> None:
         found = (exchange_events.topic_of(name, wrapped=wrapped) for name in subscriptions.names())

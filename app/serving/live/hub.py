@@ -3,118 +3,40 @@ Spreads live messages to the clients of the WebSocket, each made once, however m
 
 Messages wait for a moment and go out together: one write for each client, not one for each message, which is what lets
 one processor serve a thousand clients. Clients with the same topics get the same bytes. A client that does not read is
-disconnected once `MOST_UNREAD_BYTES` wait for it: an error message, close code 1013, then the connection is aborted.
+given up: see `app.serving.live.live_client`.
 """
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
-from app.market.coverage import IdRanges
-from app.serving.live import live_messages
+from app.serving.errors import ServerBusy
+from app.serving.live.live_client import GOING_AWAY, LiveClient, LiveItem
 from app.serving.live.subscriptions import TRADE, Topic
 
-MOST_UNREAD_BYTES = 1 << 19
-_FLUSH_PER_CLIENT_S = 25e-6
+_REST_PER_WORK = 1.0  # the hub waits as long as it wrote: it leaves half of a processor, however many clients there are
 _LONGEST_WAIT_S = 0.025
-_LAST_WORDS_S = 2.0  # for a client that was given up to read why
-TRY_AGAIN_LATER, GOING_AWAY = 1013, 1001
-_TOO_SLOW = "You read too slowly: the messages that waited for you are lost. Connect again, with since."
-
-
-class LiveItem(NamedTuple):
-    """A message of one topic; ``trade_id`` of a trade, else -1."""
-
-    topic: Topic
-    trade_id: int
-    frame: bytes
-
-
-class LiveClient:
-    """
-    One client as the hub sees it. ``topics`` is what it gets.
-
-    Trades of a symbol in ``replaying`` are not sent, because a replay will find them stored; of one in ``held_back``
-    they wait there for the end of the replay. Of one in ``replayed`` the client has these ids already; that is kept up
-    while there are holes among them.
-    """
-
-    def __init__(self, transport: asyncio.Transport) -> None:
-        self.topics: frozenset[Topic] = frozenset()
-        self.replaying: set[str] = set()
-        self.held_back: dict[str, list[LiveItem]] = {}
-        self.replayed: dict[str, IdRanges] = {}
-        self.is_given_up = False
-        self._transport = transport
-
-    @property
-    def is_plain(self) -> bool:
-        """Whether it gets its topics just as they come."""
-        return not (self.replaying or self.held_back or self.replayed)
-
-    @property
-    def unread_bytes(self) -> int:
-        """How much waits to be read by it, in this process."""
-        return self._transport.get_write_buffer_size()
-
-    def write(self, frames: bytes) -> None:
-        """Send these frames; give the client up if too much waits for it already."""
-        if self.is_given_up or self._transport.is_closing():
-            return
-        if self.unread_bytes > MOST_UNREAD_BYTES:
-            self.give_up(TRY_AGAIN_LATER, _TOO_SLOW)
-        else:
-            self._transport.write(frames)
-
-    def give_up(self, code: int, sentence: str) -> None:
-        """Tell the client why, close with that code, and cut it if it does not read that either."""
-        if self.is_given_up or self._transport.is_closing():
-            return
-        self.is_given_up = True
-        # Not through the socket, whose close waits for a client that does not read.
-        self._transport.write(live_messages.error(sentence) + live_messages.close_frame(code))
-        self._transport.close()
-        asyncio.get_running_loop().call_later(_LAST_WORDS_S, self._transport.abort)
-
-    def filtered(self, items: Iterable[LiveItem]) -> list[bytes]:
-        """Return the frames for a client that is not plain; hold back what has to wait for a replay."""
-        frames = []
-        for item in items:
-            symbol, kind = item.topic
-            if item.topic not in self.topics:
-                continue
-            if kind == TRADE:
-                if symbol in self.replaying:
-                    continue
-                if symbol in self.held_back:
-                    self.held_back[symbol].append(item)
-                    continue
-                if symbol in self.replayed and self._has(symbol, item.trade_id):
-                    continue
-            frames.append(item.frame)
-        return frames
-
-    def _has(self, symbol: str, trade_id: int) -> bool:
-        replayed = self.replayed[symbol]
-        if replayed.last is None or (trade_id > replayed.last and replayed.range_count() == 1):
-            # Trades are published in order, so the replay is behind us.
-            del self.replayed[symbol]
-            return False
-        return not replayed.add(trade_id)
 
 
 class LiveHub:
-    """The clients of one server; all methods on its loop. ``sent`` counts the published messages sent to clients."""
+    """
+    The clients of one server, at most ``most``; all methods on its loop.
 
-    def __init__(self) -> None:
+    ``sent`` counts the published messages sent to clients.
+    """
+
+    def __init__(self, most: int) -> None:
         self.sent = 0
+        self._places = most
         self._clients: set[LiveClient] = set()
         self._wanted: Counter[Topic] = Counter()
         self._items: list[LiveItem] = []
         self._flushing: asyncio.TimerHandle | None = None
+        self._wrote_s = 0.0  # how long writing to all took, the last time
 
     @property
     def clients(self) -> int:
@@ -129,6 +51,22 @@ class LiveHub:
     def is_wanted(self, topic: Topic) -> bool:
         """Whether any client gets that topic."""
         return topic in self._wanted
+
+    @contextmanager
+    def place(self) -> Iterator[None]:
+        """
+        Hold a place for a client during the block.
+
+        Raises:
+            ServerBusy: If there is none.
+        """
+        if not self._places:
+            raise ServerBusy("The server has too many clients of live messages: retry later.")
+        self._places -= 1
+        try:
+            yield
+        finally:
+            self._places += 1
 
     def add(self, client: LiveClient) -> None:
         """Send to that client from now on."""
@@ -160,7 +98,7 @@ class LiveHub:
             return
         self._items += items
         if self._flushing is None:
-            wait_s = min(len(self._clients) * _FLUSH_PER_CLIENT_S, _LONGEST_WAIT_S)
+            wait_s = min(self._wrote_s * _REST_PER_WORK, _LONGEST_WAIT_S)
             self._flushing = asyncio.get_running_loop().call_later(wait_s, self.flush)
 
     def flush(self) -> None:
@@ -171,6 +109,11 @@ class LiveHub:
         items, self._items = self._items, []
         if not items:
             return
+        began_s = time.perf_counter()
+        self._write(items)
+        self._wrote_s = time.perf_counter() - began_s
+
+    def _write(self, items: Sequence[LiveItem]) -> None:
         frames_of: dict[frozenset[Topic], tuple[bytes, int]] = {}
         for client in list(self._clients):
             if not client.is_plain:

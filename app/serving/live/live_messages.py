@@ -116,3 +116,8 @@ def _frame(message: object) -> bytes:
 def close_frame(code: int) -> bytes:
     """Return the frame that closes a WebSocket with that code (RFC 6455, 5.5.1)."""
     return b"\x88\x02" + code.to_bytes(2, "big")
+
+
+def pong_frame(payload: bytes) -> bytes:
+    """Return the frame that answers a ping (RFC 6455, 5.5.3)."""
+    return bytes((0x8A, len(payload))) + payload

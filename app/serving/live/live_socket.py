@@ -15,7 +15,7 @@ import asyncio
 import contextlib
 import logging
 from collections import deque
-from collections.abc import Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from functools import partial
 from typing import Protocol
 
@@ -31,7 +31,8 @@ from app.serving.access import SOCKET_PROTOCOL
 from app.serving.description.route import Route
 from app.serving.errors import NotFound
 from app.serving.live import live_messages
-from app.serving.live.hub import TRY_AGAIN_LATER, LiveClient, LiveHub
+from app.serving.live.hub import LiveHub
+from app.serving.live.live_client import TRY_AGAIN_LATER, LiveClient
 from app.serving.live.stored_pages import StoredPage, read_page
 from app.serving.live.subscriptions import TRADE, ClientSubscriptions, LiveRequest, read_request
 from app.serving.request_values import is_upgrade, known_symbol
@@ -72,7 +73,7 @@ class LiveSource(Protocol):
         """Return the trades published from that id on that may not be stored yet, rising."""
 
 
-class MessageLimit:
+class _MessageLimit:
     """How many messages a client may send in a second; one that sends more is given up."""
 
     def __init__(self, client: LiveClient, clock: Clock) -> None:
@@ -91,14 +92,34 @@ class MessageLimit:
 
 
 async def opened_socket(request: web.Request) -> web.WebSocketResponse:
-    """Accept a WebSocket, and our protocol where the client names it: a browser that names one insists on an answer."""
+    """
+    Accept a WebSocket, whose messages are to be read by `requests_of`.
+
+    It has our protocol where the client names it: a browser that names one insists on an answer.
+    """
     named = [name.strip() for name in request.headers.get("Sec-WebSocket-Protocol", "").split(",")]
-    protocols = (SOCKET_PROTOCOL,) if SOCKET_PROTOCOL in named else ()
     socket = web.WebSocketResponse(
-        compress=False, max_msg_size=_LONGEST_MESSAGE, heartbeat=_PING_S, timeout=1.0, protocols=protocols
+        compress=False,
+        max_msg_size=_LONGEST_MESSAGE,
+        heartbeat=_PING_S,
+        timeout=1.0,
+        autoping=False,
+        protocols=(SOCKET_PROTOCOL,) if SOCKET_PROTOCOL in named else (),
     )
     await socket.prepare(request)
     return socket
+
+
+async def requests_of(socket: web.WebSocketResponse, client: LiveClient, clock: Clock) -> AsyncIterator[str | bytes]:
+    """Yield the messages of a client until it leaves, or sends too many in a second; pings are answered, and count."""
+    limit = _MessageLimit(client, clock)
+    async for message in socket:
+        if not limit.allows():
+            return
+        if message.type is WSMsgType.PING:
+            client.write(live_messages.pong_frame(message.data))
+        elif message.type in (WSMsgType.TEXT, WSMsgType.BINARY):
+            yield message.data
 
 
 class LiveSocket:
@@ -119,10 +140,13 @@ class LiveSocket:
         """Serve one client until it leaves."""
         if not is_upgrade(request):
             raise NotFound("A WebSocket is served here: connect with ws://, or read /candles and /api/metadata.")
-        socket = await opened_socket(request)
-        transport = request.transport
-        if transport is None:
-            return socket
+        with self._hub.place():
+            socket = await opened_socket(request)
+            if request.transport is not None:
+                await self._serve(socket, request.transport)
+        return socket
+
+    async def _serve(self, socket: web.WebSocketResponse, transport: asyncio.Transport) -> None:
         client = LiveClient(transport)
         assets, trouble = list[str](), b""
         try:
@@ -135,13 +159,11 @@ class LiveSocket:
         client.write(live_messages.greeting(assets) + trouble)
         self._hub.add(client)
         try:
-            async for message in socket:
-                if message.type in (WSMsgType.TEXT, WSMsgType.BINARY):
-                    await session.take(message.data)
+            async for text in requests_of(socket, client, self._clock):
+                await session.take(text)
         finally:
             self._hub.remove(client)
             await session.end()
-        return socket
 
 
 class _Session:
@@ -165,12 +187,9 @@ class _Session:
         self._tasks = Tasks("a live client")
         self._replays: dict[str, asyncio.Task[None]] = {}
         self._turn = asyncio.Semaphore(_REPLAYS_AT_ONCE)
-        self._limit = MessageLimit(client, clock)
 
     async def take(self, text: str | bytes) -> None:
         """Carry out one message, and answer it."""
-        if not self._limit.allows():
-            return
         try:
             known = await self._market.shared_read("names", lambda store: store.symbol_names())
             request = read_request(text, lambda name: known_symbol(name, known), has_quotes=self._source.has_quotes)

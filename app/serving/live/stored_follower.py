@@ -28,7 +28,8 @@ from app.serving.candle_ranges import passes_for_kline
 from app.serving.live import exchange_events, live_messages
 from app.serving.live.exchange_events import AGGREGATE, DAY, FULL_DAY
 from app.serving.live.gathered_events import DayStreams, TradeAggregates
-from app.serving.live.hub import LiveHub, LiveItem
+from app.serving.live.hub import LiveHub
+from app.serving.live.live_client import LiveItem
 from app.serving.live.stored_pages import StoredPage, read_page
 from app.serving.live.subscriptions import CANDLE, QUOTE, TICK, TRADE, Topic
 from app.serving.stored_day import stored_day
