@@ -15,6 +15,7 @@ from PySide6.QtCore import QEvent, Signal
 from PySide6.QtGui import QHideEvent, QPixmap, QShowEvent
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
+from app.market.calendar.calendar import Calendar
 from app.market.series.series import CandleSeries
 from app.market.symbol import Symbol
 from widgets.chart.indicators.axis_labels import AxisLabels
@@ -175,6 +176,16 @@ class ChartView(QWidget):
     def set_source(self, source: Callable[[], object] | None) -> None:
         """Set a call that brings pending changes into the series as each frame begins; None: nothing is pending."""
         self._frames.set_source(source)
+
+    def set_calendar(self, calendar: Calendar | None) -> None:
+        """
+        Set when the symbol's market is open; None: always.
+
+        Closed time takes no room on the time axis. Stays until it is set again, also for another series or symbol.
+        """
+        if calendar is not self._scene.calendar:
+            self._scene.calendar = calendar
+            self._repaint_all()
 
     def set_gaps(self, gaps: Sequence[GapBand]) -> None:
         """Show these stretches of missing trades, until another symbol is shown."""

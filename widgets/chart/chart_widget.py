@@ -141,8 +141,11 @@ class ChartWidget(ChartView):
 
     def first_needed_slot(self, slot: int) -> int:
         """Return the first slot whose candle the indicators need to have values from ``slot`` on."""
-        series = self.series
-        return slot if series is None else self.indicators.first_needed_slot(series.interval, slot)
+        series, time_scale = self.series, self._scene.time_scale
+        if series is None:
+            return slot
+        needed = self.indicators.first_needed_slot(series.interval, slot)
+        return min(needed, time_scale.slot_beside(slot, needed - slot))
 
     @property
     def chart_style(self) -> ChartStyle:
@@ -310,7 +313,9 @@ class ChartWidget(ChartView):
         else:
             if not layout.time_axis.contains(position):
                 self._fill_pane_entries(menu, pane.key, position)
-            menus.fill_time_menu(menu, self.appearance, self.open_date_entry, self.open_zone_picker)
+            calendar = self._scene.calendar
+            closes = calendar is not None and calendar.closes
+            menus.fill_time_menu(menu, self.appearance, self.open_date_entry, self.open_zone_picker, closes=closes)
         menu.popup(at)
 
     def _fill_pane_entries(self, menu: QMenu, pane: str, position: QPointF) -> None:

@@ -30,7 +30,7 @@ def study_drawn_at(scene: Scene, position: QPointF) -> Study | None:
 
 def _is_at(scene: Scene, pane: Pane, layer: StudyLayer, bars: BarColumns, shape: Shape, position: QPointF) -> bool:
     time_scale = scene.time_scale
-    middles = (bars.slot + (bars.span - 1) / 2 - time_scale.left) * time_scale.bar_px
+    middles = time_scale.xs_of(bars.slot + (bars.span - 1) / 2)
     known = np.isfinite(bars.close)
     if not known.any():
         return False

@@ -38,7 +38,7 @@ class MeasureTool:
         if series is None or not len(series) or pane is None or not self._scene.layout.panes.contains(position):
             return False
         position = snap_to_prices(self._scene, series, position)
-        start = Point(round(self._scene.time_scale.position_at(position.x())), pane.value_at(position.y()))
+        start = Point(self._scene.time_scale.slot_at(position.x()), pane.value_at(position.y()))
         self._replace(Measure(pane.key, start, start))
         self._follows = True
         return True
@@ -74,7 +74,9 @@ class MeasureTool:
         if measure is None or series is None or measure.pane not in [pane.key for pane in scene.panes]:
             return []
         difference = difference_text(scene, scene.pane(measure.pane), abs(measure.end.value - measure.start.value))
-        lines = measured(measure, series, scene.symbol, difference)
+        first, last = measure.slots
+        bars = (scene.time_scale.count(first, last) - 1) * (1 if measure.end.slot >= measure.start.slot else -1)
+        lines = measured(measure, series, scene.symbol, difference, bars)
         if lines == measure.lines:
             return []
         before = measure_rects(scene, measure)

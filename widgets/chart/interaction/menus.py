@@ -35,9 +35,14 @@ def fill_exchange_menu(
 
 
 def fill_time_menu(
-    menu: QMenu, appearance: Appearance, open_date_entry: Callable[[], None], open_zone_picker: Callable[[], None]
+    menu: QMenu,
+    appearance: Appearance,
+    open_date_entry: Callable[[], None],
+    open_zone_picker: Callable[[], None],
+    *,
+    closes: bool,
 ) -> None:
-    """Add going to a date, the choice of the time zone, and whether days are shaded."""
+    """Add going to a date, the time zone, shaded days, and, where the market ``closes``, sessions and closed time."""
     style = appearance.time_style
     menu.addAction(f"Go to date…{_key_hint('date')}", lambda: open_date_entry())
     menu.addAction(f"Time zone: {style.zone.title}…", lambda: open_zone_picker())
@@ -47,6 +52,19 @@ def fill_time_menu(
         on=style.shaded,
         turn=lambda on: appearance.change_time_style(replace(style, shaded=on)),
     )
+    if closes:
+        _add_toggle(
+            menu,
+            "Show sessions",
+            on=style.shows_sessions,
+            turn=lambda on: appearance.change_time_style(replace(style, shows_sessions=on)),
+        )
+        _add_toggle(
+            menu,
+            "Show closed time",
+            on=style.shows_closed,
+            turn=lambda on: appearance.change_time_style(replace(style, shows_closed=on)),
+        )
 
 
 def fill_style_menu(menu: QMenu, panes: PaneSet) -> None:

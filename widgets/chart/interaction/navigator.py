@@ -16,6 +16,7 @@ from app.market.interval import Interval
 from app.market.series.series import CandleSeries
 from app.market.symbol import Symbol
 from widgets.chart.interaction.rubber_band import MIN_BAND_PX
+from widgets.chart.model.closed_time import ClosedTime
 from widgets.chart.model.follow_latest import FollowLatest
 from widgets.chart.model.kinetic_scroll import KineticScroll
 from widgets.chart.model.view_history import ViewHistory, ViewState
@@ -40,6 +41,7 @@ class Navigator:
         self._series: CandleSeries | None = None
         self._interval: Interval | None = None  # of the series, or of the last one
         self._follow = FollowLatest()
+        self._closed_time = ClosedTime()
         self._scroll = KineticScroll()
         self._history = ViewHistory()
         self._kept_centre_us: int | None = None  # of the series before, until this one has candles in view
@@ -71,6 +73,7 @@ class Navigator:
             self._scroll.stop()
             self._follow.begin()
         self._series, self._scene.symbol, self._kept_centre_us = series, symbol, centre_us
+        self._leave_closed_time_out()
         must_centre = is_other or keep_time_us is not None
         if must_centre and series is not None and not self._follow.is_on and centre_us is not None:
             self._scene.time_scale.centre_on(position_of(series.interval, centre_us))
@@ -89,8 +92,8 @@ class Navigator:
         """Return the times at the left and right edge; None without a series."""
         if self._series is None:
             return None
-        time_scale, interval = self._scene.time_scale, self._series.interval
-        return time_at(interval, time_scale.left), time_at(interval, time_scale.right)
+        left, right = self._scene.time_scale.edges
+        return time_at(self._series.interval, left), time_at(self._series.interval, right)
 
     def center_time_us(self) -> int | None:
         """Return the time under the centre; without a series, that of the series before."""
@@ -100,10 +103,20 @@ class Navigator:
 
     def begin_frame(self) -> None:
         """Scroll on after a throw, and move along with the latest candle, by one frame's share."""
+        self._leave_closed_time_out()
         self._scroll_on()
         series = self._series
         if series is not None and len(series):
             self._follow.advance(self._scene.time_scale, int(series.slots[-1]))
+
+    def _leave_closed_time_out(self) -> None:
+        """Bring the time axis in step with the calendar; the latest candle, or else the centre, stays where it is."""
+        scene, last = self._scene, self._follow.last_slot
+        if self._series is not None:
+            calendar = None if scene.time_style.shows_closed else scene.calendar
+            axis = self._closed_time.axis_for(self._series, calendar)
+            kept = last if self._follow.is_on and last is not None else scene.time_scale.centre
+            scene.time_scale.take_axis(axis, kept)
 
     def take_older_request(self) -> int | None:
         """Return the first bar's open time if older candles are due, once for each first bar; else None."""
@@ -131,7 +144,7 @@ class Navigator:
         time_scale, last = self._scene.time_scale, self._follow.last_slot
         if not self._follow.is_on:
             return ViewPlace(time_scale.bar_px, self.center_time_us())
-        room_px = self._follow.room_px if last is None else (time_scale.right - last - 0.5) * time_scale.bar_px
+        room_px = self._follow.room_px if last is None else time_scale.room_beside(last)
         return ViewPlace(time_scale.bar_px, room_px=room_px)
 
     def restore(self, place: ViewPlace) -> None:

@@ -17,7 +17,7 @@ def snap_to_prices(scene: Scene, series: CandleSeries, position: QPointF) -> QPo
     pane = scene.pane_at(position.y())
     if not scene.price_snap or pane is None or pane.key != PRICE:
         return position
-    bar = bar_at(series, round(scene.time_scale.position_at(position.x())))
+    bar = bar_at(series, scene.time_scale.slot_at(position.x()))
     if bar is None:
         return position
     heights = [pane.y_of(price) for price in (bar.open, bar.high, bar.low, bar.close)]

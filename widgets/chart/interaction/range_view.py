@@ -15,6 +15,7 @@ from app.market.series.series import CandleSeries
 from widgets.chart.interaction.navigator import Navigator
 from widgets.chart.model.time_range import TimeRange
 from widgets.chart.painting.scene import Scene
+from widgets.chart.scales.open_axis import OpenAxis
 from widgets.chart.scales.time_scale import RIGHT_MARGIN_PX, WIDEST_BAR_PX
 
 _SAME_PX = 1.0  # views that differ by less are the same
@@ -29,6 +30,7 @@ class _View(NamedTuple):
     width_px: float
     bar_px: float
     beside_px: float
+    axis: OpenAxis
 
     @property
     def margin_px(self) -> float:
@@ -101,7 +103,7 @@ class RangeView:
         if not (self._navigator.is_following and view.is_at_latest):
             return None
         for time_range in sorted(TimeRange, key=lambda each: each is not self._current):
-            candles = time_range.candles(view.interval, view.last, view.first)
+            candles = self._candles(time_range, view)
             if candles is not None and abs(view.bar_px_for(candles) - view.bar_px) * candles < view.bar_px / 2:
                 return time_range
         return None
@@ -109,7 +111,7 @@ class RangeView:
     def _keep(self, view: _View) -> None:
         """Give the candles the width that fills the view with the range in force."""
         assert self._current is not None
-        candles = self._current.candles(view.interval, view.last, view.first)
+        candles = self._candles(self._current, view)
         if candles is None:
             self._current, self._seen = None, view
             return
@@ -118,9 +120,13 @@ class RangeView:
         scale.show_latest()
         self._seen = view._replace(bar_px=scale.bar_px, beside_px=view.margin_px)
 
+    def _candles(self, time_range: TimeRange, view: _View) -> int | None:
+        """Return how many candles a range has, closed time left out; None: not known for all there is."""
+        first = time_range.first_slot(view.interval, view.last, view.first)
+        return None if first is None else max(self._scene.time_scale.count(first, view.last), 1)
+
     def _view(self, series: CandleSeries) -> _View:
         scale, interval, last = self._scene.time_scale, series.interval, int(series.slots[-1])
         told_us = self._first_us.get(series.symbol)
         first = int(series.slots[0]) if series.begins else None if told_us is None else interval.slot(told_us)
-        beside_px = (scale.right - last - 0.5) * scale.bar_px
-        return _View(interval, first, last, scale.width_px, scale.bar_px, beside_px)
+        return _View(interval, first, last, scale.width_px, scale.bar_px, scale.room_beside(last), scale.axis)

@@ -73,7 +73,7 @@ class ReadingTools:
     def _add_values(self, copy: QMenu, series: CandleSeries, position: QPointF) -> None:
         scene = self._scene
         pane = scene.pane_at(position.y())
-        slot = round(scene.time_scale.position_at(position.x()))
+        slot = scene.time_scale.slot_at(position.x())
         rules = scene.time_style.zone.rules_for(series.interval)
         bar = bar_at(series, slot)
         if pane is not None:
@@ -106,7 +106,10 @@ class ReadingTools:
         if series is None or not len(series):
             return False
         time_scale = scene.time_scale
-        slot = scene.crosshair.slot + by if scene.crosshair else min(int(time_scale.right - 0.5), time_scale.last)
+        if scene.crosshair:
+            slot = time_scale.slot_beside(scene.crosshair.slot, by)
+        else:
+            slot = min(int(time_scale.edges[1] - 0.5), time_scale.last)
         bar = series.bar(min(max(series.index_at_slot(slot), 0), len(series) - 1))
         beyond = time_scale.x_of(bar.slot + _MARGIN_SLOTS) - time_scale.width_px
         before = -time_scale.x_of(bar.slot - _MARGIN_SLOTS)

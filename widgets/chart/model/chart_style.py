@@ -14,14 +14,26 @@ from widgets.chart.scales.zones import UTC_ZONE, Zone, zone_named
 
 @dataclass(frozen=True, slots=True)
 class TimeStyle:
-    """The zone of the labels. ``shaded``: every other day of that zone has a slightly lighter or darker background."""
+    """
+    The zone of the labels, and what else the chart says of times.
+
+    ``shaded``: every other day of that zone has a slightly lighter or darker background. ``shows_sessions``: so has
+    every other session of a market that closes, with its date at its open. ``shows_closed``: closed time has its room.
+    """
 
     zone: Zone = UTC_ZONE
     shaded: bool = False
+    shows_sessions: bool = True
+    shows_closed: bool = False
 
     def to_values(self) -> dict[str, Any]:
         """Return plain values for a file."""
-        return {"zone": self.zone.name, "days shaded": self.shaded}
+        return {
+            "zone": self.zone.name,
+            "days shaded": self.shaded,
+            "sessions": self.shows_sessions,
+            "closed time": self.shows_closed,
+        }
 
     @classmethod
     def from_values(cls, values: object, local: tzinfo = UTC) -> TimeStyle:
@@ -31,7 +43,12 @@ class TimeStyle:
         ``local``: this computer's rules, for a stored zone ``"local"``.
         """
         known: Mapping[Any, Any] = values if isinstance(values, Mapping) else {}
-        return cls(zone_named(known.get("zone"), local), known.get("days shaded") is True)
+        return cls(
+            zone_named(known.get("zone"), local),
+            shaded=known.get("days shaded") is True,
+            shows_sessions=known.get("sessions") is not False,
+            shows_closed=known.get("closed time") is True,
+        )
 
 
 class PriceStyle(Enum):

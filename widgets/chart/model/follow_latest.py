@@ -32,15 +32,16 @@ class FollowLatest:
                 time_scale.last = last
                 time_scale.show_latest()
                 if self.room_px is not None:
-                    time_scale.right = last + 0.5 + self.room_px / time_scale.bar_px
+                    time_scale.show_last(last, self.room_px)
                 self.room_px = None
             else:
-                time_scale.right += last - self.last_slot
+                time_scale.right += time_scale.axis.at(last) - time_scale.axis.at(self.last_slot)
         self.last_slot = last
 
     def needs_older(self, time_scale: TimeScale) -> bool:
         """Whether the view is within about a screen of the first bar, for which nothing older was requested yet."""
-        is_near = self.last_slot is not None and time_scale.left - time_scale.first < time_scale.span
+        from_first = time_scale.left - time_scale.axis.at(time_scale.first)
+        is_near = self.last_slot is not None and from_first < time_scale.span
         return is_near and self._requested_before != time_scale.first
 
     def note_older_requested(self, time_scale: TimeScale) -> None:

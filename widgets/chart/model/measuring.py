@@ -41,17 +41,18 @@ class Measure:
         return self.end.value >= self.start.value
 
 
-def measured(measure: Measure, series: CandleSeries, symbol: Symbol | None, difference: str) -> tuple[str, ...]:
+def measured(
+    measure: Measure, series: CandleSeries, symbol: Symbol | None, difference: str, bars: int
+) -> tuple[str, ...]:
     """
     Return the three lines of a measure's label: values, bars and time, volume.
 
-    ``difference``: the difference of the values, as text in the units of the pane's axis. The volume is in the base
-    asset and includes the first and the last candle.
+    ``difference``: the difference of the values, as text in the units of the pane's axis. ``bars``: how many places on
+    the time axis the end is from the start. The volume is in the base asset and includes the first and the last candle.
     """
     change = measure.end.value - measure.start.value
     sign = "+" if change > 0 else "−" if change < 0 else ""
     percent = f" ({format_percent(change / measure.start.value * 100, 2)})" if measure.start.value > 0 else ""
-    bars = measure.end.slot - measure.start.slot
     counted = f"{'−' if bars < 0 else ''}{abs(bars):,} {'bar' if abs(bars) == 1 else 'bars'}"
     volume = format_quantity(volume_between(series, *measure.slots), symbol.quantity_decimals if symbol else 3)
     return (

@@ -51,16 +51,16 @@ class TimeRange(Enum):
             case TimeRange.ALL:
                 return None
 
-    def candles(self, interval: Interval, last: int, first: int | None) -> int | None:
+    def first_slot(self, interval: Interval, last: int, first: int | None) -> int | None:
         """
-        Return how many slots of an interval the range has up to slot ``last``, inclusive; at least one.
+        Return the first slot of an interval that the range has up to slot ``last``.
 
         ``first``: the slot of the symbol's first candle, before which there is nothing to show; None: not known, and
-        then the number for all there is is None, too.
+        then that for all there is is None, too.
         """
         start_us = self.start_us(interval.slot_open_us(last + 1))
         starts = [slot for slot in (first, None if start_us is None else interval.slot(start_us)) if slot is not None]
-        return max(last - max(starts) + 1, 1) if starts else None
+        return min(max(starts), last) if starts else None
 
 
 def fitting_interval(start_us: int, end_us: int, width_px: float) -> Interval:

@@ -7,13 +7,14 @@ a pixel's difference between neighbours. Bars too narrow for that, or standing f
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QRect
 
 from app.market.series.series import BarColumns
+from widgets.chart.scales.time_scale import TimeScale
 from widgets.chart.scales.value_scale import ValueScale
 
 Pixels = NDArray[np.int32]
@@ -36,17 +37,24 @@ class BarEdges(NamedTuple):
         return self.body_left is self.wick_left
 
 
-def bar_edges(bars: BarColumns, left: float, pane: QRect, slot_px: float, line_px: int) -> BarEdges:
+def bar_edges(bars: BarColumns, time_scale: TimeScale, pane: QRect, scale: float, line_px: int) -> BarEdges:
     """
     Return the edges of ``bars`` in ``pane``, device pixels.
 
-    ``left``: the slot position at the pane's left edge. ``slot_px``: device pixels per slot. ``line_px``: the width of
-    a hairline.
+    ``scale``: device pixels per logical pixel. ``line_px``: the width of a hairline.
     """
-    start = pane.left() + (bars.slot - (left + 0.5)) * slot_px
+    axis, slot_px = time_scale.axis, time_scale.bar_px * scale
+    start: NDArray[np.floating[Any]]
+    width: float | NDArray[np.floating[Any]]
+    if axis.is_plain:
+        start, width = pane.left() + (bars.slot - (time_scale.left + 0.5)) * slot_px, bars.span * slot_px
+    else:
+        # A bar of several slots is as wide as those that are left on the axis.
+        begin, end_at = (axis.all_at(bars.slot + (beyond - 0.5)) for beyond in (0, bars.span))
+        start, width = pane.left() + (begin - time_scale.left) * slot_px, (end_at - begin) * slot_px
     if bars.span > 1 or slot_px < _TOUCHING_PX:
         first = np.floor(start).astype(np.int32)
-        end = np.maximum(np.floor(start + bars.span * slot_px).astype(np.int32) - 1, first)
+        end = np.maximum(np.floor(start + width).astype(np.int32) - 1, first)
         return BarEdges(first, end, first, end)
     wick_px = min(line_px, max(1, int(slot_px / 4)))
     beside = max(0, int((slot_px * _BODY_SHARE - wick_px) / 2))

@@ -1,12 +1,13 @@
 """
 The widget that paints the scene's items, and only the regions a frame marks as dirty.
 
-Each pane can have a ViewBox, created on first use, with the pane's range (x: slots; y: values), so that any pyqtgraph
-item can be added to it. Its range is set explicitly; automatic ranging is off. A ViewBox without items is hidden and
-updated only on request, which saves a third of a frame. The chart's own items use the view's logical pixels. While no
-ViewBox is in use, the canvas paints them itself, because Qt's scene takes a quarter of a frame for its bookkeeping and
-its copy of the background. Nothing repaints by itself (NoViewportUpdate): a frame marks regions and has them painted
-before it ends. Qt would paint 5 ms and a turn of the event loop later, which is long under a flood of trades.
+Each pane can have a ViewBox, created on first use, with the pane's range (x: positions on the time axis; y: values), so
+that any pyqtgraph item can be added to it. Its range is set explicitly; automatic ranging is off. A ViewBox without
+items is hidden and updated only on request, which saves a third of a frame. The chart's own items use the view's
+logical pixels. While no ViewBox is in use, the canvas paints them itself, because Qt's scene takes a quarter of a frame
+for its bookkeeping and its copy of the background. Nothing repaints by itself (NoViewportUpdate): a frame marks regions
+and has them painted before it ends. Qt would paint 5 ms and a turn of the event loop later, which is long under a flood
+of trades.
 """
 
 from __future__ import annotations

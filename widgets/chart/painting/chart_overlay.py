@@ -15,6 +15,7 @@ from widgets.chart.painting.measure_painting import paint_measure
 from widgets.chart.painting.pane import Pane
 from widgets.chart.painting.scene import PADDING_PX, GapMark, Scene
 from widgets.chart.painting.scene_item import SceneItem
+from widgets.chart.painting.session_marks import paint_session_names
 from widgets.chart.painting.text_cache import TextStyle
 from widgets.chart.painting.title_row import TitleRow
 
@@ -64,6 +65,7 @@ class ChartOverlay(SceneItem):
         self._paint_crosshair(painter, pixels, area)
         paint_measure(painter, pixels, self._scene)
         pixels.logical()
+        paint_session_names(painter, pixels, self._scene)
         self._paint_gap_texts(painter, pixels)
         for pane in self._scene.panes:
             self._paint_title(painter, pixels, pane)

@@ -42,6 +42,7 @@ class Colours:
         self.accent = QColor(palette.accent)
         self.crosshair = mixed(palette.background, palette.text, 0.45)
         self.level = self.frame = frame_colour(palette)
+        self.closed = mixed(palette.background, palette.text, 0.22)  # the line where closed time is left out
         # Index with [is rising][is complete].
         self.candles = _faded(palette, 1.0, 0.4)
         self.volumes = _faded(palette, 0.5, 0.22)

@@ -22,7 +22,7 @@ def day_bands(interval: Interval, time_scale: TimeScale, zone: Zone) -> list[tup
         return []
     if _DAY_S / interval.seconds * time_scale.bar_px < _NARROWEST_DAY_PX:
         return []
-    edges = day_edges(interval, time_scale.left, time_scale.right, zone)
+    edges = day_edges(interval, *time_scale.edges, zone)
     following = [slot for _, slot in edges[1:]]
     return [(start - 0.5, end - 0.5) for (day, start), end in zip(edges, following, strict=False) if day % 2]
 
@@ -40,6 +40,7 @@ def fill_ground(painter: QPainter, scene: Scene, rect: QRectF) -> None:
     """Fill a rectangle of the panes, logical pixels, with the background, including shaded days."""
     painter.fillRect(rect, scene.colours.background)
     for start, end in scene.day_bands:
-        band = QRectF(scene.time_scale.x_of(start), rect.top(), (end - start) * scene.time_scale.bar_px, rect.height())
+        left, right = scene.time_scale.x_of(start), scene.time_scale.x_of(end)
+        band = QRectF(left, rect.top(), right - left, rect.height())
         if not (shaded := band & rect).isEmpty():
             painter.fillRect(shaded, scene.colours.shade)

@@ -55,7 +55,7 @@ class PaneBrush:
         self._painter, self._buffer = painter, buffer
         self._time_scale, self._value_scale = time_scale, value_scale
         self.area, self.line, self.scale, self.colours = pixels.rect(rect), pixels.line, pixels.scale, colours
-        self._left, self._slot_px = time_scale.left, time_scale.bar_px * pixels.scale
+        self._slot_px = time_scale.bar_px * pixels.scale
         self._edges: tuple[tuple[int, ...], BarEdges] | None = None
         self._rect = rect
         within = rect.toAlignedRect()
@@ -123,7 +123,7 @@ class PaneBrush:
         slots = bars.slot
         slots_key = (bars.span, len(slots), *slots[:1].tolist(), *slots[-1:].tolist())
         if self._edges is None or self._edges[0] != slots_key:
-            self._edges = slots_key, bar_edges(bars, self._left, self.area, self._slot_px, self.line)
+            self._edges = slots_key, bar_edges(bars, self._time_scale, self.area, self.scale, self.line)
         return self._edges[1]
 
     def rows(self, values: Values, value_scale: ValueScale | None = None) -> Pixels:

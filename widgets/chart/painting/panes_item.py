@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+import numpy as np
 from PySide6.QtCore import QRect
 from PySide6.QtGui import QPainter
 
@@ -77,6 +78,9 @@ class PanesItem(SceneItem):
         xs, ys = pixels.hairlines(scene.tick_xs, left), pixels.hairlines(pane.tick_ys, pixels.dy)
         self._buffer.draw(painter, colour, xs, top, xs + (line - 1), bottom, len(xs))
         self._buffer.draw(painter, colour, left, ys, right, ys + (line - 1), len(ys))
+        if scene.breaks:
+            xs = pixels.hairlines(scene.time_scale.xs_of(np.array(scene.breaks)), left)
+            self._buffer.draw(painter, scene.colours.closed, xs, top, xs + (line - 1), bottom, len(xs))
 
     def _paint_separators(self, painter: QPainter, pixels: DevicePixels) -> None:
         scene = self._scene

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QRect, QRectF
 from PySide6.QtGui import QRegion
 
+from app.market.calendar.calendar import Calendar
 from app.market.series.series import Bar, BarColumns
 from app.market.symbol import Symbol
 from widgets.chart.model.chart_style import TimeStyle
@@ -60,6 +61,15 @@ class GapMark:
 
 
 @dataclass(frozen=True, slots=True)
+class SessionName:
+    """The text at a session's open, between the slot positions of its open and its end."""
+
+    left: float
+    right: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Crosshair:
     """A crosshair at the candle of ``slot``; ``y`` is the pointer's, in the view's logical pixels."""
 
@@ -84,13 +94,16 @@ class Scene:
     colours: Colours = field(default_factory=lambda: Colours(DARK))
     layout: SceneLayout = field(default_factory=SceneLayout)
     symbol: Symbol | None = None
+    calendar: Calendar | None = None  # when its market is open; None: always
     time_scale: TimeScale = field(default_factory=TimeScale)
     bars: BarColumns = NO_BARS
     last: Bar | None = None
     time_style: TimeStyle = field(default_factory=TimeStyle)
     time_ticks: list[TimeTick] = field(default_factory=list)
     tick_xs: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))  # of the ticks, in logical pixels
-    day_bands: list[tuple[float, float]] = field(default_factory=list)  # shaded days, as slot positions
+    day_bands: list[tuple[float, float]] = field(default_factory=list)  # shaded days or sessions, as slot positions
+    breaks: list[float] = field(default_factory=list)  # slot positions after closed time that is left out
+    session_names: list[SessionName] = field(default_factory=list)
     gaps: list[GapMark] = field(default_factory=list)
     differences: list[GapMark] = field(default_factory=list)  # candles that differ from the exchange's
     crosshair: Crosshair | None = None
@@ -120,7 +133,7 @@ class Scene:
     def set_time_ticks(self, ticks: list[TimeTick]) -> None:
         """Set the marks of the time axis and the grid."""
         slots = np.array([tick.slot for tick in ticks], np.float64)
-        self.time_ticks, self.tick_xs = ticks, (slots - self.time_scale.left) * self.time_scale.bar_px
+        self.time_ticks, self.tick_xs = ticks, self.time_scale.xs_of(slots)
 
     def is_exposed(self, rect: QRectF) -> bool:
         """Whether any part of a rectangle, in the view's logical pixels, is being painted."""

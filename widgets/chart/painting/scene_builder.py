@@ -15,6 +15,7 @@ from widgets.chart.model.legend import format_axis_quantity, format_quantity
 from widgets.chart.painting.day_shading import day_bands
 from widgets.chart.painting.pane import Pane, ValueFormat, VisibleBars
 from widgets.chart.painting.scene import NO_BARS, Crosshair, GapMark, Scene
+from widgets.chart.painting.session_marks import session_bands
 from widgets.chart.scales.time_marks import TimeTick, time_ticks
 from widgets.chart.scales.time_text import full_time
 from widgets.chart.scales.value_marks import (
@@ -32,6 +33,8 @@ from widgets.view_values import DifferenceView, GapBand
 _TIME_TICK_PX = 96.0
 _LEVEL_TICK_PX = 18.0  # the least distance of marks at an indicator's levels
 _UNKNOWN_DECIMALS = 2
+_MOST_BARS_PER_PX = 2.5
+_BREAK_PX = 24.0  # breaks closer than that have no lines
 
 ViewKey = tuple[float, ...]
 
@@ -45,9 +48,14 @@ def update_scene(scene: Scene, series: CandleSeries | None, pixel_ratio: float) 
         scene.shown_close = scene.shown_revision = None
         return
     time_scale.first, time_scale.last = int(series.slots[0]), int(series.slots[-1])
-    first, last = math.floor(time_scale.left), math.ceil(time_scale.right)
+    left, right = time_scale.edges
+    first, last = math.floor(left), math.ceil(right)
     level = detail_level(time_scale.bar_px * pixel_ratio)
     scene.bars = series.bars_between(first, last, level)
+    if len(scene.bars.slot) > _MOST_BARS_PER_PX * time_scale.width_px * pixel_ratio:
+        # Closed time between blocks takes no room, so that there may be several on a pixel.
+        level += 1
+        scene.bars = series.bars_between(first, last, level)
     scene.price.value_scale.base = _first_close(scene)
     visible = VisibleBars(first, last, level, scene.bars)
     for pane in scene.panes:
@@ -61,7 +69,7 @@ def _first_close(scene: Scene) -> float:
     bars = scene.bars
     if not len(bars.slot):
         return 0.0
-    at = int(np.searchsorted(bars.slot + (bars.span - 1) / 2, scene.time_scale.left))
+    at = int(np.searchsorted(bars.slot + (bars.span - 1) / 2, scene.time_scale.edges[0]))
     return float(bars.close[min(at, len(bars.slot) - 1)])
 
 
@@ -95,15 +103,19 @@ def mark_value_axes(scene: Scene) -> None:
 
 
 def mark_time_axis(scene: Scene, interval: Interval | None) -> None:
-    """Set the time marks and shaded days for the slots in view; none while there are no bars."""
+    """Set the time marks, shaded days or sessions, and breaks for the slots in view; none while there are no bars."""
     ticks: list[TimeTick] = []
-    scene.day_bands = []
+    scene.day_bands, scene.session_names, scene.breaks = [], [], []
     if interval is not None and scene.last is not None:
         time_scale, zone = scene.time_scale, scene.time_style.zone
         least_slots = _TIME_TICK_PX * scene.styles.scale / time_scale.bar_px
-        ticks = time_ticks(interval, time_scale.left, time_scale.right, least_slots, zone)
-        if scene.time_style.shaded:
+        ticks = time_ticks(interval, *time_scale.edges, least_slots, zone, time_scale.axis)
+        if scene.calendar is not None and scene.calendar.closes and scene.time_style.shows_sessions:
+            scene.day_bands, scene.session_names = session_bands(interval, time_scale, scene.calendar)
+        elif scene.time_style.shaded:
             scene.day_bands = day_bands(interval, time_scale, zone)
+        if time_scale.axis.usual_distance * time_scale.bar_px >= _BREAK_PX:
+            scene.breaks = [end for _, end in time_scale.axis.closed_between(*time_scale.edges)]
     scene.set_time_ticks(ticks)
 
 
@@ -201,7 +213,7 @@ def crosshair_at(scene: Scene, interval: Interval, position: QPointF) -> Crossha
     pane = scene.pane_at(position.y())
     if scene.last is None or pane is None or not scene.layout.panes.contains(position):
         return None
-    slot = round(scene.time_scale.position_at(position.x()))
+    slot = scene.time_scale.slot_at(position.x())
     text = value_text(scene, pane, pane.value_at(position.y()))
     rules = scene.time_style.zone.rules_for(interval)
     return Crosshair(slot, position.y(), full_time(interval.slot_open_us(slot), interval, rules), text)

@@ -47,7 +47,7 @@ class DirtyRegions:
         """
         scene, canvas = self._scene, self._canvas
         revision, shape = (series.revision, series.shape_revision) if series is not None else (-1, -1)
-        drawn = (series, shape, *view_key(scene), scene.guard.changes)
+        drawn = (series, shape, *view_key(scene), scene.guard.changes, scene.time_scale.axis)
         live, marks = live_rects(scene), [mark for pane in scene.panes for mark in pane.axis_marks]
         cross = scene.crosshair
         # The value axis shows nothing else but the countdown, which has its own repaints.
@@ -66,7 +66,8 @@ class DirtyRegions:
             canvas.repaint_rects(dirty + self._live + live + self._changed(marks))
         else:
             canvas.repaint_rects(dirty + self._changed(marks))
-        moved, changed = drawn[2:5] != self._drawn[2:5], revision != self._revision
+        moved = drawn[2:5] != self._drawn[2:5] or drawn[-1:] != self._drawn[-1:]
+        changed = revision != self._revision
         self._drawn, self._value_axis, self._revision, self._all_dirty = drawn, value_axis, revision, False
         self._live, self._marks = live, marks
         return moved, changed

@@ -5,6 +5,9 @@ Marks stand at round local times in steps that people expect. A mark stands at t
 the round time, and its text is that candle's open time. The start of a day, month or year has its own text and wins
 over marks too close to it. Marks depend on the step alone, not on the range in view, so they stay put while panning;
 they are computed in blocks of time and cached.
+
+Where closed time is left out, a day that begins in it has its mark at the first candle after, which gives way to marks
+at their own times; other round times in it have none.
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ from typing import NamedTuple
 
 from app.market.interval import SECOND_US, Interval
 from widgets.chart.scales.local_time import day_start, moment, offset_spans
+from widgets.chart.scales.open_axis import PLAIN_AXIS, OpenAxis
 from widgets.chart.scales.time_text import MONTHS, clock_time
 from widgets.chart.scales.zones import UTC_ZONE, Zone
 
@@ -53,14 +57,22 @@ class _Round(NamedTuple):
 
 
 def time_ticks(
-    interval: Interval, left: float, right: float, least_slots: float, zone: Zone = UTC_ZONE
+    interval: Interval,
+    left: float,
+    right: float,
+    least_slots: float,
+    zone: Zone = UTC_ZONE,
+    axis: OpenAxis = PLAIN_AXIS,
 ) -> list[TimeTick]:
-    """Return the marks between two slot positions, oldest first, at least about ``least_slots`` apart."""
+    """Return the marks between two slot positions, oldest first, at least about ``least_slots`` of the axis apart."""
     first, last = math.ceil(left), math.floor(right)
     if last < first or not _in_calendar(interval, first) or not _in_calendar(interval, last + 1):
         return []
     rules = zone.rules_for(interval)
-    step = _step_for(max(least_slots, 1) * interval.length_us / SECOND_US)
+    least_s = max(least_slots, 1) * interval.length_us / SECOND_US
+    step = _step_for(least_s)
+    if not axis.is_plain:
+        return _open_ticks(interval, (first, last), step, least_s, rules, axis)
     # Start a candle early: a round time before the first candle in view may have its mark at that candle.
     start_s = interval.slot_open_us(first - 1) // SECOND_US
     blocks = range(
@@ -133,6 +145,83 @@ def _ticks(block: int, step: _Step, interval: Interval, rules: tzinfo) -> list[T
         for slot, each in kept
         if each in mine
     ]
+
+
+class _Candidate(NamedTuple):
+    """A mark that closer and more important ones may replace; ``priority``: the higher, the more important."""
+
+    at: float
+    slot: int
+    priority: tuple[int, bool]
+    begins: str
+
+
+def _open_ticks(
+    interval: Interval, ends: tuple[int, int], step: _Step, least_s: float, rules: tzinfo, axis: OpenAxis
+) -> list[TimeTick]:
+    """Return the marks of the slots ``ends``, inclusive, on an axis without closed time."""
+    if step.unit != "seconds":
+        # Marks of days stand closer by what is left out of each.
+        step = _step_for(least_s * axis.slots_per_position)
+    step_s = step.number * {"seconds": 1, "days": _DAY_S, "months": 30 * _DAY_S}[step.unit]
+    slots = step_s * SECOND_US / interval.length_us
+    least = max(1.0, (slots if step.unit == "seconds" else slots / axis.slots_per_position) / 2)
+    # What decides about a mark is near it, so that marks stay put while the view moves.
+    first, last = (
+        int(axis.slot_position(round(axis.at(slot)) + beyond))
+        for slot, beyond in ((ends[0], -math.ceil(2 * least)), (ends[1], math.ceil(2 * least)))
+    )
+    by_slot: dict[int, _Candidate] = {}
+    for slot, begins, is_moved in _open_rounds(interval, first, last, step, rules, axis):
+        found = _Candidate(axis.at(slot), slot, (_RANKS[begins], not is_moved), begins)
+        if slot not in by_slot or found.priority > by_slot[slot].priority:
+            by_slot[slot] = found
+    candidates = [by_slot[slot] for slot in sorted(by_slot)]
+    return [
+        TimeTick(one.slot, *_label(interval.slot_open_us(one.slot), one.begins, step.unit, rules))
+        for number, one in enumerate(candidates)
+        if ends[0] <= one.slot <= ends[1] and not _gives_way(candidates, number, least)
+    ]
+
+
+def _gives_way(candidates: list[_Candidate], number: int, least: float) -> bool:
+    """Whether a more important mark, or an equal one before, is closer than ``least`` places."""
+    one = candidates[number]
+    before = (other for other in reversed(candidates[:number]) if one.at - other.at < least)
+    after = (other for other in candidates[number + 1 :] if other.at - one.at < least)
+    return any(other.priority >= one.priority for other in before) or any(
+        other.priority > one.priority for other in after
+    )
+
+
+def _open_rounds(
+    interval: Interval, first: int, last: int, step: _Step, rules: tzinfo, axis: OpenAxis
+) -> Iterable[tuple[int, str, bool]]:
+    """Yield the slots of marks from ``first`` to ``last``, what begins there, and whether closed time moved them."""
+    closed = axis.closed_between(first, last)
+    # Only where the axis has time: the seconds of a weekend would be thousands of blocks.
+    edges = [first, *(round(each + 0.5) for span in closed for each in span), last + 1]
+    blocks: set[int] = set()
+    for start, end in zip(edges[::2], edges[1::2], strict=True) if step.unit == "seconds" else [(first, last + 1)]:
+        begin_s, end_s = (interval.slot_open_us(slot) // SECOND_US for slot in (start - 1, end))
+        blocks.update(range(_block_of(begin_s, step, rules), _block_of(end_s, step, rules) + 1))
+    if len(blocks) > _MOST_BLOCKS:
+        return
+    for block in blocks:
+        for each in _rounds(block, step, rules):
+            slot = _slot_at(interval, each.time_s)
+            on_axis = axis.next_on_axis(slot)
+            if first <= on_axis <= last and (on_axis == slot or each.begins):
+                yield on_axis, each.begins, on_axis != slot
+    if step.unit == "seconds":
+        for closed_from, closed_until in closed:
+            slot = round(closed_until + 0.5)
+            before, after = (
+                moment(interval.slot_open_us(each) // SECOND_US, rules) for each in (round(closed_from - 0.5), slot)
+            )
+            if before.date() != after.date() and slot <= last:
+                is_year, is_month = before.year != after.year, before.month != after.month
+                yield slot, "year" if is_year else "month" if is_month else "day", True
 
 
 _RANKS = {"": 0, "day": 1, "month": 2, "year": 3}

@@ -87,15 +87,17 @@ def test_a_range_has_as_many_candles_as_open_or_lie_in_it(
         for slot in range(max(last - 3000, first), last + 1)
         if start_us is None or interval.slot_open_us(slot + 1) > start_us
     )
-    found = time_range.candles(interval, last, first)
+    found = time_range.first_slot(interval, last, first)
     assert found is not None
-    assert found == max(counted, 1) if found <= 3000 else counted == 3001
+    candles = last - found + 1
+    assert candles == max(counted, 1) if candles <= 3000 else counted == 3001
 
 
-def test_without_a_first_candle_only_all_there_is_has_no_number() -> None:
+def test_without_a_first_candle_only_all_there_is_has_no_first_slot() -> None:
     hour = Interval.parse("1h")
-    found = [each.candles(hour, hour.slot(NOW_US), None) for each in TimeRange]
-    assert found == [24, 168, 31 * 24, 365 * 24, None]
+    last = hour.slot(NOW_US)
+    found = [each.first_slot(hour, last, None) for each in TimeRange]
+    assert found == [*(last + 1 - count for count in (24, 168, 31 * 24, 365 * 24)), None]
 
 
 def test_each_range_has_a_key() -> None:
