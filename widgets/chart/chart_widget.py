@@ -141,11 +141,8 @@ class ChartWidget(ChartView):
 
     def first_needed_slot(self, slot: int) -> int:
         """Return the first slot whose candle the indicators need to have values from ``slot`` on."""
-        series, time_scale = self.series, self._scene.time_scale
-        if series is None:
-            return slot
-        needed = self.indicators.first_needed_slot(series.interval, slot)
-        return min(needed, time_scale.slot_beside(slot, needed - slot))
+        series = self.series
+        return slot if series is None else self.indicators.first_needed_slot(series.interval, slot)
 
     @property
     def chart_style(self) -> ChartStyle:

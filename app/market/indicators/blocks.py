@@ -7,12 +7,16 @@ on candles, a change at the series' end costs at most a block, and loading older
 
 If less is loaded, a calculation may begin later, ``warm_up`` slots before its first value. That value then differs by
 10⁻¹². A calculation that ``is_strict`` gives no value instead.
+
+Slots in which a market is closed are not counted: an `OpenAxis` says which. A session in which the market opens late
+begins with its first open slot.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from app.market.calendar.open_axis import PLAIN_AXIS, OpenAxis
 from app.market.indicators.definition import Session
 from app.market.interval import MENU_INTERVALS, Interval
 
@@ -35,8 +39,10 @@ class Block:
 class Blocks:
     """The blocks of one interval for one warm-up; ``is_strict``: calculations begin only at an origin."""
 
-    def __init__(self, interval: Interval, warm_up: int | Session, *, is_strict: bool = False) -> None:
-        self._interval = interval
+    def __init__(
+        self, interval: Interval, warm_up: int | Session, *, is_strict: bool = False, axis: OpenAxis = PLAIN_AXIS
+    ) -> None:
+        self._interval, self._axis = interval, axis
         self._named = warm_up if isinstance(warm_up, Session) else None
         self._session = Interval.parse(_SESSIONS[warm_up]) if isinstance(warm_up, Session) else None
         self.warm_up = 0 if isinstance(warm_up, Session) else warm_up
@@ -57,22 +63,22 @@ class Blocks:
         """Return the block of a slot; for sessions, that of the session in which the candle opens."""
         if self._session is not None:
             interval, open_us = self._interval, self._interval.slot_open_us(slot)
-            first = interval.slot(self._session.open_time_us(open_us) - 1) + 1
+            first = self._axis.next_on_axis(interval.slot(self._session.open_time_us(open_us) - 1) + 1)
             return Block(first, first, interval.slot(self._session.next_open_us(open_us) - 1))
         first = slot >> self._bits << self._bits
-        return Block(first - self.warm_up, first, first + (1 << self._bits) - 1)
+        return Block(self._axis.beside(first, -self.warm_up), first, first + (1 << self._bits) - 1)
 
     def first_needed(self, slot: int) -> int:
         """Return the first slot that must be loaded to calculate the value at ``slot``."""
-        return self.of(slot).origin if self.is_strict else slot - self.warm_up
+        return self.of(slot).origin if self.is_strict else self._axis.beside(slot, -self.warm_up)
 
     def reaches_too_far(self, slot: int) -> bool:
         """Whether the value at ``slot`` needs more candles than are ever loaded for one."""
-        return slot - self.first_needed(slot) > MOST_SLOTS
+        return self._axis.at(slot) - self._axis.at(self.first_needed(slot)) > MOST_SLOTS
 
     def last_touched(self, slot: int) -> int:
         """Return the last slot whose value changes with the candle at ``slot``."""
-        return self.of(slot + self.warm_up).last
+        return self.of(self._axis.beside(slot, self.warm_up)).last
 
 
 def shortest_in_reach(session: Session) -> Interval:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from app.market.calendar.open_axis import PLAIN_AXIS, OpenAxis
 from app.market.indicators.blocks import Blocks
 from app.market.indicators.definition import EntrySetting, Indicator, Output, Values
 from app.market.indicators.values import IndicatorValues
@@ -61,14 +62,14 @@ class EntryValues:
         part, own = self._columns[name]
         return part.column(own)
 
-    def follow(self, series: CandleSeries) -> None:
-        """Update the values to that series. An error of the indicator's function is raised, and leaves no values."""
+    def follow(self, series: CandleSeries, axis: OpenAxis = PLAIN_AXIS) -> None:
+        """Update the values to that series, as `IndicatorValues.follow` does."""
         for part in self._parts:
-            part.follow(series)
+            part.follow(series, axis)
 
-    def blocks(self, interval: Interval) -> list[Blocks]:
+    def blocks(self, interval: Interval, axis: OpenAxis = PLAIN_AXIS) -> list[Blocks]:
         """Return the blocks of its calculations at that interval, one for each value of the repeated parameter."""
-        return [part.blocks(interval) for part in self._parts]
+        return [part.blocks(interval, axis) for part in self._parts]
 
     def between(self, name: str, first_slot: int, last_slot: int, level: int = 0) -> BarColumns:
         """Return an output between two slots for drawing, as `IndicatorValues.between` does."""

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from app.market.calendar.open_axis import PLAIN_AXIS, OpenAxis
 from app.market.columns.arrow import arrow
 from app.market.columns.candle_columns import open_times, slots_of
 from app.market.columns.wide_decimals import floats_of
@@ -31,17 +32,19 @@ class RangeValues:
     """
     Adds columns of indicators to batches of candles, which come in rising order from ``first_slot`` on.
 
-    ``first``: the slot with which the range begins.
+    ``first``: the slot with which the range begins. ``axis``: leaves out the slots in which the market is closed.
 
     Raises:
         UsageError: If an indicator needs more candles before the range than are ever loaded for one.
     """
 
-    def __init__(self, chosen: Sequence[ChosenIndicator], interval: Interval, first: int) -> None:
-        self._interval = interval
+    def __init__(
+        self, chosen: Sequence[ChosenIndicator], interval: Interval, first: int, axis: OpenAxis = PLAIN_AXIS
+    ) -> None:
+        self._interval, self._axis = interval, axis
         self._chosen = chosen
         self._values = [IndicatorValues(one.indicator, one.settings) for one in chosen]
-        self._blocks = [one.blocks(interval) for one in self._values]
+        self._blocks = [one.blocks(interval, axis) for one in self._values]
         for one, blocks in zip(chosen, self._blocks, strict=True):
             if blocks.reaches_too_far(first):
                 raise UsageError(f"{one.columns[0]} needs too many candles of {interval}: choose a longer interval.")
@@ -70,7 +73,7 @@ class RangeValues:
         self._kept = together
         pa, rows = arrow(), candles.num_rows
         for one, values in zip(self._chosen, self._values, strict=True):
-            values.follow(series)
+            values.follow(series, self._axis)
             for name, output in zip(one.columns, one.indicator.outputs, strict=True):
                 column = values.column(output.name)[len(values) - rows :]
                 candles = candles.append_column(name, pa.array(column, from_pandas=True))

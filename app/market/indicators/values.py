@@ -2,7 +2,8 @@
 Keeps one indicator's values over one series up to date; a change recomputes only the blocks it touches.
 
 Model, not view. Rows are the series' rows. A value is NaN while it has too few older candles: at the series' start, and
-after slots without a candle, because what happened there is not known. See docs/indicators.md.
+after slots without a candle, because what happened there is not known; closed time has no slots. See
+docs/indicators.md.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from app.market.calendar.open_axis import PLAIN_AXIS, OpenAxis
 from app.market.indicators.blocks import Blocks
 from app.market.indicators.definition import BAR_COLUMNS, Bars, Indicator, Setting, Values
 from app.market.indicators.envelope import Envelope
@@ -34,6 +36,7 @@ class IndicatorValues:
         self._series: CandleSeries | None = None
         self._revision = -1
         self._blocks: Blocks | None = None
+        self._axis = PLAIN_AXIS
 
     def __len__(self) -> int:
         return len(self._columns)
@@ -43,13 +46,19 @@ class IndicatorValues:
         column: Values = self._columns[name]
         return column
 
-    def follow(self, series: CandleSeries) -> None:
-        """Update the values to that series. An error of the indicator's function is raised, and leaves no values."""
-        if series is self._series and series.revision == self._revision:
+    def follow(self, series: CandleSeries, axis: OpenAxis = PLAIN_AXIS) -> None:
+        """
+        Update the values to that series; closed slots are those that ``axis`` leaves out.
+
+        An error of the indicator's function is raised, and leaves no values.
+        """
+        if series is self._series and series.revision == self._revision and axis is self._axis:
             return
-        spans = series.changed_since(self._revision) if series is self._series else None
-        if self._series is None or series.interval != self._series.interval or self._blocks is None:
-            self._blocks = self.blocks(series.interval)
+        is_known = series is self._series and axis is self._axis
+        spans = series.changed_since(self._revision) if is_known else None
+        is_same_interval = self._series is not None and series.interval == self._series.interval
+        if self._blocks is None or not is_same_interval or axis is not self._axis:
+            self._blocks, self._axis = self.blocks(series.interval, axis), axis
         self._series, self._revision = series, series.revision
         try:
             if spans is None:
@@ -60,9 +69,10 @@ class IndicatorValues:
             self._forget()
             raise
 
-    def blocks(self, interval: Interval) -> Blocks:
-        """Return the blocks of its calculations at that interval."""
-        return Blocks(interval, self.indicator.warm_up(**self.settings), is_strict=self.indicator.settled_only)
+    def blocks(self, interval: Interval, axis: OpenAxis = PLAIN_AXIS) -> Blocks:
+        """Return the blocks of its calculations at that interval, without the slots that ``axis`` leaves out."""
+        warm_up = self.indicator.warm_up(**self.settings)
+        return Blocks(interval, warm_up, is_strict=self.indicator.settled_only, axis=axis)
 
     def between(self, name: str, first_slot: int, last_slot: int, level: int = 0) -> BarColumns:
         """
@@ -120,7 +130,7 @@ class IndicatorValues:
             first = min(int(np.searchsorted(slots, block.origin)), row)
             for name in self._names:
                 self._columns[name][row:stop] = np.nan
-            for start, run_stop in _runs(slots, first, stop):
+            for start, run_stop in _runs(slots, first, stop, self._axis):
                 if run_stop > row:
                     self._compute_run(series, block.origin, start, max(row, start), run_stop)
             row = stop
@@ -143,10 +153,10 @@ class IndicatorValues:
             self._columns[name][row:stop] = np.where(np.isfinite(shown), shown, np.nan)
 
 
-def _runs(slots: NDArray[np.int64], first: int, stop: int) -> Iterator[tuple[int, int]]:
-    """Yield the runs of rows (first, exclusive end) whose slots follow each other."""
-    if slots[stop - 1] - slots[first] == stop - 1 - first:
+def _runs(slots: NDArray[np.int64], first: int, stop: int, axis: OpenAxis) -> Iterator[tuple[int, int]]:
+    """Yield the runs of rows (first, exclusive end) whose slots follow each other on the axis."""
+    if axis.at(int(slots[stop - 1])) - axis.at(int(slots[first])) == stop - 1 - first:
         yield first, stop
         return
-    breaks = (np.flatnonzero(np.diff(slots[first:stop]) != 1) + 1 + first).tolist()
+    breaks = (np.flatnonzero(np.diff(axis.all_at(slots[first:stop])) != 1) + 1 + first).tolist()
     yield from zip([first, *breaks], [*breaks, stop], strict=True)

@@ -17,6 +17,7 @@ from pytestqt.qtbot import QtBot
 from app.market.calendar.always_open import AlwaysOpen
 from app.market.calendar.calendar import Calendar
 from app.market.calendar.closed_slots import open_slots
+from app.market.calendar.open_axis import PLAIN_AXIS
 from app.market.calendar.spans import spans_of
 from app.market.calendar.weekly import forex
 from app.market.interval import MENU_INTERVALS, Interval
@@ -27,7 +28,6 @@ from widgets.chart.chart_widget import ChartWidget
 from widgets.chart.model.chart_style import TimeStyle
 from widgets.chart.model.closed_time import ClosedTime
 from widgets.chart.model.time_range import TimeRange
-from widgets.chart.scales.open_axis import PLAIN_AXIS
 from widgets.chart.scales.time_scale import TimeScale
 from widgets.view_values import GapBand
 
@@ -299,9 +299,10 @@ def test_an_indicators_line_goes_right_across(qtbot: QtBot, friday: ChartWidget)
     friday.indicators.add("sma")
     settle(qtbot, friday)
     (study,) = friday.indicators.studies
-    at = friday.series.index_at_slot(QUARTER.slot(FRIDAY))
     (output,) = study.outputs
-    value = float(study.values.column(output.name)[at])
+    column = study.values.column(output.name)
+    rows = [friday.series.index_at_slot(QUARTER.slot(at)) for at in (FRIDAY, SUNDAY)]
+    value = float(column[rows].mean())
     middle = (x_of(friday, FRIDAY) + x_of(friday, SUNDAY)) / 2
     colour = study.colour_of(friday._scene.palette, output.name).name()
     assert is_drawn_at(picture(friday), QPointF(middle, friday._scene.price.y_of(value)), colour)

@@ -121,7 +121,7 @@ class LegendEntries:
         """Return why a candle can have no values; empty if it has some, or may get some as older candles load."""
         if row is None or any(np.isfinite(study.values.column(one.name)[row]) for one in study.outputs):
             return ""
-        blocks = study.values.blocks(series.interval)[0]  # sessions are not repeated
+        blocks = study.values.blocks(series.interval, self._scene.open_axis)[0]  # sessions are not repeated
         if blocks.session is None or not blocks.reaches_too_far(int(series.slots[row])):
             return ""
         session, enough = blocks.session, shortest_in_reach(blocks.session)

@@ -53,7 +53,7 @@ class StudyLayer:
     def update(self, series: CandleSeries, visible: VisibleBars, height_px: float) -> None:
         values = self.study.values
         if not self.study.is_hidden:
-            values.follow(series)
+            values.follow(series, visible.axis)
         # One more bar at either side: lines cross the edges of the view.
         first, last = visible.first_slot - visible.bars.span, visible.last_slot + visible.bars.span
         names = () if self.study.is_hidden else (output.name for output in self.study.outputs)

@@ -112,7 +112,8 @@ class IndicatorController:
 
     def first_needed_slot(self, interval: Interval, slot: int) -> int:
         """Return the first slot whose candle the indicators need to have values from ``slot`` on."""
-        blocks = (each for study in self._panes.studies for each in study.values.blocks(interval))
+        axis = self._scene.open_axis
+        blocks = (each for study in self._panes.studies for each in study.values.blocks(interval, axis))
         # An indicator that reaches further back than is ever loaded gets no values anyway.
         return min((each.first_needed(slot) for each in blocks if not each.reaches_too_far(slot)), default=slot)
 

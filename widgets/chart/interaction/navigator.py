@@ -12,6 +12,7 @@ from time import monotonic
 
 from PySide6.QtCore import QRectF
 
+from app.market.calendar.open_axis import PLAIN_AXIS
 from app.market.interval import Interval
 from app.market.series.series import CandleSeries
 from app.market.symbol import Symbol
@@ -113,10 +114,9 @@ class Navigator:
         """Bring the time axis in step with the calendar; the latest candle, or else the centre, stays where it is."""
         scene, last = self._scene, self._follow.last_slot
         if self._series is not None:
-            calendar = None if scene.time_style.shows_closed else scene.calendar
-            axis = self._closed_time.axis_for(self._series, calendar)
+            scene.open_axis = self._closed_time.axis_for(self._series, scene.calendar)
             kept = last if self._follow.is_on and last is not None else scene.time_scale.centre
-            scene.time_scale.take_axis(axis, kept)
+            scene.time_scale.take_axis(PLAIN_AXIS if scene.time_style.shows_closed else scene.open_axis, kept)
 
     def take_older_request(self) -> int | None:
         """Return the first bar's open time if older candles are due, once for each first bar; else None."""

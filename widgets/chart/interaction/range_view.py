@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from app.market.calendar.open_axis import OpenAxis
 from app.market.interval import Interval
 from app.market.series.series import CandleSeries
 from widgets.chart.interaction.navigator import Navigator
 from widgets.chart.model.time_range import TimeRange
 from widgets.chart.painting.scene import Scene
-from widgets.chart.scales.open_axis import OpenAxis
 from widgets.chart.scales.time_scale import RIGHT_MARGIN_PX, WIDEST_BAR_PX
 
 _SAME_PX = 1.0  # views that differ by less are the same

@@ -1,4 +1,4 @@
-"""Which slots a chart's axis leaves out: those in which the market is closed and that have no candle. Pure."""
+"""Which slots an axis leaves out for a series: those in which the market is closed and that have no candle. Pure."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from numpy.typing import NDArray
 
 from app.market.calendar.calendar import Calendar
 from app.market.calendar.closed_slots import SlotRanges, closed_slots
+from app.market.calendar.open_axis import PLAIN_AXIS, OpenAxis
 from app.market.interval import Interval
 from app.market.series.series import CandleSeries
-from widgets.chart.scales.open_axis import PLAIN_AXIS, OpenAxis
 
 _FIRST_US, _END_US = 631_152_000_000_000, 2_840_140_800_000_000  # 1990 to 2060
 

@@ -9,13 +9,12 @@ from PySide6.QtCore import QPoint, QRect, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPen, QPixmap
 
 from widgets.chart.model.pane_layout import PRICE
-from widgets.chart.painting.day_shading import fill_ground
+from widgets.chart.painting.day_shading import fill_ground, paint_session_names
 from widgets.chart.painting.device_pixels import Dashes, DevicePixels
 from widgets.chart.painting.measure_painting import paint_measure
 from widgets.chart.painting.pane import Pane
 from widgets.chart.painting.scene import PADDING_PX, GapMark, Scene
 from widgets.chart.painting.scene_item import SceneItem
-from widgets.chart.painting.session_marks import paint_session_names
 from widgets.chart.painting.text_cache import TextStyle
 from widgets.chart.painting.title_row import TitleRow
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QRectF
 from PySide6.QtGui import QColor
 
+from app.market.calendar.open_axis import PLAIN_AXIS, OpenAxis
 from app.market.series.series import BarColumns, CandleSeries
 from widgets.chart.model.legend import Piece
 from widgets.chart.painting.paint_guard import PaintGuard
@@ -22,12 +23,17 @@ AXIS_GUTTER_PX = 8.0  # of the value axis, between the panes and the labels
 
 
 class VisibleBars(NamedTuple):
-    """The slots in view, both inclusive, and the series' bars there, at 2**``level`` slots per bar."""
+    """
+    The slots in view, both inclusive, and the series' bars there, at 2**``level`` slots per bar.
+
+    ``axis`` leaves out the slots in which the market is closed, though the view may show them.
+    """
 
     first_slot: int
     last_slot: int
     level: int
     bars: BarColumns
+    axis: OpenAxis = PLAIN_AXIS
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from PySide6.QtCore import QRect, QRectF
 from PySide6.QtGui import QRegion
 
 from app.market.calendar.calendar import Calendar
+from app.market.calendar.open_axis import PLAIN_AXIS, OpenAxis
 from app.market.series.series import Bar, BarColumns
 from app.market.symbol import Symbol
 from widgets.chart.model.chart_style import TimeStyle
@@ -95,6 +96,7 @@ class Scene:
     layout: SceneLayout = field(default_factory=SceneLayout)
     symbol: Symbol | None = None
     calendar: Calendar | None = None  # when its market is open; None: always
+    open_axis: OpenAxis = PLAIN_AXIS  # of the calendar, whether or not the view shows closed time
     time_scale: TimeScale = field(default_factory=TimeScale)
     bars: BarColumns = NO_BARS
     last: Bar | None = None

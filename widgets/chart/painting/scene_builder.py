@@ -12,10 +12,9 @@ from app.market.interval import Interval
 from app.market.series.series import Bar, CandleSeries
 from app.market.units import E8
 from widgets.chart.model.legend import format_axis_quantity, format_quantity
-from widgets.chart.painting.day_shading import day_bands
+from widgets.chart.painting.day_shading import day_bands, session_bands
 from widgets.chart.painting.pane import Pane, ValueFormat, VisibleBars
 from widgets.chart.painting.scene import NO_BARS, Crosshair, GapMark, Scene
-from widgets.chart.painting.session_marks import session_bands
 from widgets.chart.scales.time_marks import TimeTick, time_ticks
 from widgets.chart.scales.time_text import full_time
 from widgets.chart.scales.value_marks import (
@@ -57,7 +56,7 @@ def update_scene(scene: Scene, series: CandleSeries | None, pixel_ratio: float) 
         level += 1
         scene.bars = series.bars_between(first, last, level)
     scene.price.value_scale.base = _first_close(scene)
-    visible = VisibleBars(first, last, level, scene.bars)
+    visible = VisibleBars(first, last, level, scene.bars, scene.open_axis)
     for pane in scene.panes:
         pane.update(series, visible, _least_span(scene, pane), scene.guard)
     scene.last = series.bar(-1)

@@ -18,9 +18,9 @@ from datetime import datetime, tzinfo
 from functools import lru_cache
 from typing import NamedTuple
 
+from app.market.calendar.open_axis import PLAIN_AXIS, OpenAxis
 from app.market.interval import SECOND_US, Interval
 from widgets.chart.scales.local_time import day_start, moment, offset_spans
-from widgets.chart.scales.open_axis import PLAIN_AXIS, OpenAxis
 from widgets.chart.scales.time_text import MONTHS, clock_time
 from widgets.chart.scales.zones import UTC_ZONE, Zone
 

@@ -2,7 +2,7 @@
 The horizontal axis: the slots in view, and panning, zooming and jumping among them. Pure.
 
 Slots number all time (see `app.market.interval`): the candle of slot s covers the slot positions s - 0.5 to s + 0.5.
-The axis has its own positions, in which closed time is left out (see `open_axis`); for a market that never closes both
+The axis has its own positions, in which closed time is left out (see `OpenAxis`); for a market that never closes both
 are one. The state is a width in logical pixels, the pixels per slot, and the axis position at the right edge, which a
 resize keeps. What comes from outside and goes there is in slots.
 """
@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from app.market.calendar.open_axis import PLAIN_AXIS, OpenAxis
 from app.market.interval import Interval
-from widgets.chart.scales.open_axis import PLAIN_AXIS, OpenAxis
 
 DEFAULT_BAR_PX = 7.0
 WIDEST_BAR_PX = 120.0
@@ -79,7 +79,7 @@ class TimeScale:
 
     def slot_beside(self, slot: int, by: int) -> int:
         """Return the slot that many places on the axis after a slot, or before it."""
-        return int(self.axis.slot_position(round(self.axis.at(slot)) + by))
+        return self.axis.beside(slot, by)
 
     def count(self, first: int, last: int) -> int:
         """Return how many places on the axis the slots ``first`` to ``last`` have, inclusive; 0 or less if reversed."""

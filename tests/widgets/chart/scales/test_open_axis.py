@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.market.calendar.closed_slots import closed_slots
+from app.market.calendar.open_axis import PLAIN_AXIS, OpenAxis
 from app.market.calendar.weekly import forex
 from app.market.interval import Interval
 from tests.market.calendar.helpers import us
-from widgets.chart.scales.open_axis import PLAIN_AXIS, OpenAxis
 from widgets.chart.scales.time_marks import TimeTick, time_ticks
 from widgets.chart.scales.time_scale import TimeScale
 from widgets.chart.scales.zones import UTC_ZONE, zone_named

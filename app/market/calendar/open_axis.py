@@ -1,8 +1,9 @@
 """
-The horizontal axis without closed time: slot positions to axis positions and back. Pure.
+An axis of time without closed time: slot positions to axis positions and back.
 
 Slots number all time (see `app.market.interval`). The axis counts the slots that are left once closed ones are taken
-out: between two of them both numbers run alike, and all of a closed range is one position on the axis, a *break*.
+out: between two of them both numbers run alike, and all of a closed range is one position on the axis, a *break*. A
+chart places its candles by it, and an indicator counts by it how many candles lie between two.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ class OpenAxis:
     """
     An axis without ``ranges`` of slots, which must rise and not touch.
 
-    Positions are those of `TimeScale`: slot s covers s - 0.5 to s + 0.5. Two axes are the same only if they are one
-    object, so that what depends on one can be kept by it.
+    Slot s covers the positions s - 0.5 to s + 0.5. Two axes are the same only if they are one object, so that what
+    depends on one can be kept by it.
     """
 
     def __init__(self, ranges: SlotRanges) -> None:
@@ -58,7 +59,7 @@ class OpenAxis:
             return self._break_list[number - 1]
         return position - self._removed_list[number]
 
-    def all_at(self, positions: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
+    def all_at(self, positions: NDArray[Any]) -> NDArray[Any]:
         """Return the axis positions of many slot positions."""
         if self.is_plain:
             return positions
@@ -70,6 +71,10 @@ class OpenAxis:
     def slot_position(self, at: float) -> float:
         """Return the slot position of an axis position; at a break, where time goes on after it."""
         return at + self._removed_list[bisect_right(self._break_list, at)]
+
+    def beside(self, slot: int, by: int) -> int:
+        """Return the slot so many places on the axis after a slot, or before it; of one left out, after the next."""
+        return int(self.slot_position(round(self.at(self.next_on_axis(slot))) + by))
 
     def next_on_axis(self, slot: int) -> int:
         """Return the slot itself, or the first after it if it is left out."""
@@ -88,4 +93,4 @@ class OpenAxis:
 
 
 PLAIN_AXIS = OpenAxis(np.empty((0, 2), np.int64))
-"""The axis of a market that never closes, or of one whose closed time is shown."""
+"""The axis with all time: of a market that never closes, and where closed time is shown."""
