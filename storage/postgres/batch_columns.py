@@ -203,12 +203,12 @@ def copy_rows(trades: TradeColumns) -> bytes:
     for name, amounts in (("price", trades.price), ("quantity", trades.quantity)):
         field = rows[name]
         field["size"], field["ndigits"], field["weight"], field["scale"] = 18, 5, 2, 8
-        _write_digits(field["d"], amounts)
+        write_digits(field["d"], amounts)
     rows["maker_size"], rows["maker"] = 1, trades.maker
     return rows.tobytes()
 
 
-def _write_digits(digits: NDArray[np.int16], amounts: Ints) -> None:
+def write_digits(digits: NDArray[np.int16], amounts: Ints) -> None:
     """Write the five base-10000 digits of each amount; by halves of 32 bits, which divide three times as fast."""
     above = amounts // 10**8
     digits[:, 0] = high = above // 10**8

@@ -10,16 +10,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from functools import lru_cache
 
 from psycopg.types.json import Jsonb
 
 from app.market.trade import Trade
 from storage.postgres.connection import Connection, translated
+from storage.postgres.names import as_text, is_name
 
 EARLIEST_US, LATEST_US = 1_230_768_000_000_000, 4_102_444_800_000_000  # 2009, before any exchange, to 2100
-_LONGEST_SYMBOL = 100  # the exchange's longest has some twenty characters; PostgreSQL indexes at most some 2,700 bytes
-_SHOWN_CHARACTERS = 200
 _CONTRADICTION = "it contradicts the stored trade of the same id"
 
 _SAVE = "INSERT INTO refused_trades (reason, trade, symbol, trade_id) VALUES (%s, %s, %s, %s) ON CONFLICT DO NOTHING"
@@ -31,7 +29,7 @@ _SAVE_CONTRADICTION = """
 
 def refusal_reason(trade: Trade) -> str:
     """Return why no database can store the trade, as a clause (``"its id is out of range"``); empty if it can."""
-    if not isinstance(trade.symbol, str) or not _is_name(trade.symbol):
+    if not isinstance(trade.symbol, str) or not is_name(trade.symbol):
         return "its symbol is no name"
     # The id after the last must fit 64 bits too: ranges of ids are compared with it.
     if not 0 <= trade.trade_id < 2**63 - 1:
@@ -44,14 +42,6 @@ def refusal_reason(trade: Trade) -> str:
     return ""
 
 
-@lru_cache(maxsize=4096)
-def _is_name(symbol: str) -> bool:
-    # PostgreSQL's text holds no NUL, and half a surrogate pair, which Python's str may hold, has no UTF-8.
-    return 0 < len(symbol) <= _LONGEST_SYMBOL and not any(
-        char == "\x00" or "\ud800" <= char <= "\udfff" for char in symbol
-    )
-
-
 def save_refused(connection: Connection, refused: Sequence[tuple[Trade, str]]) -> None:
     """
     Record trades with the reason each was refused for. Their fields may hold anything.
@@ -62,8 +52,8 @@ def save_refused(connection: Connection, refused: Sequence[tuple[Trade, str]]) -
     rows = [
         (
             reason,
-            json.dumps(trade._asdict() | {"symbol": _as_text(trade.symbol)}, default=str),
-            _as_text(trade.symbol),
+            json.dumps(trade._asdict() | {"symbol": as_text(trade.symbol)}, default=str),
+            as_text(trade.symbol),
             trade.trade_id if 0 <= trade.trade_id < 2**63 else None,
         )
         for trade, reason in refused
@@ -80,8 +70,3 @@ def save_contradictions(connection: Connection, contradictions: Sequence[tuple[T
     ]
     with connection.cursor() as cursor:
         cursor.executemany(_SAVE_CONTRADICTION, rows)
-
-
-def _as_text(name: object) -> str:
-    """Return a symbol, whatever it is, as text that PostgreSQL accepts."""
-    return str(name)[:_SHOWN_CHARACTERS].replace("\0", "").encode(errors="replace").decode()

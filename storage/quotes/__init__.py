@@ -1,0 +1,1 @@
+"""Quotes: the write path, each tick stored exactly once, and the candles that are read of them."""
