@@ -17,11 +17,14 @@ from typing import TYPE_CHECKING
 
 from app.market.coverage import StoredGap
 from app.market.errors import StoreError, StoreUnavailable
+from app.market.quotes.tick import Tick
+from app.market.trade import Trade
 from storage.candles.read_only import NullWriter, ReadOnlyStore
 from storage.candles.store import PostgresStore
 from storage.postgres.connection import Connection, ServerFacts, connect, facts_of
 from storage.postgres.database_url import with_password
 from storage.postgres.pool import MOST_CONNECTIONS
+from storage.quotes.tick_writer import TickBatchWriter, tick_writer
 from storage.retention.job import RetentionJob
 from storage.schema.migrate import migrate
 from storage.schema.privileges import privileges_of
@@ -32,6 +35,7 @@ from storage.trades.trade_writer import TradeBatchWriter, trade_writer
 
 if TYPE_CHECKING:
     from storage.loading.bulk_loader import BulkLoader
+    from storage.loading.tick_loader import TickLoader
 
 logger = logging.getLogger(__name__)
 
@@ -39,6 +43,8 @@ _READERS_S = 2.0  # how long readers at work may delay the close
 _GAPS_TIMEOUT_S = 600.0  # each gap costs two look-ups, and there may be many
 _ALL_GAPS = 1 << 30
 _WRITER_SHARE = 0.6  # of the time for a close: the rest is for the readers and for the server to stop
+_LEAST_FLUSH_S = 1.0  # for the ticks, however long the trades took
+_WRITER_NAME = "cryptopipe writer"
 _SERVER_S = 2.0  # at least, for the server to stop, however long the others took
 
 
@@ -55,7 +61,7 @@ class Database:
         self,
         url: str,
         facts: ServerFacts,
-        writer: TradeBatchWriter | NullWriter,
+        writer: TradeBatchWriter | NullWriter[Trade],
         store: PostgresStore,
         server: EmbeddedServer | None,
         read_only_reason: str,
@@ -68,6 +74,7 @@ class Database:
         self.read_only_reason = read_only_reason
         self._server = server
         self._retention_job = retention_job
+        self._tick_writer: TickBatchWriter | None = None
 
     @classmethod
     def open(
@@ -120,13 +127,13 @@ class Database:
             return cls(
                 address,
                 facts,
-                NullWriter(),
+                NullWriter[Trade](),
                 ReadOnlyStore(connect_reader, most_readers),
                 server,
                 privileges.read_only_reason,
             )
         writer = trade_writer(
-            _reconnector(address, server, "cryptopipe writer"),
+            _reconnector(address, server, _WRITER_NAME),
             batch_trades=batch_trades,
             batch_seconds=batch_seconds,
             queue_limit=queue_limit,
@@ -138,6 +145,27 @@ class Database:
     def label(self) -> str:
         """The server in words, as ``"Embedded PostgreSQL 18.4"``."""
         return self.facts.label
+
+    @property
+    def tick_writer(self) -> TickBatchWriter | NullWriter[Tick]:
+        """See `app.market.ports.ticks.TickDatabase`. From one thread."""
+        if self.read_only_reason:
+            return NullWriter[Tick]()
+        if self._tick_writer is None:
+            self._tick_writer = tick_writer(_reconnector(self.url, self._server, _WRITER_NAME))
+        return self._tick_writer
+
+    def tick_loader(self) -> TickLoader:
+        """See `app.market.ports.ticks.TickDatabase`."""
+        from storage.loading.bulk_loader import STATEMENT_TIMEOUT_S  # here: most programs load no history
+        from storage.loading.tick_loader import TickLoader
+
+        self._check_writable()
+        return TickLoader(_reconnector(self.url, self._server, "cryptopipe import", STATEMENT_TIMEOUT_S))
+
+    def _check_writable(self) -> None:
+        if self.read_only_reason:
+            raise StoreError(self.read_only_reason)
 
     def separate_store(self, connections: int, statement_timeout_s: float) -> PostgresStore:
         """See `app.market.ports.database.OpenedDatabase`; it only reads."""
@@ -156,8 +184,7 @@ class Database:
         Raises:
             StoreError: If this user may only read.
         """
-        if self.read_only_reason:
-            raise StoreError(self.read_only_reason)
+        self._check_writable()
         from storage.loading.bulk_loader import STATEMENT_TIMEOUT_S, BulkLoader  # here: most programs load no files
 
         return BulkLoader(_reconnector(self.url, self._server, "cryptopipe import", STATEMENT_TIMEOUT_S))
@@ -180,13 +207,16 @@ class Database:
         """
         Commit what is queued, close the connections, and leave the embedded server, which nothing here starts again.
 
-        Blocks for about ``timeout_s`` at most. False if trades are left (see `BatchWriter.unwritten`) or the server did
-        not stop.
+        Blocks for about ``timeout_s`` at most. False if trades or ticks are left (see `BatchWriter.unwritten`) or the
+        server did not stop.
         """
         deadline = time.monotonic() + timeout_s
         if self._retention_job is not None:
             self._retention_job.close()
         written = self.writer.close(timeout_s * _WRITER_SHARE)
+        if self._tick_writer is not None:
+            left_s = timeout_s * _WRITER_SHARE - (timeout_s - max(0.0, deadline - time.monotonic()))
+            written = self._tick_writer.close(max(_LEAST_FLUSH_S, left_s)) and written
         self.store.close(min(_READERS_S, max(0.0, deadline - time.monotonic())))
         if self._server is None:
             return written

@@ -7,14 +7,16 @@ chooses them when it opens, and its ``read_only_reason`` reports that nothing is
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Generic, TypeVar
 
 from app.market.candle import Candle
 from app.market.interval import Interval
-from app.market.ports.storage import StoredListener, WriterStatus
+from app.market.ports.storage import WriterStatus
 from app.market.symbol import Symbol
-from app.market.trade import Trade
 from storage.candles.store import PostgresStore
+
+Row = TypeVar("Row")
 
 
 class ReadOnlyStore(PostgresStore):
@@ -42,17 +44,17 @@ class ReadOnlyStore(PostgresStore):
         """Discard the symbols."""
 
 
-class NullWriter:
-    """A `TradeWriter` without a queue or a thread: it discards every trade at once."""
+class NullWriter(Generic[Row]):
+    """A `RowWriter` without a queue or a thread: it discards every row at once."""
 
     status = WriterStatus()
     refused = 0
 
-    def on_stored(self, listener: StoredListener) -> None:
+    def on_stored(self, listener: Callable[[Sequence[Row], float], None]) -> None:
         """Do nothing: the listener would be called after a commit, and there is none."""
 
-    def put(self, trades: Sequence[Trade]) -> bool:
-        """Discard the trades. Return True, as if they were queued: after False the caller would spool them."""
+    def put(self, rows: Sequence[Row]) -> bool:
+        """Discard the rows. Return True, as if they were queued: after False the caller would spool them."""
         return True
 
     async def wait_for_room(self, timeout_s: float) -> bool:
@@ -67,8 +69,8 @@ class NullWriter:
         """Return True: there is nothing to commit."""
         return True
 
-    def unwritten(self) -> list[Trade]:
-        """Return an empty list: a change of databases would hand unwritten trades to the next one."""
+    def unwritten(self) -> list[Row]:
+        """Return an empty list: a change of databases would hand unwritten rows to the next one."""
         return []
 
     def close(self, timeout_s: float) -> bool:

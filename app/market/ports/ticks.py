@@ -17,10 +17,14 @@ from app.market.quotes.tick_candle import TickCandle
 
 
 class TickCount(NamedTuple):
-    """How many ticks of a batch were stored (``stored``), and how many were there before (``held``)."""
+    """
+    How many ticks of a batch were stored (``stored``), were there before (``held``), or cannot be stored or contradict
+    what is stored (``refused``): those are set aside in the database.
+    """
 
     stored: int
     held: int
+    refused: int = 0
 
 
 class TickSink(Protocol):
@@ -63,3 +67,27 @@ class TickReader(Protocol):
 
     def fetched_ticks(self, symbol: str) -> IdRanges:
         """Return the times, as ranges of UTC microseconds, of which all ticks that the source has are stored."""
+
+
+class TickLoader(TickSink, Protocol):
+    """A sink with a connection of its own, for many ticks; one thread at a time, close it before the database."""
+
+    def finish(self) -> None:
+        """Refresh the server's statistics of what was stored, for quick reading at once."""
+
+    def abort(self) -> None:
+        """End what another thread is doing here with a StoreError, whatever the server does."""
+
+    def close(self) -> None:
+        """Close the connection."""
+
+
+class TickDatabase(Protocol):
+    """What an open database offers for ticks."""
+
+    @property
+    def tick_writer(self) -> TickWriter:
+        """Stores what arrives live; its thread starts when it is first asked for, and the database closes it."""
+
+    def tick_loader(self) -> TickLoader:
+        """Return what history and files are stored with. Raises StoreError if the database may only be read."""
