@@ -9,7 +9,7 @@ FREQTRADE := build/freqtrade
 CLIENTS := build/clients
 SETUP_INPUTS := pyproject.toml build_spec/setup.sh build_spec/bootstrap.py build_spec/apt.sh
 
-.PHONY: help setup setup-dev run demo test crash soak fuzz roundtrip importcrash freqtrade clients lint types bench screenshot package requirements clean moved
+.PHONY: help setup setup-dev run demo test crash soak fuzz roundtrip importcrash freqtrade clients openapi lint types bench screenshot package requirements clean moved
 .DEFAULT_GOAL := help
 
 # What was compiled once serves every start: where the environment forbids to keep it, each takes a second longer.
@@ -56,16 +56,25 @@ roundtrip: setup-dev ## export 5M trades and 1M candles in every format, import 
 importcrash: setup-dev ## kill an import of archives, or the database under it, 20 times, then compare all that is stored
 	PYTHONPATH=. $(BIN)/python tests/soak/import_crash.py $(ARGS)
 
-freqtrade: setup-dev ## freqtrade's own readers open the files of its preset; needs an index of packages, for freqtrade
+freqtrade: setup-dev ## freqtrade reads the files of its preset, and a served recording; needs an index of packages, for freqtrade
 	test -x $(FREQTRADE)/venv/bin/python || $(BIN)/python -m venv $(FREQTRADE)/venv
 	$(FREQTRADE)/venv/bin/python -m pip install --quiet "freqtrade==2026.9"
 	PYTHONPATH=. $(BIN)/python -m tests.peers.freqtrade_files $(FREQTRADE)/files $(ARGS)
 	$(FREQTRADE)/venv/bin/python tests/peers/freqtrade_reader.py $(FREQTRADE)/files
+	PYTHONPATH=. $(BIN)/python -m tests.peers.served_recording $(FREQTRADE) $(FREQTRADE)/venv/bin/python freqtrade_served_reader
 
-clients: setup-dev ## ccxt and python-binance read a served recording; needs an index of packages, for these
+clients: setup-dev ## other people's clients of Binance read a served recording; needs an index of packages, for these
 	test -x $(CLIENTS)/venv/bin/python || $(BIN)/python -m venv $(CLIENTS)/venv
 	$(CLIENTS)/venv/bin/python -m pip install --quiet "ccxt==4.5.90" "python-binance==1.0.37"
-	PYTHONPATH=. $(BIN)/python -m tests.peers.served_recording $(CLIENTS) $(CLIENTS)/venv/bin/python
+	PYTHONPATH=. $(BIN)/python -m tests.peers.served_recording $(CLIENTS) $(CLIENTS)/venv/bin/python served_reader
+	test -x $(CLIENTS)/feeds/bin/python || $(BIN)/python -m venv $(CLIENTS)/feeds
+	$(CLIENTS)/feeds/bin/python -m pip install --quiet "binance-connector==3.13.0" "cryptofeed==2.4.1"
+	PYTHONPATH=. $(BIN)/python -m tests.peers.served_recording --tls $(CLIENTS) $(CLIENTS)/feeds/bin/python served_feed_reader
+
+openapi: setup-dev ## schemathesis asks all that the description of the server has; needs an index of packages, for it
+	test -x $(CLIENTS)/openapi/bin/python || $(BIN)/python -m venv $(CLIENTS)/openapi
+	$(CLIENTS)/openapi/bin/python -m pip install --quiet "schemathesis==4.32.5"
+	PYTHONPATH=. $(BIN)/python -m tests.peers.described_server $(CLIENTS)/openapi/bin/schemathesis 120
 
 lint: setup-dev ## check the format, the code and the direction of imports
 	$(BIN)/ruff format --check .

@@ -1,16 +1,18 @@
 """
-Serves the recording of BTCUSDT by `cryptopipe serve`, and runs `tests.peers.served_reader` against it.
+Serves the recording of BTCUSDT by `cryptopipe serve`, and runs clients against it, such as `served_reader.py`.
 
 The trades go into an empty database; the last of them only while a client watches. What the clients should read is
 written beside: the trades, and candles that Python makes of them, not the database.
 
-Usage: ``python -m tests.peers.served_recording FOLDER PYTHON``: a folder for what is expected, the clients' Python
+Usage: ``python -m tests.peers.served_recording [--tls] FOLDER PYTHON READER``: a folder for what is expected, the
+clients' Python, and the name of the module here that runs them; ``--tls`` for those that want nothing else
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import re
 import subprocess
 import sys
@@ -31,11 +33,11 @@ from tests.end_to_end.helpers import RECORDING
 from tests.program import PROGRAM
 from tests.servers import EMBEDDED, empty_schema, shared_server, stop_shared_servers
 from tests.storage.helpers import folded
+from tests.storage.listening import make_certificate
 
 INTERVALS = ("1m", "5m", "1h")
 BITCOIN = Symbol("BTCUSDT", "BTC", "USDT", 10**6, 10**3)
 WATCHED = 2_000  # trades that are stored while a client watches
-READER = Path(__file__).with_name("served_reader.py")
 _PART = 50
 
 
@@ -43,6 +45,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("python", type=Path)
+    parser.add_argument("reader")
+    parser.add_argument("--tls", action="store_true")
     options = parser.parse_args()
     trades = recorded_trades()
     options.folder.mkdir(parents=True, exist_ok=True)
@@ -54,8 +58,12 @@ def main() -> None:
             try:
                 store(database, trades[:-WATCHED])
                 database.store.save_symbols([BITCOIN])
-                with serving(url, Path(folder) / "server") as address:
-                    ended = run_reader(options.python, address, expected, database, trades[-WATCHED:])
+                more, trusting = certified(Path(folder)) if options.tls else ((), {})
+                with serving(url, Path(folder) / "server", *more) as address:
+                    reader = Path(__file__).with_name(f"{options.reader}.py")
+                    address = address.replace("127.0.0.1", "localhost")  # as the certificate has it
+                    command = [str(options.python), str(reader), address, str(expected)]
+                    ended = run_reader(command, trusting, database, trades[-WATCHED:])
             finally:
                 database.close()
     finally:
@@ -81,19 +89,21 @@ def expectations(trades: list[Trade], all_trades: list[Trade]) -> dict[str, obje
             for one in all_trades
         ],
         "stored": len(trades),
-        "candles": {
-            name: [
-                [
-                    one.open_time_us // 1000,
-                    *(format_e8(price) for price in (one.open_e8, one.high_e8, one.low_e8, one.close_e8)),
-                    format_e8(one.volume_e8),
-                    one.trades,
-                ]
-                for one in folded(trades, Interval.parse(name))
-            ]
-            for name in INTERVALS
-        },
+        "candles": {name: _rows(trades, Interval.parse(name)) for name in INTERVALS},
+        "whole_minutes": _rows(all_trades, Interval.parse("1m")),
     }
+
+
+def _rows(trades: list[Trade], interval: Interval) -> list[list[object]]:
+    return [
+        [
+            one.open_time_us // 1000,
+            *(format_e8(price) for price in (one.open_e8, one.high_e8, one.low_e8, one.close_e8)),
+            format_e8(one.volume_e8),
+            one.trades,
+        ]
+        for one in folded(trades, interval)
+    ]
 
 
 def store(database: Database, trades: list[Trade]) -> None:
@@ -109,7 +119,7 @@ def serving(database_url: str, data_dir: Path, *more: str) -> Iterator[str]:
     process = subprocess.Popen([*PROGRAM, "serve", *options], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     try:
-        found = re.search(r"http://[\d.]+:\d+", process.stdout.readline())
+        found = re.search(r"https?://[\d.]+:\d+", process.stdout.readline())
         assert found is not None
         yield found[0]
     finally:
@@ -118,10 +128,16 @@ def serving(database_url: str, data_dir: Path, *more: str) -> Iterator[str]:
         process.stdout.close()
 
 
-def run_reader(python: Path, address: str, expected: Path, database: Database, trades: list[Trade]) -> int:
+def certified(folder: Path) -> tuple[tuple[str, ...], dict[str, str]]:
+    """Make a certificate; return the options of a server that has it, and the environment of clients that trust it."""
+    certificate = make_certificate(folder, "server", "localhost")
+    options = "--serve-certificate", str(certificate), "--serve-key", str(certificate.with_suffix(".key"))
+    return options, dict.fromkeys(("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"), str(certificate))
+
+
+def run_reader(command: list[str], environment: dict[str, str], database: Database, trades: list[Trade]) -> int:
     """Run the clients and return their exit code; store ``trades`` in parts once one says that it watches."""
-    arguments = [str(python), str(READER), address, str(expected)]
-    process = subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, **environment})
     assert process.stdout is not None
     for line in process.stdout:
         print(line, end="", flush=True)

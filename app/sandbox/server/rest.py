@@ -189,7 +189,7 @@ class RestApi:
         symbol = self._symbol(request)
         interval = self._interval(request)
         if request.parameters.get("timeZone", "0") not in ("0", "00:00", "+0", "+00:00"):
-            raise ApiError(400, -1000, "The sandbox only has the time zone 0.")
+            raise ApiError(400, -1000, "Only the time zone 0 is served.")
         candles = await self._source.klines(
             symbol.name,
             interval,

@@ -37,7 +37,8 @@ def openapi(routes: Sequence[Route]) -> dict[str, Any]:
     answers = [route.answer for route in routes if route.answer is not None]
     failures = list(dict.fromkeys(failure for route in routes for failure in route.failures))
     schemas, components = msgspec.json.schema_components([*answers, *failures], ref_template=_REFERENCE)
-    of_answers, of_failures = iter(schemas), dict(zip(failures, schemas[len(answers) :], strict=True))
+    readable, components = [_readable(one) for one in schemas], _readable(components)
+    of_answers, of_failures = iter(readable), dict(zip(failures, readable[len(answers) :], strict=True))
     paths = {}
     for route in routes:
         answer = None if route.answer is None else next(of_answers)
@@ -53,6 +54,20 @@ def openapi(routes: Sequence[Route]) -> dict[str, Any]:
             "schemas": components,
         },
     }
+
+
+def _readable(schema: Any) -> Any:
+    """Return a schema whose arrays have one schema for all items: many readers know no others."""
+    if isinstance(schema, list):
+        return [_readable(one) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    found = {key: _readable(value) for key, value in schema.items()}
+    if "prefixItems" in found:
+        items = found.pop("prefixItems")
+        kinds = [one for at, one in enumerate(items) if one not in items[:at]]
+        found["items"] = kinds[0] if len(kinds) == 1 else {"anyOf": kinds}
+    return found
 
 
 def _operation(route: Route, answer: dict[str, Any] | None, failures: list[dict[str, Any]]) -> dict[str, Any]:
@@ -87,6 +102,10 @@ def _parameter(declared: Parameter) -> dict[str, Any]:
     schema: dict[str, Any] = {"type": "integer" if declared.kind is int else "string"}
     if declared.choices:
         schema["enum"] = list(declared.choices)
+    elif declared.is_needed and declared.kind is str:
+        schema["pattern"] = r"\S"
+    if declared.between is not None:
+        schema["minimum"], schema["maximum"] = declared.between
     return {
         "name": declared.name,
         "in": "query",

@@ -119,9 +119,8 @@ def _shape(schema: Mapping[str, Any], named: Mapping[str, Any], indent: str = ""
             lines += [f'{inside}"{name}": {value[0]}', *value[1:]]
             lines[-1] += optional
         return [*lines, f"{indent}}}"]
-    if "prefixItems" in schema:
-        items = [_shape(one, named, inside)[0] for one in schema["prefixItems"]]
-        return [f"[{', '.join(items)}]"]
+    if schema.get("minItems", 0) > 1:
+        return [f"[{schema['minItems']} times {_shape(schema['items'], named, inside)[0]}]"]
     if schema.get("type") == "array":
         lines = _shape(schema.get("items", {}), named, indent)
         return [f"[{lines[0]}", *lines[1:-1], f"{lines[-1]}, …]"] if len(lines) > 1 else [f"[{lines[0]}, …]"]

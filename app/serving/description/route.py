@@ -14,11 +14,18 @@ COMPLETE_HEADER = "X-Cryptopipe-Complete"
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
+COUNTS = 1, 10**12 - 1
+SECONDS = -(10**12) + 1, 10**12 - 1
+MILLISECONDS = 0, 10**15 - 1
+"""The numbers that are read as counts and as times, whether or not there is so much or anything of then."""
+
+
 class Parameter(NamedTuple):
     """
     One parameter of a query. ``kind``: str or int. ``choices``: all values there are, if these are few.
 
     ``is_in_example``: the example of the request has it although it is not needed, as one of two of which one is.
+    ``between``: the least and the most that a number may be.
     """
 
     name: str
@@ -28,6 +35,7 @@ class Parameter(NamedTuple):
     is_needed: bool = False
     choices: tuple[str, ...] = ()
     is_in_example: bool = False
+    between: tuple[int, int] | None = None
 
 
 class Failure(msgspec.Struct):

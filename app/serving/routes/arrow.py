@@ -19,7 +19,7 @@ from app.market.interval import SECOND_US
 from app.market.ports.clock import Clock
 from app.market.ports.database import SeparateStore
 from app.serving.answers import completeness
-from app.serving.description.route import Parameter, Route
+from app.serving.description.route import COUNTS, MILLISECONDS, Parameter, Route
 from app.serving.errors import NotFound
 from app.serving.request_values import LAST_US, Parameters, check_range, known_symbol
 from app.serving.stored_market import SETTLES_S, StoredMarket
@@ -29,9 +29,9 @@ _CONTENT_TYPE = "application/vnd.apache.arrow.stream"
 _LAST_MS = LAST_US // 1_000
 _PARAMETERS = (
     Parameter("symbol", "A symbol or an asset.", "BTCUSDT", is_needed=True),
-    Parameter("from", "Milliseconds since 1970.", "1723161600000", int, is_needed=True),
-    Parameter("to", "Milliseconds, inclusive; without it until now.", "1723161660000", int),
-    Parameter("limit", f"How many trades at most, up to {MOST_TRADES:,}.", "1000", int),
+    Parameter("from", "Milliseconds since 1970.", "1723161600000", int, is_needed=True, between=MILLISECONDS),
+    Parameter("to", "Milliseconds, inclusive; without it until now.", "1723161660000", int, between=MILLISECONDS),
+    Parameter("limit", f"How many trades at most, up to {MOST_TRADES:,}.", "1000", int, between=COUNTS),
     Parameter("venue", "Binance is the only one.", "binance"),
     Parameter("market", "Spot is the only one.", "spot"),
 )

@@ -23,7 +23,7 @@ from app.market.ports.database import SeparateStore
 from app.market.symbol import Symbol
 from app.serving.answers import EncodedAnswer, cached_answer, json_answer
 from app.serving.candle_ranges import CandleQuery, CandleRange, read_candles
-from app.serving.description.route import Parameter, Route
+from app.serving.description.route import COUNTS, SECONDS, Parameter, Route
 from app.serving.errors import NotFound
 from app.serving.request_values import Parameters, check_range, known_symbol
 from app.serving.stored_market import StoredMarket
@@ -37,14 +37,16 @@ _SEARCH = (
     Parameter("query", "A part of the name.", "BTC"),
     Parameter("type", "Ignored.", "crypto"),
     Parameter("exchange", "Ignored.", "Binance"),
-    Parameter("limit", f"How many at most, up to {_MOST_FOUND}.", "10", int),
+    Parameter("limit", f"How many at most, up to {_MOST_FOUND}.", "10", int, between=COUNTS),
 )
 _HISTORY = (
     *_SYMBOL,
     Parameter("resolution", "1, 60, 1S, 1D, 1W, 1M: minutes where there is no letter.", "60", is_needed=True),
-    Parameter("from", "Unix seconds.", "1723161600", int),
-    Parameter("to", "Unix seconds, exclusive; without it until now.", "1723165200", int),
-    Parameter("countback", f"How many bars before to, up to {_MOST_BARS:,}; goes before from.", "100", int),
+    Parameter("from", "Unix seconds.", "1723161600", int, between=SECONDS),
+    Parameter("to", "Unix seconds, exclusive; without it until now.", "1723165200", int, between=SECONDS),
+    Parameter(
+        "countback", f"How many bars before to, up to {_MOST_BARS:,}; goes before from.", "100", int, between=COUNTS
+    ),
 )
 _UNITS = {"S": "s", "D": "d", "W": "w", "M": "M", "": "m"}
 

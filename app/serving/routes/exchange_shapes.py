@@ -18,6 +18,7 @@ from app.sandbox.server.rest import PARAMETERS
 from app.serving.description.route import Handler, Parameter, Route
 
 PREFIX = "/api/v3/"
+_MOST = 10**20 - 1  # twenty digits, as the exchange reads
 _GROUP = "The exchange’s own protocol"
 
 
@@ -132,7 +133,7 @@ _SYMBOL = Parameter("symbol", "A symbol.", "BTCUSDT", is_needed=True)
 _DECLARED = {
     "symbol": Parameter("symbol", "A symbol; without it, or symbols, all.", "BTCUSDT"),
     "symbols": Parameter("symbols", "Several symbols, as an array of JSON.", '["BTCUSDT"]'),
-    "limit": Parameter("limit", "How many at most, up to 1,000; without it 500.", "10", int),
+    "limit": Parameter("limit", "How many at most, up to 1,000; without it 500.", "10", int, between=(1, _MOST)),
     "interval": Parameter(
         "interval",
         "One of the exchange’s intervals.",
@@ -140,10 +141,10 @@ _DECLARED = {
         is_needed=True,
         choices=tuple(one.name for one in EXCHANGE_INTERVALS),
     ),
-    "startTime": Parameter("startTime", "Milliseconds since 1970.", "1723161600000", int),
-    "endTime": Parameter("endTime", "Milliseconds since 1970, inclusive.", "1723165200000", int),
+    "startTime": Parameter("startTime", "Milliseconds since 1970.", "1723161600000", int, between=(0, _MOST)),
+    "endTime": Parameter("endTime", "Milliseconds since 1970, inclusive.", "1723165200000", int, between=(0, _MOST)),
     "timeZone": Parameter("timeZone", "0 is the only one.", "0"),
-    "fromId": Parameter("fromId", "The first trade id wanted.", "1", int),
+    "fromId": Parameter("fromId", "The first trade id wanted.", "1", int, between=(0, _MOST)),
     "type": Parameter("type", "How much of it.", "FULL", choices=("FULL", "MINI")),
     "permissions": Parameter("permissions", "Ignored.", "SPOT"),
     "showPermissionSets": Parameter("showPermissionSets", "Ignored.", "true"),
@@ -154,7 +155,10 @@ _ENDPOINTS: dict[str, tuple[str, Any]] = {
     "ping": ("Whether the server answers.", Nothing),
     "time": ("The time.", ServerTime),
     "exchangeInfo": ("The symbols that are stored.", ExchangeInfo),
-    "klines": ("Candles, as rows.", list[Kline]),
+    "klines": (
+        "Candles as rows: times of open and close, prices and volumes as text, and the number of trades.",
+        list[Kline],
+    ),
     "uiKlines": ("The same as klines.", list[Kline]),
     "trades": ("The newest trades.", list[ExchangeTrade]),
     "historicalTrades": ("Trades from an id on.", list[ExchangeTrade]),

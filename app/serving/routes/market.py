@@ -17,7 +17,7 @@ from app.market.ports.database import SeparateStore
 from app.market.stored_symbol import StoredSymbol
 from app.serving.answers import EncodedAnswer, cached_answer, json_answer
 from app.serving.candle_ranges import CandleQuery, CandleRange, read_candles
-from app.serving.description.route import Parameter, Route
+from app.serving.description.route import COUNTS, SECONDS, Parameter, Route
 from app.serving.errors import NotFound
 from app.serving.request_values import Parameters, check_range, known_symbol
 from app.serving.stored_market import StoredMarket
@@ -32,7 +32,7 @@ _CANDLES = (
     Parameter("duration", "The interval: 90s, 5m, 4h, 1d, 1w, 1M.", "5m", is_needed=True),
     Parameter("startTime", "ISO 8601; without it the newest candles.", "2024-08-09T00:00:00Z"),
     Parameter("endTime", "ISO 8601, inclusive; without it until now.", "2024-08-09T01:00:00Z"),
-    Parameter("limit", f"How many at most, up to {MOST_CANDLES:,}.", "100", int),
+    Parameter("limit", f"How many at most, up to {MOST_CANDLES:,}.", "100", int, between=COUNTS),
 )
 _BARS = (
     Parameter("symbol", "A symbol or an asset: BTC stands for BTCUSDT.", "BTCUSDT", is_needed=True),
@@ -43,10 +43,14 @@ _BARS = (
         is_in_example=True,
     ),
     Parameter("interval", "The same under the name that others use.", "1h"),
-    Parameter("from", "Unix seconds; without it the newest candles.", "1723161600", int),
-    Parameter("to", "Unix seconds, inclusive; without it until now.", "1723165200", int),
+    Parameter("from", "Unix seconds; without it the newest candles.", "1723161600", int, between=SECONDS),
+    Parameter("to", "Unix seconds, inclusive; without it until now.", "1723165200", int, between=SECONDS),
     Parameter(
-        "limit", f"How many at most, up to {MOST_BARS:,}; without it and without from {_DEFAULT_BARS}.", "100", int
+        "limit",
+        f"How many at most, up to {MOST_BARS:,}; without it and without from {_DEFAULT_BARS}.",
+        "100",
+        int,
+        between=COUNTS,
     ),
 )
 _METADATA = (Parameter("symbol", "A symbol or an asset; without it an array of all.", "BTCUSDT"),)
