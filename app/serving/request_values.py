@@ -41,7 +41,8 @@ class Parameters:
             # By “_” scripts get past a cache.
             if name not in (*names, "token") and not name.startswith("_"):
                 meant = nearest(name, names)
-                advice = f"did you mean {meant}?" if meant else f"there are {', '.join(names)}."
+                verb = "is" if len(names) == 1 else "are"
+                advice = f"did you mean {meant}?" if meant else f"there {verb} {', '.join(names)}."
                 raise UsageError(f"There is no parameter “{name[:40]}”: {advice}")
             if len(query.getall(name)) > 1:
                 raise UsageError(f"The parameter {name} is given more than once.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pyarrow.ipc
 import pytest
 
+from app.serving.access import Access
 from storage.database import Database
 from tests.serving.helpers import StillClock, record, served
 from tests.storage.helpers import some_trades
@@ -49,6 +50,29 @@ async def test_trades_of_a_range_come_as_an_arrow_stream(database: Database) -> 
         assert await rows(2_200, 2_999) == (expected(2_200, 2_999), "true")
         assert await rows(0, 1_500, limit=700) == (expected(0, 1_500)[:700], "false")
         assert await rows(2_020, 2_080) == ([], "false")
+        later = await client.get("/trades.arrow", symbol="btcusdt", **{"from": trades[-1].time_us // 1000 + 5_000})
+        assert pyarrow.ipc.open_stream(later.body).read_all().num_rows == 0
+        assert later.headers["X-Cryptopipe-Complete"] == "true"  # that time is still to come
+
+
+async def test_flowsurface_reads_a_range_with_its_token(database: Database) -> None:
+    trades = [one._replace(time_us=one.time_us // 1000 * 1000) for one in some_trades(500, first_id=1)]
+    record(database, trades)
+    first_ms, last_ms = trades[0].time_us // 1000, trades[-1].time_us // 1000
+    query = f"venue=binance&market=spot&symbol=btcusdt&from={first_ms}&to={last_ms}&limit=1000000"
+    async with served(database, access=Access(token="t0ken")) as client:
+        for headers in ({}, {"Authorization": "Bearer other"}, {"Authorization": "t0ken"}):
+            assert (await client.request("GET", f"/trades.arrow?{query}", headers)).status == 401
+        assert (await client.request("GET", f"/trades.arrow?{query}&token=t0ken")).status == 401  # only of WebSockets
+        answer = await client.request("GET", f"/trades.arrow?{query}", {"Authorization": "Bearer t0ken"})
+    assert answer.status == 200
+    found = pyarrow.ipc.open_stream(answer.body).read_all().to_pydict()
+    assert found == {
+        "ts": [one.time_us // 1000 for one in trades],
+        "price": [one.price_e8 / 10**8 for one in trades],
+        "qty": [one.quantity_e8 / 10**8 for one in trades],
+        "is_sell": [one.is_buyer_maker for one in trades],
+    }
 
 
 @pytest.mark.parametrize(

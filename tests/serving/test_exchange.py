@@ -154,6 +154,9 @@ async def test_what_is_not_stored_is_an_error_of_the_exchange(database: Database
             ("trades", {"symbol": "BTCUSDT", "limit": "ten"}, 400, -1100),
             ("order", {}, 404, -1000),
             ("ticker/price", {"symbols": "[" * 2_000}, 400, -1100),
+            ("klines", {"symbol": "BTCUSDT", "interval": "1m", "limit": "0"}, 400, -1130),
+            ("klines", {"symbol": "btcusdt", "interval": "1m"}, 400, -1100),
+            ("klines", {"symbol": "币安USDT", "interval": "1m"}, 400, -1121),
         ]:
             answer = await client.get(f"/api/v3/{path}", {"X-MBX-APIKEY": "anything"}, **parameters)
             assert (answer.status, answer.body["code"]) == (status, code), (path, answer.body)
@@ -171,6 +174,8 @@ async def test_what_is_not_stored_is_an_error_of_the_exchange(database: Database
             joined = await client.get("/api/v3/aggTrades", symbol="BTCUSDT", **parameters)
             assert [one["a"] for one in joined.body] == list(range(1_000, 1_040))
             assert joined.headers["X-Cryptopipe-Complete"] == "false"
+        twice = await client.request("GET", "/api/v3/ticker/price?symbol=BTCUSDT&symbol=ETHUSDT")
+        assert (twice.status, twice.body["code"]) == (400, -1101)
         beyond = await client.get("/api/v3/historicalTrades", symbol="BTCUSDT", fromId="9" * 20)
         assert (beyond.status, beyond.body) == (200, [])
         refused = await client.request("POST", "/api/v3/order")

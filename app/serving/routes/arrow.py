@@ -67,7 +67,7 @@ class ArrowRoutes:
             raise NotFound("Only trades of the market spot are stored.")
         now_us, check_deadline = self._clock.now_us(), self._market.deadline()
         start_us = _milliseconds(given, "from") * 1_000
-        end_us = (_milliseconds(given, "to") + 1) * 1_000 if given.has("to") else now_us + 1
+        end_us = (_milliseconds(given, "to") + 1) * 1_000 if given.has("to") else max(now_us + 1, start_us)
         check_range(start_us, end_us)
         limit = given.count("limit", MOST_TRADES) or MOST_TRADES
         symbol = given.text("symbol")
@@ -139,6 +139,8 @@ def _stream(batches: list[Any]) -> bytes:
 
 def _is_complete(store: SeparateStore, span: _Span, rows: int) -> bool:
     """Whether every trade of the range is in it: no id is missing from the trade before it to the one after it."""
+    if span.start_us > span.now_us:
+        return True  # nothing of it is over
     before = store.nearest_trade(span.symbol, span.start_us, before=True)
     after = store.nearest_trade(span.symbol, span.end_us, before=False)
     first, last = min(span.ids, default=None), max(span.ids, default=None)

@@ -63,6 +63,8 @@ class ExchangeRoutes:
             if unit is None:
                 raise ApiError(400, -1194, "Invalid value for time unit; expected either MICROSECOND or MILLISECOND.")
             parameters = {name: value for name, value in request.query.items() if name != "token"}
+            if len(set(request.query)) < len(request.query):
+                raise ApiError(400, -1101, "Duplicate values for a parameter detected.")
             body, is_complete = await self._market.read(
                 lambda store: self._answered(store, request.path, parameters, microseconds=unit)
             )
