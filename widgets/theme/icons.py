@@ -17,15 +17,19 @@ _RATIOS = (1.0, 1.5, 2.0, 3.0)
 _APPLICATION_SIZES = (16, 24, 32, 48, 64, 128, 256)  # from title bars and task bars up to application menus
 
 
-def icon(name: str, color: str, usual_px: int = 16) -> QIcon:
+def icon(name: str, color: str, usual_px: int = 16, *, checked_color: str = "") -> QIcon:
     """
     Return ``resources/icons/<name>.svg`` in that colour, sharp at the usual device pixel ratios.
 
-    It is drawn in the present size of text; ``usual_px`` is its side at the usual one.
+    It is drawn in the present size of text; ``usual_px`` is its side at the usual one. ``checked_color``: the colour on
+    a button that is checked, where it is another one.
     """
     result = QIcon()
     for ratio in _RATIOS:
         result.addPixmap(pixmap(name, color, px(usual_px), ratio))
+        if checked_color:
+            drawn = pixmap(name, checked_color, px(usual_px), ratio)
+            result.addPixmap(drawn, QIcon.Mode.Normal, QIcon.State.On)
     return result
 
 

@@ -168,7 +168,8 @@ class IntervalBar(QWidget):
         return sum(widths) + _SPACING * (len(widths) - 1)
 
     def set_palette(self, palette: Palette) -> None:
-        self.more_button.setIcon(icons.icon("chevron-down", palette.dim, _ARROW_ICON_PX))
+        arrow = icons.icon("chevron-down", palette.dim, _ARROW_ICON_PX, checked_color=palette.on_fill)
+        self.more_button.setIcon(arrow)
         self.menu.set_palette(palette)
 
     def changeEvent(self, event: QEvent) -> None:

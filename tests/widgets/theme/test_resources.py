@@ -11,7 +11,8 @@ from pathlib import Path
 from string import Template
 
 import pytest
-from PySide6.QtGui import QColor, QFontMetricsF
+from PySide6.QtCore import QSize
+from PySide6.QtGui import QColor, QFontMetricsF, QIcon
 from PySide6.QtWidgets import QApplication
 
 from widgets.theme import icons, style
@@ -30,6 +31,13 @@ def test_every_icon_draws_something(prepared: QApplication, name: str) -> None:
 def test_an_icon_takes_the_colour_it_is_given(prepared: QApplication) -> None:
     image = icons.pixmap("plus", "#ff0000", 16, 1.0).toImage()
     assert image.pixelColor(8, 8) == QColor("#ff0000")
+
+
+def test_an_icon_may_have_another_colour_on_a_checked_button(prepared: QApplication) -> None:
+    made = icons.icon("plus", "#ff0000", checked_color="#00ff00")
+    for state, color in ((QIcon.State.Off, "#ff0000"), (QIcon.State.On, "#00ff00")):
+        drawn = made.pixmap(QSize(16, 16), 1.0, QIcon.Mode.Normal, state)
+        assert drawn.toImage().pixelColor(8, 8) == QColor(color)
 
 
 def test_the_application_icon_has_small_and_large_sizes(prepared: QApplication) -> None:
