@@ -103,6 +103,9 @@ def wanted_of(options: Options) -> Wanted:
         raise UsageError("--indicators is for candles: leave it out for trades and gaps.")
     for kind in kinds:
         row_layout(kind, layout, file_format)
+    for each in indicators:
+        if layout.columns and not set(each.columns) & set(layout.columns):
+            raise UsageError(f"--columns leaves out {each.columns[0]}, which --indicators asks for: name it, too.")
     files = files_of(symbols, kinds, start_us, end_us)
     plan = ExportPlan(files, file_format, layout, indicators, not options.stored, options.include_open)
     check_path(plan, options.path, as_json=options.as_json)

@@ -210,6 +210,7 @@ def test_trades_and_gaps_come_from_the_store_alone_and_what_is_missing_is_named(
         (["--preset", "excel"], "“excel” is not a preset: choose one of default"),
         (["--zone", "Berlin"], "“Berlin” is not a time zone: write it like Europe/Berlin"),
         (["--columns", "open,price"], "“price” is not a column here: choose from open_time"),
+        (["--columns", "open,sma_5", "--indicators", "sma:5,rsi"], "--columns leaves out rsi_14, which --indicators"),
         (["--format", "xlsx", "--out", "-"], "An Excel workbook cannot go to standard output"),
         (["--json", "--out", "-"], "would both print on standard output"),
         (["--format", "xlsx", "--to", "2024-08-08"], "1,048,575 rows and these are 3,857,760"),

@@ -17,6 +17,7 @@ import resource
 import shutil
 import subprocess
 import sys
+import time
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -24,8 +25,10 @@ from pathlib import Path
 import pytest
 
 from app.main import main
+from app.market.interval import Interval
 from app.market.trade import Trade
 from app.market.units import format_e8
+from storage.files.times import format_time
 from tests.commands.play import TRADES, Play, line
 from tests.program import PROGRAM, exchange, point_to
 from tests.storage.helpers import stored
@@ -292,6 +295,36 @@ def test_a_full_disk_takes_no_refused_rows_and_no_export_and_says_so(play: Play)
     assert said == f"cryptopipe: {target} cannot be written: File too large. Nothing was left behind.\n"
     assert target.read_text() == "old"
     assert tree(play.folder) == sorted([path.name, "out.csv"])
+
+
+def test_a_full_disk_ends_a_download_with_one_sentence_and_the_next_one_goes_on(
+    play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    day_us = Interval.parse("1d").length_us
+    today_us = time.time_ns() // 1_000 // day_us * day_us
+    span = [format_time(today_us - days * day_us)[:10] for days in (1, 0)]
+    command = [*PROGRAM, "history", "BTCUSDT", "trades", "--from", span[0], "--to", span[1], "--source", "archive"]
+
+    def ended() -> tuple[int, str, str]:
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=100)
+        return done.returncode, done.stdout, done.stderr
+
+    before, data_dir = counts(play), play.folder.parent / "data"
+    with exchange(rate=0.3) as server, mounted(data_dir, "size=4m") as disk:
+        point_to(server, monkeypatch)
+        disk.fill(leave=60_000)
+        for _ in range(2):
+            assert ended() == (
+                1,
+                "",
+                "cryptopipe: The disk is full: make room for the archive's files in "
+                f"{data_dir / 'archive'}, then try again.\n",
+            )
+            assert counts(play) == before
+        disk.make_room()
+        code, printed, complaint = ended()
+    assert (code, complaint) == (0, "")
+    assert re.fullmatch(r"([\d,]+) trades read, \1 stored, 0 held already; 1 file from the archive\.\n", printed)
 
 
 def bound_by_permissions() -> list[str]:

@@ -195,7 +195,8 @@ class BinanceArchive:
             if error.errno == errno.ENOSPC:
                 sentence = f"The disk is full: make room for the archive's files in {self._folder}, then try again."
             else:
-                sentence = f"The archive's files cannot be kept in {self._folder} ({error.strerror or error})."
+                why = error.strerror or error
+                sentence = f"The archive's files cannot be kept in {self._folder} ({why}): name another --data-dir."
             raise FileError(sentence) from error
 
 
