@@ -21,7 +21,7 @@ from tests.peers.served_recording import BITCOIN, recorded_trades, serving, stor
 from tests.program import exchange, free_port
 from tests.servers import EMBEDDED, empty_schema, shared_server, stop_shared_servers
 
-CONFIG = Path(__file__).with_name("schemathesis.toml")
+CONFIG = Path(__file__).resolve().with_name("schemathesis.toml")
 TOKEN = "a-token-for-trials"
 
 
@@ -63,8 +63,9 @@ def recording(program: Path, seconds: int) -> int:
 def ask(program: Path, seconds: int, address: str, *more: str) -> int:
     """Run schemathesis for that long, with every check that it has."""
     options = ["--checks", "all", "--workers", "2", "--max-time", str(seconds), "--warnings", "off", *more]
-    command = [str(program), "--config-file", str(CONFIG), "run", f"{address}/openapi.json", *options]
-    return subprocess.run(command, check=False).returncode
+    command = [str(program.absolute()), "--config-file", str(CONFIG), "run", f"{address}/openapi.json", *options]
+    with tempfile.TemporaryDirectory() as folder:  # it leaves files where it runs
+        return subprocess.run(command, check=False, cwd=folder).returncode
 
 
 if __name__ == "__main__":

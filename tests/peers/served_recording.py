@@ -62,8 +62,9 @@ def main() -> None:
                 with serving(url, Path(folder) / "server", *more) as address:
                     reader = Path(__file__).with_name(f"{options.reader}.py")
                     address = address.replace("127.0.0.1", "localhost")  # as the certificate has it
-                    command = [str(options.python), str(reader), address, str(expected)]
-                    ended = run_reader(command, trusting, database, trades[-WATCHED:])
+                    # A virtual environment's Python is a link, which may not be resolved.
+                    command = [str(options.python.absolute()), str(reader.resolve()), address, str(expected.resolve())]
+                    ended = run_reader(command, trusting, Path(folder), database, trades[-WATCHED:])
             finally:
                 database.close()
     finally:
@@ -135,9 +136,12 @@ def certified(folder: Path) -> tuple[tuple[str, ...], dict[str, str]]:
     return options, dict.fromkeys(("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"), str(certificate))
 
 
-def run_reader(command: list[str], environment: dict[str, str], database: Database, trades: list[Trade]) -> int:
-    """Run the clients and return their exit code; store ``trades`` in parts once one says that it watches."""
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, **environment})
+def run_reader(
+    command: list[str], environment: dict[str, str], folder: Path, database: Database, trades: list[Trade]
+) -> int:
+    """Run the clients in ``folder``; return their exit code. Store ``trades`` in parts once one of them watches."""
+    environment = {**os.environ, **environment}
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment, cwd=folder)
     assert process.stdout is not None
     for line in process.stdout:
         print(line, end="", flush=True)
