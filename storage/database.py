@@ -24,6 +24,7 @@ from storage.candles.store import PostgresStore
 from storage.postgres.connection import Connection, ServerFacts, connect, facts_of
 from storage.postgres.database_url import with_password
 from storage.postgres.pool import MOST_CONNECTIONS
+from storage.quotes.tick_store import TickStore
 from storage.quotes.tick_writer import TickBatchWriter, tick_writer
 from storage.retention.job import RetentionJob
 from storage.schema.migrate import migrate
@@ -52,7 +53,8 @@ class Database:
     """
     An open database.
 
-    ``writer`` and ``store`` implement the protocols of `app.market.ports.storage`. ``facts`` describes the server;
+    ``writer`` and ``store`` implement the protocols of `app.market.ports.storage`, ``ticks`` that of
+    `app.market.ports.ticks`. ``facts`` describes the server;
     ``url`` is its conninfo, which may hold a password: never show it. ``read_only_reason`` is a sentence that says why
     nothing can be recorded, empty if recording works; the writer then discards what is put.
     """
@@ -74,6 +76,7 @@ class Database:
         self.read_only_reason = read_only_reason
         self._server = server
         self._retention_job = retention_job
+        self.ticks = TickStore(store.pool)
         self._tick_writer: TickBatchWriter | None = None
 
     @classmethod

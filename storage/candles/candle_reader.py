@@ -49,7 +49,7 @@ class SymbolCandleReader:
         self._fold = candle_sql.fold_trades(interval) if from_trades else candle_sql.fold(interval)
         # Before this time retention may have dropped trades whose ids are still in the coverage: candles made of those
         # left over would look complete. Candles made of rollups, which stay, have no such limit.
-        kept_from_us = trades_kept_from(connection) if self._source.is_trades else None
+        kept_from_us = trades_kept_from(connection) if self._source.is_moments else None
         self._floor_us = 0 if kept_from_us is None else interval.next_open_us(kept_from_us - 1)
 
     @classmethod
@@ -81,7 +81,7 @@ class SymbolCandleReader:
 
     def lacks_trades(self, start_us: int) -> bool:
         """Whether candles from ``start_us`` on are made of trades that retention may have dropped."""
-        return self._source.is_trades and start_us < self._floor_us
+        return self._source.is_moments and start_us < self._floor_us
 
     def traded_candles(self, start_us: int, end_us: int) -> list[Candle]:
         """Return the candles with a trade; see `app.market.ports.storage.CandleReader.traded_candles`."""
@@ -216,7 +216,7 @@ class SymbolCandleReader:
             self._fold,
             {"symbol_id": self._symbol_id, "start_us": start_us, "end_us": end_us},
             # See `storage.rollups.trade_times`: a prepared query of trades is planned over all partitions.
-            prepare=False if self._source.is_trades else None,
+            prepare=False if self._source.is_moments else None,
         )
         return list(starmap(Candle, rows.fetchall()))
 

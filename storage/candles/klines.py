@@ -22,7 +22,7 @@ from app.market.interval import EXCHANGE_INTERVALS, Interval
 from storage.postgres.connection import Connection
 from storage.postgres.sql_arrays import column_literals
 from storage.postgres.symbol_ids import add_symbols
-from storage.rollups import candle_sql
+from storage.rollups.time_sql import microseconds
 
 _SAVE = """
     INSERT INTO klines AS known (symbol_id, seconds, months, open_time, open, high, low, close, volume, quote_volume,
@@ -56,7 +56,7 @@ _READ = sql.SQL(
         AND open_time < timestamptz 'epoch' + %s * interval '1 microsecond'
     ORDER BY open_time
     """
-).format(open_us=candle_sql.microseconds("open_time"))
+).format(open_us=microseconds("open_time"))
 
 # A subquery with an order and a limit rather than EXISTS: for that the server may read every kline there is, 0.4 s for
 # three years of minutes.
@@ -81,7 +81,7 @@ _FETCHED = sql.SQL(
     SELECT {first_us}, {end_us} - 1 FROM kline_ranges
     WHERE symbol_id = %s AND (seconds, months) IN ((%s, %s), (0, 0))
     """
-).format(first_us=candle_sql.microseconds("first_time"), end_us=candle_sql.microseconds("end_time"))
+).format(first_us=microseconds("first_time"), end_us=microseconds("end_time"))
 
 # The ranges that overlap or touch the new one become part of it.
 _TAKE_TOUCHING_RANGES = sql.SQL(
@@ -92,7 +92,7 @@ _TAKE_TOUCHING_RANGES = sql.SQL(
         AND end_time >= timestamptz 'epoch' + %s * interval '1 microsecond'
     RETURNING {first_us}, {end_us}
     """
-).format(first_us=candle_sql.microseconds("first_time"), end_us=candle_sql.microseconds("end_time"))
+).format(first_us=microseconds("first_time"), end_us=microseconds("end_time"))
 
 _SAVE_RANGE = """
     INSERT INTO kline_ranges AS known (symbol_id, seconds, months, first_time, end_time)
@@ -210,7 +210,7 @@ def nearest(
         ORDER BY open_time {order} LIMIT 1
         """
     ).format(
-        us=candle_sql.microseconds("open_time"),
+        us=microseconds("open_time"),
         compare=sql.SQL("<" if before else ">="),
         order=sql.SQL("DESC" if before else "ASC"),
     )

@@ -30,6 +30,7 @@ from storage.postgres.pool import MOST_CONNECTIONS, ConnectionPool
 from storage.postgres.repair_locks import RepairNotice
 from storage.postgres.symbol_ids import broker_and_name, known_symbols, symbol_id_of
 from storage.rollups import candle_sql
+from storage.rollups.time_sql import microseconds
 from storage.rollups.trade_times import hours_of
 from storage.schema import id_ranges
 
@@ -44,7 +45,7 @@ _TRADES = sql.SQL(
         AND time < timestamptz 'epoch' + %s * interval '1 microsecond'
     ORDER BY trade_id
     """
-).format(time_us=candle_sql.microseconds("time"))
+).format(time_us=microseconds("time"))
 
 # Unchanged symbols are left alone: the exchange has thousands, and each update writes a new version of the row.
 _SAVE_SYMBOLS = """
@@ -81,6 +82,11 @@ class PostgresStore:
 
         self._pool = ConnectionPool(connect_reader, most=most)
         self._notice = RepairNotice(self._pool.borrowed)
+
+    @property
+    def pool(self) -> ConnectionPool:
+        """The connections that other readers of this database share; they are closed with the store."""
+        return self._pool
 
     def close(self, timeout_s: float = 0.0) -> None:
         """Close idle connections now, those in use as they are given back; hang up on the rest after ``timeout_s``."""

@@ -33,8 +33,8 @@ from app.market.stored_symbol import (
 )
 from app.market.symbol import Symbol
 from storage.postgres.connection import Connection
-from storage.rollups.candle_sql import microseconds
 from storage.rollups.levels import LEVELS, RollupLevel
+from storage.rollups.time_sql import microseconds
 from storage.rollups.trade_times import time_of
 from storage.schema import id_ranges
 from storage.schema.editions import is_hypertable, timescale_schema

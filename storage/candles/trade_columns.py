@@ -17,6 +17,7 @@ from app.market.trade import Trade
 from storage.candles.column_query import text_columns
 from storage.postgres.connection import Connection
 from storage.rollups import candle_sql
+from storage.rollups.time_sql import microseconds
 from storage.rollups.trade_times import nearest_time
 
 _PAGE = 65_536
@@ -68,6 +69,6 @@ def nearest_trade(connection: Connection, symbol: str, symbol_id: int, at_us: in
     time_us = nearest_time(connection, candle_sql.TRADES, symbol_id, at_us, before=before, floor_us=0)
     if time_us is None:
         return None
-    query = _AT.format(time_us=candle_sql.microseconds("time"), order=sql.SQL("DESC" if before else "ASC"))
+    query = _AT.format(time_us=microseconds("time"), order=sql.SQL("DESC" if before else "ASC"))
     row = connection.execute(query, {"symbol_id": symbol_id, "at_us": time_us}, prepare=False).fetchone()
     return None if row is None else Trade(symbol, *row)

@@ -18,8 +18,8 @@ from psycopg import sql
 
 from app.market.errors import StoreSchemaMismatch
 from storage.postgres.connection import Connection, Edition, ServerFacts, facts_of, translated
-from storage.rollups.candle_sql import microseconds
 from storage.rollups.levels import LEVELS
+from storage.rollups.time_sql import microseconds
 from storage.schema.editions import is_hypertable, refuse_unreadable_trades, timescale_schema
 from storage.schema.migrate import migrations
 from storage.schema.retention_record import trades_kept_from

@@ -6,7 +6,7 @@ from psycopg import sql
 
 from app.market.coverage import IdRanges
 from storage.postgres.connection import Connection
-from storage.rollups.candle_sql import microseconds
+from storage.rollups.time_sql import microseconds
 
 _READ = sql.SQL("SELECT {first_us}, {end_us} - 1 FROM fetched_quotes WHERE symbol_id = %s ORDER BY 1").format(
     first_us=microseconds("first_time"), end_us=microseconds("end_time")

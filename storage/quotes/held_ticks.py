@@ -20,7 +20,7 @@ from storage.postgres.connection import Connection
 from storage.postgres.sql_arrays import array_literal
 from storage.quotes.tick_columns import TickColumns, same_values
 from storage.quotes.tick_levels import FINEST
-from storage.rollups.candle_sql import microseconds
+from storage.rollups.time_sql import microseconds
 
 _SLOT_US = FINEST.length_us
 _SYMBOL_SLOTS = 1 << 40  # more than there are slots until 2100, so that symbol and slot make one number

@@ -13,8 +13,6 @@ arrays (id, price) carry the price along, which takes one pass and no sort. Amou
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from itertools import pairwise
 from typing import Any
@@ -26,20 +24,19 @@ from app.market.interval import ORIGIN_US, Interval
 from app.market.units import E8, E16
 from storage.postgres.connection import Connection
 from storage.rollups.levels import LEVELS
-
-
-@dataclass(frozen=True, slots=True)
-class RowSource:
-    """A table of rows by (symbol_id, time column). A row spans ``length_us``; a trade, being a moment, spans 0."""
-
-    table: str
-    time_column: str
-    length_us: int
-
-    @property
-    def is_trades(self) -> bool:
-        return self.length_us == 0
-
+from storage.rollups.time_sql import (
+    END,
+    OF_SYMBOL,
+    START,
+    RowSource,
+    bucket,
+    floor,
+    in_range,
+    length,
+    lies_inside,
+    microseconds,
+    sources_of,
+)
 
 TRADES = RowSource("trades", "time", 0)
 _ROLLUPS = tuple(RowSource(level.table, "open_time", level.length_us) for level in LEVELS)
@@ -73,26 +70,12 @@ _ROW_FIGURES = """
 """
 _SUM_COLUMNS = "volume, quote_volume, trades, taker_buy_volume, taker_buy_quote_volume"
 _ROW_COLUMNS = f"open, high, low, close, {_SUM_COLUMNS}, first_trade_id, last_trade_id"
-_START = sql.SQL("timestamptz 'epoch' + %(start_us)s * interval '1 microsecond'")
-_END = sql.SQL("timestamptz 'epoch' + %(end_us)s * interval '1 microsecond'")
-# In the column's own type: only then TimescaleDB takes it for one symbol, whose compressed batches are in order.
-_OF_SYMBOL = sql.SQL("symbol_id = %(symbol_id)s::integer")
 
 
 @lru_cache(maxsize=256)
 def sources_for(interval: Interval) -> tuple[RowSource, ...]:
-    """
-    Return the tables that candles of the interval are made of, finest first.
-
-    Every candle is made of whole rows of the first. From the others come the rows that lie inside a candle.
-    """
-    length_us = 0 if interval.months else interval.length_us
-    fitting = [source for source in _ROLLUPS if length_us % source.length_us == 0]
-    base = fitting[-1] if fitting else TRADES
-    # At least two rows per candle; of the finest rollup one. Either way no row is cut by two edges.
-    longest_us = max(length_us / 2, FINEST.length_us if base.is_trades and length_us > FINEST.length_us else 0)
-    inside = [source for source in _ROLLUPS if base.length_us < source.length_us <= longest_us]
-    return (base, *inside)
+    """Return the tables that candles of the interval are made of; see `storage.rollups.time_sql.sources_of`."""
+    return sources_of(interval, TRADES, _ROLLUPS)
 
 
 @lru_cache(maxsize=256)
@@ -123,7 +106,7 @@ def fold_columns(interval: Interval) -> sql.Composed:
     source = sources[0]
     if len(sources) == 1 and not interval.months and source.length_us == interval.length_us:
         return sql.SQL("SELECT open_time, {columns} FROM {table} WHERE {in_range} ORDER BY 1").format(
-            columns=sql.SQL(_ROW_COLUMNS), table=sql.Identifier(source.table), in_range=_in_range(source)
+            columns=sql.SQL(_ROW_COLUMNS), table=sql.Identifier(source.table), in_range=in_range(source)
         )
     return sql.SQL("{} ORDER BY 1").format(_folded(interval, sources))
 
@@ -154,13 +137,13 @@ def _folded(interval: Interval, sources: tuple[RowSource, ...]) -> sql.Composed:
         return sql.SQL("SELECT candle, {figures} FROM {rows} GROUP BY 1").format(
             figures=sql.SQL(_ROW_FIGURES), rows=rows
         )
-    if sources[0].is_trades:
+    if sources[0].is_moments:
         return _folded_trades(_trades(interval, sql.SQL("true")))
     return sql.SQL("SELECT {bucket}, {figures} FROM {table} WHERE {in_range} GROUP BY 1").format(
-        bucket=_bucket(sql.Identifier("open_time"), interval),
+        bucket=bucket(sql.Identifier("open_time"), interval),
         figures=sql.SQL(_ROW_FIGURES),
         table=sql.Identifier(sources[0].table),
-        in_range=_in_range(sources[0]),
+        in_range=in_range(sources[0]),
     )
 
 
@@ -168,7 +151,7 @@ def _pieces(interval: Interval, sources: tuple[RowSource, ...]) -> sql.Composed:
     """Return the query for rows of several sources that together hold each trade of the range once."""
     pieces = [_rows_inside(interval, sources[-1])]
     for finer, coarser in pairwise(sources):
-        if not finer.is_trades:
+        if not finer.is_moments:
             pieces.append(_rows_at_edges(interval, finer, coarser, is_base=finer == sources[0]))
         elif interval.length_us < _ONE_SCAN_BELOW_US:
             pieces.append(_folded_trades(_trades_at_close_edges(interval, coarser)))
@@ -188,10 +171,10 @@ def _folded_trades(trades: sql.Composable) -> sql.Composed:
 def _trades(interval: Interval, condition: sql.Composable) -> sql.Composed:
     """Return the query for the range's trades for which the condition holds, from one scan."""
     return sql.SQL("SELECT {bucket} AS candle, {columns} FROM {table} WHERE {in_range} AND {condition}").format(
-        bucket=_bucket(sql.Identifier(TRADES.time_column), interval),
+        bucket=bucket(sql.Identifier(TRADES.time_column), interval),
         columns=sql.SQL(_TRADE_COLUMNS),
         table=sql.Identifier(TRADES.table),
-        in_range=_in_range(TRADES),
+        in_range=in_range(TRADES),
         condition=condition,
     )
 
@@ -199,11 +182,11 @@ def _trades(interval: Interval, condition: sql.Composable) -> sql.Composed:
 def _rows_inside(interval: Interval, source: RowSource) -> sql.Composed:
     """Return the query for the rows of ``source`` that lie inside one candle."""
     return sql.SQL("SELECT {bucket} AS candle, {columns} FROM {table} WHERE {in_range} AND {inside}").format(
-        bucket=_bucket(sql.Identifier("open_time"), interval),
+        bucket=bucket(sql.Identifier("open_time"), interval),
         columns=sql.SQL(_ROW_COLUMNS),
         table=sql.Identifier(source.table),
-        in_range=_in_range(source),
-        inside=_lies_inside(interval, sql.Identifier("open_time"), source.length_us),
+        in_range=in_range(source),
+        inside=lies_inside(interval, sql.Identifier("open_time"), source.length_us),
     )
 
 
@@ -213,8 +196,8 @@ def _trades_at_close_edges(interval: Interval, coarser: RowSource) -> sql.Compos
 
     For short candles: their edges are so close that a lookup for each would read compressed batches several times.
     """
-    row = _floor(sql.Identifier(TRADES.time_column), coarser.length_us, ORIGIN_US)
-    return _trades(interval, sql.SQL("NOT {}").format(_lies_inside(interval, row, coarser.length_us)))
+    row = floor(sql.Identifier(TRADES.time_column), coarser.length_us, ORIGIN_US)
+    return _trades(interval, sql.SQL("NOT {}").format(lies_inside(interval, row, coarser.length_us)))
 
 
 def _trades_at_far_edges(interval: Interval, coarser: RowSource) -> sql.Composed:
@@ -243,10 +226,10 @@ def _trades_at_far_edges(interval: Interval, coarser: RowSource) -> sql.Composed
     ).format(
         sums=sql.SQL(_SUM_COLUMNS),
         sums_of_trades=sql.SQL(_TRADE_SUMS),
-        bucket=_bucket(sql.Identifier(TRADES.time_column), interval),
+        bucket=bucket(sql.Identifier(TRADES.time_column), interval),
         table=sql.Identifier(TRADES.table),
         time=sql.Identifier(TRADES.time_column),
-        in_range=_in_range(TRADES),
+        in_range=in_range(TRADES),
     )
     return _at_edges(interval, coarser, part)
 
@@ -257,11 +240,11 @@ def _rows_at_edges(interval: Interval, finer: RowSource, coarser: RowSource, *, 
         "SELECT {bucket} AS candle, {columns} FROM {table}"
         " WHERE {in_range} AND open_time >= from_time AND open_time < to_time AND {inside}"
     ).format(
-        bucket=_bucket(sql.Identifier("open_time"), interval),
+        bucket=bucket(sql.Identifier("open_time"), interval),
         columns=sql.SQL(_ROW_COLUMNS),
         table=sql.Identifier(finer.table),
-        in_range=_in_range(finer),
-        inside=sql.SQL("true") if is_base else _lies_inside(interval, sql.Identifier("open_time"), finer.length_us),
+        in_range=in_range(finer),
+        inside=sql.SQL("true") if is_base else lies_inside(interval, sql.Identifier("open_time"), finer.length_us),
     )
     return _at_edges(interval, coarser, part)
 
@@ -289,61 +272,15 @@ def _at_edges(interval: Interval, coarser: RowSource, part: sql.Composable) -> s
         WHERE cut < at
         """
     ).format(
-        start=_START,
-        end=_END,
-        length=_length(interval.length_us),
-        cut=_floor(sql.Identifier("at"), coarser.length_us, ORIGIN_US),
-        coarse=_length(coarser.length_us),
+        start=START,
+        end=END,
+        length=length(interval.length_us),
+        cut=floor(sql.Identifier("at"), coarser.length_us, ORIGIN_US),
+        coarse=length(coarser.length_us),
         table=sql.Identifier(coarser.table),
-        of_symbol=_OF_SYMBOL,
+        of_symbol=OF_SYMBOL,
         part=part,
     )
-
-
-def _in_range(source: RowSource) -> sql.Composed:
-    """Return the condition for the symbol's rows of the range."""
-    return sql.SQL("{of_symbol} AND {time} >= {start} AND {time} < {end}").format(
-        of_symbol=_OF_SYMBOL, time=sql.Identifier(source.time_column), start=_START, end=_END
-    )
-
-
-def _lies_inside(interval: Interval, begin: sql.Composable, length_us: int) -> sql.Composed:
-    """Return the condition that a row of that begin and length lies inside one candle."""
-    # The candle of its last microsecond is found by moving all candles back instead, which costs no addition per row:
-    # that candle then seems to begin before the row's own, or after it if it is the next one.
-    last_us = length_us - 1
-    moved = _floor(begin, interval.length_us, interval.origin_us - last_us)
-    return sql.SQL("({} < {})").format(moved, _bucket(begin, interval))
-
-
-def outermost_time(source: RowSource, *, last: bool) -> sql.Composed:
-    """
-    Return the query for the time of the symbol's last or first row in ``[first_us, after_us)``; no row if there is
-    none.
-
-    Parameters: symbol_id, first_us, after_us (UTC microseconds).
-    """
-    return sql.SQL(
-        """
-        SELECT {us} FROM {table}
-        WHERE {of_symbol}
-            AND {time} >= timestamptz 'epoch' + %(first_us)s * interval '1 microsecond'
-            AND {time} < timestamptz 'epoch' + %(after_us)s * interval '1 microsecond'
-        ORDER BY {time} {order} LIMIT 1
-        """
-    ).format(
-        us=microseconds(source.time_column),
-        of_symbol=_OF_SYMBOL,
-        table=sql.Identifier(source.table),
-        time=sql.Identifier(source.time_column),
-        order=sql.SQL("DESC" if last else "ASC"),
-    )
-
-
-def microseconds(time: str | sql.Composable) -> sql.Composed:
-    """Return the expression for a timestamptz, given as a column's name or as SQL, as UTC microseconds, exactly."""
-    time = sql.Identifier(time) if isinstance(time, str) else time
-    return sql.SQL("(extract(epoch FROM {}) * 1000000)::bigint").format(time)
 
 
 def load_numerics_as_int(connection: Connection) -> None:
@@ -354,31 +291,3 @@ def load_numerics_as_int(connection: Connection) -> None:
 class _WholeNumber(Loader):
     def load(self, data: Buffer) -> Any:
         return int(bytes(data))
-
-
-def _bucket(time: sql.Composable, interval: Interval) -> sql.Composed:
-    if interval.months:
-        # date_bin takes no months, because they have no fixed length: go back to the month's start, then by the number
-        # of months since the interval's last multiple.
-        return sql.SQL(
-            "date_trunc('month', {time}, 'UTC') - make_interval(months =>"
-            " ((extract(year FROM {time}) - 2000) * 12 + extract(month FROM {time}) - 1)::integer %% {months})"
-        ).format(time=time, months=sql.Literal(interval.months))
-    return _floor(time, interval.length_us, interval.origin_us)
-
-
-def _floor(time: sql.Composable, length_us: int, origin_us: int) -> sql.Composed:
-    # A constant: a time plus an interval depends on the session's time zone, so it would be added for every row.
-    origin = datetime.fromtimestamp(0, UTC) + timedelta(microseconds=origin_us)
-    return sql.SQL("date_bin({length}, {time}, timestamptz {origin})").format(
-        length=_length(length_us), time=time, origin=sql.Literal(origin.isoformat())
-    )
-
-
-def interval_literal(length_us: int) -> str:
-    """Return a length of time as an interval literal. In two parts: PostgreSQL 14 reads microseconds only to 2**31."""
-    return f"{length_us // 1_000_000} seconds {length_us % 1_000_000} microseconds"
-
-
-def _length(length_us: int) -> sql.Composed:
-    return sql.SQL("interval {}").format(sql.Literal(interval_literal(length_us)))

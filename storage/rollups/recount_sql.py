@@ -15,8 +15,8 @@ from functools import lru_cache
 from psycopg import sql
 
 from app.market.candle import CANDLE_FIGURES
-from storage.rollups.candle_sql import interval_literal
 from storage.rollups.levels import LEVELS, RollupLevel
+from storage.rollups.time_sql import interval_literal
 
 # One ordered array of prices gives open and close by id, and is quicker than two aggregates of arrays. Each product is
 # computed once, for the side it belongs to.

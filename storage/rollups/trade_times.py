@@ -12,8 +12,8 @@ from __future__ import annotations
 from psycopg import sql
 
 from storage.postgres.connection import Connection
-from storage.rollups import candle_sql
-from storage.rollups.candle_sql import FINEST, RowSource
+from storage.rollups.candle_sql import FINEST
+from storage.rollups.time_sql import RowSource, microseconds, outermost_time
 
 # The rollups have no index by trade id, so the fewest rows, the days, are searched first: they bound the times of the
 # hours, which are indexed.
@@ -29,7 +29,7 @@ _HOURS = sql.SQL(
             AND open_time >= (SELECT first FROM days) AND open_time < (SELECT after FROM days)
     ) AS hours WHERE first IS NOT NULL
     """
-).format(first_us=candle_sql.microseconds("first"), after_us=candle_sql.microseconds("after"))
+).format(first_us=microseconds("first"), after_us=microseconds("after"))
 
 _TRADE_TIME = sql.SQL(
     """
@@ -37,7 +37,7 @@ _TRADE_TIME = sql.SQL(
         AND time >= timestamptz 'epoch' + %s * interval '1 microsecond'
         AND time < timestamptz 'epoch' + %s * interval '1 microsecond'
     """
-).format(time_us=candle_sql.microseconds("time"))
+).format(time_us=microseconds("time"))
 
 _FOREVER_US = 4_102_444_800_000_000  # the year 2100
 
@@ -69,7 +69,7 @@ def nearest_time(
     Rows before ``floor_us`` do not count; None if there is no other. All times are UTC microseconds. Raises
     psycopg.Error.
     """
-    if not source.is_trades:
+    if not source.is_moments:
         return _nearest(connection, source, symbol_id, at_us, before, floor_us, _FOREVER_US)
     edge_us = at_us if before else at_us - at_us % FINEST.length_us
     lowest_us = floor_us - floor_us % FINEST.length_us
@@ -93,6 +93,6 @@ def _nearest(
     # Searching backwards, skip rows after the time; forwards, rows before it.
     first_us, after_us = (floor_us, min(at_us, ceiling_us)) if before else (max(at_us, floor_us), ceiling_us)
     values = {"symbol_id": symbol_id, "first_us": first_us, "after_us": after_us}
-    prepare = False if source.is_trades else None
-    row = connection.execute(candle_sql.outermost_time(source, last=before), values, prepare=prepare).fetchone()
+    prepare = False if source.is_moments else None
+    row = connection.execute(outermost_time(source, last=before), values, prepare=prepare).fetchone()
     return None if row is None else row[0]

@@ -45,6 +45,15 @@ def trades_kept_from(connection: Connection) -> int | None:
     return read_retention(connection).kept_from_us
 
 
+def quotes_kept_from(connection: Connection) -> int | None:
+    """Return the same for ticks."""
+    with translated("read the retention of ticks"):
+        row = connection.execute(
+            "SELECT (extract(epoch FROM kept_from) * 1000000)::bigint FROM quote_retention"
+        ).fetchone()
+    return None if row is None else row[0]
+
+
 def read_retention(connection: Connection) -> RetentionRecord:
     """Return the record. Raises StoreError."""
     with translated("read the retention of trades"):

@@ -65,6 +65,17 @@ class TickReader(Protocol):
     ) -> list[TickCandle]:
         """Return the candles with open times in ``[start_us, end_us)``, oldest first; with ``limit`` the newest."""
 
+    def iter_tick_candles(
+        self,
+        symbol: str,
+        interval: Interval,
+        *,
+        start_us: int | None = None,
+        end_us: int | None = None,
+        batch: int = ...,
+    ) -> Generator[list[TickCandle], None, None]:
+        """Yield the same at most ``batch`` at a time; it holds a connection: close it, or read it to its end."""
+
     def fetched_ticks(self, symbol: str) -> IdRanges:
         """Return the times, as ranges of UTC microseconds, of which all ticks that the source has are stored."""
 
@@ -88,6 +99,10 @@ class TickDatabase(Protocol):
     @property
     def tick_writer(self) -> TickWriter:
         """Stores what arrives live; its thread starts when it is first asked for, and the database closes it."""
+
+    @property
+    def ticks(self) -> TickReader:
+        """Reads what is stored."""
 
     def tick_loader(self) -> TickLoader:
         """Return what history and files are stored with. Raises StoreError if the database may only be read."""

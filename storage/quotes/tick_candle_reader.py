@@ -1,0 +1,158 @@
+"""
+Reads ticks and their candles of one symbol, inside one transaction.
+
+A page of candles begins or ends where so many rows of a rollup lie on this side of its edge that the page must be full:
+time without ticks, as a weekend, costs nothing however long it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from psycopg import sql
+
+from app.market.interval import Interval
+from app.market.quotes.tick import Tick
+from app.market.quotes.tick_candle import PriceBar, TickCandle
+from storage.postgres.connection import Connection
+from storage.quotes.tick_sql import FINEST, TICKS, fold, sources_for
+from storage.rollups.time_sql import END, OF_SYMBOL, START, RowSource, in_range, microseconds
+
+_ALL_START_US, _ALL_END_US = 0, 4_102_444_800_000_000  # 1970 to 2100
+_EVERYTHING = 1 << 40
+_PART_CANDLES = 4_000  # of 5 s: some hours, some ten thousand ticks
+
+_AT_ROW = """
+    SELECT {open_us} FROM {table} WHERE {of_symbol} AND open_time >= {start} AND open_time < {end}
+    ORDER BY open_time {order} OFFSET %(skipped)s LIMIT 1
+"""
+_TICKS = sql.SQL(
+    """
+    SELECT {time_us}, place, (bid * 100000000)::bigint, (ask * 100000000)::bigint, (bid_size * 100000000)::bigint,
+        (ask_size * 100000000)::bigint
+    FROM quotes WHERE {in_range}
+    ORDER BY time, place
+    """
+).format(time_us=microseconds("time"), in_range=in_range(TICKS))
+
+
+class SymbolTickReader:
+    """Reads one symbol's ticks and candles; every method may raise psycopg.Error. All times are UTC microseconds."""
+
+    def __init__(self, connection: Connection, symbol: str, symbol_id: int, kept_from_us: int | None) -> None:
+        self._connection = connection
+        self._symbol = symbol
+        self._symbol_id = symbol_id
+        self._kept_from_us = kept_from_us
+
+    def ticks(self, start_us: int, end_us: int) -> Iterator[list[Tick]]:
+        """Yield the stored ticks of ``[start_us, end_us)`` by time and place, those of a few hours at a time."""
+        at_us = max(start_us, _ALL_START_US)
+        end_us = min(end_us, _ALL_END_US)
+        while at_us < end_us:
+            # The bounds of a part are found by the candles, so that a query of ticks has two near ends.
+            first_us = self._row(FINEST, at_us - at_us % FINEST.length_us, end_us, 0, newest=False)
+            if first_us is None:
+                return
+            after_us = self._row(FINEST, first_us, end_us, _PART_CANDLES, newest=False)
+            until_us = end_us if after_us is None else after_us
+            values = self._range(max(at_us, first_us), until_us)
+            rows = self._connection.execute(_TICKS, values, prepare=False)
+            yield [Tick(self._symbol, *row) for row in rows]
+            at_us = until_us
+
+    def newest(
+        self, interval: Interval, start_us: int | None, end_us: int | None, limit: int | None
+    ) -> list[TickCandle]:
+        """Return the candles that open in ``[start_us, end_us)``, oldest first; with ``limit`` the newest of them."""
+        first_us, after_us = self._bounds(interval, start_us, end_us)
+        if first_us >= after_us:
+            return []
+        if limit is None:
+            return self._fold(interval, first_us, after_us, _EVERYTHING, newest=False)
+        first_us = max(first_us, self._page_edge(interval, first_us, after_us, limit, newest=True))
+        return self._fold(interval, first_us, after_us, limit, newest=True)[::-1]
+
+    def parts(
+        self, interval: Interval, start_us: int | None, end_us: int | None, size: int
+    ) -> Iterator[list[TickCandle]]:
+        """Yield the same candles in parts of at most ``size``, oldest first."""
+        first_us, after_us = self._bounds(interval, start_us, end_us)
+        while first_us < after_us:
+            edge_us = self._page_edge(interval, first_us, after_us, size, newest=False)
+            part = self._fold(interval, first_us, edge_us, size, newest=False)
+            if part:
+                yield part
+            first_us = interval.next_open_us(part[-1].open_time_us) if len(part) == size else edge_us
+
+    def _bounds(self, interval: Interval, start_us: int | None, end_us: int | None) -> tuple[int, int]:
+        """Return the open times of the first candle that begins in the range, and of the first one after it."""
+        start_us = max(_ALL_START_US if start_us is None else start_us, _ALL_START_US)
+        if sources_for(interval)[0].is_moments and self._kept_from_us is not None:
+            start_us = max(start_us, self._kept_from_us)  # a candle of the ticks that are left would look whole
+        end_us = min(_ALL_END_US if end_us is None else end_us, _ALL_END_US)
+        # A candle belongs to the range by its open time: one that began earlier and reaches into it does not.
+        return interval.next_open_us(start_us - 1), interval.next_open_us(end_us - 1)
+
+    def _page_edge(self, interval: Interval, first_us: int, after_us: int, size: int, *, newest: bool) -> int:
+        """
+        Return the open time at which a page of the newest ``size`` candles begins, at the latest; or at which one of
+        about as many of the oldest ends.
+        """
+        coarsest = sources_for(interval)[-1]
+        source = FINEST if coarsest.is_moments else coarsest
+        low_us = first_us - first_us % source.length_us
+        if newest:
+            at_us = self._row(source, low_us, after_us, size * _most_rows(interval, source) + 1, newest=True)
+            return first_us if at_us is None else interval.open_time_us(at_us)
+        rows = max(1, size * interval.length_us // source.length_us)
+        at_us = self._row(source, low_us, after_us, rows, newest=False)
+        return after_us if at_us is None else max(interval.open_time_us(at_us), interval.next_open_us(first_us))
+
+    def _row(self, source: RowSource, start_us: int, end_us: int, skipped: int, *, newest: bool) -> int | None:
+        """Return the open time of a rollup row of the range, after so many others; None if there are no more."""
+        query = sql.SQL(_AT_ROW).format(
+            open_us=microseconds("open_time"),
+            table=sql.Identifier(source.table),
+            of_symbol=OF_SYMBOL,
+            start=START,
+            end=END,
+            order=sql.SQL("DESC" if newest else "ASC"),
+        )
+        row = self._connection.execute(query, {**self._range(start_us, end_us), "skipped": skipped}).fetchone()
+        return None if row is None else row[0]
+
+    def _fold(self, interval: Interval, first_us: int, after_us: int, limit: int, *, newest: bool) -> list[TickCandle]:
+        values = {**self._range(first_us, after_us), "limit": limit}
+        # A prepared query of ticks would be planned over all partitions.
+        prepare = False if sources_for(interval)[0].is_moments else None
+        rows = self._connection.execute(fold(interval, newest=newest), values, prepare=prepare)
+        return [_candle(row) for row in rows.fetchall()]
+
+    def _range(self, start_us: int, end_us: int) -> dict[str, Any]:
+        return {"symbol_id": self._symbol_id, "start_us": start_us, "end_us": end_us}
+
+
+def _candle(row: tuple[int, ...]) -> TickCandle:
+    open_us, bo, bh, bl, bc, ao, ah, al, ac, mh, ml, ticks, bids, asks, first_us, first, last_us, last = row
+    mid = PriceBar((bo + ao) // 2, mh, ml, (bc + ac) // 2)
+    return TickCandle(
+        open_us,
+        PriceBar(bo, bh, bl, bc),
+        PriceBar(ao, ah, al, ac),
+        mid,
+        ticks,
+        bids,
+        asks,
+        (first_us, first),
+        (last_us, last),
+    )
+
+
+def _most_rows(interval: Interval, source: RowSource) -> int:
+    """Return how many rows of a rollup a candle can have, those cut by its edges included."""
+    if source.length_us > interval.length_us:
+        return 2
+    longest_us = interval.length_us * 31 // 30 if interval.months else interval.length_us
+    return 1 if source.length_us == longest_us else longest_us // source.length_us + 2

@@ -1,0 +1,80 @@
+"""Reads ticks, their candles, and the times fetched; each call borrows a connection."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Generator, Iterator
+
+from app.market.coverage import IdRanges
+from app.market.interval import Interval
+from app.market.quotes.tick import Tick
+from app.market.quotes.tick_candle import TickCandle
+from storage.postgres.pool import ConnectionPool
+from storage.postgres.symbol_ids import symbol_id_of
+from storage.quotes import fetched_ranges
+from storage.quotes.tick_candle_reader import SymbolTickReader
+from storage.schema.retention_record import quotes_kept_from
+
+
+class TickStore:
+    """A `app.market.ports.ticks.TickReader` on the connections of a pool; any number of threads may use it."""
+
+    def __init__(self, pool: ConnectionPool) -> None:
+        self._pool = pool
+
+    def ticks(self, symbol: str, start_us: int, end_us: int) -> list[Tick]:
+        """See `app.market.ports.ticks.TickReader`."""
+        with self._reader(symbol) as reader:
+            return [] if reader is None else [tick for part in reader.ticks(start_us, end_us) for tick in part]
+
+    def iter_ticks(
+        self, symbol: str, start_us: int, end_us: int, *, batch: int = 10_000
+    ) -> Generator[list[Tick], None, None]:
+        """See `app.market.ports.ticks.TickReader`. All come from one snapshot."""
+        with self._reader(symbol) as reader:
+            for part in [] if reader is None else reader.ticks(start_us, end_us):
+                for start in range(0, len(part), batch):
+                    yield part[start : start + batch]
+
+    def tick_candles(
+        self,
+        symbol: str,
+        interval: Interval,
+        *,
+        start_us: int | None = None,
+        end_us: int | None = None,
+        limit: int | None = None,
+    ) -> list[TickCandle]:
+        """See `app.market.ports.ticks.TickReader`."""
+        if limit is not None and limit <= 0:
+            return []
+        with self._reader(symbol) as reader:
+            return [] if reader is None else reader.newest(interval, start_us, end_us, limit)
+
+    def iter_tick_candles(
+        self,
+        symbol: str,
+        interval: Interval,
+        *,
+        start_us: int | None = None,
+        end_us: int | None = None,
+        batch: int = 5_000,
+    ) -> Generator[list[TickCandle], None, None]:
+        """See `app.market.ports.ticks.TickReader`. All come from one snapshot."""
+        with self._reader(symbol) as reader:
+            if reader is not None:
+                yield from reader.parts(interval, start_us, end_us, batch)
+
+    def fetched_ticks(self, symbol: str) -> IdRanges:
+        """See `app.market.ports.ticks.TickReader`."""
+        with self._pool.borrowed("read the times fetched") as connection:
+            return fetched_ranges.read(connection, symbol_id_of(connection, symbol))
+
+    @contextlib.contextmanager
+    def _reader(self, symbol: str) -> Iterator[SymbolTickReader | None]:
+        """Borrow a connection inside a transaction whose statements all see one snapshot; None for no such symbol."""
+        with self._pool.borrowed("read ticks") as connection, connection.transaction():
+            connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            symbol_id = symbol_id_of(connection, symbol)
+            kept_from_us = None if symbol_id is None else quotes_kept_from(connection)
+            yield None if symbol_id is None else SymbolTickReader(connection, symbol, symbol_id, kept_from_us)
