@@ -35,8 +35,8 @@ _SWATCH_PX = 12
 _SOURCES = {
     CandleSource.TRADES: "Candles from trades",
     CandleSource.KLINE: "Exchange's candles",
-    CandleSource.AGGTRADES: "Candles from aggregated trades",
-    CandleSource.MIXED: "Exchange's and aggregated candles",
+    CandleSource.AGGTRADES: "Aggregated candles",
+    CandleSource.MIXED: "Exchange's, aggregated",
 }
 _LEGEND = (
     ("Every trade", DayHeld(0, trades=1)),

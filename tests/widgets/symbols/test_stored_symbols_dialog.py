@@ -103,7 +103,7 @@ def test_the_page_says_what_candles_were_made_of(dialog: StoredSymbolsDialog) ->
     kinds = [StoredCandles("1m", source, 0, 60_000_000, 2, True, 200) for source in CandleSource]
     dialog.set_symbols([replace(eth, candles=tuple(kinds))], [])
     texts = texts_of(dialog.page)
-    for said in ("Candles from trades", "Exchange's candles", "Candles from aggregated trades"):
+    for said in ("Candles from trades", "Exchange's candles", "Aggregated candles"):
         assert f"{said}, 1m" in texts
 
 
