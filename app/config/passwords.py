@@ -1,5 +1,5 @@
 """
-The database's password, and the token of the server, in the system's keyring.
+The database's password, the token of the server, and the credentials of brokers, in the system's keyring.
 
 The keyring is read when a server wants a password that no other source has, and written when the user ticks
 “remember”. It may be missing (a server without a desktop) or locked (the desktop then asks the user to unlock it), so
@@ -45,10 +45,19 @@ def remembered(url: str) -> str:
 
 def serve_token() -> str:
     """Return the token that is kept for the server, as by ``keyring set cryptopipe serve_token``; blocks likewise."""
+    return kept("serve_token")
+
+
+def kept(name: str) -> str:
+    """
+    Return what the user keeps under the name of a secret setting, as by ``keyring set cryptopipe oanda_api_key``.
+
+    Empty if there is nothing. Blocks like `remembered`.
+    """
     try:
-        return _within_patience(lambda: _keyring().get_password(SERVICE, "serve_token")) or ""
+        return _within_patience(lambda: _keyring().get_password(SERVICE, name)) or ""
     except _Unavailable as error:
-        logger.info("the keyring has no token for the server: %s", error)
+        logger.info("the keyring has no %s: %s", name, error)
         return ""
 
 

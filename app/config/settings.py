@@ -3,9 +3,10 @@ Every setting, declared once: type, default and a sentence.
 
 Sources in rising order of precedence: the default, the variables of other recorders
 (`app.config.foreign_variables`), ``config.toml`` in the user's configuration directory, the environment
-(``CRYPTOPIPE_`` and the name in capitals), the command line (``--name-with-dashes``). An invalid value raises
-`SettingsError` with one sentence that names its source. Secrets come from the environment only: a file outlives the
-run, and every program on the machine can read a command line. `app.config.config_file` writes the file.
+(``CRYPTOPIPE_`` and the name in capitals, or the variable that the setting declares), the command line
+(``--name-with-dashes``). An invalid value raises `SettingsError` with one sentence that names its source. Secrets come
+from the environment only: a file outlives the run, and every program on the machine can read a command line.
+`app.config.config_file` writes the file.
 """
 
 from __future__ import annotations
@@ -48,6 +49,8 @@ LogLevel = Literal["debug", "info", "warning", "error"]
 LogFormat = Literal["plain", "json"]
 Theme = Literal["system", "dark", "light"]
 CandleColours = Literal["green-red", "blue-orange"]
+OandaServer = Literal["practice", "live"]
+DukascopyFirst = Literal["json", "files"]
 
 
 class SettingOrigin(Enum):
@@ -73,15 +76,23 @@ class Secret:
 
 
 def _setting(
-    default: Any, sentence: str, *, metavar: str = "", at_least: float | None = None, shown: bool = True
+    default: Any,
+    sentence: str,
+    *,
+    metavar: str = "",
+    at_least: float | None = None,
+    shown: bool = True,
+    variable: str = "",
 ) -> Any:
     """
     Declare a setting.
 
     ``metavar``: what its value is, where the type does not say; ``at_least``: the smallest value allowed; ``shown``:
-    whether ``repr`` includes the value.
+    whether ``repr`` includes the value; ``variable``: its environment variable, where that is not `ENVIRONMENT_PREFIX`
+    and the name.
     """
-    return field(default=default, metadata={"sentence": sentence, "metavar": metavar, "at_least": at_least}, repr=shown)
+    metadata = {"sentence": sentence, "metavar": metavar, "at_least": at_least, "variable": variable}
+    return field(default=default, metadata=metadata, repr=shown)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +130,29 @@ class Settings:
     )
     archive_keep: bool = _setting(
         False, "Keep downloaded files of the archive in the data directory once they are stored.", metavar="true|false"
+    )
+    dukascopy_url: str = _setting(
+        "https://jetta.dukascopy.com", "Base of Dukascopy's JSON interface; empty: not used.", metavar="ADDRESS"
+    )
+    dukascopy_files_url: str = _setting(
+        "https://datafeed.dukascopy.com", "Base of Dukascopy's tree of .bi5 files; empty: not used.", metavar="ADDRESS"
+    )
+    dukascopy_first: DukascopyFirst = _setting(
+        "json", "Which of Dukascopy's interfaces is asked first: json, or the files."
+    )
+    oanda_server: OandaServer = _setting("practice", "OANDA's servers that the account is for: practice or live.")
+    oanda_rest_url: str = _setting(
+        "", "Base of OANDA's REST interface, instead of that of oanda_server.", metavar="ADDRESS"
+    )
+    oanda_stream_url: str = _setting(
+        "", "Base of OANDA's pricing stream, instead of that of oanda_server.", metavar="ADDRESS"
+    )
+    oanda_api_key: Secret = _setting(Secret(), "Token of the OANDA account.", metavar="TEXT", variable="OANDA_API_KEY")
+    oanda_account_id: Secret = _setting(
+        Secret(),
+        "Number of the OANDA account, such as 101-004-1234567-001.",
+        metavar="TEXT",
+        variable="OANDA_ACCOUNT_ID",
     )
     proxy: str = _setting(
         "system",
@@ -185,6 +219,7 @@ class Declaration(NamedTuple):
     default: Any
     sentence: str
     metavar: str
+    own_variable: str = ""
 
     @property
     def is_secret(self) -> bool:
@@ -194,7 +229,7 @@ class Declaration(NamedTuple):
     @property
     def variable(self) -> str:
         """The setting's environment variable."""
-        return ENVIRONMENT_PREFIX + self.name.upper()
+        return self.own_variable or ENVIRONMENT_PREFIX + self.name.upper()
 
     @property
     def option(self) -> str:
@@ -207,7 +242,8 @@ def declarations() -> Iterator[Declaration]:
     for declared in _declared().values():
         default = declared.default if declared.default is not MISSING else None
         metavar = declared.metadata["metavar"] or "|".join(choices_of(declared.name)) or "N"
-        yield Declaration(declared.name, default, declared.metadata["sentence"], metavar)
+        own_variable = declared.metadata.get("variable", "")
+        yield Declaration(declared.name, default, declared.metadata["sentence"], metavar, own_variable)
 
 
 def choices_of(name: str) -> tuple[str, ...]:
@@ -284,7 +320,12 @@ def _as_text(value: Any) -> str:
 
 def _environment_settings(environment: Mapping[str, str]) -> dict[str, tuple[str, str]]:
     """Return the settings in the environment by name, as (variable, text)."""
-    return {
+    found = {
+        one.name: (one.own_variable, environment[one.own_variable])
+        for one in declarations()
+        if one.own_variable in environment
+    }
+    return found | {
         variable.removeprefix(ENVIRONMENT_PREFIX).lower(): (variable, text)
         for variable, text in environment.items()
         if variable.startswith(ENVIRONMENT_PREFIX) and not variable.startswith(_TEST_VARIABLES)
@@ -358,7 +399,7 @@ def _types() -> dict[str, Any]:
 
 def _convert_secret(name: str, value: Any, origin: SettingOrigin, where: str) -> Secret:
     if origin is not SettingOrigin.ENVIRONMENT:
-        variable = ENVIRONMENT_PREFIX + name.upper()
+        variable = next(one.variable for one in declarations() if one.name == name)
         raise SettingsError(
             f"The setting {name} must not be {where}, where others may read it: remove it there and set {variable}."
         )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from app.market.quotes.tick import Tick
+
 
 class Trade(NamedTuple):
     """
@@ -74,4 +76,4 @@ def are_of_one_aggregate(earlier: Trade, later: Trade) -> bool:
     )
 
 
-MarketEvent = Trade | Quote | DayTicker
+MarketEvent = Trade | Quote | DayTicker | Tick

@@ -179,10 +179,11 @@ def test_a_home_folder_is_spelled_out() -> None:
 
 
 def test_every_setting_has_a_sentence_a_metavar_a_variable_and_an_option_before_and_after_every_command() -> None:
+    own = {"oanda_api_key": "OANDA_API_KEY", "oanda_account_id": "OANDA_ACCOUNT_ID"}
     for declared in declarations():
         assert declared.sentence.endswith("."), declared.name
         assert re.fullmatch(r"[A-Z]+|[a-z-]+(\|[a-z-]+)+", declared.metavar), declared.name
-        assert declared.variable == f"CRYPTOPIPE_{declared.name.upper()}"
+        assert declared.variable == own.get(declared.name, f"CRYPTOPIPE_{declared.name.upper()}")
         if declared.is_secret:
             continue
         for before, after in (([], ["gaps"]), (["gaps"], []), (["db"], ["status"]), (["db", "status"], [])):
@@ -191,6 +192,16 @@ def test_every_setting_has_a_sentence_a_metavar_a_variable_and_an_option_before_
     assert {"data_dir", "database_url", "binance_ws_url", "binance_rest_url", "symbols", "log_level", "log_format"} <= {
         declared.name for declared in declarations()
     }
+
+
+def test_the_token_and_account_of_oanda_come_without_our_prefix_and_from_the_environment_only(tmp_path: Path) -> None:
+    settings = loaded(environment={"OANDA_API_KEY": "t0ken", "OANDA_ACCOUNT_ID": "101-1"})
+    assert (settings.oanda_api_key.text, settings.oanda_account_id.text) == ("t0ken", "101-1")
+    assert "t0ken" not in repr(settings)
+    assert loaded(environment=as_variables(settings)) == settings  # as another process of this program has them
+    with pytest.raises(SettingsError, match=r"oanda_api_key must not be in .* and set OANDA_API_KEY\.") as refused:
+        loaded(file=toml(tmp_path, 'oanda_api_key = "t0ken"'))
+    assert "t0ken" not in str(refused.value)
 
 
 def test_the_last_value_given_of_a_setting_counts() -> None:

@@ -13,9 +13,9 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import time
-from typing import Any, NamedTuple
 
+from app.market.calendar.calendar import Calendar
+from app.market.calendar.instrument_schedule import calendar_of
 from app.market.errors import MalformedMessage
 from app.market.symbol import Symbol, bare_name
 from app.market.units import E8
@@ -85,35 +85,13 @@ def known_point_e8(name: str) -> int | None:
     return None if places is None else E8 // 10**places
 
 
-class Session(NamedTuple):
-    """
-    One session of a weekday (Monday is 0), in the instrument's time zone.
-
-    ``starts_before``: whether it begins on the day before; ``ends_before`` alike.
-    """
-
-    weekday: int
-    start: time
-    starts_before: bool
-    end: time
-    ends_before: bool
-
-
-class Schedule(NamedTuple):
-    """The sessions of the week that hold in ``[start_us, end_us)``, UTC microseconds; None: without an end."""
-
-    start_us: int
-    end_us: int | None
-    sessions: tuple[Session, ...]
-
-
 @dataclass(frozen=True, slots=True)
 class Instrument:
     """
     The description of an instrument.
 
-    ``point_e8``: the value of a point, in 1e-8 units. ``group``: the broker's word, ``"FX_MAJORS"``. ``holidays`` are
-    closed spans ``[start, end)``, UTC microseconds. ``first_tick_us``: when its ticks begin, None where it is not said.
+    ``point_e8``: the value of a point, in 1e-8 units. ``group``: the broker's word, ``"FX_MAJORS"``. ``calendar``: its
+    sessions and holidays. ``first_tick_us``: when its ticks begin, UTC microseconds, None where it is not said.
 
     Source: ``/v1/instruments/EUR-USD``.
     """
@@ -124,18 +102,13 @@ class Instrument:
     quote: str
     point_e8: int
     group: str
-    time_zone: str
-    schedules: tuple[Schedule, ...]
-    holidays: tuple[tuple[int, int], ...]
+    calendar: Calendar
     first_tick_us: int | None
 
     @property
     def symbol(self) -> Symbol:
         """The instrument as the program's symbol."""
         return Symbol(f"{BROKER}:{self.name}", self.base, self.quote, tick_size_e8=self.point_e8)
-
-
-_WEEKDAYS = ("MONDAY", "TUESDAY", "WEDNESDAY", "THURSDAY", "FRIDAY", "SATURDAY", "SUNDAY")
 
 
 def decode_instrument(body: bytes) -> Instrument:
@@ -160,29 +133,12 @@ def decode_instrument(body: bytes) -> Instrument:
             quote,
             E8 // 10**places,
             str(answer.get("groupCode") or ""),
-            str(answer["defaultTimezone"]),
-            tuple(_schedule(one) for one in answer.get("tradeSchedule") or ()),
-            tuple((_us(one["from"]), _us(one["till"])) for one in answer.get("holidays") or ()),
+            calendar_of(answer, f"{BROKER}:{name_of(code)}"),
             _us(begins[0]) if begins else None,
         )
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
         raise MalformedMessage(f"Dukascopy's description cannot be read: {reason}", sample=body[:100]) from error
-
-
-def _schedule(one: Mapping[str, Any]) -> Schedule:
-    sessions = [
-        Session(
-            _WEEKDAYS.index(day),
-            time.fromisoformat(session["start"]),
-            bool(session["previousDayStart"]),
-            time.fromisoformat(session["end"]),
-            bool(session["previousDayEnd"]),
-        )
-        for day, listed in one["sessions"].items()
-        for session in listed
-    ]
-    return Schedule(_us(one["from"]), None if one["to"] is None else _us(one["to"]), tuple(sessions))
 
 
 def _us(milliseconds: object) -> int:

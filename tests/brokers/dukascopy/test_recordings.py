@@ -122,17 +122,15 @@ async def test_the_description_gives_digits_sessions_and_holidays(
     assert euro.symbol.display_name == "EUR/USD"
     assert euro.symbol.name == EURUSD
     assert euro.symbol.price_decimals == 5
-    assert euro.time_zone == "America/New_York"
-    assert [session.weekday for session in euro.schedules[0].sessions] == [0, 1, 2, 3, 4]
-    assert all(session.start.hour == session.end.hour == 17 for session in euro.schedules[0].sessions)
-    assert all(session.starts_before and not session.ends_before for session in euro.schedules[0].sessions)
-    assert len(euro.holidays) == 25
-    assert euro.holidays[-1] == (1_767_218_400_000_000, 1_767_304_800_000_000)
+    week = euro.calendar.sessions(us(2026, 7, 6), us(2026, 7, 12))
+    assert [(one.start_us, one.end_us) for one in week][-1] == (us(2026, 7, 9, 21), us(2026, 7, 10, 21))
+    assert not euro.calendar.is_open(us(2025, 12, 25, 12))
+    assert not euro.calendar.is_open(1_767_218_400_000_000)  # New Year's Eve
     assert euro.first_tick_us == 1_052_074_800_048_000
     bitcoin = await history.instrument(BTCUSD)
     assert bitcoin is not None
     assert bitcoin.point_e8 == 10_000_000
-    assert len(bitcoin.schedules[0].sessions) == 7
+    assert bitcoin.calendar.is_open(us(2026, 7, 11, 12))
     await history.instrument(EURUSD)
     assert recorded.asked("instruments") == 2  # each once
 
