@@ -22,6 +22,7 @@ from app.live.charts.candle_refresh import read_stored
 from app.live.charts.chart_session import ChartSession, SessionState
 from app.live.engine import Engine
 from app.live.recording.measures import PaintWatch
+from app.market.calendar.calendar import Calendar
 from app.market.errors import StoreError
 from app.market.interval import Interval
 from app.market.ports.database import OpenedDatabase
@@ -106,6 +107,7 @@ class ChartController(QObject):
         self._session: ChartSession | None = None
         self._session_work: asyncio.Task[None] | None = None
         self._symbol: Symbol | None = None  # as the chart shows it
+        self._calendar: Calendar | None = None
         self._series: CandleSeries | None = None  # as the chart shows it
         self._next_jump: tuple[ChartSession, int, str] | None = None
         self._has_changes = False
@@ -180,6 +182,7 @@ class ChartController(QObject):
             clock=self._engine.clock,
             on_state=self._on_session_state,
             on_change=self._on_session_change,
+            calendar=self._calendar,
         )
         self._session = session
         view_us = self._navigation.view_in(interval) if self._is_place_checked else None  # `_check_place` loads it
@@ -190,6 +193,19 @@ class ChartController(QObject):
         self._on_session_state()
         self._replace_session_work(self._run_session(session, view_us))
         self._check_place()
+
+    def set_calendar(self, calendar: Calendar | None) -> None:
+        """
+        Set when the symbol's market is open, before `show` or while it is shown; None: always.
+
+        The chart leaves closed time out, and loads no candle and opens none in it.
+        """
+        if calendar is self._calendar:
+            return
+        self._calendar = calendar
+        self._chart.set_calendar(calendar)
+        if self._session is not None:
+            self._session.set_calendar(calendar)
 
     def jump_when_ready(self, time_us: int, text: str) -> None:
         """Jump to a time, UTC microseconds, once the chart has candles; ``text`` names the place."""

@@ -14,6 +14,7 @@ from pytestqt.qtbot import QtBot
 
 from app.live.charts.chart_session import ChartSession
 from app.live.engine import Engine
+from app.market.calendar.weekly import forex
 from app.market.interval import Interval
 from app.market.ports.exchange import FeedStatus
 from app.runtime.wiring import engine_for
@@ -127,8 +128,14 @@ def test_two_charts_follow_the_market_live_side_by_side_and_one_goes_on_when_the
             assert newest(one) == closed_at
             assert other_chart.paint_count > painted_at
 
+            week = forex()
+            other.set_calendar(week)
             other.show("BTCUSDT", Interval.parse("1m"))  # what the closed one showed is free for the other
             await until(lambda: session_of(other).joined)
+            assert other_chart._scene.calendar is week
+            assert session_of(other).calendar is week
+            other.set_calendar(None)
+            assert (other_chart._scene.calendar, session_of(other).calendar) == (None, None)
             assert other_chart.accessibleDescription() == "BTC/USDT, 1m"
             other_before = newest(other)
             await until(lambda: newest(other) != other_before)

@@ -19,6 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.live.charts.live_candles import LiveCandle
+from app.market.calendar.calendar import Calendar
+from app.market.calendar.closed_slots import open_slots
 from app.market.candle import Candle, CandleSource, empty_candle, is_whole_so_far
 from app.market.interval import Interval
 from app.market.precedence import Rank, rank
@@ -44,6 +46,7 @@ class CandleMerger:
         self.series = CandleSeries(symbol, interval)
         self.newest: Candle | None = None
         self.join_us: int | None = None
+        self.calendar: Calendar | None = None
         self._page: dict[int, Candle] = {}  # the last part of a page, by open time
 
     def __len__(self) -> int:
@@ -134,13 +137,18 @@ class CandleMerger:
         if newest is None or self.join_us is None:
             return False
         slot = self.interval.slot(newest.open_time_us)
-        if slot < self.interval.slot(self.join_us) - 1:
+        if not self._reaches_join(slot, self.join_us):
             return False
         self._close_newest()
-        while (open_us := self.interval.slot_open_us(slot := slot + 1)) < end_us:
-            self.newest = empty_candle(open_us, newest.close_e8)
+        for empty in open_slots(self.calendar, self.interval, slot + 1, self.interval.slot(end_us - 1) + 1):
+            self.newest = empty_candle(self.interval.slot_open_us(empty), newest.close_e8)
             self.series.upsert(self.newest)
         return True
+
+    def _reaches_join(self, slot: int, join_us: int) -> bool:
+        """Whether no slot lies between that one and the live join in which the market is open."""
+        between = open_slots(self.calendar, self.interval, slot + 1, self.interval.slot(join_us))
+        return next(between, None) is None
 
     def carry_close_forward(self, last: Candle) -> None:
         """Set the price of the empty candles after ``last``, the last with a trade, which a late trade may change."""
@@ -258,8 +266,8 @@ class CandleMerger:
         while at > 0 and not (before.trades or before.complete):
             at -= 1
             before = self.series.bar(at)
-        if self.interval.slot(self.join_us) - 1 <= before.slot < slot - 1:
-            for empty in range(before.slot + 1, slot):
+        if before.slot < slot - 1 and self._reaches_join(before.slot, self.join_us):
+            for empty in open_slots(self.calendar, self.interval, before.slot + 1, slot):
                 self.series.upsert(empty_candle(self.interval.slot_open_us(empty), round(before.close * E8)))
 
     def _mark_incomplete_before(self, candle: Candle) -> None:

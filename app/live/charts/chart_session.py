@@ -34,6 +34,8 @@ from app.live.charts.session_phase import (
 )
 from app.live.environment.clocks import ExchangeClock
 from app.live.recording.symbol_tracker import SymbolTracker
+from app.market.calendar.calendar import Calendar
+from app.market.calendar.closed_slots import open_slots
 from app.market.candle import Candle, empty_candle
 from app.market.errors import StoreError
 from app.market.interval import Interval
@@ -67,7 +69,8 @@ class ChartSession:
 
     ``on_state`` is called when ``state`` or ``failure`` changes, ``on_change`` when the series has changed or `refresh`
     has something to do. Both should be cheap. ``failure`` is one sentence while part of the history could not be
-    loaded, whatever else there is to show. ``tracker``: None for a symbol that is not recorded.
+    loaded, whatever else there is to show. ``tracker``: None for a symbol that is not recorded. ``calendar``: when the
+    market is open; None: always. Closed time is not loaded, and no candle opens in it.
     """
 
     def __init__(
@@ -81,10 +84,13 @@ class ChartSession:
         clock: Clock,
         on_state: Callable[[], None],
         on_change: Callable[[], None],
+        calendar: Calendar | None = None,
     ) -> None:
         self.symbol = symbol
         self.interval = interval
+        self.calendar = calendar
         self._merger = CandleMerger(symbol, interval)
+        self._merger.calendar = calendar
         self.series = self._merger.series
         self.state = SessionState.LOADING
         self.failure = ""
@@ -107,6 +113,7 @@ class ChartSession:
             now_us=exchange_clock.now_us,
             on_change=on_change,
             on_failure=lambda sentence: self._set_state(SessionState.READY, sentence),
+            calendar=calendar,
         )
 
     @property
@@ -150,6 +157,12 @@ class ChartSession:
         else:
             await self._load_with(*view_us)
         await self._join()
+
+    def set_calendar(self, calendar: Calendar | None) -> None:
+        """Set ``calendar``, which is when the market is open, from now on; None: always. What is loaded stays."""
+        self.calendar = self._merger.calendar = self._loader.calendar = calendar
+        if self._live is not None:
+            self._live.calendar = calendar
 
     async def _load_with(self, start_us: int, end_us: int) -> None:
         slots = self.interval.slot(end_us) - self.interval.slot(start_us)
@@ -261,8 +274,12 @@ class ChartSession:
         if newest is None or not self._is_watched:
             return changed
         open_us = self.interval.open_time_us(self._exchange_clock.certain_us())
+        revision = self.series.revision
         if open_us <= newest.open_time_us or not self._merger.fill_before(open_us):
             return changed
+        slot = self.interval.slot(open_us)
+        if next(open_slots(self.calendar, self.interval, slot, slot + 1), None) is None:
+            return changed or self.series.revision != revision
         self._merger.put(empty_candle(open_us, newest.close_e8, closed=False))
         return True
 
@@ -279,7 +296,9 @@ class ChartSession:
         self._report(SessionEvent.LOAD_STARTED)
         try:
             on_part = self._merge_page if show_early else None
-            page = await load_page(self._history, self.symbol, self.interval, end_us, on_part=on_part)
+            page = await load_page(
+                self._history, self.symbol, self.interval, end_us, on_part=on_part, calendar=self.calendar
+            )
         finally:
             is_to_repeat = self._phase in REPEATING_PHASES
             self._report(SessionEvent.LOAD_ENDED)
@@ -374,6 +393,7 @@ class ChartSession:
             beginning_known=is_known,
             counted_us=counted_us,
             lacks_us=lacks_us,
+            calendar=self.calendar,
         )
         self._merger.join_us = join_us
         tracker.listeners.append(self._on_trade)

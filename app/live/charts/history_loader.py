@@ -17,6 +17,8 @@ from app.live.charts.candle_history import CandleHistory
 from app.live.charts.candle_merger import CandleMerger
 from app.live.charts.date_jump import DateJump, JumpPage, candles_around
 from app.live.charts.page_loader import PAGE, Page, load_page
+from app.market.calendar.calendar import Calendar
+from app.market.calendar.closed_slots import closed_slots
 from app.market.candle import Candle
 from app.market.coverage import IdRanges
 from app.market.interval import Interval
@@ -67,9 +69,10 @@ class HistoryLoader:
     Loads older candles and gives them to ``merger``. ``now_us`` returns the exchange's time (UTC microseconds).
 
     ``on_change`` is called when candles were merged; ``on_failure`` with a sentence when visible candles could not be
-    loaded in full, and with an empty one when that is over.
+    loaded in full, and with an empty one when that is over. ``calendar``: when the market is open; None: always.
 
     Attributes:
+        calendar: as given; may be set later, too.
         is_loading: whether a page is being loaded.
         failed: whether the last page before the first candle was incomplete.
     """
@@ -84,6 +87,7 @@ class HistoryLoader:
         now_us: Callable[[], int],
         on_change: Callable[[], None],
         on_failure: Callable[[str], None],
+        calendar: Calendar | None = None,
     ) -> None:
         self.symbol = symbol
         self.interval = interval
@@ -92,6 +96,7 @@ class HistoryLoader:
         self._reported = False  # that visible candles could not be loaded
         self._history = history
         self._merger = merger
+        self.calendar = calendar
         self._now_us = now_us
         self._on_change = on_change
         self._on_failure = on_failure
@@ -209,11 +214,7 @@ class HistoryLoader:
         slots = min(max(slots, PAGE), _MOST_AT_ONCE)
         middle = min(self.interval.slot(time_us), newest)
         near = middle - slots // 4, min(middle + slots // 4, newest)
-        if (
-            len(self._merger.series)
-            and self._requested.last_not_requested(self._merger.series.slots, *near) is None
-            and not self._is_empty(*near)
-        ):
+        if len(self._merger.series) and self._last_not_requested(*near) is None and not self._is_empty(*near):
             return JumpPage(DateJump(time_us))
         found = await candles_around(
             self.interval, time_us, newest, slots, self._request, lambda: self._history.find_listing(self.symbol)
@@ -258,7 +259,14 @@ class HistoryLoader:
             return None
         # Younger candles than the newest come from live trades alone.
         last = min(self.interval.slot(end_us - 1), self.interval.slot(self._merger.newest.open_time_us))
-        return self._requested.last_not_requested(self._merger.series.slots, self.interval.slot(start_us), last)
+        return self._last_not_requested(self.interval.slot(start_us), last)
+
+    def _last_not_requested(self, first: int, last: int) -> tuple[int, int] | None:
+        """Return the newest run of open slots, both inclusive, that are neither loaded nor requested, or None."""
+        if self.calendar is not None:
+            for start, end in closed_slots(self.calendar, self.interval, first, last + 1).tolist():
+                self._requested.note_requested(start, end - 1)
+        return self._requested.last_not_requested(self._merger.series.slots, first, last)
 
     def _is_empty(self, first: int, last: int) -> bool:
         """Whether the series has no candle in these slots, both inclusive."""
@@ -280,7 +288,9 @@ class HistoryLoader:
 
     async def _request(self, end_us: int, limit: int) -> Page:
         """Load the page before ``end_us``; an empty one if this loader is closed meanwhile."""
-        request = asyncio.ensure_future(load_page(self._history, self.symbol, self.interval, end_us, limit=limit))
+        request = asyncio.ensure_future(
+            load_page(self._history, self.symbol, self.interval, end_us, limit=limit, calendar=self.calendar)
+        )
         self._requests.add(request)
         try:
             await asyncio.wait({request})

@@ -15,6 +15,7 @@ from typing import NamedTuple
 from app.live.charts.candle_history import CandleHistory
 from app.live.recording.symbol_tracker import ONE_SECOND, SymbolTracker
 from app.market.builder import CandleBuilder, finish, lacks_nothing
+from app.market.calendar.calendar import Calendar
 from app.market.candle import Candle, combine
 from app.market.coverage import IdRanges
 from app.market.errors import CryptopipeError
@@ -86,7 +87,8 @@ class LiveCandles:
     ``parts``: disjoint candles before the live join ``join_us``, oldest first, from the start of the join's candle or
     earlier. ``beginning_known`` False: they lack some trades, so the join's candle stays incomplete. They may then
     reach beyond the join; tracked seconds that begin before ``counted_us`` are taken to be in them. ``lacks_us``: from
-    then to the join, the exchange has not said which trades there were.
+    then to the join, the exchange has not said which trades there were. ``calendar``: when the market is open; None:
+    always.
     """
 
     def __init__(
@@ -99,8 +101,10 @@ class LiveCandles:
         beginning_known: bool,
         counted_us: int = 0,
         lacks_us: int | None = None,
+        calendar: Calendar | None = None,
     ) -> None:
         self.interval = interval
+        self.calendar = calendar
         self.join_us = join_us
         self.beginning_known = beginning_known
         self._unknown = range(0) if lacks_us is None else range(lacks_us, join_us)
@@ -156,7 +160,7 @@ class LiveCandles:
 
         The first call also returns the candles of the parts that have no trade.
         """
-        folded = finish(self._builder.candles(open_us, until_us), self.interval, self._held)
+        folded = finish(self._builder.candles(open_us, until_us), self.interval, self._held, calendar=self.calendar)
         candles = [self._judged(candle) for candle in folded]
         if not self._quiet:
             return candles

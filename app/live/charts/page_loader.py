@@ -17,6 +17,8 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from app.live.charts.candle_history import CandleHistory, StoredPage
+from app.market.calendar.calendar import Calendar
+from app.market.calendar.closed_slots import closed_slots, first_of_open, open_slots
 from app.market.candle import Candle, has_prices_alone, is_whole_so_far
 from app.market.coverage import IdRanges
 from app.market.errors import CryptopipeError, FeedError, StoreError
@@ -38,17 +40,26 @@ class RequestPlan(NamedTuple):
     first: int
 
 
-def missing_slots(interval: Interval, first: int, last: int, candles: Iterable[Candle], fetched: IdRanges) -> list[int]:
+def missing_slots(
+    interval: Interval,
+    first: int,
+    last: int,
+    candles: Iterable[Candle],
+    fetched: IdRanges,
+    calendar: Calendar | None = None,
+) -> list[int]:
     """
     Return the slots from ``first`` to ``last``, rising, for which the exchange may have more than ``candles``.
 
     These are slots without a closed and complete candle, or with one that knows prices and volume alone, whose klines
-    have not been ``fetched`` (in microseconds) yet.
+    have not been ``fetched`` (in microseconds) yet, and in which the market is open at some time.
     """
     slot, open_us = interval.slot, interval.slot_open_us
     enough = {slot(one.open_time_us) for one in candles if one.closed and one.complete and not has_prices_alone(one)}
     return [
-        at for at in range(first, last + 1) if at not in enough and fetched.missing(open_us(at), open_us(at + 1) - 1)
+        at
+        for at in open_slots(calendar, interval, first, last + 1)
+        if at not in enough and fetched.missing(open_us(at), open_us(at + 1) - 1)
     ]
 
 
@@ -99,15 +110,18 @@ async def load_page(
     *,
     limit: int = PAGE,
     on_part: Callable[[list[Candle]], None] | None = None,
+    calendar: Calendar | None = None,
 ) -> Page:
     """
     Return the candles of the ``limit`` slots before ``end_us``, or fewer if those would take too many requests.
+
+    ``calendar``: when the market is open; None: always. Slots in which it is closed are neither counted nor requested.
 
     If these slots have no candles, as after an outage or a delisting, the page ends with the newest candle before them.
     ``on_part`` is called with the candles loaded so far once they fill a chart, or after a short wait for the rest; see
     `presentable` for those held back.
     """
-    return await _Loading(history, symbol, interval, end_us, limit, on_part).run()
+    return await _Loading(history, symbol, interval, end_us, limit, on_part, calendar).run()
 
 
 def presentable(candles: Sequence[Candle]) -> list[Candle]:
@@ -130,14 +144,16 @@ class _Loading:
         end_us: int,
         limit: int,
         on_part: Callable[[list[Candle]], None] | None,
+        calendar: Calendar | None,
     ) -> None:
         self._history = history
         self._symbol = symbol
         self._interval = interval
         self._limit = limit
         self._on_part = on_part
-        self._last = interval.slot(end_us - 1)
-        self._first = self._last - limit + 1
+        self._calendar = calendar
+        self._last = first_of_open(calendar, interval, interval.slot(end_us - 1), 1)
+        self._first = first_of_open(calendar, interval, self._last, limit)
         self._stored = StoredPage([], IdRanges())
         self._merged: dict[int, Candle] = {}
         self._failure = ""
@@ -179,7 +195,9 @@ class _Loading:
 
     async def _ask(self) -> None:
         interval = self._interval
-        slots = missing_slots(interval, self._first, self._last, self._stored.candles, self._stored.fetched)
+        slots = missing_slots(
+            interval, self._first, self._last, self._stored.candles, self._stored.fetched, self._calendar
+        )
         requests, self._first = plan(interval, self._first, slots)
         published = self._history.published
         asked = (published(self._symbol, interval, start_us, end_us, self._merge) for start_us, end_us in requests)
@@ -220,7 +238,13 @@ class _Loading:
         if end_us is None or self._interval.slot(end_us - 1) >= self._first:
             return Page(self._candles(), begins=not self._merged)
         return await load_page(
-            self._history, self._symbol, self._interval, end_us, limit=self._limit, on_part=self._on_part
+            self._history,
+            self._symbol,
+            self._interval,
+            end_us,
+            limit=self._limit,
+            on_part=self._on_part,
+            calendar=self._calendar,
         )
 
     def _merge(self, candles: Iterable[Candle]) -> None:
@@ -256,7 +280,11 @@ class _Loading:
         at every switch.
         """
         first, last = (self._interval.slot(candle.open_time_us) for candle in (candles[0], candles[-1]))
-        whole = last - first + 1 == len(candles) and is_whole_so_far(candles) and last >= self._last - 1
+        slots = last - first + 1
+        if self._calendar is not None:
+            ranges = closed_slots(self._calendar, self._interval, first, last + 1)
+            slots -= int((ranges[:, 1] - ranges[:, 0]).sum())
+        whole = slots == len(candles) and is_whole_so_far(candles) and last >= self._last - 1
         return whole and (len(candles) >= _ENOUGH_EARLY or self._is_all(candles[0].open_time_us))
 
     def _is_all(self, first_us: int) -> bool:

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from app.market.calendar.calendar import Calendar
 from app.market.interval import Interval
 
+_FARTHEST = 100_000_000  # slots; a calendar that closes for good would have no end
+
 SlotRanges = NDArray[np.int64]
 """Ranges of slots, of shape (n, 2): rising, not empty; the end is exclusive."""
 
@@ -27,6 +29,18 @@ def closed_slots(calendar: Calendar, interval: Interval, first: int, end: int) -
         since = spans - interval.origin_us
         ranges = np.column_stack((-(-since[:, 0] // length_us), since[:, 1] // length_us))
     return ranges[ranges[:, 0] < ranges[:, 1]]
+
+
+def first_of_open(calendar: Calendar | None, interval: Interval, last: int, count: int) -> int:
+    """Return the first of the ``count`` slots up to ``last``, inclusive, in which the market is open at some time."""
+    reach, closed = count, 0
+    while calendar is not None:
+        ranges = closed_slots(calendar, interval, last - reach + 1, last + 1)
+        closed = int((ranges[:, 1] - ranges[:, 0]).sum())
+        if reach == count + closed or reach > _FARTHEST:
+            break
+        reach = count + closed
+    return last - reach + 1
 
 
 def open_slots(calendar: Calendar | None, interval: Interval, first: int, end: int) -> Iterator[int]:

@@ -23,7 +23,7 @@ from app.market.calendar.calendar import (
     previous_open_us,
     session_at,
 )
-from app.market.calendar.closed_slots import closed_slots, open_slots
+from app.market.calendar.closed_slots import closed_slots, first_of_open, open_slots
 from app.market.calendar.instrument_schedule import calendar_of
 from app.market.calendar.session_table import ListedSession, SessionTable
 from app.market.calendar.spans import spans_of
@@ -278,7 +278,11 @@ def test_a_slot_is_closed_where_all_its_minutes_are(calendar: Calendar, name: st
     for slot in range(first, end):
         is_closed = open_length_us(calendar, interval.slot_open_us(slot), interval.slot_open_us(slot + 1)) == 0
         assert (slot in closed) == is_closed
-    assert list(open_slots(calendar, interval, first, end)) == [s for s in range(first, end) if s not in closed]
+    left = [slot for slot in range(first, end) if slot not in closed]
+    assert list(open_slots(calendar, interval, first, end)) == left
+    for last in left[-3:]:
+        counted = left[: left.index(last) + 1]
+        assert first_of_open(calendar, interval, last, len(counted)) == counted[0]
 
 
 def test_crypto_is_always_open_and_a_session_is_a_day_in_utc() -> None:
