@@ -7,9 +7,10 @@ DEV_READY := .venv/ready-dev
 FUZZ := build/fuzz/venv
 FREQTRADE := build/freqtrade
 CLIENTS := build/clients
+WEBCHART := build/webchart
 SETUP_INPUTS := pyproject.toml build_spec/setup.sh build_spec/bootstrap.py build_spec/apt.sh
 
-.PHONY: help setup setup-dev run demo test crash soak fuzz roundtrip importcrash freqtrade clients openapi lint types bench screenshot package requirements clean moved
+.PHONY: help setup setup-dev run demo test crash soak fuzz roundtrip importcrash freqtrade clients openapi webchart lint types bench screenshot package requirements clean moved
 .DEFAULT_GOAL := help
 
 # What was compiled once serves every start: where the environment forbids to keep it, each takes a second longer.
@@ -75,6 +76,10 @@ openapi: setup-dev ## schemathesis asks all that the description of the server h
 	test -x $(CLIENTS)/openapi/bin/python || $(BIN)/python -m venv $(CLIENTS)/openapi
 	$(CLIENTS)/openapi/bin/python -m pip install --quiet "schemathesis==4.32.5"
 	PYTHONPATH=. $(BIN)/python -m tests.peers.described_server $(CLIENTS)/openapi/bin/schemathesis 120
+
+webchart: setup-dev ## lightweight-charts in Chromium reads a served recording; needs npm and its index of packages
+	npm install --prefix $(WEBCHART) --silent --no-save --no-audit --no-fund --ignore-scripts lightweight-charts@5.2.1
+	PYTHONPATH=. $(BIN)/python -m tests.peers.web_chart $(WEBCHART)
 
 lint: setup-dev ## check the format, the code and the direction of imports
 	$(BIN)/ruff format --check .

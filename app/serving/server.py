@@ -259,14 +259,14 @@ class MarketServer:
             return None if is_known else _error(request, 404, "Only metrics are served at this port.")
         if _is_of_foreign_page(request, access):
             return _error(request, 403, "Pages of this origin may not read here: serve_origins says which may.")
+        if request.path in self._public_paths and not is_upgrade(request):
+            return None  # in memory, and a page is a dozen of them
         wait_s = self._rate.wait_s(request.remote or "", self._clock.monotonic_s())
         if wait_s:
             headers = {"Retry-After": str(int(wait_s) + 1)}
             return _error(request, 429, f"Too many requests: retry in {int(wait_s) + 1} s.", headers)
         if request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
             return self._preflight(request)
-        if request.path in self._public_paths and not is_upgrade(request):
-            return None
         if not access.accepts_token(request.headers.get("Authorization", ""), _token_of_page(request)):
             sentence = "This server wants a token: send it as Authorization: Bearer …"
             return _error(request, 401, sentence, {"WWW-Authenticate": "Bearer"})

@@ -32,6 +32,7 @@ let tailDue = false;
 let lostAtMs = 0;
 const retry = { timer: 0, count: 0, work: null };
 let hasTriedToken = false;
+let spokenSlot = null;
 let wordsDue = 0;
 const tradesBySecond = new Array(10).fill(0);
 
@@ -66,7 +67,7 @@ function showSymbols(symbols, names) {
 
 /** Return what the page's address names, as far as it is known; else what is shown, or the first symbol. */
 function addressed(symbols) {
-    const [symbol, name] = decodeURIComponent(location.hash.slice(1)).split("/");
+    const [symbol, name] = location.hash.slice(1).split("/");
     const wanted = [symbol?.toUpperCase(), chosen.symbol].find((one) => symbols.includes(one));
     return { symbol: wanted ?? symbols[0], interval: Interval.parse(name ?? "") ?? chosen.interval };
 }
@@ -153,8 +154,10 @@ async function refreshTail() {
         const lastBefore = series.last;
         if (series.addAnswer(answer, server.nowS) >= PAGE) load(); // too much came meanwhile
         else chart.follow(lastBefore);
-    } catch {
-        if (!signal.aborted) tailDue = true;
+    } catch (error) {
+        if (signal.aborted) return;
+        tailDue = true;
+        if (error.status === 401) askAgain(error);
     }
 }
 
@@ -171,6 +174,7 @@ async function loadOlder() {
         olderTrouble = "";
     } catch (error) {
         if (signal.aborted) return;
+        if (error.status === 401) askAgain(error);
         olderTrouble = error.message;
         waitMs = Math.max(error.retryS ?? 0, 3) * 1_000;
     }
@@ -179,6 +183,13 @@ async function loadOlder() {
         isLoadingOlder = false;
         chart.follow(series.last);
     }, waitMs);
+}
+
+/** The server has another token than before. */
+function askAgain(error) {
+    isLoaded = false;
+    loading.abort();
+    refuse(error, load);
 }
 
 // What comes live
@@ -287,7 +298,9 @@ function showReadout() {
     }
     if (!candle.isComplete) parts.push(element("span", "incomplete", null, "warning"));
     readout.replaceChildren(...parts);
-    if (chart.cursor && document.activeElement === byId("chart") && byId("chart").matches(":focus-visible")) {
+    // Once for each candle, however often the open one changes.
+    if (chart.cursor && chart.cursor.slot !== spokenSlot && byId("chart").matches(":focus-visible")) {
+        spokenSlot = chart.cursor.slot;
         const when = openTime(candle.time, chosen.interval);
         announce(`${when}: ${parts.slice(1).map((one) => one.textContent).join(", ")}`);
     }
@@ -387,7 +400,10 @@ new ResizeObserver(([entry]) => {
 }).observe(byId("readout"));
 
 connection.addEventListener("message", (event) => take(event.detail));
-connection.addEventListener("follows", refreshTail);
+connection.addEventListener("follows", () => {
+    liveTrouble = "";
+    refreshTail();
+});
 connection.addEventListener("state", () => {
     if (connection.state === "lost" && !lostAtMs) lostAtMs = Date.now();
     if (connection.state === "live") lostAtMs = 0;
@@ -447,7 +463,7 @@ setInterval(() => {
     tradesBySecond.unshift(0);
     tradesBySecond.pop();
     byId("clock").textContent = `${openTime(Math.floor(server.nowS), Interval.parse("1s"))} UTC`;
-    if (isLoaded && (tailDue || (seconds % CHECK_S === 0 && series.unsettled(server.nowS) !== null))) refreshTail();
+    if (isLoaded && seconds % CHECK_S === 0 && (tailDue || series.unsettled(server.nowS) !== null)) refreshTail();
     chart.update();
     refreshWords();
 }, 1_000);

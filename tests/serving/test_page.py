@@ -8,6 +8,7 @@ import logging
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import fields
+from datetime import UTC, datetime
 from importlib import resources
 from pathlib import Path
 
@@ -27,6 +28,7 @@ from tests.program import free_port
 from tests.serving.browser import Page, opened_page
 from tests.serving.helpers import record, served
 from tests.serving.test_live import listening
+from tests.serving.test_recorder import recording
 from tests.storage.helpers import START_US, folded, some_trades
 from widgets.theme.palettes import PALETTES
 
@@ -36,6 +38,8 @@ CANDLES = (
 )
 INCOMPLETE = "cryptopipe.candles().filter((one) => !one.isComplete).length"
 IS_LIVE = "window.cryptopipe?.state().connection === 'live' && cryptopipe.candles().length > 0"
+COLUMNS = ("time", "open", "high", "low", "close", "volume", "base_volume")
+TIMES = {"startTime": 0, "endTime": -1}
 HEADLINE, SENTENCE = (
     "document.getElementById('headline').textContent",
     "document.getElementById('sentence').textContent",
@@ -310,6 +314,26 @@ async def check_themes(page: Page) -> None:
     assert await page.value(f"[{theme}, localStorage.length]") == ["dark", 0]
     await page.prefer(prefers_color_scheme="light")
     await page.until(theme, "light")
+
+
+async def test_candles_of_a_recorder_move_with_its_trades_and_end_as_they_are_stored(data_dir: Path) -> None:
+    async with recording(data_dir) as (_, server, session, _), opened_page() as page:
+        await page.open(f"{server.url}/#BTCUSDT/1s")
+        await page.until(HEADLINE, "This server asks for a token")
+        await page.send("Input.insertText", text="t0ken")
+        await page.key("Enter")
+        await page.until(IS_LIVE)
+        is_ahead = "cryptopipe.candles().at(-1).isFinal === false"  # of what is stored
+        await page.until(is_ahead)
+        whole = f"{CANDLES.replace('candles()', 'candles().filter((one) => one.isFinal && one.isComplete)')}"
+        await page.until(f"{whole}.length > 5")
+        rows = await page.value(whole)
+        times = {name: f"{datetime.fromtimestamp(rows[at][0], UTC):%FT%TZ}" for name, at in TIMES.items()}
+        async with session.get(f"{server.url}/candles", params={"asset": "BTC", "duration": "1s", **times}) as response:
+            served_candles = (await response.json())["candles"]
+        known = {one["time"]: [one[name] for name in COLUMNS] for one in served_candles}
+        assert rows == [known[row[0]] for row in rows]
+    assert all("401" in one for one in page.errors)
 
 
 async def test_the_page_says_what_it_lacks_and_goes_on_by_itself(
