@@ -1,4 +1,8 @@
-"""A loopback OANDA on a clock that runs fast, and the feed and the REST client that talk to it."""
+"""
+A loopback OANDA on a clock that runs fast, and the feed and the REST client that talk to it.
+
+The clock is one that a busy machine does not make jump: else a moment's pause would look like a silent stream.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +25,8 @@ from app.market.quotes.tick import Tick
 from app.market.trade import MarketEvent
 from app.sandbox.oanda.server import ACCOUNT, TOKEN, OandaLimits, OandaSandbox
 from app.sandbox.oanda.tape import SimulatedTape
-from tests.brokers.binance.helpers import FastClock, until
+from tests.brokers.binance.helpers import until
+from tests.faults.world import HurriedClock
 
 MONDAY_US = int(datetime(2026, 7, 13, 12, tzinfo=UTC).timestamp()) * 1_000_000
 SPEED = 25.0
@@ -31,9 +36,10 @@ EURUSD, USDJPY = "oanda:EURUSD", "oanda:USDJPY"
 class Client:
     """A feed with its receiver, and the REST client on the same connections; the market runs 25 times as fast."""
 
-    def __init__(self, server: OandaSandbox, clock: FastClock, token: str = TOKEN, **options: Any) -> None:
+    def __init__(self, server: OandaSandbox, clock: HurriedClock, token: str = TOKEN, **options: Any) -> None:
         self.server = server
         self.clock = clock
+        self.began_s = clock.monotonic_s()
         self.http = HttpClient(Credentials(token, ACCOUNT), clock=clock, proxy="none", timeout_s=3.0)
         self.rest = OandaRest(server.url, self.http, clock=MarketClock(server, clock))
         options = {"chance": random.Random(1), "connect_timeout_s": 3.0} | options
@@ -77,7 +83,7 @@ class Client:
 class MarketClock:
     """The market's time as a clock's time of day."""
 
-    def __init__(self, server: OandaSandbox, clock: FastClock) -> None:
+    def __init__(self, server: OandaSandbox, clock: HurriedClock) -> None:
         self._server = server
         self._clock = clock
 
@@ -92,12 +98,12 @@ class MarketClock:
 
 
 @pytest.fixture
-def fast() -> FastClock:
-    return FastClock(SPEED)
+def fast() -> HurriedClock:
+    return HurriedClock(MONDAY_US, speed=SPEED)
 
 
 @pytest.fixture
-async def server(fast: FastClock) -> AsyncIterator[OandaSandbox]:
+async def server(fast: HurriedClock) -> AsyncIterator[OandaSandbox]:
     """A Monday noon with two prices a second and instrument, every one of them sent."""
     limits = OandaLimits(connections_per_s=1_000, requests_per_s=10_000)
     server = OandaSandbox(
@@ -109,7 +115,7 @@ async def server(fast: FastClock) -> AsyncIterator[OandaSandbox]:
 
 
 @pytest.fixture
-async def quiet(fast: FastClock) -> AsyncIterator[Client]:
+async def quiet(fast: HurriedClock) -> AsyncIterator[Client]:
     """A client of a market with some seventy prices an hour, whose candles are made quickly."""
     limits = OandaLimits(connections_per_s=1_000, requests_per_s=10_000)
     server = OandaSandbox(SimulatedTape(3, prices_per_s=0.02), clock=fast, begin_us=MONDAY_US, limits=limits)
@@ -121,7 +127,7 @@ async def quiet(fast: FastClock) -> AsyncIterator[Client]:
 
 
 @pytest.fixture
-async def client(server: OandaSandbox, fast: FastClock) -> AsyncIterator[Client]:
+async def client(server: OandaSandbox, fast: HurriedClock) -> AsyncIterator[Client]:
     client = Client(server, fast)
     yield client
     await client.http.close()

@@ -18,8 +18,9 @@ from app.market.quotes.tick import Tick
 from app.market.trade import MarketEvent
 from app.sandbox.oanda.server import ACCOUNT, TOKEN, OandaLimits, OandaSandbox
 from app.sandbox.oanda.tape import RecordedTape
-from tests.brokers.binance.helpers import FastClock, until
+from tests.brokers.binance.helpers import until
 from tests.brokers.oanda.conftest import EURUSD, MONDAY_US, USDJPY, Client
+from tests.faults.world import HurriedClock
 
 S = FeedState
 
@@ -37,7 +38,7 @@ async def test_ticks_arrive_in_order_with_the_last_price_first(client: Client) -
     assert client.feed.counters.messages >= len(client.ticks)
 
 
-async def test_recorded_ticks_arrive_to_the_last_one(shared_data: Callable[[str], Path], fast: FastClock) -> None:
+async def test_recorded_ticks_arrive_to_the_last_one(shared_data: Callable[[str], Path], fast: HurriedClock) -> None:
     tape = RecordedTape([shared_data("oanda/eurusd_tick_20140504.zip")])
     server = OandaSandbox(tape, clock=fast, begin_us=tape.start_us - 1, speed=math.inf, sampled=False)
     await server.start()
@@ -124,7 +125,7 @@ async def test_refused_credentials_are_one_sentence_and_no_storm(
 
 
 async def test_a_wrong_token_never_shows(
-    server: OandaSandbox, fast: FastClock, caplog: pytest.LogCaptureFixture
+    server: OandaSandbox, fast: HurriedClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
     client = Client(server, fast, token="s3cret-t0ken")
@@ -189,7 +190,7 @@ async def test_the_user_can_end_a_wait(client: Client) -> None:
     assert client.states.count(S.BACKING_OFF) == 8
 
 
-async def test_attempts_may_run_out(server: OandaSandbox, fast: FastClock) -> None:
+async def test_attempts_may_run_out(server: OandaSandbox, fast: HurriedClock) -> None:
     client = Client(server, fast, max_attempts=3)
     server.faults.answers.fail_next(503, times=None)
     client.feed.set_symbols([EURUSD])
