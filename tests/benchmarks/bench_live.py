@@ -141,11 +141,11 @@ def connected(port: int, opening: bytes) -> socket.socket:
     return connection
 
 
-def subscribed(port: int) -> socket.socket:
+def subscribed(port: int, types: Sequence[str] = ("trade",)) -> socket.socket:
     """Return a client that gets each trade."""
     connection = connected(port, _HANDSHAKE)
     connection.recv(1 << 16)  # the answer, before which nothing may be sent
-    connection.sendall(text_frame({"action": "subscribe", "symbols": ["BTCUSDT"], "types": ["trade"]}))
+    connection.sendall(text_frame({"action": "subscribe", "symbols": ["BTCUSDT"], "types": types}))
     return connection
 
 
@@ -333,14 +333,14 @@ def last_words(connection: socket.socket) -> str:
     return "told, then cut" if b"read too slowly" in data and data[-4:-2] == b"\x88\x02" else "cut"
 
 
-def check_stored(data_dir: Path) -> str:
-    """Return a sentence about the ids stored: whether any is missing between the first and the last."""
+def stored_trades(data_dir: Path) -> tuple[int, int]:
+    """Return how many trades are stored, and how many are missing between the first and the last."""
     database = Database.open(None, data_dir)
     try:
         ids = database.store.coverage("BTCUSDT")
         assert ids.first is not None
         assert ids.last is not None
-        return f"{ids.count():,} trades stored, {ids.last - ids.first + 1 - ids.count()} missing between them"
+        return ids.count(), ids.last - ids.first + 1 - ids.count()
     finally:
         database.close()
 
@@ -360,7 +360,7 @@ def main() -> None:
             beside(run_exchange, options.rate, others) as urls,
             recording(folder / "data", urls, servers) as (port, process),
         ):
-            deaf_ones = [subscribed(port) for _ in range(deaf)]
+            deaf_ones = [subscribed(port, ("trade", "tick")) for _ in range(deaf)]
             connections = [subscribed(port) for _ in range(clients)]
             memory, worked = process.memory_info().rss, process.cpu_times()
             began_s = time.perf_counter()
@@ -369,7 +369,7 @@ def main() -> None:
             now = process.cpu_times()
             grown = process.memory_info().rss - memory
             ends = Counter(map(last_words, deaf_ones))
-        stored = check_stored(folder / "data")
+        stored, missing = stored_trades(folder / "data")
     shown, p99 = figures(readers)
     counts = [reader.trades for reader in readers]
     cores = (now.user + now.system - worked.user - worked.system) / took_s
@@ -380,7 +380,9 @@ def main() -> None:
     print(f"server: {cores:.0%} of a processor, memory {memory / 1e6:.0f} MB, {grown / 1e6:+.0f} MB in the run")
     if deaf:
         print(f"clients that do not read: {', '.join(f'{count} {end}' for end, count in ends.items())}")
-    print(stored)
+    print(f"{stored:,} trades stored, {missing} missing between them")
+    if missing or cut or any(reader.lost for reader in readers) or (deaf and ends["still connected"]):
+        raise SystemExit("a trade was lost, or a client that reads was cut, or one that does not was not")
 
 
 if __name__ == "__main__":
