@@ -50,6 +50,7 @@ _FEW_BYTES = 4_096
 _MARK = b'"type":"trade"'
 _END = b'"isBuyerMaker"'  # the last key of a trade
 _ID, _SENT = re.compile(rb'"id":(\d+)'), re.compile(rb'"timestamp":(\d+)')
+_PING, _PONG = b"\x89\x00", b"\x8a\x80" + bytes(4)
 _BITCOIN = Listing("BTC", "60000", "0.01", "0.00001", 1.0)
 _HANDSHAKE = (
     b"GET /ws/market HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -83,6 +84,8 @@ class Reader:
     def take(self, data: bytes) -> None:
         """Count what was read."""
         now_ms = time.time() * 1e3
+        if _PING in data:  # who does not answer is cut
+            self.connection.send(_PONG)
         data = self._rest + data
         whole, end, self._rest = data.rpartition(_END)
         if not end:
