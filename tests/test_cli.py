@@ -12,6 +12,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from urllib.request import Request, urlopen
 
 import pytest
 
@@ -93,6 +94,8 @@ def files_in(folder: Path) -> list[str]:
         (["collect", "--binance-rest-url", "ftp://x"], "is no address of the exchange"),
         (["sandbox", "--replay", "no-such-file.gz"], "does not exist"),
         (["sandbox", "--speed", "fast", "--replay", "x"], "--speed cannot be “fast”"),
+        (["sandbox", "--oanda-replay", "no-such-file.zip"], "no recording of OANDA's prices"),
+        (["sandbox", "--dukascopy-folder", "no-such-folder"], "no folder of Dukascopy's recordings"),
         (["sandbox", "--rate", "0"], "--rate"),
         (["sandbox", "--rate", "nan"], "--rate"),
         (["sandbox", "--history", "long"], "“long” is not a length of time"),
@@ -197,8 +200,25 @@ def test_the_sandbox_prints_its_addresses_and_stops_when_standard_input_closes()
         assert process.stdout is not None
         line = process.stdout.readline()
         assert re.search(r"ws://127\.0\.0\.1:(\d+) and http://127\.0\.0\.1:\1\.$", line.strip())
+        oanda, dukascopy = process.stdout.readline(), process.stdout.readline()
         out, err = process.communicate(timeout=20)
     assert (process.returncode, out, err) == (0, "", "")
+    assert re.fullmatch(r"OANDA's is at http://127\.0\.0\.1:\d+ \(token \S+, account [\d-]+\)\.", oanda.strip())
+    assert re.fullmatch(r"Dukascopy's interfaces are both at http://127\.0\.0\.1:\d+\.", dukascopy.strip())
+
+
+def test_the_sandbox_replays_recordings_of_the_brokers_of_quotes(shared_data: Callable[[str], Path]) -> None:
+    recorded = ["--oanda-replay", str(shared_data("oanda/eurusd_tick_20140504.zip")), "--speed", "max"]
+    recorded += ["--dukascopy-folder", str(shared_data("dukascopy"))]
+    with started("sandbox", "--port", "0", "--until-stdin-closes", *recorded) as process:
+        assert process.stdout is not None
+        found = [re.search(r"http://[\d.:]*\d", process.stdout.readline()) for _ in range(3)]
+        urls = [one[0] for one in found if one is not None]
+        summary = Request(f"{urls[1]}/v3/instruments/EUR_USD/candles?granularity=M1&count=5")
+        summary.add_header("Authorization", "Bearer sandbox-token")
+        assert b'"candles":[]' in urlopen(summary, timeout=20).read()  # nothing has been replayed yet
+        assert len(urlopen(f"{urls[2]}/datafeed/EURUSD/2019/01/04/08h_ticks.bi5", timeout=20).read()) == 55_768
+        process.communicate(timeout=20)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGTERM to catch")

@@ -354,6 +354,21 @@ def run(settings: Settings, options: Options) -> Run:
 @click.option(
     "--speed", default="1", metavar="PACE", panel="Recording", help="Pace of a recording: 1, 10 … or max (1)."
 )
+@click.option(
+    "--oanda-replay",
+    multiple=True,
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    panel="Recording",
+    help="Recorded days of OANDA's prices to replay.",
+)
+@click.option(
+    "--dukascopy-folder",
+    metavar="FOLDER",
+    type=click.Path(path_type=Path),
+    panel="Recording",
+    help="Folder with Dukascopy's recordings: datafeed, json.",
+)
 @click.argument("more_recordings", nargs=-1, type=click.Path(path_type=Path), cls=FurtherFiles)
 def sandbox(settings: Settings, options: Options) -> Run:
     """Serve a simulated or recorded market on this machine, in the exchange's protocol."""

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
+from app.concurrency.system_clock import SystemClock
 from app.sandbox.dukascopy.layouts import (
     HOUR_MS,
     CandleRow,
@@ -103,13 +104,17 @@ class SimulatedArchive:
     """
     Forex pairs with the same ticks for the same ``seed``, whatever is asked for and in which order.
 
-    The market is open from Sunday to Friday, 17:00 New York, and ends at ``end_ms``. ``ticks_per_hour``: about.
+    The market is open from Sunday to Friday, 17:00 New York, and ends at ``end_ms``, or now. ``ticks_per_hour``: about.
     """
 
-    def __init__(self, seed: int = 1, *, end_ms: int, ticks_per_hour: int = 600) -> None:
+    def __init__(self, seed: int = 1, *, end_ms: int | None = None, ticks_per_hour: int = 600) -> None:
         self._seed = seed
-        self._end_ms = end_ms
+        self._fixed_end_ms = end_ms
         self._ticks_per_hour = ticks_per_hour
+
+    @property
+    def _end_ms(self) -> int:
+        return SystemClock().now_us() // 1_000 if self._fixed_end_ms is None else self._fixed_end_ms
 
     def ticks(self, name: str, start_ms: int) -> list[TickRow] | None:
         if name not in _LEVELS or start_ms + HOUR_MS > self._end_ms:
