@@ -141,7 +141,13 @@ def export(settings: Settings, options: Options) -> Run:
 @click.argument("what", metavar="INTERVAL|trades", shell_complete=intervals)
 @click.option("--from", "start", metavar="TIME", panel="Range", help="Begin, UTC: 2024-08-08 or 2024-08-08T23:55.")
 @click.option("--to", "end", metavar="TIME", panel="Range", help="End, UTC; without it, now.")
-@click.option("--days", type=int, metavar="N", panel="Range", help="Instead of --from: that many days before the end.")
+@click.option(
+    "--days",
+    type=int,
+    metavar="N",
+    panel="Range",
+    help="Instead of --from: that many whole UTC days before the day of the end.",
+)
 @click.option(
     "--source",
     type=click.Choice(["archive", "rest"]),
@@ -167,7 +173,7 @@ def history(settings: Settings, options: Options) -> Run:
 
 @cryptopipe.command("symbols", panel=DATA)
 @_SYMBOLS
-@click.option("--days", is_flag=True, help="Also each day: trades held and missing, and whether it has klines.")
+@click.option("--days", is_flag=True, help="Also each day: trades held and missing, and which candles.")
 @_JSON
 def list_symbols(settings: Settings, options: Options) -> Run:
     """

@@ -186,7 +186,9 @@ def _request(wanted: _Wanted, symbols: Sequence[str], now_us: int) -> DownloadRe
     if end_us is None:
         end_us = now_us - _SETTLED_US
         end_us = end_us - end_us % SECOND_US if wanted.interval is None else wanted.interval.open_time_us(end_us)
-    start_us = end_us - (wanted.days or 0) * DAY_US if wanted.start_us is None else wanted.start_us
+    start_us = wanted.start_us
+    if start_us is None:  # whole days, which are in the archive: as the window's dialog
+        start_us = end_us - end_us % DAY_US - (wanted.days or 0) * DAY_US
     if end_us <= start_us:
         raise UsageError("No whole candle lies in that range yet: begin earlier.")
     return DownloadRequest(symbols, wanted.interval, start_us, end_us, wanted.source, wanted.parallel)
@@ -240,12 +242,13 @@ def _show_progress(shown: Progress, now: DownloadProgress) -> None:
 def _summary(report: DownloadReport, wanted: _Wanted) -> str:
     rows, what = report.rows, wanted.what
     if not report.done and not report.skipped:
-        sentences = ["All of it is stored already: nothing was fetched."]
+        done = "all of it is stored already: nothing was fetched."
     else:
         files = len({one.path for one in report.done if one.path is not None})
         parts = [f"{rows.read:,} {what} read", f"{rows.stored:,} stored", f"{rows.held:,} held already"]
         counted = "1 file" if files == 1 else f"{files:,} files"
-        sentences = [f"{', '.join(parts)}; {counted} from the archive."]
+        done = f"{', '.join(parts)}; {counted} from the archive."
+    sentences = [done[0].upper() + done[1:] if wanted.days is None else f"Since {moment(report.start_us)}: {done}"]
     sentences += [f"{symbol} is traded since {moment(at_us)}." for symbol, at_us in report.listed_us.items()]
     return " ".join(sentences)
 

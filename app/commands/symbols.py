@@ -117,6 +117,7 @@ def _day(one: DayHeld) -> dict[str, Any]:
         "missing": one.missing,
         "share": one.share,
         "klines": one.has_klines,
+        "aggtrades": one.has_aggtrades,
     }
 
 
@@ -161,12 +162,12 @@ def _text(found: Sequence[StoredSymbol], days: _Days, *, is_named: bool) -> str:
     if series:
         parts.append(aligned(("symbol", "interval", "made of", "first candle", "last candle", "rows"), series, left=3))
     by_day = [
-        (name, _date(day.day_us), f"{day.trades:,}", f"{day.missing:,}", percent(day.share), _klines(day))
+        (name, _date(day.day_us), f"{day.trades:,}", f"{day.missing:,}", percent(day.share), _candles_of(day))
         for name, held in days.items()
         for day in held
     ]
     if by_day:
-        parts.append(aligned(("symbol", "day (UTC)", "trades", "missing", "complete", "klines"), by_day, left=2))
+        parts.append(aligned(("symbol", "day (UTC)", "trades", "missing", "complete", "candles"), by_day, left=2))
     return "\n\n".join([*parts, *filter(None, [rest])])
 
 
@@ -177,8 +178,10 @@ def percent(share: float | None) -> str:
     return "100 %" if share == 1 else f"{min(share * 100, 99.999):.3f} %"
 
 
-def _klines(day: DayHeld) -> str:
-    return "yes" if day.has_klines else "no"
+def _candles_of(day: DayHeld) -> str:
+    """Return which candles are stored beside the trades."""
+    kinds = ("kline" if day.has_klines else "", "aggtrades" if day.has_aggtrades else "")
+    return ", ".join(filter(None, kinds)) or "–"
 
 
 def _amount(amount_e8: int) -> str:

@@ -77,6 +77,17 @@ def has_prices_alone(candle: Candle) -> bool:
     return bool(candle.volume_e8) and not candle.quote_volume_e16
 
 
+def has_taker_sides(candle: Candle) -> bool:
+    """
+    Whether it is known what takers bought of the volume; it is of no volume.
+
+    Many files do not say it. An import counts one trade where a file counts none, and one trade has one price.
+    """
+    if candle.taker_buy_volume_e8 or not candle.volume_e8:
+        return True
+    return not has_prices_alone(candle) and (candle.trades > 1 or candle.high_e8 == candle.low_e8)
+
+
 def combine(open_time_us: int, parts: Iterable[Candle]) -> Candle:
     """
     Return the candle that ``parts`` add up to.

@@ -95,7 +95,7 @@ class DayState(Enum):
     """What is stored of a day."""
 
     NOTHING = auto()
-    KLINES = auto()  # the exchange's candles alone
+    CANDLES = auto()  # candles alone: the exchange's, or those of aggregated trades
     PARTLY = auto()  # trades are missing
     WHOLE = auto()  # every trade, as far as the ids tell
 
@@ -103,7 +103,8 @@ class DayState(Enum):
 @dataclass(frozen=True, slots=True)
 class DayHeld:
     """
-    A UTC day: the trades held and missing, and whether the exchange's candles are stored.
+    A UTC day: the trades held and missing, and whether the exchange's candles, or those of aggregated trades, are
+    stored.
 
     ``missing`` is an estimate, by time, where one gap reaches over several days.
     """
@@ -112,6 +113,7 @@ class DayHeld:
     trades: int = 0
     missing: int = 0
     has_klines: bool = False
+    has_aggtrades: bool = False
 
     @property
     def share(self) -> float | None:
@@ -126,7 +128,7 @@ class DayHeld:
             return DayState.PARTLY
         if self.trades:
             return DayState.WHOLE
-        return DayState.KLINES if self.has_klines else DayState.NOTHING
+        return DayState.CANDLES if self.has_klines or self.has_aggtrades else DayState.NOTHING
 
 
 def days_held(
@@ -135,13 +137,15 @@ def days_held(
     *,
     edges_us: Mapping[int, int] | None = None,
     kline_days: Iterable[int] = (),
+    aggtrade_days: Iterable[int] = (),
 ) -> list[DayHeld]:
     """
     Return the days of which something is stored or missing, rising.
 
     ``days``: those with trades, rising. ``covered``: the ids not missing (`CoverageStore.coverage`). ``edges_us``: by
     id the times of the trades beside a gap, as far as known; without one, the trade before a gap counts as the last of
-    its day, and the one after it as the first of its own. ``kline_days``: days with the exchange's candles.
+    its day, and the one after it as the first of its own. ``kline_days``: days with the exchange's candles;
+    ``aggtrade_days``: with those of aggregated trades.
     """
     found = {one.day_us: DayHeld(one.day_us, one.trades) for one in days}
     for first, last, before, after in _placed_gaps(days, covered):
@@ -154,6 +158,8 @@ def days_held(
             found[day_us] = replace(held, missing=held.missing + missing)
     for day_us in kline_days:
         found[day_us] = replace(found.get(day_us, DayHeld(day_us)), has_klines=True)
+    for day_us in aggtrade_days:
+        found[day_us] = replace(found.get(day_us, DayHeld(day_us)), has_aggtrades=True)
     return [found[day_us] for day_us in sorted(found)]
 
 

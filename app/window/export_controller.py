@@ -121,13 +121,13 @@ class ExportController:
         try:
             await self._write(database, dialog, request, written)
         except asyncio.CancelledError:
-            dialog.cancelled(len(written))
+            dialog.cancelled(written)
             raise
         except CryptopipeError as error:
-            dialog.failed(str(error), len(written))
+            dialog.failed(str(error), written)
         except Exception as error:
             logger.critical("export failed", exc_info=error)
-            dialog.failed(f"The export failed inside ({type(error).__name__}); the log file tells more.", len(written))
+            dialog.failed(f"The export failed inside ({type(error).__name__}); the log file tells more.", written)
         else:
             dialog.completed(written)
 

@@ -160,7 +160,7 @@ _DAY_TRADES = sql.SQL(
     "SELECT {open_us}, first_trade_id, last_trade_id, trades FROM {days} WHERE symbol_id = %s ORDER BY open_time"
 ).format(open_us=microseconds("open_time"), days=sql.Identifier(_DAYS))
 
-# One look-up a day: a year of minutes has half a million klines.
+# Two look-ups a day, of its first and its last kline: a year of minutes has half a million.
 _KLINE_DAYS = sql.SQL(
     """
     WITH RECURSIVE day AS (
@@ -174,7 +174,19 @@ _KLINE_DAYS = sql.SQL(
             ORDER BY open_time LIMIT 1
         ) FROM day WHERE at IS NOT NULL
     )
-    SELECT {at} FROM day WHERE at IS NOT NULL
+    SELECT {at}, lowest.source, highest.source
+    FROM day
+    CROSS JOIN LATERAL (
+        SELECT source FROM klines
+        WHERE symbol_id = %(id)s AND seconds = %(seconds)s AND months = 0 AND open_time >= day.at
+        ORDER BY open_time LIMIT 1
+    ) AS lowest
+    CROSS JOIN LATERAL (
+        SELECT source FROM klines
+        WHERE symbol_id = %(id)s AND seconds = %(seconds)s AND months = 0
+            AND open_time < day.at + interval '24 hours'
+        ORDER BY open_time DESC LIMIT 1
+    ) AS highest
     """
 ).format(at=microseconds("at"))
 
@@ -294,14 +306,14 @@ def read_days(connection: Connection, symbol_id: int | None) -> list[DayHeld]:
         for trade_id in (first - 1, last + 1):
             if (time_us := time_of(connection, symbol_id, trade_id)) is not None:
                 edges_us[trade_id] = time_us
-    kline_days = set[int]()
-    intervals = connection.execute(
-        "SELECT DISTINCT seconds FROM kline_ranges WHERE symbol_id = %s AND seconds BETWEEN 1 AND 86400", (symbol_id,)
-    ).fetchall()
-    for (seconds,) in {*intervals, *((60,), (86_400,))}:
-        rows = connection.execute(_KLINE_DAYS, {"id": symbol_id, "seconds": seconds})
-        kline_days |= {day_us - day_us % DAY_US for (day_us,) in rows}
-    return days_held(days, covered, edges_us=edges_us, kline_days=kline_days)
+    days_of = {source: set[int]() for source in (CandleSource.KLINE, CandleSource.AGGTRADES)}
+    intervals = {one.interval for one in _kline_series(connection, symbol_id)}
+    for seconds in sorted(one.seconds for one in intervals if not one.months and one.length_us <= DAY_US):
+        for day_us, *sources in connection.execute(_KLINE_DAYS, {"id": symbol_id, "seconds": seconds}):
+            for source in sources:
+                days_of[CandleSource(source)].add(day_us - day_us % DAY_US)
+    kline_days, aggtrade_days = days_of.values()
+    return days_held(days, covered, edges_us=edges_us, kline_days=kline_days, aggtrade_days=aggtrade_days)
 
 
 def _rollups(

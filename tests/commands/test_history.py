@@ -95,13 +95,17 @@ def test_candles_are_fetched_until_now_and_what_cannot_be_had_is_named(
         # Three days have at least one whole day in them that ended long enough ago to be in the archive.
         assert main(["history", "BTC", "5m", "--days", "3", "--keep-files", "--json"]) == 0
         said = json.loads(capsys.readouterr().out)
-        assert said["read"] == said["stored"] == 3 * 288
+        assert said["from"] == format_time(today_us() - 3 * DAY_US)  # as in the dialog: whole days, and today so far
+        assert 3 * 288 <= said["read"] == said["stored"] < 4 * 288
         assert {file["kind"] for file in said["files"]} == {"klines"}
         kept = [path.name for path in (data_dir / "archive").iterdir()]
         assert len(kept) >= 1
         assert all(name.startswith("BTCUSDT-5m-") and name.endswith(".zip") for name in kept)
         assert main(["export", "BTC", "5m", "--stored", "--out", str(data_dir.parent / "a.csv")]) == 0
         capsys.readouterr()
+        assert main(["history", "BTC", "5m", "--days", "2", "--to", format_time(today_us() - 2 * HOUR_US)]) == 0
+        since = format_time(today_us() - 3 * DAY_US)[:10]
+        assert capsys.readouterr().out == f"Since {since}: all of it is stored already: nothing was fetched.\n"
         # Both hosts are in trouble: each piece is named, and the exit code says so.
         server.faults.archive.misstate_checksum(times=None)
         start_us = today_us() - 5 * DAY_US

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.market.candle import Candle, CandleSource, combine, empty_candle, has_prices_alone
+from app.market.candle import Candle, CandleSource, combine, empty_candle, has_prices_alone, has_taker_sides
 from app.market.trade import Trade
 from tests.market.helpers import candle_of, trades
 
@@ -52,6 +52,16 @@ def test_a_part_that_knows_prices_and_volume_alone_makes_a_candle_that_does() ->
         assert has_prices_alone(whole)
         assert (whole.volume_e8, whole.taker_buy_volume_e8, whole.taker_buy_quote_volume_e16) == (8, 0, 0)
     assert not has_prices_alone(combine(0, [full, empty_candle(1, 1)]))
+
+
+def test_taker_sides_are_known_where_a_file_says_them_or_one_price_does() -> None:
+    full = Candle(0, 2, 3, 1, 2, 4, 3, 2, 2, 1, source=CandleSource.KLINE)
+    sold = full._replace(taker_buy_volume_e8=0, taker_buy_quote_volume_e16=0)
+    for known in (full, sold, sold._replace(trades=1, high_e8=2, low_e8=2, open_e8=2), empty_candle(0, 1)):
+        assert has_taker_sides(known)
+    for unknown in (sold._replace(quote_volume_e16=0), sold._replace(trades=1)):
+        assert not has_taker_sides(unknown)
+        assert not has_taker_sides(combine(0, [unknown, unknown._replace(open_time_us=1)])) or unknown.quote_volume_e16
 
 
 def test_no_parts_make_no_candle() -> None:

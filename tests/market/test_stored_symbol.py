@@ -63,6 +63,9 @@ def test_the_states_of_a_day() -> None:
     assert DayHeld(0, 5).state is DayState.WHOLE
     assert DayHeld(0, 5, 1).state is DayState.PARTLY
     assert DayHeld(0, 5, 1).share == 5 / 6
-    assert DayHeld(0, has_klines=True).state is DayState.KLINES
+    assert DayHeld(0, has_klines=True).state is DayState.CANDLES
+    assert DayHeld(0, has_aggtrades=True).state is DayState.CANDLES
     assert DayHeld(0).state is DayState.NOTHING
+    found = days_held([], IdRanges(), kline_days=[0], aggtrade_days=[0, DAY_US])
+    assert [(one.has_klines, one.has_aggtrades) for one in found] == [(True, True), (False, True)]
     assert days_held([], IdRanges(), kline_days=[DAY_US]) == [DayHeld(DAY_US, has_klines=True)]

@@ -165,7 +165,7 @@ def test_cancel_in_the_middle_leaves_whole_files_and_no_other(play: Play, tmp_pa
         await until(lambda: "File 2 of 2, BTCUSDT 1m" in dialog.foot.outcome.text())
         dialog.foot.cancel_button.click()
         await until(lambda: dialog.state is ExportState.EDITING)
-        said = "Cancelled; 1 of 2 files are whole. What was fetched is stored."
+        said = f"Cancelled. 1 file is whole in {tmp_path}: BTCUSDT-1d.csv. What was fetched is stored."
         assert dialog.foot.outcome.text() == said
         assert dialog.form.rows.symbols.isEnabled()
         dialog.reject()
@@ -194,7 +194,8 @@ def test_a_disk_that_takes_no_more_is_a_sentence_and_the_files_before_stay(play:
             resource.setrlimit(resource.RLIMIT_FSIZE, before)
         path = tmp_path / "BTCUSDT-1m.csv"
         assert dialog.foot.outcome.text() == (
-            f"{path} cannot be written: File too large. Nothing was left behind. 1 file before it is whole."
+            f"{path} cannot be written: File too large. Nothing was left behind. "
+            f"1 file is whole in {tmp_path}: BTCUSDT-1h.csv."
         )
         dialog.form.rows.intervals.set_texts(["1m"])
         dialog.form.target.set_path("/proc/candles.csv")  # where nobody can write, not even an administrator

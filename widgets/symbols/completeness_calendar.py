@@ -23,7 +23,7 @@ from widgets.theme.palettes import DARK, Palette
 _SQUARE_PX, _GAP_PX = 10, 2
 _WEEKS = 54  # at most, in part or whole, in a year
 _LEAST_MISSING = 0.3
-_KLINES_ALPHA = 107  # 42 %
+_CANDLES_ALPHA = 107  # 42 %
 _EPOCH = date(1970, 1, 1)
 _WEEKDAYS = {0: "Mon", 2: "Wed", 4: "Fri"}
 _MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
@@ -51,13 +51,15 @@ def share_in_words(share: float | None) -> str:
 
 def day_sentence(day: DayHeld) -> str:
     """Return what is stored of the day, in words."""
-    also = " The exchange's candles are stored, too." if day.has_klines else ""
+    kinds = ("the exchange's" if day.has_klines else "", "those of aggregated trades" if day.has_aggtrades else "")
+    candles = " and ".join(filter(None, kinds))
+    also = f" Candles are stored, too: {candles}." if candles else ""
     if day.state is DayState.WHOLE:
         return f"{count(day.trades)} trades, all of them.{also}"
     if day.state is DayState.PARTLY:
         held = f"{count(day.trades)} of {count(day.trades + day.missing)} trades"
         return f"{held}, {count(day.missing)} missing: {share_in_words(day.share)}.{also}"
-    return "The exchange's candles; no trades." if day.state is DayState.KLINES else "Nothing is stored."
+    return f"Candles alone: {candles}." if candles else "Nothing is stored."
 
 
 def paint_day(painter: QPainter, square: QRectF, day: DayHeld, palette: Palette) -> None:
@@ -69,8 +71,8 @@ def paint_day(painter: QPainter, square: QRectF, day: DayHeld, palette: Palette)
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.drawRoundedRect(square.adjusted(0.5, 0.5, -0.5, -0.5), 2, 2)
         return
-    if day.state is DayState.KLINES:
-        accent.setAlpha(_KLINES_ALPHA)
+    if day.state is DayState.CANDLES:
+        accent.setAlpha(_CANDLES_ALPHA)
     painter.setBrush(accent)
     painter.drawRoundedRect(square, 2, 2)
     if day.state is DayState.PARTLY:

@@ -41,7 +41,7 @@ _SOURCES = {
 _LEGEND = (
     ("Every trade", DayHeld(0, trades=1)),
     ("Trades missing", DayHeld(0, trades=1, missing=1)),
-    ("Exchange's candles", DayHeld(0, has_klines=True)),
+    ("Candles alone", DayHeld(0, has_klines=True)),
     ("Nothing", DayHeld(0)),
 )
 

@@ -16,14 +16,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from app.market.candle import Candle, CandleSource
+from app.market.candle import Candle, CandleSource, has_taker_sides
 from app.market.interval import Interval
 from app.market.series.change_log import ChangeLog, Span
 from app.market.series.columns import SeriesColumns
 from app.market.series.detail_levels import DetailLevels
 from app.market.units import E8, E16
 
-CLOSED, COMPLETE, FROM_KLINE, FROM_BOTH, FROM_AGGTRADES = 1, 2, 4, 8, 16
+CLOSED, COMPLETE, FROM_KLINE, FROM_BOTH, FROM_AGGTRADES, TAKER_SIDES = 1, 2, 4, 8, 16, 32
 NOT_FROM_TRADES = FROM_KLINE | FROM_BOTH | FROM_AGGTRADES
 
 _SOURCE_FLAGS = {
@@ -193,7 +193,7 @@ class CandleSeries:
         self._columns.splice(0, 0, count)
         self._columns["open_time_us"][:] = open_times_us
         self._columns["slot"][:] = _slots(self.interval, self._columns["open_time_us"])
-        self._columns["flags"][:] = CLOSED | COMPLETE
+        self._columns["flags"][:] = CLOSED | COMPLETE | (TAKER_SIDES if "taker_buy_volume" in figures else 0)
         for name, column in {"first_trade_id": -1, "last_trade_id": -1, **figures}.items():
             self._columns[name][:] = column
         self._replaced()
@@ -297,7 +297,7 @@ class CandleSeries:
 
 def _flags(candle: Candle) -> int:
     source = _SOURCE_FLAGS[candle.source]
-    return CLOSED * candle.closed + COMPLETE * candle.complete + source
+    return CLOSED * candle.closed + COMPLETE * candle.complete + TAKER_SIDES * has_taker_sides(candle) + source
 
 
 def _source(flags: int) -> CandleSource:

@@ -118,8 +118,25 @@ def test_days_tell_what_is_held_missing_and_fetched(world: World) -> None:
     assert days[0].missing + days[1].missing == 10
     assert days[2].missing == 10
     assert days[2].share == 0.9
-    assert [one.state for one in days] == [DayState.PARTLY, DayState.PARTLY, DayState.PARTLY, DayState.KLINES]
+    assert [one.state for one in days] == [DayState.PARTLY, DayState.PARTLY, DayState.PARTLY, DayState.CANDLES]
     assert world.store.stored_days("NOPE") == []
+
+
+def test_a_day_of_aggregated_trades_is_no_day_of_klines(world: World) -> None:
+    midnight = START_US - START_US % DAY_US
+    hour = Interval.parse("1h")
+    opens = [midnight + day * DAY_US + number * MINUTE.length_us for day in range(3) for number in range(3)]
+    added_up = [kline(at)._replace(source=CandleSource.AGGTRADES) for at in opens]
+    world.store.save_klines("BTCUSDT", MINUTE, [*added_up[:5], kline(opens[5]), *map(kline, opens[6:])])
+    world.store.save_klines("ETHUSDT", MINUTE, added_up)
+    world.store.save_klines("ETHUSDT", hour, [kline(midnight + DAY_US)])
+    for symbol, expected in (
+        ("BTCUSDT", [(False, True), (True, True), (True, False)]),
+        ("ETHUSDT", [(False, True), (True, True), (False, True)]),
+    ):
+        days = world.store.stored_days(symbol)
+        assert [(one.has_klines, one.has_aggtrades) for one in days] == expected
+        assert {one.state for one in days} == {DayState.CANDLES}
 
 
 def test_dropped_trades_are_told_from_those_stored(world: World) -> None:

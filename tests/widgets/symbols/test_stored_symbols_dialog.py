@@ -173,3 +173,6 @@ def test_what_is_missing_is_never_called_everything() -> None:
     assert share_in_words(1.0) == "100\u202f%"
     assert day_sentence(DayHeld(0, 2, 0, True)).startswith("2 trades, all of them.")
     assert day_sentence(DayHeld(0)) == "Nothing is stored."
+    assert day_sentence(DayHeld(0, has_klines=True)) == "Candles alone: the exchange's."
+    both = day_sentence(DayHeld(0, 2, has_klines=True, has_aggtrades=True))
+    assert both.endswith("all of them. Candles are stored, too: the exchange's and those of aggregated trades.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.market.series.series import CandleSeries
+from app.market.series.series import TAKER_SIDES, CandleSeries
 from widgets.chart.model.chart_style import PriceStyle
 from widgets.chart.model.derived_bars import DerivedBars, closes_only, heikin_ashi
 from widgets.chart.painting.pane import VisibleBars
@@ -68,6 +68,8 @@ class Volume:
     """
     Volume as faint columns, coloured by their candles' direction or, with ``takers``, split into taker buys and sells.
 
+    A candle of which only prices and volume are known cannot be split: its column keeps the colour of its direction.
+
     ``underlaid``: behind the prices of another pane, in its lowest sixth, on a value scale of its own.
     """
 
@@ -97,9 +99,15 @@ class Volume:
     def paint(self, brush: PaneBrush) -> None:
         bars, colours = brush.bars_exposed(self._bars), brush.colours.volumes
         rects, shown = brush.column_rects(bars, bars.volume, value_scale=self._value_scale)
+        is_split = (bars.flags & TAKER_SIDES > 0) & self.takers
         for rising, complete, rows in groups(bars):
-            brush.fill(colours[rising and not self.takers][complete], rects.take((rows & shown).nonzero()[0], axis=0))
+            for colour, chosen in ((rising, rows & ~is_split), (False, rows & is_split)):
+                brush.fill(colours[colour][complete], rects.take((chosen & shown).nonzero()[0], axis=0))
             if self.takers:
                 brush.columns_from(
-                    colours[True][complete], bars, bars.taker_buy_volume, where=rows, value_scale=self._value_scale
+                    colours[True][complete],
+                    bars,
+                    bars.taker_buy_volume,
+                    where=rows & is_split,
+                    value_scale=self._value_scale,
                 )

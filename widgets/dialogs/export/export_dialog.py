@@ -37,7 +37,7 @@ from widgets.theme.palettes import DARK, Palette
 _WIDTH_PX = 720
 _HEAD_PX = 64
 _PREVIEW_AFTER_MS = 200
-_MOST_LACKS = 3
+_MOST_LACKS = _MOST_NAMED = 3
 _TRADES_SAID = "Trades that are stored; what is missing between them is named."
 _GAPS_SAID = "The ids missing between stored trades, and the times around them."
 
@@ -165,18 +165,16 @@ class ExportDialog(QDialog):
         self._ask_what_is_stored()
         self._preview_timer.start()
 
-    def failed(self, sentence: str, written: int = 0) -> None:
-        """Show why the export failed, and let the user change the form; ``written`` files before are whole."""
+    def failed(self, sentence: str, written: Sequence[WrittenFile] = ()) -> None:
+        """Show why the export failed, and let the user change the form; the files ``written`` before are whole."""
         self._end(ExportState.EDITING)
-        before = f" {number_of(written, 'file')} before it {'is' if written == 1 else 'are'} whole." if written else ""
-        self.foot.show_outcome(f"{sentence}{before}", "warning")
+        self.foot.show_outcome(f"{sentence} {_whole_ones(written)}".rstrip(), "warning")
 
-    def cancelled(self, written: int = 0) -> None:
-        """Show that the export stopped as requested and left no half file; ``written`` files are whole."""
-        files = len(self._plan.files) if self._plan is not None else 0
+    def cancelled(self, written: Sequence[WrittenFile] = ()) -> None:
+        """Show that the export stopped as requested and left no half file; the files ``written`` are whole."""
         self._end(ExportState.EDITING)
-        what = f"Cancelled; {written} of {files} files are whole." if written else "Cancelled; no file was written."
-        self.foot.show_outcome(f"{what} What was fetched is stored.", "dim")
+        left = f"Cancelled. {_whole_ones(written)}" if written else "Cancelled; no file was written."
+        self.foot.show_outcome(f"{left} What was fetched is stored.", "dim")
 
     def reject(self) -> None:
         """Cancel the running export or, where none runs, close: Esc, Cancel and the window's close button."""
@@ -331,6 +329,16 @@ class ExportDialog(QDialog):
         width = min(style.px(_WIDTH_PX), room.width())
         height = fields.totalHeightForWidth(width) + self.foot.sizeHint().height() + style.px(_HEAD_PX + 16)
         self.resize(width, min(height, room.height()))
+
+
+def _whole_ones(files: Sequence[WrittenFile]) -> str:
+    """Return which files are whole although others are not there; empty if none is."""
+    if not files:
+        return ""
+    names = ", ".join(one.path.name for one in files[:_MOST_NAMED])
+    more = f" and {len(files) - _MOST_NAMED:,} more" if len(files) > _MOST_NAMED else ""
+    said = "1 file is" if len(files) == 1 else f"{len(files):,} files are"
+    return f"{said} whole in {files[0].path.parent}: {names}{more}."
 
 
 def _outcome(files: Sequence[WrittenFile], lacking: Sequence[WrittenFile]) -> str:

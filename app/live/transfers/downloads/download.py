@@ -23,6 +23,7 @@ from typing import NamedTuple, TypeVar
 
 from app.concurrency.background import in_background
 from app.concurrency.tasks import first_of
+from app.live.transfers.downloads.counted_writer import CountedWriter
 from app.live.transfers.downloads.klines import KlineDownload
 from app.live.transfers.downloads.plan import Piece, plan
 from app.live.transfers.downloads.report import DownloadReport, StoredRows
@@ -105,16 +106,17 @@ class Download:
         self._request = _of_whole_candles(request, self._interval)
         self._resources = resources
         self._on_progress = on_progress
-        self._report = DownloadReport()
+        self._report = DownloadReport(self._request.start_us, self._request.end_us)
         self._archive = Retries(resources.clock, self._note_wait)
         self._exchange = Retries(resources.clock, self._note_wait)
         self._queue: asyncio.PriorityQueue[tuple[int, int, Piece]] = asyncio.PriorityQueue()
         self._numbers = itertools.count()
         self._files = TradeFiles(resources.database.bulk_loader, resources.open_rows)
+        writer = CountedWriter(resources.database)
         self._may_ask = request.source is not Source.ARCHIVE
         self._is_silent = False
         self._downloads: dict[str, TradeDownload | KlineDownload] = {
-            symbol: TradeDownload(symbol, resources, self._exchange, self._files)
+            symbol: TradeDownload(symbol, resources, self._exchange, self._files, writer)
             if self._interval is None
             else KlineDownload(symbol, self._interval, resources, self._exchange)
             for symbol in request.symbols

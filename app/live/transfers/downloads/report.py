@@ -64,12 +64,14 @@ class SkippedPiece(NamedTuple):
 @dataclass(slots=True)
 class DownloadReport:
     """
-    The outcome of one download. ``listed_us``: when symbols were listed whose range began before that, by name.
+    The outcome of one download of the range ``[start_us, end_us)``.
 
-    ``missing``: trade ids inside the range that nothing has, by symbol, as inclusive ranges. ``rows_read``: of all
-    pieces so far.
+    ``listed_us``: when symbols were listed whose range began before that, by name. ``missing``: trade ids inside that
+    nothing has, by symbol, as inclusive ranges. ``rows_read``: of all pieces so far.
     """
 
+    start_us: int = 0
+    end_us: int = 0
     done: list[DonePiece] = field(default_factory=list)
     skipped: list[SkippedPiece] = field(default_factory=list)
     listed_us: dict[str, int] = field(default_factory=dict)
@@ -119,6 +121,8 @@ class DownloadReport:
     def facts(self) -> dict[str, object]:
         """Return it for JSON."""
         return {
+            "from": _iso(self.start_us),
+            "to": _iso(self.end_us),
             **_figures(self.rows),
             "files": [
                 {

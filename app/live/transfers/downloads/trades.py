@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from app.concurrency.background import in_background
+from app.live.transfers.downloads.counted_writer import CountedWriter
 from app.live.transfers.downloads.held_times import gaps_between, held_times
 from app.live.transfers.downloads.plan import Piece
 from app.live.transfers.downloads.report import StoredRows
@@ -20,26 +21,26 @@ from app.live.transfers.downloads.retries import Retries
 from app.live.transfers.downloads.trade_files import TradeFiles
 from app.market.candle import Candle
 from app.market.coverage import IdRanges
-from app.market.errors import StoreUnavailable
 from app.market.interval import Interval
 from app.market.ports.archive import DAY_US
 
 _ROWS = 1000
 _DAY, _HOUR = Interval.parse("1d"), Interval.parse("1h")
-_FLUSH_S = 60.0
-_ROOM_S = 60.0
 _SETTLED_US = 60_000_000  # after a moment, no trade before it will appear any more
 
 
 class TradeDownload:
     """The trades of ``symbol``. On the loop; every method may raise StoreError."""
 
-    def __init__(self, symbol: str, resources: Resources, retries: Retries, files: TradeFiles) -> None:
+    def __init__(
+        self, symbol: str, resources: Resources, retries: Retries, files: TradeFiles, writer: CountedWriter
+    ) -> None:
         self._symbol = symbol
         self._resources = resources
         self._store = resources.database.store
         self._retries = retries
         self._files = files
+        self._writer = writer
         self._fetched = IdRanges()
         self._published: dict[int, Candle] = {}  # the exchange's candles of days
 
@@ -182,7 +183,6 @@ class TradeDownload:
 
     async def _fetch_ids(self, first: int, last: int, on_part: Callable[[float], None]) -> StoredRows:
         """Fetch the trades of these ids, inclusive, that are not held; ``missing``: those that did not come."""
-        writer = self._resources.database.writer
         coverage = await in_background(partial(self._store.coverage, self._symbol), "read-coverage")
         wanted = coverage.missing(first, last)
         total, done = sum(high - low + 1 for low, high in wanted), 0
@@ -192,15 +192,11 @@ class TradeDownload:
                 begin = max(low, high - _ROWS + 1)
                 ask = partial(self._resources.exchange.trades_from, self._symbol, begin, limit=high - begin + 1)
                 trades = [trade for trade in await self._retries.answer(ask) if trade.trade_id <= high]
-                while not writer.put(trades):
-                    if not await writer.wait_for_room(_ROOM_S):
-                        raise StoreUnavailable(writer.status.reason or "The database takes too long to store trades.")
-                rows += StoredRows(len(trades), len(trades))
+                rows += await self._writer.store(trades)
                 done += high - begin + 1
                 high = begin - 1
                 on_part(done / total)
-        if not await writer.flush(_FLUSH_S):
-            raise StoreUnavailable(writer.status.reason or "The database takes too long to store trades.")
         coverage = await in_background(partial(self._store.coverage, self._symbol), "read-coverage")
         missing = sum(high - low + 1 for low, high in coverage.missing(first, last))
-        return rows._replace(missing=missing, reason=f"{missing:,} ids did not come." if missing else "")
+        lack = f"{missing:,} ids did not come." if missing else ""
+        return rows._replace(missing=missing, reason=" ".join(filter(None, (rows.reason, lack))))

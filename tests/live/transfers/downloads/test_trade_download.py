@@ -8,10 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from app.brokers.binance.rest import BinanceRest
 from app.live.transfers.downloads.download import Source
 from app.market.interval import Interval
 from app.market.ports.archive import DAY_US
+from app.market.trade import Trade
 from app.sandbox.server.archive_faults import Flaw
+from storage.trades.trade_ledger import TradeLedger
 from tests.live.transfers.downloads.helpers import TODAY_US, World, world
 
 HOUR_US = DAY_US // 24
@@ -190,6 +193,28 @@ async def test_trades_recorded_live_are_not_fetched(here: World) -> None:
     assert here.database.writer.drain(20)
     assert (await here.download(start_us, end_us)).is_whole
     assert dict(here.server.requests) == {}
+
+
+async def test_trades_that_another_run_stores_meanwhile_count_as_held(
+    here: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start_us, end_us = TODAY_US - 2 * HOUR_US, TODAY_US
+    wanted = here.wanted("BTCUSDT", start_us, end_us)
+    asked = list[int]()
+    trades_from = BinanceRest.trades_from
+
+    async def answered_after_the_other_run(rest: BinanceRest, symbol: str, first: int, *, limit: int) -> list[Trade]:
+        answer = await trades_from(rest, symbol, first, limit=limit)
+        if not asked:
+            with here.database.store._pool.borrowed("store as another program") as connection:
+                TradeLedger(connection).store(answer[: len(answer) // 2])
+            asked.append(len(answer) // 2)
+        return answer
+
+    monkeypatch.setattr(BinanceRest, "trades_from", answered_after_the_other_run)
+    report = await here.download(start_us, end_us, source=Source.REST)
+    assert here.stored() == wanted
+    assert (report.rows.read, report.rows.held, report.rows.stored) == (len(wanted), asked[0], len(wanted) - asked[0])
 
 
 async def test_ids_missing_inside_are_counted(here: World) -> None:

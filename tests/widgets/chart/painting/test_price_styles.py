@@ -109,6 +109,26 @@ def test_volume_is_split_into_taker_buys_and_sells(qtbot: QtBot, chart: ChartWid
     assert colour_at(image, box.mapViewToScene(QPointF(FALLING, 4.0))) == sold
 
 
+def test_volume_whose_taker_sides_nobody_knows_is_not_split(qtbot: QtBot, chart: ChartWidget) -> None:
+    candles = zigzag(40)
+    bare = {"quote_volume_e16": 0, "trades": 1, "taker_buy_volume_e8": 0, "taker_buy_quote_volume_e16": 0}
+    for at in (RISING - FIRST_SLOT, FALLING - FIRST_SLOT):
+        candles[at] = candles[at]._replace(**bare)
+    sold_alone = candles[5] = candles[5]._replace(taker_buy_volume_e8=0, taker_buy_quote_volume_e16=0)
+    chart.set_series(series_of(candles), BTC)
+    chart.appearance.set_chart_style(ChartStyle(takers=True))
+    chart.navigator.zoom(1.2)
+    settle(qtbot, chart)
+    image, box = picture(chart), canvas_of(chart).box_of("volume")
+    rising, falling = (mixed(DARK.background, colour, 0.5).name() for colour in (DARK.rising, DARK.falling))
+    for slot, colour in ((RISING, rising), (FALLING, falling), (FIRST_SLOT + 5, falling)):
+        for height in (1.0, 4.0):
+            assert colour_at(image, box.mapViewToScene(QPointF(slot, height))) == colour
+    assert colour_at(image, box.mapViewToScene(QPointF(RISING + 2, 1.0))) == rising  # its neighbours are
+    assert colour_at(image, box.mapViewToScene(QPointF(RISING + 2, 4.0))) == falling
+    assert sold_alone.close_e8 > sold_alone.open_e8  # a rise without a taker's buy: split, and all of it sold
+
+
 def test_volume_behind_prices_fills_the_lowest_sixth_clear_of_candles(qtbot: QtBot, chart: ChartWidget) -> None:
     draw(qtbot, chart, ChartStyle(underlaid=True))
     assert chart.appearance.pane_layout.keys == ("price",)

@@ -238,10 +238,21 @@ def test_success_states_the_number_of_candles_the_file_and_what_is_missing(
     assert not dialog.isVisible()
 
 
-def test_a_failed_export_can_be_retried(dialog: ExportDialog, qtbot: QtBot) -> None:
+def test_a_failed_export_can_be_retried_and_names_the_files_that_are_whole(
+    dialog: ExportDialog, qtbot: QtBot, tmp_path: Path
+) -> None:
+    (rows,) = start(dialog, qtbot).plan.files
+    full = "The disk is full: free some space."
+    dialog.failed(full)
+    assert dialog.foot.outcome.text() == full
     start(dialog, qtbot)
-    dialog.failed("The disk is full: free some space.", 2)
-    assert dialog.foot.outcome.text() == "The disk is full: free some space. 2 files before it are whole."
+    written = [WrittenFile(rows, tmp_path / f"{number}.csv", 9) for number in range(5)]
+    dialog.failed(full, written[:2])
+    assert dialog.foot.outcome.text() == f"{full} 2 files are whole in {tmp_path}: 0.csv, 1.csv."
+    start(dialog, qtbot)
+    dialog.cancelled(written)
+    whole = f"5 files are whole in {tmp_path}: 0.csv, 1.csv, 2.csv and 2 more."
+    assert dialog.foot.outcome.text() == f"Cancelled. {whole} What was fetched is stored."
     assert dialog.foot.progress.isHidden()
     start(dialog, qtbot)
 
