@@ -27,11 +27,12 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 from PySide6.QtCore import QDateTime, QPoint, QPointF, Qt, QTimeZone
 from PySide6.QtGui import QImage
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QWidget
+from PySide6.QtWidgets import QApplication, QWidget
 
 from app.concurrency.system_clock import SystemClock
 from app.config.settings import Settings, load
 from app.live.charts.chart_session import SessionState
+from app.market.calendar.weekly import forex
 from app.market.interval import Interval
 from app.market.ports.archive import DAY_US
 from app.market.symbol import Symbol
@@ -41,6 +42,8 @@ from tests.conftest import SHARED_DATA
 from tests.end_to_end.helpers import RECORDED_TRADES, RECORDING, Running, open_window, replay, run_on_qt_loop, until
 from tests.sandbox.helpers import serving
 from tests.sandbox.staged import StagedMarket
+from tests.widgets.chart.recorded_week import DAYS, EURUSD, recorded_week
+from widgets.chart.chart_widget import ChartWidget
 from widgets.chart.interaction.date_entry import DateEntry
 from widgets.chart.model.chart_style import ChartStyle, PriceStyle, TimeStyle
 from widgets.chart.model.pane_layout import PaneLayout
@@ -56,6 +59,8 @@ from widgets.dialogs.export.export_dialog import ExportDialog, ExportState
 from widgets.dialogs.export.range_fields import Range
 from widgets.dialogs.export.rows_fields import RowKind
 from widgets.symbols.symbols_dialog import SymbolsDialog
+from widgets.theme.palettes import palette_of
+from widgets.theme.style import qt_palette, stylesheet
 
 ARCHIVE = ("archive/BTCUSDT-5m-2024-08.csv.gz",)
 QUIET = "ws_raw/cryptofeed_BINANCE.ws.1.0"  # quotes and depth, not one trade
@@ -327,6 +332,31 @@ def day_text(time_us: int) -> str:
     return datetime.fromtimestamp(time_us / 1e6, UTC).strftime("%Y-%m-%d")
 
 
+async def forex_week(shooting: Shooting) -> None:
+    """A recorded weekend of forex, which takes no room, and with the room it takes; in a chart by itself."""
+    palette = palette_of(shooting.theme, "", system_is_dark=True)
+    application = QApplication.instance()
+    assert isinstance(application, QApplication)
+    application.setPalette(qt_palette(palette))
+    application.setStyleSheet(stylesheet(palette))
+    chart = ChartWidget()
+    chart.resize(*shooting.size)
+    chart.set_palette(palette)
+    chart.set_calendar(forex())
+    chart.show()
+    for key in ("ema", "rsi"):
+        chart.indicators.add(key)
+    for name, zoom in (("1m", 0.5), ("15m", 1.0), ("1h", 2.0)):
+        chart.set_series(recorded_week(lambda path: SHARED_DATA / path, Interval.parse(name)), EURUSD)
+        chart.navigator.fit()
+        chart.navigator.zoom(zoom)
+        await shooting.take_dialog(chart, f"forex-{name}")
+    chart.appearance.set_time_style(TimeStyle(shows_closed=True))
+    await shooting.take_dialog(chart, "forex-closed-time")
+    chart.close()
+    chart.deleteLater()
+
+
 async def diagnostics(shooting: Shooting) -> None:
     async with serving(SimulatedMarket(seed=11, rate=300)) as server:
         settings = shooting.settings(
@@ -430,6 +460,7 @@ SCENES: dict[str, Scene] = {
     "recording": recording,
     "loading": loading,
     "empty": empty,
+    "forex": forex_week,
     "error": error,
     "database": database,
     "diagnostics": diagnostics,
@@ -439,10 +470,10 @@ SCENES: dict[str, Scene] = {
     "symbols": symbols,
 }
 RUNS = [  # theme, scale, size, scenes
-    ("dark", "1", SMALL, ("recording", "export", "loading", "empty", "error", "database", "diagnostics")),
+    ("dark", "1", SMALL, ("recording", "export", "loading", "empty", "error", "database", "diagnostics", "forex")),
     ("dark", "2", SMALL, ("recording", "error", "database", "diagnostics", "studies", "symbols", "downloads")),
     ("light", "1", LARGE, ("recording", "empty", "database", "diagnostics", "studies", "symbols", "downloads")),
-    ("light", "2", SMALL, ("recording", "export", "database", "diagnostics", "studies", "symbols")),
+    ("light", "2", SMALL, ("recording", "export", "database", "diagnostics", "studies", "symbols", "forex")),
     ("dark", "1.5", SMALL, ("recording",)),
     ("dark", "1", LARGE, ("recording", "studies", "symbols")),
 ]
@@ -457,7 +488,8 @@ def main() -> int:
     options.out.mkdir(parents=True, exist_ok=True)
     if options.run:
         return shoot(options.out, *options.run)
-    missing = [name for name in (*RECORDING, *ARCHIVE, QUIET) if not (SHARED_DATA / name).exists()]
+    ticks = [f"oanda/eurusd_tick_{day}.zip" for day in DAYS]
+    missing = [name for name in (*RECORDING, *ARCHIVE, QUIET, *ticks) if not (SHARED_DATA / name).exists()]
     if missing:
         print(f"skipped: the recordings {', '.join(missing)} are not at {SHARED_DATA}")
         return 0

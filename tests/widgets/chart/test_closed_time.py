@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -24,6 +25,7 @@ from app.market.interval import MENU_INTERVALS, Interval
 from app.market.series.series import CandleSeries
 from tests.market.calendar.helpers import us
 from tests.widgets.chart.charts import BTC, candle, canvas_of, is_drawn_at, picture, series_of, settle, zigzag
+from tests.widgets.chart.recorded_week import EURUSD, recorded_week
 from widgets.chart.chart_widget import ChartWidget
 from widgets.chart.model.chart_style import TimeStyle
 from widgets.chart.model.closed_time import ClosedTime
@@ -306,6 +308,23 @@ def test_an_indicators_line_goes_right_across(qtbot: QtBot, friday: ChartWidget)
     middle = (x_of(friday, FRIDAY) + x_of(friday, SUNDAY)) / 2
     colour = study.colour_of(friday._scene.palette, output.name).name()
     assert is_drawn_at(picture(friday), QPointF(middle, friday._scene.price.y_of(value)), colour)
+
+
+@pytest.mark.parametrize("name", ["1m", "15m", "1h"])
+def test_a_recorded_week_has_no_hole(
+    qtbot: QtBot, chart: ChartWidget, shared_data: Callable[[str], Path], name: str
+) -> None:
+    series = recorded_week(shared_data, Interval.parse(name))
+    chart.set_calendar(FOREX)
+    chart.set_series(series, EURUSD)
+    settle(qtbot, chart)
+    assert len(series) > 40
+    assert (np.diff(series.slots) > 1).sum() == 1  # the weekend, and no minute besides
+    assert (np.diff(scale_of(chart).xs_of(series.slots)) == pytest.approx(scale_of(chart).bar_px)).all()
+    chart.show_time(us("2014-05-03"))
+    settle(qtbot, chart)
+    middle = scale_of(chart).width_px / 2
+    assert x_of(chart, us("2014-05-02T20:59:58")) < middle < x_of(chart, SUNDAY)
 
 
 # Sessions
