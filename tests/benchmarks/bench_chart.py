@@ -4,7 +4,8 @@ How long the chart takes to draw, beside an empty pyqtgraph plot drawn in the sa
 Run it: ``python tests/benchmarks/bench_chart.py 10000 100000``. Every timing is from the change to the end of a paint
 that really happened, and fails where none did. Milliseconds, median / 99th percentile; the ratio compares medians with
 panning the empty plot (no grid). A replace includes what the chart does, not the filling of the series. With
-``--indicators``: the same with these on, such as ``--indicators ema,vwap,rsi``.
+``--indicators``: the same with these on, such as ``--indicators ema,vwap,rsi``. With ``--calendar forex``, or an
+exchange's code: the same candles in the minutes in which that market is open, with closed time left out.
 """
 
 from __future__ import annotations
@@ -22,11 +23,14 @@ import pyqtgraph as pg
 from PySide6.QtCore import QCoreApplication, QEvent, QPointF
 from PySide6.QtWidgets import QApplication, QWidget
 
+from app.market.calendar.calendar import Calendar
+from app.market.calendar.closed_slots import first_of_open, open_slots
 from app.market.candle import Candle
 from app.market.interval import Interval
 from app.market.series.series import CandleSeries
 from app.market.symbol import Symbol
 from app.market.units import E8
+from app.runtime.calendars import named_calendar
 from widgets.chart.chart_widget import ChartWidget
 from widgets.chart.painting.canvas import ChartCanvas
 
@@ -65,8 +69,15 @@ def timed(change: Callable[[int], None], counter: PaintCounter, rounds: int = RO
     return np.array(taken)
 
 
-def walk(count: int) -> list[Candle]:
-    """A random walk of that many candles."""
+def open_minutes(count: int, calendar: Calendar | None) -> list[int]:
+    """The slots of so many minutes in which a market is open."""
+    end = first_of_open(calendar, MINUTE, FIRST_SLOT, 1) + 1
+    return list(open_slots(calendar, MINUTE, first_of_open(calendar, MINUTE, end - 1, count), end))
+
+
+def walk(slots: list[int]) -> list[Candle]:
+    """A random walk of candles in these slots."""
+    count = len(slots)
     random = np.random.default_rng(1)
     closes = (60_000 * np.exp(np.cumsum(random.standard_normal(count)) * 1e-3) * 100).astype(np.int64) * (E8 // 100)
     opens = np.concatenate(([60_000 * E8], closes[:-1]))
@@ -74,8 +85,8 @@ def walk(count: int) -> list[Candle]:
     highs, lows = np.maximum(opens, closes) + reach[0], np.minimum(opens, closes) - reach[1]
     rows = zip(opens.tolist(), highs.tolist(), lows.tolist(), closes.tolist(), reach[0].tolist(), strict=True)
     return [
-        Candle(MINUTE.slot_open_us(FIRST_SLOT + at), o, h, low, c, v, v, 9, 0, 0)
-        for at, (o, h, low, c, v) in enumerate(rows)
+        Candle(MINUTE.slot_open_us(slot), o, h, low, c, v, v, 9, 0, 0)
+        for slot, (o, h, low, c, v) in zip(slots, rows, strict=True)
     ]
 
 
@@ -91,9 +102,9 @@ def empty_plot() -> np.ndarray:
     return taken
 
 
-def chart_timings(count: int, indicators: list[str]) -> dict[str, np.ndarray]:
+def chart_timings(count: int, indicators: list[str], calendar: Calendar | None) -> dict[str, np.ndarray]:
     """Time the chart over that many bars, crosshair, gaps, legend and these indicators on."""
-    candles = walk(count)
+    candles = walk(open_minutes(count, calendar))
     series, other = CandleSeries("X", MINUTE), CandleSeries("X", MINUTE)
     series.replace(candles)
     other.replace(candles)
@@ -102,6 +113,7 @@ def chart_timings(count: int, indicators: list[str]) -> dict[str, np.ndarray]:
     chart = ChartWidget()
     chart.resize(*SIZE)
     chart.show()
+    chart.set_calendar(calendar)
     chart.set_series(series, Symbol("X", "X", "USDT", E8 // 100, 1000))
     for key in indicators:
         chart.indicators.add(key)
@@ -125,7 +137,8 @@ def chart_timings(count: int, indicators: list[str]) -> dict[str, np.ndarray]:
         chart.series_changed()
 
     def append(at: int) -> None:
-        series.upsert(last._replace(open_time_us=MINUTE.slot_open_us(int(series.slots[-1]) + 1)))
+        following = next(open_slots(calendar, MINUTE, int(series.slots[-1]) + 1, int(series.slots[-1]) + 20_000))
+        series.upsert(last._replace(open_time_us=MINUTE.slot_open_us(following)))
         chart.series_changed()
 
     timings = {"update": timed(framed(tick), counter), "append": timed(framed(append), counter)}
@@ -143,13 +156,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("bars", nargs="*", type=int, default=[10_000, 100_000])
     parser.add_argument("--indicators", default="", help="keys of indicators to have on, separated by commas")
+    parser.add_argument("--calendar", help="forex, or the code of an exchange, whose closed time is left out")
     arguments = parser.parse_args()
+    calendar = named_calendar(arguments.calendar) if arguments.calendar else None
     bars, indicators = arguments.bars, [key for key in arguments.indicators.split(",") if key]
     app = QApplication.instance() or QApplication([])
     yardstick = float(np.median(empty_plot()))
     print(f"empty pyqtgraph plot, pan: {yardstick:.2f} ms")
     for count in bars:
-        for name, taken in chart_timings(count, indicators).items():
+        for name, taken in chart_timings(count, indicators, calendar).items():
             middle, worst = np.median(taken), np.percentile(taken, 99)
             print(f"{count:>9,} bars  {name:<12} {middle:6.2f} / {worst:6.2f} ms   x{middle / yardstick:.2f}")
     app.processEvents()

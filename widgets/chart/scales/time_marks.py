@@ -273,6 +273,7 @@ def _beginnings(days: Iterable[int], rules: tzinfo) -> Iterable[_Round]:
         yield _Round(day_start(day, rules), begins)
 
 
+@lru_cache(maxsize=1024)
 def _label(open_us: int, begins: str, unit: str, rules: tzinfo) -> tuple[str, bool]:
     shown = moment(open_us // SECOND_US, rules)
     if begins == "year" and unit != "seconds":
