@@ -197,18 +197,23 @@ def list_symbols(settings: Settings, options: Options) -> Run:
 @click.option(
     "--symbol", metavar="SYMBOL", panel="Rows", shell_complete=symbols, help="Their symbol, where they have none."
 )
-@click.option("--kind", metavar="KIND", panel="Rows", help="What they are: trades, aggtrades, klines or candles.")
+@click.option(
+    "--kind",
+    metavar="KIND",
+    panel="Rows",
+    help="What they are: trades, aggtrades, klines, candles or quotes.",
+)
 @click.option("--interval", metavar="INTERVAL", panel="Rows", shell_complete=intervals, help="The candles' interval.")
 @click.option("--map", "columns", multiple=True, metavar="NAME=COLUMN", panel="Rows", help="Which column is our NAME.")
 @click.option("--dry-run", is_flag=True, help="Read everything, store nothing.")
 @_JSON
 def import_files(settings: Settings, options: Options) -> Run:
     """
-    Bring files of trades and candles into the database.
+    Bring files of trades, quotes and candles into the database.
 
-    FILE is a file or a folder: archives of the exchange, CSV, Parquet and others. What is stored already is not stored
-    again, so an import that was stopped is simply repeated. Exit code 3: rows were refused, or ids are missing; refused
-    rows are in FILE.refused.csv. Exit code 1: nothing of a file could be used.
+    FILE is a file or a folder: archives of the exchange, Dukascopy's tree of .bi5 files, CSV, Parquet and others. What
+    is stored already is not stored again, so an import that was stopped is simply repeated. Exit code 3: rows were
+    refused, or ids are missing; refused rows are in FILE.refused.csv. Exit code 1: nothing of a file could be used.
     """
     from app.commands.imports import import_files as command
 

@@ -1,5 +1,5 @@
 """
-Stores the rows of files: trades by way of the ledger, candles beside the klines.
+Stores the rows of files: trades and quotes by way of their ledgers, candles beside the klines.
 
 Trades go through `storage.trades.trade_ledger` like those that arrive live, only in larger batches: each is stored
 exactly once, in one transaction with its coverage and rollups, and its symbol is locked for no longer than the batch
@@ -21,10 +21,12 @@ from app.market.coverage import IdRanges
 from app.market.interval import Interval
 from app.market.ports.loading import LoadResult, PreparedLoad, RefusedPlace
 from app.market.ports.row_files import TradeBatch
+from app.market.quotes.tick_columns import TickColumns
 from app.market.trade import Trade
 from storage.loading.candle_batches import store_aggregated, store_candles
 from storage.loading.kline_check import kline_differences
 from storage.loading.statistics import refresh_statistics
+from storage.loading.tick_loader import TickLoader
 from storage.loading.trade_batches import PreparedTrades, prepared
 from storage.postgres.connection import Connection, hang_up, translated
 from storage.postgres.symbol_ids import add_symbols, symbol_id_of, symbol_ids_of
@@ -53,6 +55,7 @@ class BulkLoader:
         self._contradictions: list[Trade] = []
         self._stored = 0
         self._times_us: list[int] = []  # of the trades stored: their earliest and latest
+        self._ticks = TickLoader(connect)
 
     def prepare(self, batch: TradeBatch) -> PreparedTrades:
         """See `app.market.ports.loading.BulkLoader`. Asks the database once per symbol, on a connection of its own."""
@@ -93,6 +96,10 @@ class BulkLoader:
         with self._session("store candles") as ledger:
             return store_aggregated(ledger.connection, symbol, minutes)
 
+    def load_ticks(self, ticks: TickColumns, fetched: tuple[int, int] | None = None) -> LoadResult:
+        """See `app.market.ports.loading.BulkLoader`."""
+        return self._ticks.load(ticks, fetched)
+
     def held(self, symbol: str, first_id: int, last_id: int) -> IdRanges:
         """See `app.market.ports.loading.BulkLoader`."""
         with self._session("read the coverage") as ledger:
@@ -107,6 +114,7 @@ class BulkLoader:
 
     def finish(self) -> None:
         """See `app.market.ports.loading.BulkLoader`."""
+        self._ticks.finish()
         if self._stored < _FEWEST_ANALYZED:
             return
         with self._session("refresh the statistics") as ledger:
@@ -116,12 +124,14 @@ class BulkLoader:
     def abort(self) -> None:
         """See `app.market.ports.loading.BulkLoader`."""
         self._is_aborted = True
+        self._ticks.abort()
         with self._lock:
             if self._ledger is not None:
                 hang_up(self._ledger.connection)
 
     def close(self) -> None:
         """See `app.market.ports.loading.BulkLoader`."""
+        self._ticks.close()
         self._disconnect()
 
     @contextlib.contextmanager

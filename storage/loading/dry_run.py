@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from app.market.aggregated_trades import MINUTE
 from app.market.candle import Candle
 from app.market.comparison import FieldDifference
@@ -11,7 +13,9 @@ from app.market.coverage import IdRanges
 from app.market.interval import Interval
 from app.market.ports.loading import LoadResult, PreparedLoad, RefusedPlace
 from app.market.ports.row_files import TradeBatch
+from app.market.quotes.tick_columns import TickColumns
 from storage.loading.candle_batches import fault
+from storage.loading.tick_batches import storable
 from storage.loading.trade_batches import PreparedTrades, prepared
 from storage.postgres import batch_columns
 
@@ -22,6 +26,7 @@ class DryRunLoader:
     def __init__(self) -> None:
         self._seen: dict[str, IdRanges] = {}
         self._open_times: dict[tuple[str, Interval], set[int]] = {}
+        self._tick_times: dict[tuple[str, int], IdRanges] = {}  # by symbol and place
 
     def prepare(self, batch: TradeBatch) -> PreparedTrades:
         """See `app.market.ports.loading.BulkLoader`."""
@@ -56,6 +61,18 @@ class DryRunLoader:
         fresh = {one.open_time_us for one in minutes} - before
         before |= fresh
         return fresh
+
+    def load_ticks(self, ticks: TickColumns, fetched: tuple[int, int] | None = None) -> LoadResult:
+        """Note the times and places; those that came before count as held."""
+        del fetched
+        fit, refused = storable(ticks)
+        stored = 0
+        for place in np.unique(ticks.place[fit]).tolist():
+            before = self._tick_times.setdefault((ticks.symbol, place), IdRanges())
+            times_us = np.unique(ticks.time_us[fit & (ticks.place == place)])
+            now = self._tick_times[ticks.symbol, place] = before | IdRanges.of_columns(times_us, times_us)
+            stored += now.count() - before.count()
+        return LoadResult(stored, len(ticks) - stored - len(refused), tuple(refused))
 
     def held(self, symbol: str, first_id: int, last_id: int) -> IdRanges:
         """Return the ids that came, from the first to the last."""

@@ -16,7 +16,9 @@ from storage.postgres.names import as_text, is_name
 EARLIEST_US, LATEST_US = 631_152_000_000_000, 4_102_444_800_000_000  # 1990, before the oldest history, to 2100
 MOST_SIZE_E8 = 10**14
 """A million times a million of the base asset: sums of any batch stay within 64 bits."""
-_MOST_PLACE = 2**15 - 1
+MOST_PRICE_E8 = 2**62
+"""Exclusive: the sum of bid and ask has 64 bits, then."""
+MOST_PLACE = 2**15 - 1
 _CONTRADICTION = "it contradicts the stored tick of the same time and place"
 
 _SAVE = "INSERT INTO refused_quotes (reason, symbol, quote, stored) VALUES (%s, %s, %s, %s) ON CONFLICT DO NOTHING"
@@ -29,9 +31,9 @@ def refusal_reason(tick: Tick) -> str:
         return "its symbol is no name"
     if not EARLIEST_US <= time_us < LATEST_US:
         return "its time is out of range"
-    if not 0 <= place <= _MOST_PLACE:
+    if not 0 <= place <= MOST_PLACE:
         return "its place is out of range"
-    if not 0 < bid < 2**62 or not 0 < ask < 2**62:  # so that their sum has 64 bits
+    if not 0 < bid < MOST_PRICE_E8 or not 0 < ask < MOST_PRICE_E8:
         return "its bid or ask is out of range"
     if not 0 <= bid_size <= MOST_SIZE_E8 or not 0 <= ask_size <= MOST_SIZE_E8:
         return "its size is out of range"

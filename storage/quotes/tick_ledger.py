@@ -6,13 +6,13 @@ add them to the rollups, and remember the times that were fetched whole. Because
 batch may be repeated after any failure, writers may overlap in any order, and a rollup always equals its ticks.
 
 A tick is identified by symbol, time and place. One whose identity is held must be the stored one; if it contradicts the
-stored one, that one stands, and the other goes into `refused_quotes` in the same transaction.
+stored one, that one stands, and the other goes into `refused_quotes` in the same transaction, unless its file keeps it.
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from operator import itemgetter
 
 import numpy as np
@@ -63,8 +63,14 @@ class TickLedger:
     of the batch is stored then.
     """
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        note_contradictions: Callable[[Connection, Sequence[tuple[Tick, Tick]]], None] = save_contradictions,
+    ) -> None:
+        """``note_contradictions`` gets the ticks that contradict stored ones, each with that, in the transaction."""
         self.connection = connection
+        self._note_contradictions = note_contradictions
         self._symbol_ids: dict[str, int] = {}
         self._partitions = Partitions(connection, QUOTES)
         # The last tick that this connection stored of each symbol, as (time, place). Only a guess, because other
@@ -210,7 +216,7 @@ class TickLedger:
             pairs = [
                 (self._tick(refused, row, names), self._tick(kept, at, names)) for refused, row, kept, at in differing
             ]
-            save_contradictions(self.connection, pairs)
+            self._note_contradictions(self.connection, pairs)
 
     def _refuse_within(self, contradictions: TickColumns, batch: TickColumns) -> int:
         """Record ticks that contradict another one of their batch, which stands; return how many."""

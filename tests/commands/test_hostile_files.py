@@ -135,10 +135,10 @@ UNUSABLE: dict[str, tuple[Callable[[Path], object], str]] = {
         lambda path: path.write_bytes(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"),
         "{path} is not a table of a kind that is read here.",
     ),
-    "folder.csv": (lambda path: path.mkdir(), "{path} holds no file of trades or candles."),
+    "folder.csv": (lambda path: path.mkdir(), "{path} holds no file of trades, quotes or candles."),
     "texts": (
         lambda path: (path.mkdir(), (path / "README.md").write_text("x"), (path / "tool.exe").write_bytes(b"MZ")),
-        "{path} holds no file of trades or candles.",
+        "{path} holds no file of trades, quotes or candles.",
     ),
     "absent.csv": (lambda path: None, "{path} cannot be read: No such file or directory."),
     "ETHUSDT-trades-2024-08-08.csv": (

@@ -83,7 +83,7 @@ def test_columns_of_any_name_are_given_with_map(play: Play) -> None:
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        (["--kind", "quotas"], "“quotas” is not a kind of rows: choose trades, aggtrades, klines, candles."),
+        (["--kind", "quotas"], "“quotas” is not a kind of rows: choose trades, aggtrades, klines, candles, quotes."),
         (["--map", "price"], "“price” is not a column: write --map time=timestamp, our name first."),
         (["--map", "prize=rate"], "prize"),
         (["--interval", "never"], "never"),

@@ -52,6 +52,7 @@ _KINDS = {
     RowKind.AGGTRADES: "aggregated trades",
     RowKind.KLINES: "the exchange's candles",
     RowKind.CANDLES: "candles of another source",
+    RowKind.QUOTES: "quotes: bid and ask",
 }
 
 

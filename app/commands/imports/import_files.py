@@ -1,5 +1,5 @@
 """
-``cryptopipe import``: brings files of trades and candles into the database.
+``cryptopipe import``: brings files of trades, quotes and candles into the database.
 
 `app.live.transfers.imports` reads and stores, `storage.files.readers` knows the formats. This module checks what was
 typed, opens the database, hears signals, and says what became of each file.
@@ -24,10 +24,10 @@ from app.market.errors import UsageError
 from app.market.interval import Interval
 from app.market.ports.loading import BulkLoader
 from app.market.ports.row_files import ReadingOptions, RowKind, named
-from app.market.symbol import read_symbol
+from app.runtime.file_readers import open_rows
 from app.runtime.open_database import open_database
 from app.runtime.shutdown import bounded_shutdown, on_signals
-from storage.files.readers.open_rows import open_rows
+from storage.files.readers.names import symbol_name
 from storage.loading.dry_run import DryRunLoader
 
 _CLOSE_S = 10.0
@@ -42,7 +42,7 @@ def prepare(settings: Settings, options: Options) -> Callable[[], int]:
         UsageError: If an option is wrong.
     """
     reading = ReadingOptions(
-        symbol=read_symbol(options.symbol) if options.symbol else None,
+        symbol=symbol_name(options.symbol) if options.symbol else None,
         kind=_kind(options.kind),
         interval=Interval.parse(options.interval) if options.interval else None,
         columns=dict(map(_mapping, options.columns)) or None,

@@ -20,8 +20,8 @@ from app.live.transfers.import_job import ImportFailure, ImportJob
 from app.live.transfers.imports import FileImport, ImportSource
 from app.live.transfers.process_lines import message_of
 from app.market.errors import CryptopipeError, UsageError
+from app.runtime.file_readers import open_rows
 from app.runtime.shutdown import at_end_of_stdin, bounded_shutdown, on_signals
-from storage.files.readers.open_rows import open_rows
 
 _FAILED = 1
 

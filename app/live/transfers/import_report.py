@@ -21,6 +21,7 @@ class FileReport:
     """
     One file, or one ``table`` of a file that has several. ``symbols`` are those of its rows. ``missing``: ids between
     its lowest and highest that nothing has. ``reason``: sentences about what was not used of it, empty where all was.
+    ``is_answer``: its source has nothing else of its time, so it is of use without a row, too.
     ``differing``: minutes of its trades that differ from the stored klines.
     """
 
@@ -36,6 +37,7 @@ class FileReport:
     differing: int = 0
     is_short: bool = False  # it ends before the day or month in its name
     is_broken: bool = False  # it could not be read to its end
+    is_answer: bool = False
     reasons: list[str] = field(default_factory=list)
 
     @property
@@ -45,7 +47,7 @@ class FileReport:
     @property
     def is_unusable(self) -> bool:
         """Whether nothing of it could be used."""
-        return not self.stored + self.held
+        return not self.stored + self.held and not (self.is_answer and not self.refused)
 
     @property
     def is_whole(self) -> bool:

@@ -1,5 +1,5 @@
 """
-Brings files of trades and candles into the database.
+Brings files of trades, quotes and candles into the database.
 
 One thread reads and parses; the thread of `FileImport.run` stores. At most `_WAITING` batches lie between the
 two, so the memory does not grow with the files, whichever of the two is slower. A batch is stored whole or not at all
@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import NamedTuple, cast
 
 from app.live.transfers.import_report import FileReport, ImportReport
+from app.live.transfers.quotes.quote_rows import NumberedTicks, collected_ticks
 from app.live.transfers.refused_rows import SUFFIX, RefusedRows
 from app.live.transfers.report import minute
 from app.live.transfers.row_batches import NumberedTrades, RowNumbers, agg_trade_text, candle_text, collected
@@ -31,6 +32,7 @@ from app.market.ports.row_files import (
     CandleBatch,
     Ints,
     OpenRows,
+    QuoteBatch,
     ReadingOptions,
     RefusedFile,
     RefusedRow,
@@ -106,6 +108,14 @@ class _Trades(NamedTuple):
     share: float
 
 
+class _Ticks(NamedTuple):
+    """A batch of quotes to store; ``share`` of all files has been read with it."""
+
+    file: _ImportedFile
+    ticks: NumberedTicks
+    share: float
+
+
 class _Candles(NamedTuple):
     """A batch of candles to store, with the number in the file of each."""
 
@@ -144,7 +154,7 @@ class _End(NamedTuple):
     shortfall: str | None = None
 
 
-_Step = _ImportedFile | _Trades | _Candles | _AggregatedRows | _Aggregated | _End | BaseException | None
+_Step = _ImportedFile | _Trades | _Ticks | _Candles | _AggregatedRows | _Aggregated | _End | BaseException | None
 """What the reading thread hands over: a file's beginning, rows, and end; an error to raise; None after all."""
 
 
@@ -217,6 +227,8 @@ class FileImport:
     def _take(self, step: _Step, files: list[_ImportedFile]) -> None:
         if isinstance(step, _Trades):
             self._store_trades(step)
+        elif isinstance(step, _Ticks):
+            self._store_ticks(step)
         elif isinstance(step, _Candles):
             self._store_candles(step)
         elif isinstance(step, _AggregatedRows):
@@ -241,6 +253,14 @@ class FileImport:
         file.note_ids(trades.batch.symbol, step.prepared.first_id, step.prepared.last_id)
         file.note_times(trades.batch.symbol, trades.batch.time_us)
         self._note_progress(file, trades.rows, step.share)
+
+    def _store_ticks(self, step: _Ticks) -> None:
+        file, ticks = step.file, step.ticks
+        result = self._loader.load_ticks(ticks.ticks, ticks.whole)
+        refused = [ticks.refused_row(place, reason) for place, reason in result.refused]
+        file.note(ticks.ticks.symbol, ticks.rows, result.stored, sorted([*ticks.unread, *refused]))
+        file.report.is_answer = file.report.is_answer or ticks.whole is not None
+        self._note_progress(file, ticks.rows, step.share)
 
     def _store_candles(self, step: _Candles) -> None:
         file, batch = step.file, step.batch
@@ -268,7 +288,7 @@ class FileImport:
         if step.failure:
             report.is_broken = True
             report.reasons.append(step.failure)
-        elif not report.read:
+        elif not report.read and not report.is_answer:
             report.reasons.append(named(f"{report.path} has no rows.", report.path, report.table))
         if step.shortfall:
             report.is_short = True
@@ -381,6 +401,9 @@ class FileImport:
         if opened.kind is RowKind.TRADES:
             for trades in collected(cast("Iterator[TradeBatch]", opened.batches())):
                 yield _Trades(file, trades, self._loader.prepare(trades.batch), share.of(opened))
+        elif opened.kind is RowKind.QUOTES:
+            for ticks in collected_ticks(cast("Iterator[QuoteBatch]", opened.batches())):
+                yield _Ticks(file, ticks, share.of(opened))
         elif opened.kind is RowKind.AGGTRADES:
             yield from self._aggregated_of(file, opened, share)
         else:

@@ -15,7 +15,7 @@ import numpy as np
 
 from app.market.candle import Candle
 from app.market.errors import FileError
-from app.market.ports.row_files import AggTradeBatch, CandleBatch, Ints, RefusedRow, TradeBatch
+from app.market.ports.row_files import AggTradeBatch, CandleBatch, Ints, QuoteBatch, RefusedRow, TradeBatch
 from app.market.units import format_e8
 
 LARGEST = 80_000  # rows; larger batches gain nothing and take memory
@@ -42,7 +42,7 @@ class RowNumbers:
     def __init__(self) -> None:
         self._read = 0
 
-    def of(self, batch: TradeBatch | AggTradeBatch | CandleBatch, count: int) -> Ints:
+    def of(self, batch: TradeBatch | AggTradeBatch | CandleBatch | QuoteBatch, count: int) -> Ints:
         """Return the numbers of the batch's ``count`` usable rows; call it once for each batch, in their order."""
         first = self._read + 1
         self._read += batch.rows

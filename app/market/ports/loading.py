@@ -10,6 +10,7 @@ from app.market.comparison import FieldDifference
 from app.market.coverage import IdRanges
 from app.market.interval import Interval
 from app.market.ports.row_files import TradeBatch
+from app.market.quotes.tick_columns import TickColumns
 
 
 class RefusedPlace(NamedTuple):
@@ -69,6 +70,14 @@ class BulkLoader(Protocol):
 
         ``minutes``: as `app.market.aggregated_trades` makes them. Where a kline is stored, none is. A minute that two
         files share is added up, and complete once both are stored.
+        """
+
+    def load_ticks(self, ticks: TickColumns, fetched: tuple[int, int] | None = None) -> LoadResult:
+        """
+        Store the ticks that are not held yet. Of ticks of one time and place the first stays, the others are refused.
+
+        ``fetched``: a span ``[start, end)``, UTC microseconds, of which the source has these ticks and no others; it is
+        remembered in the same transaction.
         """
 
     def held(self, symbol: str, first_id: int, last_id: int) -> IdRanges:

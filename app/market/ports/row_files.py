@@ -29,6 +29,7 @@ class RowKind(StrEnum):
     AGGTRADES = "aggtrades"  # trades of one time, price and side added up: never the trades with those ids
     KLINES = "klines"  # candles that the exchange published
     CANDLES = "candles"  # candles of any other origin
+    QUOTES = "quotes"  # bid and ask with their time
 
 
 class RefusedRow(NamedTuple):
@@ -93,7 +94,29 @@ class CandleBatch:
     numbers: Ints | None = None
 
 
-RowBatch = TradeBatch | AggTradeBatch | CandleBatch
+@dataclass(frozen=True, slots=True)
+class QuoteBatch:
+    """
+    Quotes of one symbol as columns, in the file's order; see `app.market.quotes.tick.Tick` for the units. ``rows`` and
+    ``numbers``: see `TradeBatch`.
+
+    The file does not say the place of a quote among those of its time: whoever reads all batches counts it.
+    ``whole``: the batch has all quotes that the source has of ``[start, end)``, UTC microseconds; there may be none.
+    """
+
+    symbol: str
+    rows: int
+    time_us: Ints
+    bid_e8: Ints
+    ask_e8: Ints
+    bid_size_e8: Ints
+    ask_size_e8: Ints
+    refused: tuple[RefusedRow, ...] = ()
+    numbers: Ints | None = None
+    whole: tuple[int, int] | None = None
+
+
+RowBatch = TradeBatch | AggTradeBatch | CandleBatch | QuoteBatch
 
 
 class ReadingOptions(NamedTuple):

@@ -19,10 +19,11 @@ from app.market.candle import Candle, CandleSource
 from app.market.errors import UsageError
 from app.market.interval import Interval
 from app.market.ports.row_files import CandleBatch, Ints, RowBatch, RowKind
-from storage.files.readers.batches import candle_fault, column_batch, symbol_name, to_source
+from storage.files.readers.batches import DAY_MS, candle_fault, column_batch, quote_batch, to_source
 from storage.files.readers.cells import FIRST_S, LAST_S
-from storage.files.readers.identity import Identity
+from storage.files.readers.identity import Identity, owner
 from storage.files.readers.layout import Layout
+from storage.files.readers.names import symbol_name
 
 Bools = NDArray[np.bool_]
 _UNITS = ((1, 1_000_000, 1), (1_000, 1_000, 1), (1_000_000, 1, 1), (1_000_000_000, 1, 1_000))
@@ -44,9 +45,11 @@ def arrow_batches(
     file; the others follow.
     """
     try:
-        groups = _symbol_groups(identity, columns)
+        groups = _symbol_groups(layout.kind, identity, columns)
         if layout.kind in (RowKind.KLINES, RowKind.CANDLES):
             return _candle_batches(identity, columns, groups, first_number)
+        if layout.kind is RowKind.QUOTES:
+            return _quote_batches(layout, columns, groups, first_number)
         return _trade_batches(layout, columns, groups, first_number)
     except Unclear:
         return None
@@ -71,6 +74,36 @@ def _trade_batches(
             chosen = [column[mask] for column in integers]
             batches.append(column_batch(layout.kind, symbol, chosen, maker[mask], numbers[mask]))
     return batches
+
+
+def _quote_batches(
+    layout: Layout, columns: Mapping[str, Any], groups: list[tuple[str, Bools | None]], first_number: int
+) -> list[RowBatch]:
+    if layout.day_us is None:
+        times = _times(columns["time"])
+    else:
+        ms = _whole(columns["time"])
+        if len(ms) and ms.max() >= DAY_MS:
+            raise Unclear
+        times = layout.day_us + ms * 1_000
+    prices = [_amounts(columns[name], above_zero=True) for name in ("bid", "ask")]
+    sizes = [_sizes(columns.get(name), len(times)) for name in ("bid_size", "ask_size")]
+    integers = [times, *prices, *sizes]
+    numbers = np.arange(first_number, first_number + len(times))
+    return [
+        quote_batch(symbol, integers, numbers)
+        if mask is None
+        else quote_batch(symbol, [column[mask] for column in integers], numbers[mask])
+        for symbol, mask in groups
+    ]
+
+
+def _sizes(column: Any | None, size: int) -> Ints:
+    if column is None:
+        return np.zeros(size, np.int64)
+    column = _plain(column)
+    # Where the source gives no size, it is 0.
+    return _amounts(column.fill_null(0) if column.null_count else column)
 
 
 def _candle_batches(
@@ -128,7 +161,7 @@ def _check_candles(
         raise Unclear
 
 
-def _symbol_groups(identity: Identity, columns: Mapping[str, Any]) -> list[tuple[str, Bools | None]]:
+def _symbol_groups(kind: RowKind, identity: Identity, columns: Mapping[str, Any]) -> list[tuple[str, Bools | None]]:
     """Return the symbols of the block, each with the rows that are of it, or None for all of them."""
     if "symbol" not in columns:
         if identity.symbol is None:
@@ -146,10 +179,10 @@ def _symbol_groups(identity: Identity, columns: Mapping[str, Any]) -> list[tuple
         if not mask.any():
             continue
         try:
-            symbol = symbol_name(str(name))
-        except UsageError:
+            symbol = owner(symbol_name(str(name)), kind, identity)
+        except (UsageError, ValueError):
             raise Unclear from None
-        if not identity.symbol_asked or symbol == identity.symbol:
+        if symbol is not None:
             groups[symbol] = groups[symbol] | mask if symbol in groups else mask
     return [(symbol, None if mask.all() else mask) for symbol, mask in groups.items()]
 

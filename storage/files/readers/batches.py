@@ -17,22 +17,33 @@ from numpy.typing import NDArray
 from app.market.candle import Candle, CandleSource
 from app.market.errors import UsageError
 from app.market.interval import Interval
-from app.market.ports.row_files import AggTradeBatch, CandleBatch, Ints, RefusedRow, RowBatch, RowKind, TradeBatch
-from app.market.symbol import read_symbol
+from app.market.ports.row_files import (
+    AggTradeBatch,
+    CandleBatch,
+    Ints,
+    QuoteBatch,
+    RefusedRow,
+    RowBatch,
+    RowKind,
+    TradeBatch,
+)
 from storage.files.readers.cells import (
     Cell,
     to_decimal,
     to_e8,
     to_price_e8,
+    to_size_e8,
     to_taker_sold,
     to_time_us,
     to_truth,
     to_whole,
 )
-from storage.files.readers.identity import Identity
+from storage.files.readers.identity import Identity, owner
 from storage.files.readers.layout import Layout
+from storage.files.readers.names import symbol_name
 
-_OTHER_BROKERS = {"coinbase"}
+DAY_MS = 86_400_000
+_QUOTE_FIELDS = ("time_us", "bid_e8", "ask_e8", "bid_size_e8", "ask_size_e8")
 _SOURCES = {source.value: source for source in CandleSource} | {"klines": CandleSource.KLINE}
 
 
@@ -57,6 +68,7 @@ class RowConverter:
             RowKind.AGGTRADES: self._agg_trade,
             RowKind.KLINES: self._candle,
             RowKind.CANDLES: self._candle,
+            RowKind.QUOTES: self._quote,
         }
         self._convert = convert[layout.kind]
 
@@ -87,9 +99,9 @@ class RowConverter:
         symbol, interval = self._identity.symbol, self._identity.interval
         if "symbol" in self._layout.columns:
             named = self._symbol(cells[self._layout.columns["symbol"]])
-            if self._identity.symbol_asked and named != symbol:
+            symbol = owner(named, self._layout.kind, self._identity)
+            if symbol is None:
                 return None
-            symbol = named
         if symbol is None:
             raise ValueError("does not say which symbol it is of: give --symbol")
         if "interval" in self._layout.columns:
@@ -155,6 +167,19 @@ class RowConverter:
             self._maker(cells),
         )
 
+    def _quote(self, cells: Sequence[Cell]) -> Any:
+        day_us, has = self._layout.day_us, self._layout.columns.keys()
+        if day_us is None:
+            time_us = self._value("time", to_time_us, cells)
+        else:
+            time_us = day_us + 1_000 * self._value("time", _to_ms_of_day, cells)
+        return (
+            time_us,
+            self._value("bid", to_price_e8, cells),
+            self._value("ask", to_price_e8, cells),
+            *(self._value(name, to_size_e8, cells) if name in has else 0 for name in ("bid_size", "ask_size")),
+        )
+
     def _candle(self, cells: Sequence[Cell]) -> Any:
         interval = self._key_interval
         if interval is None:
@@ -210,21 +235,6 @@ def candle_fault(candle: Candle, interval: Interval) -> str:
     return ""
 
 
-def symbol_name(text: str) -> str:
-    """
-    Return the name under which rows of a symbol are stored; see `app.market.symbol.read_symbol`.
-
-    A trade of another exchange keeps its name before it, ``coinbase:SKLUSD``, so it never passes for one of Binance.
-
-    Raises:
-        UsageError: If the text is no symbol.
-    """
-    broker, separator, pair = text.strip().rpartition(":")
-    if separator and broker.lower() in _OTHER_BROKERS:
-        return f"{broker.lower()}:{read_symbol(pair)}"
-    return read_symbol(text)
-
-
 def _text(row: NumberedRow) -> str:
     return row.text if row.text is not None else ",".join("" if cell is None else str(cell) for cell in row.cells)
 
@@ -241,6 +251,9 @@ def _row_batch(
         # Rows of which none could be used have no interval; it says nothing then.
         rows = len(values) + len(refused)
         return CandleBatch(symbol, rows, interval or _ANY_INTERVAL, tuple(values), refused, numbers)
+    if kind is RowKind.QUOTES:
+        columns = zip(*values, strict=True) if values else [()] * 5
+        return quote_batch(symbol, [np.array(column, dtype=np.int64) for column in columns], numbers, refused)
     *integers, makers = zip(*values, strict=True) if values else [()] * (5 if kind is RowKind.TRADES else 7)
     arrays = [np.array(column, dtype=np.int64) for column in integers]
     return column_batch(kind, symbol, arrays, np.array(makers, dtype=np.bool_), numbers, refused)
@@ -261,6 +274,15 @@ def column_batch(
         return TradeBatch(symbol, rows, identifier, time_us, price_e8, quantity_e8, maker, refused, numbers)
     first, last = ends
     return AggTradeBatch(symbol, rows, identifier, time_us, price_e8, quantity_e8, first, last, maker, refused, numbers)
+
+
+def quote_batch(
+    symbol: str, integers: Sequence[Ints], numbers: Ints, refused: tuple[RefusedRow, ...] = ()
+) -> QuoteBatch:
+    """Return the batch of ``integers``: time, bid, ask, and the sizes of bid and ask."""
+    time_us, bid_e8, ask_e8, bid_size_e8, ask_size_e8 = integers
+    rows = len(time_us) + len(refused)
+    return QuoteBatch(symbol, rows, time_us, bid_e8, ask_e8, bid_size_e8, ask_size_e8, refused, numbers)
 
 
 def joined(batches: Sequence[RowBatch]) -> list[RowBatch]:
@@ -289,6 +311,9 @@ def _concatenated(group: Sequence[Any]) -> RowBatch:
     if isinstance(first, CandleBatch):
         candles = tuple(candle for batch in group for candle in batch.candles)
         return CandleBatch(first.symbol, len(candles) + len(refused), first.interval, candles, refused, numbers)
+    if isinstance(first, QuoteBatch):
+        columns = [np.concatenate([getattr(batch, name) for batch in group]) for name in _QUOTE_FIELDS]
+        return quote_batch(first.symbol, columns, numbers, refused)
     kind = RowKind.TRADES if isinstance(first, TradeBatch) else RowKind.AGGTRADES
     names = ["trade_id"] if kind is RowKind.TRADES else ["agg_id"]
     names += ["time_us", "price_e8", "quantity_e8"]
@@ -297,6 +322,13 @@ def _concatenated(group: Sequence[Any]) -> RowBatch:
     columns = [np.concatenate([getattr(batch, name) for batch in group]) for name in names]
     maker = np.concatenate([batch.is_buyer_maker for batch in group])
     return column_batch(kind, first.symbol, columns, maker, numbers, refused)
+
+
+def _to_ms_of_day(cell: Cell) -> int:
+    ms = to_whole(cell)
+    if ms >= DAY_MS:
+        raise ValueError(f"is no millisecond of a day: {ms}")
+    return ms
 
 
 def _to_volume_e8(cell: Cell) -> int:

@@ -7,7 +7,9 @@ Each function raises ValueError with a reason that follows the column's name: â€
 
 from __future__ import annotations
 
+import math
 import re
+import struct
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -71,6 +73,32 @@ def to_price_e8(cell: Cell) -> int:
     if not price:
         raise ValueError("is 0")
     return price
+
+
+def to_size_e8(cell: Cell) -> int:
+    """
+    Return a size in 1e-8 units; 0 where the cell is empty.
+
+    A float32 that was written as a double, 0.8999999761581421, is the decimal that it was published as: 0.9.
+    """
+    if cell is None or (isinstance(cell, str) and not cell.strip()) or cell != cell:  # NaN: pandas had nothing there
+        return 0
+    try:
+        return to_e8(cell)
+    except ValueError:
+        try:
+            number = float(cell)
+        except (TypeError, ValueError):
+            number = math.nan
+        # Only what packs into a float32 and out of it unchanged is one.
+        if not 0 <= number < 1e9 or struct.unpack("<f", struct.pack("<f", number))[0] != number:
+            raise
+        shortest = next(text for places in range(1, 10) if _float32(text := f"{number:.{places}g}") == number)
+        return round(Decimal(shortest).scaleb(8))
+
+
+def _float32(text: str) -> float:
+    return float(struct.unpack("<f", struct.pack("<f", float(text)))[0])
 
 
 def to_whole(cell: Cell) -> int:

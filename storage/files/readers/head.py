@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from app.market.errors import FileError
-from app.market.ports.row_files import ReadingOptions, RowBatch, RowFile
+from app.market.ports.row_files import ReadingOptions, RowBatch, RowFile, RowKind
 from storage.files.readers.cells import Cell
 from storage.files.readers.identity import Identity, identify
-from storage.files.readers.layout import Layout, recognise
+from storage.files.readers.layout import Layout, lean_quotes, recognise
 from storage.files.readers.names import NameFacts
 
 
@@ -71,10 +71,13 @@ def understand(head: Head, facts: NameFacts, options: ReadingOptions) -> Underst
     Return what a table is, from its first rows.
 
     Raises:
-        UnknownTable: If it holds neither trades nor candles, or nothing says whose.
+        UnknownTable: If it holds neither trades nor quotes nor candles, or nothing says whose.
     """
     try:
-        layout = recognise(head.names, head.rows, options, facts.kind)
+        if facts.kind is RowKind.QUOTES and facts.begin_us is not None and head.names is None and not options.columns:
+            layout = lean_quotes(head.rows, facts.begin_us)
+        else:
+            layout = recognise(head.names, head.rows, options, facts.kind)
         return Understanding(head, layout, identify(layout, facts, options, head.rows))
     except FileError as error:
         raise UnknownTable(str(error), head) from error

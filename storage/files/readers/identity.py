@@ -11,6 +11,7 @@ from typing import NamedTuple
 from app.market.errors import FileError
 from app.market.interval import EXCHANGE_INTERVALS, SECOND_US, Interval
 from app.market.ports.row_files import ReadingOptions, RowKind
+from app.market.symbol import broker_of
 from storage.files.readers.cells import Cell, to_time_us
 from storage.files.readers.layout import Layout
 from storage.files.readers.names import NameFacts
@@ -40,6 +41,11 @@ def identify(layout: Layout, facts: NameFacts, options: ReadingOptions, rows: Se
     symbol = options.symbol or facts.symbol
     if symbol is None and "symbol" not in layout.columns:
         raise FileError("it does not say which symbol it is of: name it with --symbol.")
+    if layout.kind is RowKind.QUOTES and symbol is not None and ":" not in symbol:
+        raise FileError(
+            f"it holds quotes of {symbol}, and Binance has trades: name the symbol with its broker, such as "
+            "--symbol oanda:EURUSD."
+        )
     interval = None
     if layout.kind in (RowKind.KLINES, RowKind.CANDLES):
         interval = options.interval or facts.interval
@@ -50,6 +56,22 @@ def identify(layout: Layout, facts: NameFacts, options: ReadingOptions, rows: Se
                     "it does not say how long its candles are: put the interval into its name, such as BTCUSDT-1m.csv."
                 )
     return Identity(symbol, interval, options.symbol is not None)
+
+
+def owner(named: str, kind: RowKind, identity: Identity) -> str | None:
+    """
+    Return the symbol of a row that names it; None if the user asked for another.
+
+    Quotes are of the broker that the user named where the row names none.
+
+    Raises:
+        ValueError: If nothing says the broker of a quote.
+    """
+    if kind is RowKind.QUOTES and ":" not in named:
+        if not identity.symbol_asked or identity.symbol is None:
+            raise ValueError(f"symbol names no broker: give --symbol oanda:{named[:20]}")
+        named = f"{broker_of(identity.symbol)}:{named}"
+    return None if identity.symbol_asked and named != identity.symbol else named
 
 
 def _interval_of(layout: Layout, rows: Sequence[Sequence[Cell]]) -> Interval | None:

@@ -23,6 +23,7 @@ from storage.files.readers.presets import (
     COLUMN_NAMES,
     COLUMNS_OF_KIND,
     EXACT_PRESETS,
+    LEAN_QUOTES,
     UNNAMED_PRESETS,
     UNNAMED_WIDTHS,
 )
@@ -40,7 +41,8 @@ class Layout:
     The columns of a table.
 
     ``columns``: from our name to the position, from 0. ``names``: what the file calls its columns, by position.
-    ``preset``: what it was recognised by, for people to read. ``side_of_maker``: see `presets.Preset`.
+    ``preset``: what it was recognised by, for people to read. ``side_of_maker``: see `presets.Preset`. ``day_us``: the
+    times are milliseconds of the day that begins then; None: each says its day.
     """
 
     kind: RowKind
@@ -48,6 +50,7 @@ class Layout:
     names: tuple[str, ...]
     preset: str
     side_of_maker: bool = False
+    day_us: int | None = None
 
     @property
     def width(self) -> int:
@@ -79,7 +82,7 @@ def recognise(
     ``named_kind``: what its name says it holds; the columns may say otherwise.
 
     Raises:
-        FileError: If it is neither trades nor candles, or lacks a column that such a table must have.
+        FileError: If it is neither trades nor quotes nor candles, or lacks a column that such a table must have.
         UsageError: If the user's columns are not there.
     """
     if names is None and not options.columns:
@@ -103,6 +106,22 @@ def recognise(
     layout = Layout(kind, columns, header, "your columns" if own else "column names")
     _check(layout)
     return layout
+
+
+def lean_quotes(rows: Sequence[Sequence[Cell]], day_us: int) -> Layout:
+    """
+    Return the columns of a table of quotes as Lean keeps them, from its first rows.
+
+    Raises:
+        FileError: If most rows are none of such a table.
+    """
+    columns = {"time": 0, "bid": 1, "ask": 2}
+    tests = (to_whole, _to_amount, _to_amount)
+    fitting = [row for row in rows if len(row) >= len(columns) and all(map(_passes, tests, row))]
+    if 2 * len(fitting) <= len(rows):
+        raise FileError("its rows are not milliseconds of a day, bid and ask, as Lean's quotes are.")
+    width = len(fitting[0])
+    return Layout(RowKind.QUOTES, columns, tuple(str(place + 1) for place in range(width)), LEAN_QUOTES, day_us=day_us)
 
 
 def _own_columns(header: Sequence[str], options: ReadingOptions) -> dict[str, int]:
@@ -138,6 +157,8 @@ def _wanted_kind(
         return RowKind.AGGTRADES
     if own.keys() & {"trade_id", "price", "quantity"}:
         return RowKind.TRADES
+    if own.keys() & {"bid", "ask"}:
+        return RowKind.QUOTES
     if own.keys() & set(_PRICES):
         return RowKind.CANDLES
     if _known_columns(header, RowKind.CANDLES).keys() >= set(_PRICES):
@@ -147,8 +168,10 @@ def _wanted_kind(
         return RowKind.AGGTRADES
     if _known_columns(header, RowKind.TRADES).keys() >= {"price"}:
         return RowKind.TRADES
+    if _known_columns(header, RowKind.QUOTES).keys() >= {"time", "bid", "ask"}:
+        return RowKind.QUOTES
     raise FileError(
-        f"it holds neither trades nor candles by the names of its columns, {_shown(header)}: "
+        f"it holds neither trades nor quotes nor candles by the names of its columns, {_shown(header)}: "
         "say which is what with --map, such as --map price=Rate."
     )
 
@@ -190,6 +213,8 @@ def _check(layout: Layout) -> None:
             )
     elif kind is RowKind.AGGTRADES:
         needed = ["agg_id", "time", "price", "quantity", "first_trade_id", "last_trade_id"]
+    elif kind is RowKind.QUOTES:
+        needed = ["time", "bid", "ask"]
     else:
         needed = [*_PRICES, "volume"]
         if not columns & {"open_time", "close_time"}:
@@ -210,6 +235,8 @@ def _by_values(rows: Sequence[Sequence[Cell]], wanted: RowKind | None, named: Ro
     for preset in sorted(UNNAMED_PRESETS, key=lambda preset: preset.kind is not named):
         if wanted is not None and preset.kind is not wanted and not (wanted in candles and preset.kind in candles):
             continue
+        if preset.kind is RowKind.QUOTES and wanted is None:
+            continue  # a time and two numbers may be anything
         columns = {ours: int(position) for ours, position in preset.columns.items()}
         fitting = [row for row in rows if len(row) in UNNAMED_WIDTHS[preset.name] and _fits(row, columns)]
         if fitting and 2 * len(fitting) > len(rows):
@@ -217,8 +244,8 @@ def _by_values(rows: Sequence[Sequence[Cell]], wanted: RowKind | None, named: Ro
             kind = wanted if wanted is not None and preset.kind in candles else preset.kind
             return Layout(kind, columns, tuple(str(number + 1) for number in range(width)), preset.name)
     raise FileError(
-        "it holds neither trades nor candles as far as its first rows show: say what its columns are with --map, by "
-        "their names or, where it has no header, by their numbers from 1."
+        "it holds neither trades nor quotes nor candles as far as its first rows show: say what its columns are with "
+        "--map, by their names or, where it has no header, by their numbers from 1."
     )
 
 
@@ -227,8 +254,19 @@ def _fits(row: Sequence[Cell], columns: Mapping[str, int]) -> bool:
     tests: list[tuple[Callable[[Cell], object], Iterable[str]]] = [
         (to_time_us, ("time", "open_time", "close_time")),
         (to_whole, ("trade_id", "agg_id", "first_trade_id", "last_trade_id", "trades")),
-        (to_price_e8, ("price", *_PRICES)),
-        (_to_amount, ("quantity", "volume", "quote_volume", "taker_buy_volume", "taker_buy_quote_volume")),
+        (to_price_e8, ("price", *_PRICES, "bid", "ask")),
+        (
+            _to_amount,
+            (
+                "bid_size",
+                "ask_size",
+                "quantity",
+                "volume",
+                "quote_volume",
+                "taker_buy_volume",
+                "taker_buy_quote_volume",
+            ),
+        ),
         (to_truth, ("is_buyer_maker",)),
     ]
     return all(_passes(test, value[name]) for test, names in tests for name in names if name in value)

@@ -1,9 +1,10 @@
 """
 What the name and the folders of a file say of its rows.
 
-Binance's archive names its files exactly: ``BTCUSDT-trades-2024-08-08.zip``, ``BTCUSDT-1m-2024-08.zip``. Other
-programs put a symbol and an interval somewhere into the name: ``ETH_USDT-1m.feather``, ``nautilus_btcusdt-trades``.
-That is a guess, so it counts only where the name holds one such symbol, and after what the rows and the user say.
+Binance's archive names its files exactly: ``BTCUSDT-trades-2024-08-08.zip``, ``BTCUSDT-1m-2024-08.zip``. Lean has the
+day of its quotes in their name alone: ``20140501_eurusd_tick_quote.csv``. Other programs put a symbol and an interval
+somewhere into the name: ``ETH_USDT-1m.feather``, ``nautilus_btcusdt-trades``. That is a guess, so it counts only where
+the name holds one such symbol, and after what the rows and the user say.
 """
 
 from __future__ import annotations
@@ -26,7 +27,9 @@ META_SUFFIX = ".meta.json"
 _ARCHIVE = re.compile(
     r"([^\W_]{2,30})-(trades|aggTrades|\d{1,3}[smhdw]|\d{1,2}mo|1M)-(\d{4})-(\d{2})(?:-(\d{2}))?(?=\.|$)"
 )
+_LEAN = re.compile(r"(\d{4})(\d{2})(\d{2})_[^\W_]{2,30}_tick_quote(?=\.|$)", re.IGNORECASE)
 _KINDS = {"trades": RowKind.TRADES, "aggtrades": RowKind.AGGTRADES}
+_OTHER_BROKERS = {"coinbase", "oanda", "dukascopy"}
 _WORDS = re.compile(r"[^\W_]+")
 _INTERVAL = re.compile(r"\d{1,3}(?:[smhdw]|Mo?)")  # freqtrade's months are 1Mo
 _QUOTES = (
@@ -40,7 +43,7 @@ class NameFacts(NamedTuple):
     What a name says; None where it does not.
 
     ``exact``: the name is one of the archive, so it holds these rows and no others. ``begin_us`` and ``end_us`` are
-    the day or month in such a name (UTC microseconds, the end exclusive).
+    the day or month in such a name, or in one of Lean (UTC microseconds, the end exclusive).
     """
 
     symbol: str | None = None
@@ -57,6 +60,9 @@ def name_facts(path: Path, name: str | None = None) -> NameFacts:
     for text in (name, path.name):
         if text and (match := _ARCHIVE.match(text)):
             return _archive_facts(match)
+        if text and (match := _LEAN.match(text)):
+            begin_us, end_us = _day_or_month(*match.groups())
+            return NameFacts(None, RowKind.QUOTES, begin_us=begin_us, end_us=end_us)
     stem = (name or path.name).split(".")[0]
     words = _WORDS.findall(stem)
     symbol, kind, interval = _symbol_among(words), _kind_among(words), _interval_among(words)
@@ -68,19 +74,35 @@ def name_facts(path: Path, name: str | None = None) -> NameFacts:
     return _meta_facts(path, NameFacts(symbol, kind, interval))
 
 
+def symbol_name(text: str) -> str:
+    """
+    Return the name under which rows of a symbol are stored; see `app.market.symbol.read_symbol`.
+
+    One of another broker keeps that name before it, ``coinbase:SKLUSD``, so it never passes for one of Binance.
+
+    Raises:
+        UsageError: If the text is no symbol.
+    """
+    broker, separator, pair = text.strip().rpartition(":")
+    if separator and broker.lower() in _OTHER_BROKERS:
+        return f"{broker.lower()}:{read_symbol(pair)}"
+    return read_symbol(text)
+
+
 def _archive_facts(match: re.Match[str]) -> NameFacts:
     symbol, what, year, month, day = match.groups()
     kind = _KINDS.get(what.lower(), RowKind.KLINES)
     interval = Interval.parse(what.replace("mo", "M")) if kind is RowKind.KLINES else None
-    begin_us = end_us = None
+    return NameFacts(symbol.upper(), kind, interval, True, *_day_or_month(year, month, day))
+
+
+def _day_or_month(year: str, month: str, day: str | None) -> tuple[int, int] | tuple[None, None]:
     try:
         begin = datetime(int(year), int(month), int(day or 1), tzinfo=UTC)
     except ValueError:
-        pass
-    else:
-        begin_us = int(begin.timestamp()) * SECOND_US
-        end_us = Interval.parse("1d" if day else "1M").next_open_us(begin_us)
-    return NameFacts(symbol.upper(), kind, interval, True, begin_us, end_us)
+        return None, None
+    begin_us = int(begin.timestamp()) * SECOND_US
+    return begin_us, Interval.parse("1d" if day else "1M").next_open_us(begin_us)
 
 
 def with_export_facts(facts: NameFacts, export: object) -> NameFacts:
@@ -88,7 +110,7 @@ def with_export_facts(facts: NameFacts, export: object) -> NameFacts:
     if not isinstance(export, dict):
         return facts
     with suppress(LookupError, AttributeError, UsageError):
-        facts = facts._replace(symbol=read_symbol(export["symbol"]))
+        facts = facts._replace(symbol=symbol_name(export["symbol"]))
     with suppress(LookupError, TypeError, UsageError):  # of trades it is the word trades
         facts = facts._replace(interval=Interval.parse(export["interval"]))
     zone = export.get("zone")

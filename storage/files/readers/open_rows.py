@@ -1,5 +1,5 @@
 """
-Opens files and folders of trades and candles, whatever their format.
+Opens files and folders of trades, quotes and candles, whatever their format.
 
 What a file is, its first bytes say and not its suffix. A file that cannot be used is one `RefusedFile`, so that the
 others of a folder go on. Arrow and the reader of spreadsheets are imported with the first file that needs them, so a
@@ -9,7 +9,7 @@ window that imports nothing starts faster.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from app.market.errors import FileError
@@ -35,34 +35,46 @@ _DATA_SUFFIXES = {
 }
 
 
+OpenFile = Callable[[Path, ReadingOptions], RowFile | RefusedFile]
+"""Opens a file of a format that is known by its suffix."""
+
+
 def open_rows(
-    path: Path, options: ReadingOptions | None = None, is_stopped: Callable[[], bool] = never
+    path: Path,
+    options: ReadingOptions | None = None,
+    is_stopped: Callable[[], bool] = never,
+    formats: Mapping[str, OpenFile] | None = None,
 ) -> Iterator[RowFile | RefusedFile]:
     """
     Open a file, or every usable file in a folder and its folders, oldest first by name.
 
     Each file is opened when the iterator reaches it. A file with rows of several kinds is several RowFiles in a row,
     and so is an archive of several tables. ``is_stopped`` is asked before each block of bytes; once it returns True,
-    the file cannot be used.
+    the file cannot be used. ``formats``: by their suffixes, such as ``.bi5``, formats that are read elsewhere.
 
     Raises:
         UsageError: If the user's columns are none of ours.
     """
-    options = options or ReadingOptions()
+    options, formats = options or ReadingOptions(), formats or {}
     if not path.is_dir():
-        yield from _row_files(path, options, is_stopped)
+        yield from _row_files(path, options, is_stopped, formats)
         return
     files, closed = _files_below(path)
-    files = [file for file in files if _is_data(file)]
+    files = [file for file in files if file.suffix.lower() in formats or _is_data(file)]
     for error in closed:
         yield RefusedFile(path, str(error))
     if not files and not closed:
-        yield RefusedFile(path, f"{path} holds no file of trades or candles.")
+        yield RefusedFile(path, f"{path} holds no file of trades, quotes or candles.")
     for file in files:
-        yield from _row_files(file, options, is_stopped)
+        yield from _row_files(file, options, is_stopped, formats)
 
 
-def _row_files(path: Path, options: ReadingOptions, is_stopped: Callable[[], bool]) -> Iterator[RowFile | RefusedFile]:
+def _row_files(
+    path: Path, options: ReadingOptions, is_stopped: Callable[[], bool], formats: Mapping[str, OpenFile]
+) -> Iterator[RowFile | RefusedFile]:
+    if open_file := formats.get(path.suffix.lower()):
+        yield open_file(path, options)
+        return
     for table in open_tables(path, options, is_stopped):
         yield RefusedFile(path, str(table)) if isinstance(table, FileError) else table
 

@@ -1,5 +1,5 @@
 """
-How other programs name the columns of trades and candles.
+How other programs name the columns of trades, quotes and candles.
 
 `COLUMN_NAMES` says for each of our columns which names of others mean it, in any case and with any punctuation.
 Where single letters mean something by their case alone, as in the exchange's JSON, `EXACT_PRESETS` come first.
@@ -35,11 +35,13 @@ CANDLE_COLUMNS = (
     "symbol",
     "interval",
 )
+QUOTE_COLUMNS = ("time", "bid", "ask", "bid_size", "ask_size", "symbol")
 COLUMNS_OF_KIND = {
     RowKind.TRADES: TRADE_COLUMNS,
     RowKind.AGGTRADES: AGGTRADE_COLUMNS,
     RowKind.KLINES: CANDLE_COLUMNS,
     RowKind.CANDLES: CANDLE_COLUMNS,
+    RowKind.QUOTES: QUOTE_COLUMNS,
 }
 """What `ReadingOptions.columns` can name for each kind of rows."""
 
@@ -48,7 +50,7 @@ COLUMN_NAMES = {
     # the time at which the exchange sent the message.
     "trade_id": "trade_id id tid trade_no",
     "agg_id": "agg_id agg_trade_id aggregate_trade_id",
-    "time": "trade_time transaction_time transact_time time timestamp datetime date ts_event ts",
+    "time": "trade_time transaction_time transact_time time timestamp datetime date ts_event ts gmt_time time_utc",
     "price": "price rate px",
     "quantity": "quantity qty amount size base_qty volume vol",
     "is_buyer_maker": "is_buyer_maker buyer_maker is_buyer_market_maker buyer_is_maker maker_is_buyer",
@@ -69,6 +71,10 @@ COLUMN_NAMES = {
     "closed": "closed is_closed",
     "complete": "complete",
     "source": "source",
+    "bid": "bid bid_price best_bid best_bid_price bid_px",
+    "ask": "ask ask_price best_ask best_ask_price ask_px offer",
+    "bid_size": "bid_size bid_volume bid_qty bid_quantity bid_vol",
+    "ask_size": "ask_size ask_volume ask_qty ask_quantity ask_vol",
     "symbol": "symbol pair instrument product_id market ticker",
     "interval": "interval timeframe time_frame",
 }
@@ -131,6 +137,8 @@ UNNAMED_PRESETS = (
         "taker_buy_quote_volume=10",
     ),
     _preset("ccxt", RowKind.CANDLES, "open_time=0 open=1 high=2 low=3 close=4 volume=5"),
+    _preset("quotes with sizes", RowKind.QUOTES, "time=0 bid=1 ask=2 bid_size=3 ask_size=4"),
+    _preset("quotes", RowKind.QUOTES, "time=0 bid=1 ask=2"),
 )
 """Tables without a header: from our columns to the position, counted from 0."""
 
@@ -139,5 +147,9 @@ UNNAMED_WIDTHS = {
     "Binance archive aggTrades": (7, 8),
     "Binance klines": (11, 12),
     "ccxt": (6,),
+    "quotes with sizes": (5,),
+    "quotes": (3,),
 }
+LEAN_QUOTES = "Lean quotes"
+"""Ticks as Lean keeps them: milliseconds of the day that is in the file's name, bid, ask."""
 """How many columns a table without a header has."""

@@ -190,7 +190,7 @@ def test_a_folder_gives_its_files_by_name_and_names_those_it_cannot_use(tmp_path
 
 def test_what_is_not_there_and_what_holds_nothing_is_one_sentence(tmp_path: Path) -> None:
     assert refusal(tmp_path / "none.zip") == f"{tmp_path / 'none.zip'} cannot be read: No such file or directory."
-    assert refusal(tmp_path) == f"{tmp_path} holds no file of trades or candles."
+    assert refusal(tmp_path) == f"{tmp_path} holds no file of trades, quotes or candles."
 
 
 def test_a_file_named_for_one_symbol_is_not_read_as_another(tmp_path: Path) -> None:

@@ -283,9 +283,9 @@ def test_what_is_no_table_is_refused_with_a_sentence(tmp_path: Path) -> None:
         (b"", "is empty"),
         (b"\n\n", "is empty: it has no rows"),
         (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "is not a table"),
-        (b"hello world\n", "neither trades nor candles"),
-        (b"a" * 3_000_000, "neither trades nor candles"),
-        (b"{}", "neither trades nor candles"),
+        (b"hello world\n", "neither trades nor quotes nor candles"),
+        (b"a" * 3_000_000, "neither trades nor quotes nor candles"),
+        (b"{}", "neither trades nor quotes nor candles"),
         (b"[]", "is empty"),
         (b"SQLite format 3\0" + b"\0" * 100, "is damaged"),
     ]:

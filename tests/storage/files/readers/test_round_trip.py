@@ -268,7 +268,7 @@ def test_any_gaps_are_read_by_others_and_are_no_rows_to_import(
         (one.symbol, one.first_trade_id, one.last_trade_id, one.ids, status_of(one), one.start_us, one.end_us)
         for one in given_gaps
     ]
-    assert "neither trades nor candles" in refusal(tmp_path / name)
+    assert "neither trades nor quotes nor candles" in refusal(tmp_path / name)
 
 
 def status_of(gap: StoredGap) -> str:

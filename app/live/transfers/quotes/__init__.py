@@ -1,0 +1,1 @@
+"""Quotes on their way between files and the database."""
