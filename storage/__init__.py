@@ -5,10 +5,10 @@ Everything the program keeps: trades, quotes and candles in PostgreSQL or Timesc
 
     retention    drops old trades, once a person has confirmed the period
     trades       the write path of trades: one transaction per batch
-    quotes       ticks: their write path, their candles
     candles      the read path: candles of any interval, klines, symbols
     integrity    verifies what is stored against the trades, mends it, describes it
     timescale    adapts a database to its edition; converts the trades to a hypertable
+    quotes       ticks: their write path, their candles
     writing      what the write paths share: a queue, a thread, partitions
     rollups      candles in SQL
     schema       tables, migrations, privileges, ranges of trade ids
@@ -17,6 +17,6 @@ Everything the program keeps: trades, quotes and candles in PostgreSQL or Timesc
     spool        trades on disk while the database does not take them
     files        exported files
 
-The five from trades to timescale are siblings and do not import each other; so are rollups and schema, spool and files.
+The four from trades to timescale are siblings and do not import each other; so are rollups and schema, spool and files.
 Synchronous psycopg, in threads of its own: no event loop ever waits for a database. `migrations` holds the SQL scripts.
 """

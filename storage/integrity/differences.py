@@ -74,6 +74,7 @@ class Damage:
     uncovered: IdRanges = field(default_factory=IdRanges)
     duplicates: IdRanges = field(default_factory=IdRanges)
     windows: list[TimeWindow] = field(default_factory=list)
+    tick_windows: list[TimeWindow] = field(default_factory=list)
     absent: IdRanges = field(default_factory=IdRanges)
     faulty_ranges: bool = False
     impossible_klines: bool = False
@@ -85,6 +86,7 @@ class Damage:
             self.uncovered,
             self.duplicates,
             self.windows,
+            self.tick_windows,
             self.absent,
             self.faulty_ranges,
             self.impossible_klines,
@@ -98,11 +100,13 @@ class DifferenceReport:
     """
     The result of a verification.
 
-    ``trades`` counts the compared trades; ``symbols`` are the symbols that were named or have trades. ``listed`` has at
-    most `MAX_LISTED` differences per symbol and kind, ``totals`` the number of all. ``damages`` is a rebuild's input.
+    ``trades`` and ``ticks`` count what was compared; ``symbols`` are the symbols that were named or have any.
+    ``listed`` has at most `MAX_LISTED` differences per symbol and kind, ``totals`` the number of all. ``damages`` is a
+    rebuild's input.
     """
 
     trades: int = 0
+    ticks: int = 0
     symbols: list[str] = field(default_factory=list)
     listed: list[Difference] = field(default_factory=list)
     totals: Counter[tuple[str, DifferenceKind]] = field(default_factory=Counter)

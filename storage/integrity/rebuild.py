@@ -24,6 +24,7 @@ from psycopg import sql
 
 from app.market.coverage import IdRanges
 from app.market.errors import StoreError
+from storage.integrity import tick_check
 from storage.integrity.differences import REBUILDABLE, Damage, DifferenceKind, DifferenceReport, TimeWindow
 from storage.integrity.verify import IMPOSSIBLE_KLINE, Progress, dropped_before_us, parameters, verify
 from storage.postgres.advisory_locks import LOCK_SYMBOLS, SYMBOL_LOCKS, try_database_lock
@@ -32,7 +33,7 @@ from storage.rollups import recount_sql
 from storage.rollups.levels import LEVELS
 from storage.schema import id_ranges
 from storage.schema.editions import is_being_converted, is_hypertable
-from storage.schema.retention_record import trades_kept_from
+from storage.schema.retention_record import quotes_kept_from, trades_kept_from
 
 # Only what writers with a fault add meanwhile takes a second round; a third and a fourth bound how long one that never
 # stops can keep us at it.
@@ -156,6 +157,7 @@ class _SymbolRebuild:
             self._insert_symbol()
         self._set_repeats_aside()
         self._correct_candles()
+        self._correct_tick_candles()
         if damage.missing or damage.uncovered or damage.faulty_ranges:
             self._say(f"{damage.name}: rebuilding ranges")
             self._correct_ranges()
@@ -218,6 +220,15 @@ class _SymbolRebuild:
             self._say(f"{self._damage.name}: rebuilding candles, {number} of {len(windows)}")
             with self._step():
                 self._rebuild_candles(window)
+
+    def _correct_tick_candles(self) -> None:
+        windows = self._damage.tick_windows
+        for number, window in enumerate(windows, start=1):
+            self._say(f"{self._damage.name}: rebuilding candles of ticks, {number} of {len(windows)}")
+            with self._step():
+                # Read again: retention may have dropped ticks since the verification.
+                dropped = window.start_us < dropped_before_us(quotes_kept_from(self._connection))
+                tick_check.replace(self._connection, self._damage.symbol_id, window._replace(dropped=dropped))
 
     def _rebuild_candles(self, window: TimeWindow) -> None:
         # Read again: TimescaleDB's policy may have dropped trades since the verification.

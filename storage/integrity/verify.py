@@ -24,6 +24,7 @@ from psycopg import sql
 from app.market.candle import CANDLE_FIGURES
 from app.market.coverage import IdRanges
 from app.market.errors import UsageError
+from storage.integrity import tick_check
 from storage.integrity.differences import MAX_LISTED, Damage, Difference, DifferenceKind, DifferenceReport, TimeWindow
 from storage.postgres.connection import Connection, translated
 from storage.rollups import recount_sql
@@ -31,7 +32,7 @@ from storage.rollups.levels import LEVELS
 from storage.schema import id_ranges
 from storage.schema.editions import refuse_unreadable_trades
 from storage.schema.id_ranges import union_and_overlaps
-from storage.schema.retention_record import trades_kept_from
+from storage.schema.retention_record import quotes_kept_from, trades_kept_from
 
 
 class Progress(Protocol):
@@ -122,15 +123,15 @@ def verify(connection: Connection, names: Sequence[str] = (), progress: Progress
     with translated("verify the database"):
         refuse_unreadable_trades(connection)
         while True:
-            kept_from_us = trades_kept_from(connection)
+            kept_from_us, ticks_from_us = trades_kept_from(connection), quotes_kept_from(connection)
             report = DifferenceReport()
             for symbol_id, name, has_unknown_symbol in _selected_symbols(connection, names):
-                check = _SymbolCheck(connection, report, symbol_id, name, kept_from_us)
+                check = _SymbolCheck(connection, report, symbol_id, name, kept_from_us, ticks_from_us)
                 is_held = check.run(progress or (lambda *_: None), has_unknown_symbol=has_unknown_symbol)
                 if is_held or names:
                     report.symbols.append(name)
             # If retention dropped trades in the meantime, the differences may be false: verify again.
-            if trades_kept_from(connection) == kept_from_us:
+            if (trades_kept_from(connection), quotes_kept_from(connection)) == (kept_from_us, ticks_from_us):
                 return report
 
 
@@ -160,18 +161,25 @@ class _SymbolCheck:
     """Verifies one symbol and adds its differences to the report."""
 
     def __init__(
-        self, connection: Connection, report: DifferenceReport, symbol_id: int, name: str, kept_from_us: int | None
+        self,
+        connection: Connection,
+        report: DifferenceReport,
+        symbol_id: int,
+        name: str,
+        kept_from_us: int | None,
+        ticks_from_us: int | None,
     ) -> None:
         self._connection = connection
         self._report = report
         self._kept_from_us = kept_from_us
+        self._ticks_from_us = ticks_from_us
         self._damage = Damage(symbol_id, name)
         self._runs: list[tuple[int, int]] = []
         self._dropped_trades = 0  # counted by candles, but no longer stored
         self._dropped_ids = IdRanges()  # the ranges that contain the ids of those
 
     def run(self, progress: Progress, *, has_unknown_symbol: bool) -> bool:
-        """Return whether the symbol has, or should have, any trades; most of the exchange's symbols have none."""
+        """Return whether the symbol has, or should have, trades or ticks; most of the exchange's symbols have none."""
         name, symbol_id = self._damage.name, self._damage.symbol_id
         covered_before, absent_before = self._read_coverage()
         covered_before = covered_before - absent_before
@@ -190,9 +198,24 @@ class _SymbolCheck:
             what = f"the table of symbols has none of the number {symbol_id}"
             self._add(DifferenceKind.UNKNOWN_SYMBOL, looked_at, what)
         self._report.trades += looked_at
+        has_ticks = self._compare_ticks(progress)
         if self._damage:
             self._report.damages.append(self._damage)
-        return bool(looked_at or expected or self._damage)
+        return bool(looked_at or expected or has_ticks or self._damage)
+
+    def _compare_ticks(self, progress: Progress) -> bool:
+        """Compare the candles of ticks with the ticks; return whether the symbol has any."""
+        symbol_id, name = self._damage.symbol_id, self._damage.name
+        bounds = tick_check.time_bounds(self._connection, symbol_id)
+        if bounds is None:
+            return False
+        before = self._report.ticks
+        for window in _windows(*bounds, self._ticks_from_us):
+            if tick_check.compare(self._connection, self._report, symbol_id, name, window):
+                self._damage.tick_windows.append(window)
+            compared = self._report.ticks - before
+            progress(f"Comparing ticks of {name}", compared, compared)
+        return True
 
     def _time_bounds(self) -> tuple[int, int]:
         """Return the times of the first and last trade or candle; first > last if there is none."""

@@ -1,8 +1,8 @@
 """
 Reads ticks and their candles of one symbol, inside one transaction.
 
-A page of candles begins or ends where so many rows of a rollup lie on this side of its edge that the page must be full:
-time without ticks, as a weekend, costs nothing however long it is.
+A page of candles begins or ends after as many rows of a rollup as its candles have where there are ticks all the time.
+So time without ticks, as a weekend, costs nothing however long it is.
 """
 
 from __future__ import annotations
@@ -71,8 +71,13 @@ class SymbolTickReader:
             return []
         if limit is None:
             return self._fold(interval, first_us, after_us, _EVERYTHING, newest=False)
-        first_us = max(first_us, self._page_edge(interval, first_us, after_us, limit, newest=True))
-        return self._fold(interval, first_us, after_us, limit, newest=True)[::-1]
+        rows = _usual_rows(interval, limit)
+        while True:
+            edge_us = max(first_us, self._page_edge(interval, first_us, after_us, rows, newest=True))
+            found = self._fold(interval, edge_us, after_us, limit, newest=True)
+            if len(found) == limit or edge_us == first_us:
+                return found[::-1]
+            rows *= 2  # rows that are cut by the edges of candles, or hold few ticks
 
     def parts(
         self, interval: Interval, start_us: int | None, end_us: int | None, size: int
@@ -80,7 +85,7 @@ class SymbolTickReader:
         """Yield the same candles in parts of at most ``size``, oldest first."""
         first_us, after_us = self._bounds(interval, start_us, end_us)
         while first_us < after_us:
-            edge_us = self._page_edge(interval, first_us, after_us, size, newest=False)
+            edge_us = self._page_edge(interval, first_us, after_us, _usual_rows(interval, size), newest=False)
             part = self._fold(interval, first_us, edge_us, size, newest=False)
             if part:
                 yield part
@@ -95,19 +100,12 @@ class SymbolTickReader:
         # A candle belongs to the range by its open time: one that began earlier and reaches into it does not.
         return interval.next_open_us(start_us - 1), interval.next_open_us(end_us - 1)
 
-    def _page_edge(self, interval: Interval, first_us: int, after_us: int, size: int, *, newest: bool) -> int:
-        """
-        Return the open time at which a page of the newest ``size`` candles begins, at the latest; or at which one of
-        about as many of the oldest ends.
-        """
-        coarsest = sources_for(interval)[-1]
-        source = FINEST if coarsest.is_moments else coarsest
-        low_us = first_us - first_us % source.length_us
+    def _page_edge(self, interval: Interval, first_us: int, after_us: int, rows: int, *, newest: bool) -> int:
+        """Return the open time at which a page of so many rollup rows, the newest or oldest, begins or ends."""
+        source = _paged(interval)
+        at_us = self._row(source, first_us - first_us % source.length_us, after_us, rows, newest=newest)
         if newest:
-            at_us = self._row(source, low_us, after_us, size * _most_rows(interval, source) + 1, newest=True)
             return first_us if at_us is None else interval.open_time_us(at_us)
-        rows = max(1, size * interval.length_us // source.length_us)
-        at_us = self._row(source, low_us, after_us, rows, newest=False)
         return after_us if at_us is None else max(interval.open_time_us(at_us), interval.next_open_us(first_us))
 
     def _row(self, source: RowSource, start_us: int, end_us: int, skipped: int, *, newest: bool) -> int | None:
@@ -150,9 +148,13 @@ def _candle(row: tuple[int, ...]) -> TickCandle:
     )
 
 
-def _most_rows(interval: Interval, source: RowSource) -> int:
-    """Return how many rows of a rollup a candle can have, those cut by its edges included."""
-    if source.length_us > interval.length_us:
-        return 2
+def _paged(interval: Interval) -> RowSource:
+    """Return the rollup by whose rows pages are cut: the coarsest that candles of the interval are made of."""
+    coarsest = sources_for(interval)[-1]
+    return FINEST if coarsest.is_moments else coarsest
+
+
+def _usual_rows(interval: Interval, candles: int) -> int:
+    """Return how many rows of that rollup so many candles have where there are ticks all the time."""
     longest_us = interval.length_us * 31 // 30 if interval.months else interval.length_us
-    return 1 if source.length_us == longest_us else longest_us // source.length_us + 2
+    return max(1, -(-candles * longest_us // _paged(interval).length_us))

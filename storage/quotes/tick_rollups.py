@@ -69,7 +69,7 @@ class TickCandleColumns:
 
     def take(self, rows: NDArray[np.bool_]) -> TickCandleColumns:
         """Return the rows that a mask chooses."""
-        return _candle_columns([column[rows] for column in self.columns()])
+        return candle_columns([column[rows] for column in self.columns()])
 
     def columns(self) -> list[Ints]:
         """Return the columns in the order of the tables."""
@@ -77,7 +77,8 @@ class TickCandleColumns:
         return [*values[:2], *self.prices, *values[3:]]
 
 
-def _candle_columns(columns: list[Ints]) -> TickCandleColumns:
+def candle_columns(columns: list[Ints]) -> TickCandleColumns:
+    """Return columns in the order of the tables as candles."""
     end = 2 + len(PRICES)
     return TickCandleColumns(columns[0], columns[1], tuple(columns[2:end]), *columns[end:])
 

@@ -35,10 +35,12 @@ TICKS = RowSource("quotes", "time", 0)
 _ROLLUPS = tuple(RowSource(level.table, "open_time", level.length_us) for level in LEVELS)
 FINEST = _ROLLUPS[0]
 
-# A tick as a rollup row of itself alone.
+# What candles are made of: open and close of the mid follow from those of bid and ask, which are of the same tick.
+_USED = [name for name in FIGURES if name not in ("mid_open", "mid_close")]
+# A tick as a rollup row of itself alone. What its mid has beyond the eighth place is cut off at the end.
 _TICK_AS_ROW = {
     **{f"{side}_{which}": side for side in ("bid", "ask") for which in ("open", "high", "low", "close")},
-    **dict.fromkeys(["mid_open", "mid_high", "mid_low", "mid_close"], "trunc((bid + ask) / 2, 8)"),
+    **dict.fromkeys(["mid_high", "mid_low"], "(bid + ask) * 0.5"),
     "ticks": "1::bigint",
     "bid_volume": "bid_size",
     "ask_volume": "ask_size",
@@ -85,7 +87,7 @@ def fold(interval: Interval, *, newest: bool) -> sql.Composed:
     prices = "first_open_bid bid_high bid_low last_close_bid first_open_ask ask_high ask_low last_close_ask".split()
     amounts = [*prices, "mid_high", "mid_low", "bid_volume", "ask_volume"]
     whole: dict[str, sql.Composable] = {}
-    whole |= {name: sql.SQL("({} * 100000000)::bigint").format(sql.Identifier(name)) for name in amounts}
+    whole |= {name: sql.SQL("trunc({} * 100000000)::bigint").format(sql.Identifier(name)) for name in amounts}
     whole |= {name: microseconds(name) for name in ("open_time", "first_time", "last_time")}
     whole |= {name: sql.Identifier(name) for name in ("ticks", "first_place", "last_place")}
     wanted = ["open_time", *prices, "mid_high", "mid_low", "ticks", "bid_volume", "ask_volume"]
@@ -164,7 +166,7 @@ def _at_edges(interval: Interval, coarser: RowSource, part: sql.Composable) -> s
 def _rows(interval: Interval, source: RowSource, condition: sql.Composable) -> sql.Composed:
     """Return the query for the range's rows for which the condition holds: the candle and the columns of a rollup."""
     columns = [
-        sql.SQL(f"{_TICK_AS_ROW[name]} AS {name}") if source.is_moments else sql.Identifier(name) for name in FIGURES
+        sql.SQL(f"{_TICK_AS_ROW[name]} AS {name}") if source.is_moments else sql.Identifier(name) for name in _USED
     ]
     return sql.SQL("SELECT {bucket} AS candle, {columns} FROM {table} WHERE {in_range} AND {condition}").format(
         bucket=bucket(sql.Identifier(source.time_column), interval),

@@ -19,7 +19,8 @@ def report_text(report: DifferenceReport, seconds: float) -> str:
     if not report.totals:
         speed = f"{seconds:,.1f} s, {report.trades / max(seconds, 1e-3):,.0f} trades/s"
         names = f"{len(report.symbols):,} symbols" if len(report.symbols) != 1 else report.symbols[0]
-        return f"Nothing differs: {report.trades:,} trades of {names} agree with their ranges and candles ({speed})."
+        compared = f"{report.trades:,} trades" + (f" and {report.ticks:,} ticks" if report.ticks else "")
+        return f"Nothing differs: {compared} of {names} agree with their ranges and candles ({speed})."
     shown: Counter[tuple[str, DifferenceKind]] = Counter()
     rows = []
     for one in report.listed:
@@ -35,6 +36,7 @@ def report_json(report: DifferenceReport, seconds: float) -> dict[str, Any]:
     """Return the same for `json.dumps`; times as ISO 8601 in UTC, null where a key does not apply."""
     return {
         "trades": report.trades,
+        "ticks": report.ticks,
         "symbols": report.symbols,
         "seconds": round(seconds, 3),
         "totals": [
