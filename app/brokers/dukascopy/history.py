@@ -20,7 +20,7 @@ from typing import NamedTuple, TypeVar
 from app.brokers.addresses import host_of
 from app.brokers.dukascopy import bi5, decode_json
 from app.brokers.dukascopy.http_client import PARALLEL, HttpClient
-from app.brokers.dukascopy.instruments import GROUPS, Instrument, code_of, decode_instrument, known_point_e8
+from app.brokers.dukascopy.instruments import GROUPS, Instrument, code_of, decode_instrument, known_point_e8, symbol_of
 from app.brokers.dukascopy.locations import (
     Bucket,
     CandleBucket,
@@ -38,7 +38,7 @@ from app.market.ports.clock import Clock
 from app.market.ports.quote_history import TickHour
 from app.market.quotes.tick import PriceSide
 from app.market.quotes.tick_columns import TickColumns, no_ticks
-from app.market.symbol import bare_name
+from app.market.symbol import Symbol, bare_name
 
 log = logging.getLogger(__name__)
 
@@ -129,9 +129,7 @@ class DukascopyHistory:
         self._sources = sorted(sources.values(), key=lambda source: source.interface is not first)
         self._clock = clock
         self._plan = plan or RetryPlan()
-        self._http = HttpClient(
-            clock=clock, proxy=proxy, timeout_s=timeout_s, patience_s=self._plan.over_s, parallel=parallel
-        )
+        self._http = HttpClient(clock=clock, proxy=proxy, timeout_s=timeout_s, parallel=parallel)
         self._on_wait = on_wait
         self._instruments: dict[str, Instrument | None] = {}
         self._describing: dict[str, asyncio.Lock] = {}
@@ -189,6 +187,15 @@ class DukascopyHistory:
             if symbol not in self._instruments:
                 self._instruments[symbol] = await self._describe(symbol)
             return self._instruments[symbol]
+
+    async def symbols(self) -> list[Symbol]:
+        """
+        Return the symbols of all groups, by name (`app.market.ports.exchange.SymbolSource`).
+
+        Others that Dukascopy has can be asked for, too; `instrument` knows them.
+        """
+        names = sorted({name for names in GROUPS.values() for name in names})
+        return [symbol_of(name, known_point_e8(name) or 1) for name in names]
 
     async def _check(self, symbol: str) -> None:
         await self.instrument(symbol)

@@ -111,6 +111,12 @@ class Instrument:
         return Symbol(f"{BROKER}:{self.name}", self.base, self.quote, tick_size_e8=self.point_e8)
 
 
+def symbol_of(name: str, point_e8: int) -> Symbol:
+    """Return ``name`` as a symbol without its description."""
+    base, _, quote = code_of(name).partition("-")
+    return Symbol(f"{BROKER}:{name}", base.partition(".")[0], quote, tick_size_e8=point_e8)
+
+
 def decode_instrument(body: bytes) -> Instrument:
     """
     Return the description of an instrument.

@@ -67,11 +67,10 @@ class HttpClient:
     async def close(self) -> None:
         """Close the connections; a later request opens new ones."""
         self.renew()
-        while self._old_sessions:
-            await self._old_sessions.pop().close()
+        await self._close_old()
 
     def renew(self) -> None:
-        """Use new connections from now on, because the old ones are probably dead."""
+        """Use new connections from now on, because the old ones are probably dead: they end with the next request."""
         self._old_sessions += self._sessions.values()
         self._sessions = {}
 
@@ -115,12 +114,14 @@ class HttpClient:
     ) -> aiohttp.ClientResponse:
         host = host_of(base)
         await self._wait_for_turn(host)
+        await self._close_old()
         proxy = proxy_for(self._proxy_setting, base)
         session = self._session(proxy, is_stream=is_stream)
         response = await session.get(
             base + path,
             params=parameters,
-            headers=self._credentials.headers(),
+            # A stream that is packed would come in bursts.
+            headers=self._credentials.headers() | ({"Accept-Encoding": "identity"} if is_stream else {}),
             proxy=None if proxy is None or is_socks(proxy) else proxy,
             allow_redirects=False,
         )
@@ -133,6 +134,10 @@ class HttpClient:
             pause = self._pauses.setdefault(host, ExchangeBan())
             pause.note(str(failure), failure.retry_after_s, self._clock.monotonic_s())
         raise failure
+
+    async def _close_old(self) -> None:
+        while self._old_sessions:
+            await self._old_sessions.pop().close()
 
     async def _wait_for_turn(self, host: str) -> None:
         pause = self._pauses.setdefault(host, ExchangeBan())

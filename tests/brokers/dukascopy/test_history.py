@@ -175,6 +175,27 @@ async def test_a_refusal_for_longer_than_the_patience_skips_at_once(
     assert clock.waits == []
 
 
+async def test_while_one_interface_asks_for_a_pause_the_other_gives_the_hours(
+    simulated: DukascopySandbox, open_history: Open, clock: SteppingClock
+) -> None:
+    simulated.faults.fail_next(429, path=JSON, retry_after_s=60)
+    history = open_history(simulated.url, simulated.url)
+    hours = [await history.hour(EURUSD, OPEN_US + place * HOUR_US) for place in range(3)]
+    assert [len(hour.ticks) for hour in hours] == [40] * 3
+    assert (simulated.asked(JSON), simulated.asked(TREE)) == (1, 3)
+    assert clock.waits == []
+
+
+async def test_the_symbols_of_the_groups_are_listed_without_asking(
+    simulated: DukascopySandbox, open_history: Open
+) -> None:
+    symbols = {symbol.name: symbol for symbol in await open_history(simulated.url, "").symbols()}
+    assert symbols[EURUSD].display_name == "EUR/USD"
+    assert symbols["dukascopy:USDJPY"].price_decimals == 3
+    assert symbols["dukascopy:USA500IDXUSD"].display_name == "USA500/USD"
+    assert not simulated.requests
+
+
 async def test_an_interface_that_is_away_costs_little_once_that_is_known(
     simulated: DukascopySandbox, open_history: Open, clock: SteppingClock
 ) -> None:
