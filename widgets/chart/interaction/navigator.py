@@ -113,7 +113,7 @@ class Navigator:
     def _leave_closed_time_out(self) -> None:
         """Bring the time axis in step with the calendar; the latest candle, or else the centre, stays where it is."""
         scene, last = self._scene, self._follow.last_slot
-        if self._series is not None:
+        if self._series is not None and (scene.calendar is not None or scene.open_axis is not PLAIN_AXIS):
             scene.open_axis = self._closed_time.axis_for(self._series, scene.calendar)
             kept = last if self._follow.is_on and last is not None else scene.time_scale.centre
             scene.time_scale.take_axis(PLAIN_AXIS if scene.time_style.shows_closed else scene.open_axis, kept)

@@ -95,7 +95,7 @@ def paint_session_names(painter: QPainter, pixels: DevicePixels, scene: Scene) -
     for name in scene.session_names:
         left, right = scene.time_scale.x_of(name.left), scene.time_scale.x_of(name.right)
         width = style.width(name.text) + 2 * _ROOM_PX
-        if right - left >= width and right > 0 and left < pane.width():
+        if right - left >= width and right > 0 and left + width <= pane.width():
             # The name of a session that began left of the view stays in view with it.
             texts.append((name.text, min(max(left, 0.0), right - width) + _ROOM_PX, middle))
     style.draw_all(painter, pixels, texts, scene.colours.dim)

@@ -33,7 +33,7 @@ _TIME_TICK_PX = 96.0
 _LEVEL_TICK_PX = 18.0  # the least distance of marks at an indicator's levels
 _UNKNOWN_DECIMALS = 2
 _MOST_BARS_PER_PX = 2.5
-_BREAK_PX = 24.0  # breaks closer than that have no lines
+_BREAK_PX = 48.0  # breaks closer than that have no lines
 
 ViewKey = tuple[float, ...]
 

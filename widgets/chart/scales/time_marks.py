@@ -160,8 +160,8 @@ def _open_ticks(
     interval: Interval, ends: tuple[int, int], step: _Step, least_s: float, rules: tzinfo, axis: OpenAxis
 ) -> list[TimeTick]:
     """Return the marks of the slots ``ends``, inclusive, on an axis without closed time."""
-    if step.unit != "seconds":
-        # Marks of days stand closer by what is left out of each.
+    if step.unit != "seconds" or axis.usual_distance * interval.length_us < least_s * SECOND_US:
+        # Several breaks between two marks: these stand closer by what is left out.
         step = _step_for(least_s * axis.slots_per_position)
     step_s = step.number * {"seconds": 1, "days": _DAY_S, "months": 30 * _DAY_S}[step.unit]
     slots = step_s * SECOND_US / interval.length_us

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from itertools import pairwise
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from app.market.calendar.closed_slots import closed_slots
 from app.market.calendar.open_axis import PLAIN_AXIS, OpenAxis
-from app.market.calendar.weekly import forex
+from app.market.calendar.weekly import Hours, WeeklyCalendar, WeekPeriod, forex
 from app.market.interval import Interval
 from tests.market.calendar.helpers import us
 from widgets.chart.scales.time_marks import TimeTick, time_ticks
@@ -95,36 +96,47 @@ def test_an_axis_of_all_time_changes_no_number() -> None:
 # Marks
 
 INTERVALS = [Interval.parse(name) for name in "1s 5s 1m 3m 15m 1h 4h 1d".split()]
-AXES = {
-    interval: OpenAxis(
-        closed_slots(forex(), interval, interval.slot(us("2013-01-01")), interval.slot(us("2016-01-01")))
-    )
-    for interval in INTERVALS
-}
+SHORT_DAYS = WeekPeriod({day: Hours(34_200, 57_600) for day in range(5)}, -(1 << 62), None)  # 09:30 to 16:00
+EXCHANGE = WeeklyCalendar("X", ZoneInfo("America/New_York"), (SHORT_DAYS,))
 
 
-def marks(interval: Interval, at: float, places: float, least: float, zone_number: int) -> list[TimeTick]:
-    axis = AXES[interval]
+def axis_of(calendar: WeeklyCalendar, interval: Interval) -> OpenAxis:
+    first, end = interval.slot(us("2013-01-01")), interval.slot(us("2016-01-01"))
+    return OpenAxis(closed_slots(calendar, interval, first, end))
+
+
+AXES = {interval: axis_of(forex(), interval) for interval in INTERVALS}
+SHORT_AXES = {interval: axis_of(EXCHANGE, interval) for interval in INTERVALS}
+
+
+def marks(
+    interval: Interval, axis: OpenAxis, at: float, places: float, least: float, zone_number: int
+) -> list[TimeTick]:
     left, right = (axis.slot_position(each) for each in (at, at + places))
     return time_ticks(interval, left, right, least, ZONES[zone_number], axis)
 
 
 @given(
-    st.sampled_from(INTERVALS), st.integers(0, 500 * 86_400), st.floats(0, 400), st.floats(8, 120), st.integers(0, 2)
+    st.sampled_from(INTERVALS),
+    st.sampled_from([AXES, SHORT_AXES]),
+    st.integers(0, 500 * 86_400),
+    st.floats(0, 400),
+    st.floats(8, 120),
+    st.integers(0, 2),
 )
 def test_marks_stand_on_the_axis_apart_from_each_other_and_stay_while_the_view_moves(
-    interval: Interval, second: int, by: float, least: float, zone_number: int
+    interval: Interval, axes: dict[Interval, OpenAxis], second: int, by: float, least: float, zone_number: int
 ) -> None:
-    axis = AXES[interval]
+    axis = axes[interval]
     at = axis.at(interval.slot(us("2014-02-01") + second * 1_000_000))
     places = 10 * least
-    found = marks(interval, at, places, least, zone_number)
+    found = marks(interval, axis, at, places, least, zone_number)
     slots = [tick.slot for tick in found]
     assert slots == sorted(set(slots))
     assert all(axis.next_on_axis(slot) == slot for slot in slots)
     ons = [axis.at(slot) for slot in slots]
     assert all(later - earlier >= max(1, 0.45 * least) for earlier, later in pairwise(ons))
-    moved = marks(interval, at + by, places, least, zone_number)
+    moved = marks(interval, axis, at + by, places, least, zone_number)
     both = (at + by + 1, at + places - 1)
     seen = [tick for tick in found if both[0] <= axis.at(tick.slot) <= both[1]]
     assert seen == [tick for tick in moved if both[0] <= axis.at(tick.slot) <= both[1]]
