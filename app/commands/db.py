@@ -44,7 +44,7 @@ from storage.retention.policy import RetentionPlan, confirm, enforce, plan
 from storage.schema.editions import switch_on_timescale
 from storage.schema.migrate import migrate
 from storage.schema.retention_period import OFF, RetentionPeriod, proposal
-from storage.schema.retention_record import RetentionRecord, read_retention
+from storage.schema.retention_record import RetentionRecord, read_retention, ticks_kept_for
 from storage.server.installations import find_postgres
 from storage.spool.disk_spool import FILE_NAME
 from storage.spool.inspection import read_summary
@@ -206,7 +206,9 @@ def _retention(settings: Settings, options: Options) -> int:
         if not options.as_json:
             print(held_text(held) if planned is None else f"{held_text(held)}\n\n{plan_text(planned)}")
         dropped = None
-        if wanted is not None and _is_confirmed(options, held, planned):
+        if wanted is not None and _is_confirmed(
+            options, planned, is_in_force=held.keep == keep == ticks_kept_for(connection)
+        ):
             confirm(connection, keep)
             dropped = enforce(connection)
             held = read_retention(connection)
@@ -235,19 +237,19 @@ def _overruled(settings: Settings, held: RetentionRecord) -> str:
     return f"The setting keep_trades says {proposed}, which takes its place when the program starts: change it.\n"
 
 
-def _is_confirmed(options: Options, held: RetentionRecord, planned: RetentionPlan | None) -> bool:
+def _is_confirmed(options: Options, planned: RetentionPlan | None, *, is_in_force: bool) -> bool:
     """Whether the user confirms, by ``--yes`` or at the terminal; without a terminal, print how to."""
     keep = planned.keep if planned is not None else None
     if options.yes:
         return True
-    if held.keep == keep or options.as_json:
+    if is_in_force or options.as_json:
         return False
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         print(f"\nNothing was changed: cryptopipe db retention {keep or OFF} --yes confirms it.")
         return False
     if planned is None:
         question = "Keep all trades from now on?"
-    elif planned.trades:
+    elif planned.trades or (planned.ticks is not None and planned.ticks.trades):
         question = "Drop these, and later ones in time?"
     else:
         question = "Drop trades from now on when they are older than that?"

@@ -1,10 +1,13 @@
 """
-Retention of trades: the confirmed period, and dropping trades that are older.
+Retention of trades and ticks: the confirmed period, and dropping what is older.
 
 The period is recorded in the database, so that all its programs agree. Nothing is dropped until a person has seen what
 would be dropped (`plan`) and confirmed the period (`confirm`). The setting keep_trades only proposes one: a period
 longer than the confirmed one takes effect at once, a shorter one waits for confirmation. Candles and coverage are kept,
 so candles stay complete without their trades, and dropped ids are never fetched again.
+
+One period holds for both, but it is recorded for each: one that was confirmed before there were ticks says nothing of
+them until it is confirmed again. The program drops old ticks itself, on every edition.
 
 Whole parts are dropped (`storage.retention.droppable_parts`), except those backfilled in the last week. On TimescaleDB
 Community its own retention policy drops them. That policy cannot spare parts, so while any is spared the policy is
@@ -14,7 +17,7 @@ postponed and the other parts are dropped here.
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -33,12 +36,13 @@ from storage.schema.editions import (
     timescale_schema,
 )
 from storage.schema.retention_period import RetentionPeriod
-from storage.schema.retention_record import RetentionRecord, read_retention
+from storage.schema.retention_record import RetentionRecord, read_retention, ticks_kept_for
+from storage.writing.stored_table import QUOTES, TRADES, StoredTable
 
 logger = logging.getLogger(__name__)
 
 _CONFIRM = """
-    UPDATE retention SET keep = %(keep)s, keep_for = %(interval)s::interval,
+    UPDATE {} SET keep = %(keep)s, keep_for = %(interval)s::interval,
         confirmed_at = CASE WHEN %(keep)s::text IS NOT NULL THEN now() END
 """
 # Record how far the policy has dropped trades, because nothing shows that once it is removed.
@@ -52,7 +56,7 @@ _POLICY_JOB = """
     FROM timescaledb_information.jobs
     WHERE proc_name = 'policy_retention' AND hypertable_schema = current_schema() AND hypertable_name = 'trades'
 """
-_FORGET_LATE_DAYS = "DELETE FROM late_days WHERE stored_at < now() - %s::interval"
+_FORGET_LATE_DAYS = "DELETE FROM {} WHERE stored_at < now() - %s::interval"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,16 +65,18 @@ class RetentionPlan:
     What a retention period would drop: ``parts`` now, ``spared`` later, because they were backfilled recently.
 
     Both are sorted by time, oldest first. ``by_policy``: TimescaleDB's policy drops the parts, when it next runs.
+    ``ticks`` is the same for ticks, None if no period is confirmed for them or this is that plan.
     """
 
     keep: RetentionPeriod
     parts: list[DroppablePart]
     spared: list[DroppablePart]
     by_policy: bool = False
+    ticks: RetentionPlan | None = None
 
     @property
     def trades(self) -> int:
-        """The number of trades that would be dropped now."""
+        """The number of trades, or ticks, that would be dropped now."""
         return sum(part.trades for part in self.parts)
 
     @property
@@ -95,7 +101,13 @@ def plan(connection: Connection, keep: RetentionPeriod) -> RetentionPlan:
     """
     with translated("look for trades to drop"):
         refuse_unreadable_trades(connection)
-        old = droppable_parts.parts_older_than(connection, keep)
+        ticks = _plan_of(connection, keep, QUOTES)
+        trades = _plan_of(connection, keep, TRADES)
+    return replace(trades, ticks=ticks)
+
+
+def _plan_of(connection: Connection, keep: RetentionPeriod, table: StoredTable) -> RetentionPlan:
+    old = droppable_parts.parts_older_than(connection, keep, table)
     return RetentionPlan(
         keep, [part for part in old if not part.spared_until_us], [part for part in old if part.spared_until_us]
     )
@@ -103,7 +115,7 @@ def plan(connection: Connection, keep: RetentionPeriod) -> RetentionPlan:
 
 def confirm(connection: Connection, keep: RetentionPeriod | None) -> None:
     """
-    Set the retention period; None keeps all trades. The next `enforce` drops the older trades.
+    Set the retention period of trades and ticks; None keeps all. The next `enforce` drops the older ones.
 
     Raises:
         StoreError: If the database does not answer, or this user may not change its tables.
@@ -143,10 +155,13 @@ def enforce(connection: Connection, proposed: RetentionPeriod | str | None = Non
         sentence = unconfirmed_notice(record, proposed if isinstance(proposed, RetentionPeriod) else None)
         if sentence:
             logger.warning(sentence)
-        connection.execute(_FORGET_LATE_DAYS, (droppable_parts.SPARED_FOR,))
+        for table in (TRADES, QUOTES):
+            forget = sql.SQL(_FORGET_LATE_DAYS).format(sql.Identifier(table.late_days))
+            connection.execute(forget, (droppable_parts.SPARED_FOR,))
         if record.keep is None:
             return None
         planned = plan(connection, record.keep)
+        ticks = _drop_ticks(connection)
         if _supports_policies(connection):
             _schedule_policy(connection, record.keep, planned.spared)
             by_policy = not planned.spared
@@ -154,9 +169,21 @@ def enforce(connection: Connection, proposed: RetentionPeriod | str | None = Non
             connection.execute(_END_POLICY)
             by_policy = False
         gone = [part for part in planned.parts if by_policy or droppable_parts.drop(connection, part)]
-        done = RetentionPlan(record.keep, gone, planned.spared, by_policy)
+        done = RetentionPlan(record.keep, gone, planned.spared, by_policy, ticks)
         _log_result(done)
         return done
+
+
+def _drop_ticks(connection: Connection) -> RetentionPlan | None:
+    """Drop the ticks older than the period that is confirmed for them; None without one."""
+    keep = ticks_kept_for(connection)
+    if keep is None:
+        return None
+    planned = _plan_of(connection, keep, QUOTES)
+    gone = [part for part in planned.parts if droppable_parts.drop(connection, part)]
+    done = RetentionPlan(keep, gone, planned.spared)
+    _log_result(done, QUOTES.plural)
+    return done
 
 
 def _apply_longer_period(
@@ -179,7 +206,11 @@ def _write_period(connection: Connection, keep: RetentionPeriod | None) -> None:
     values: dict[str, Any] = {"keep": None, "interval": None}
     if keep is not None:
         values = {"keep": str(keep), "interval": keep.interval}
-    if connection.execute(_CONFIRM, values).rowcount != 1:
+    written = [
+        connection.execute(sql.SQL(_CONFIRM).format(sql.Identifier(table.retention)), values).rowcount
+        for table in (TRADES, QUOTES)
+    ]
+    if written != [1, 1]:
         raise StoreError("The database's retention record is missing: restore a backup, or use another database.")
 
 
@@ -219,13 +250,14 @@ def _remove_policy(connection: Connection) -> None:
     connection.execute(sql.SQL("SELECT {}.remove_retention_policy('trades', if_exists => true)").format(schema))
 
 
-def _log_result(dropped: RetentionPlan) -> None:
+def _log_result(dropped: RetentionPlan, plural: str = TRADES.plural) -> None:
     if dropped.parts:
         logger.info(
-            "Retention of %s %s %d trades of %d symbols, from %s to %s (%.1f MB)",
+            "Retention of %s %s %d %s of %d symbols, from %s to %s (%.1f MB)",
             dropped.keep.words,
             "lets TimescaleDB drop" if dropped.by_policy else "dropped",
             dropped.trades,
+            plural,
             len(dropped.symbols),
             _day(dropped.parts[0].start_us),
             _day(dropped.parts[-1].end_us),
@@ -234,8 +266,9 @@ def _log_result(dropped: RetentionPlan) -> None:
     if dropped.spared:
         last_us = max(part.spared_until_us or 0 for part in dropped.spared)
         logger.info(
-            "%d trades from %s to %s are older than %s, but some were stored in the last week: they are kept until %s",
+            "%d %s from %s to %s are older than %s, but some were stored in the last week: they are kept until %s",
             sum(part.trades for part in dropped.spared),
+            plural,
             _day(dropped.spared[0].start_us),
             _day(dropped.spared[-1].end_us),
             dropped.keep.words,

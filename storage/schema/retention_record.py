@@ -54,6 +54,13 @@ def quotes_kept_from(connection: Connection) -> int | None:
     return None if row is None else row[0]
 
 
+def ticks_kept_for(connection: Connection) -> RetentionPeriod | None:
+    """Return the period that was confirmed for ticks; None if all are kept. Raises StoreError."""
+    with translated("read the retention of ticks"):
+        row = connection.execute("SELECT keep FROM quote_retention").fetchone()
+    return None if row is None or row[0] is None else RetentionPeriod.parse(row[0])
+
+
 def read_retention(connection: Connection) -> RetentionRecord:
     """Return the record. Raises StoreError."""
     with translated("read the retention of trades"):

@@ -59,37 +59,46 @@ def held_text(held: RetentionRecord) -> str:
     return f"Trades are kept for {held.keep.words} (confirmed on {_day(held.confirmed_at_us)}){by}; candles for ever."
 
 
-def plan_text(plan: RetentionPlan, *, done: bool = False) -> str:
+def plan_text(plan: RetentionPlan, *, done: bool = False, plural: str = "trades") -> str:
     """
-    Return the parts that retention would drop as lines, or with ``done`` has dropped; only parts with trades.
+    Return the parts that retention would drop as lines, or with ``done`` has dropped; only parts with trades or ticks.
 
     What is left to TimescaleDB's policy is not dropped yet, and is not called so.
     """
     parts, spared = ([part for part in some if part.trades] for some in (plan.parts, plan.spared))
     if not parts:
-        lines = [f"Keeping trades for {plan.keep.words} {'dropped' if done else 'drops'} nothing now."]
+        lines = [f"Keeping {plural} for {plan.keep.words} {'dropped' if done else 'drops'} nothing now."]
     else:
         verb, when = ("has TimescaleDB drop", " at its policy's next run") if plan.by_policy else ("dropped", "")
         verb, when = (verb, when) if done else ("drops", "")
         span = f"from {_day(parts[0].start_us)} to {_day(parts[-1].end_us)}"
         lines = [
-            f"Keeping trades for {plan.keep.words} {verb} {plan.trades:,} trades of {_names(plan.symbols)}, {span}: "
-            f"{plan.bytes / 1e6:,.1f} MB{when}. Candles stay.",
+            f"Keeping {plural} for {plan.keep.words} {verb} {plan.trades:,} {plural} of {_names(plan.symbols)}, "
+            f"{span}: {plan.bytes / 1e6:,.1f} MB{when}. Candles stay.",
             *([] if done else ["", _table(parts)]),
         ]
     if spared:
         last_us = max(part.spared_until_us or 0 for part in spared)
         lines += [
             "",
-            f"{sum(part.trades for part in spared):,} {'more' if parts else 'trades'} are as old, but some were stored "
+            f"{sum(part.trades for part in spared):,} {'more' if parts else plural} are as old, but some were stored "
             f"in the last week: they are kept until {_day(last_us)}.",
             *([] if done else [_table(spared)]),
         ]
+    if plan.ticks is not None and any(part.trades for part in (*plan.ticks.parts, *plan.ticks.spared)):
+        lines += ["", plan_text(plan.ticks, done=done, plural="ticks")]
     return "\n".join(lines)
 
 
 def plan_json(plan: RetentionPlan) -> dict[str, Any]:
-    """Return the same for `json.dumps`: sizes in bytes, times as ISO 8601 in UTC."""
+    """Return the same for `json.dumps`: sizes in bytes, times as ISO 8601 in UTC; ticks under a key of their own."""
+    answer = _plan_json(plan)
+    if plan.ticks is not None:
+        answer["ticks"] = _plan_json(plan.ticks)
+    return answer
+
+
+def _plan_json(plan: RetentionPlan) -> dict[str, Any]:
     return {
         "keep": str(plan.keep),
         "trades": plan.trades,
