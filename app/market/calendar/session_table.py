@@ -38,7 +38,6 @@ class SessionTable:
         self, name: str, sessions: Sequence[ListedSession], holidays: Mapping[date, str] | None = None
     ) -> None:
         self.name = name
-        self.closes = True
         self._sessions = tuple(sessions)
         self._opens = np.array([each.open_us for each in sessions], np.int64)
         self._closes = np.array([each.close_us for each in sessions], np.int64)
@@ -46,6 +45,7 @@ class SessionTable:
         open_ = merged(np.column_stack((self._opens, self._closes)))
         known = (int(open_[0, 0]), int(open_[-1, 1])) if len(open_) else (0, 0)
         self._closed = merged(np.concatenate((between(open_, *known), breaks)))
+        self.closes = bool(len(self._closed))
         self._holidays = sorted((holidays or {}).items())
 
     def is_open(self, time_us: int) -> bool:

@@ -64,11 +64,7 @@ class WeeklyCalendar:
         self.name = name
         self._zone, self._periods = zone, periods
         self._holidays = merged(np.empty((0, 2), np.int64) if holidays is None else holidays)
-
-    @property
-    def closes(self) -> bool:
-        """Whether it is ever closed: by a holiday, or in an ordinary week."""
-        return bool(len(self._holidays)) or any(not _fills_week(each.week) for each in self._periods)
+        self.closes = bool(len(self._holidays)) or any(not _fills_week(each.week) for each in self._periods)
 
     def is_open(self, time_us: int) -> bool:
         return not len(self.closed_spans(time_us, time_us + 1))

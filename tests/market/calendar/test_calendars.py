@@ -84,6 +84,7 @@ def test_sessions_of_a_table_have_their_breaks_half_days_and_holidays() -> None:
         [day + 2 * hour, day + 3 * hour],
         [day + 6 * hour, day + 48 * hour],
     ]
+    assert table.closes
     # It says nothing of times before and after.
     assert table.is_open(day - 1)
     assert table.is_open(day + 1000 * hour)
@@ -179,6 +180,15 @@ def test_a_description_that_cannot_be_read_is_named(shared_data: FindData, broke
     whole = json.loads(shared_data("dukascopy/json/instrument-EUR-USD.json").read_text()) if broken else {}
     with pytest.raises(MalformedMessage, match="the schedule of EURUSD"):
         calendar_of({**whole, **broken}, "EURUSD")
+
+
+def test_a_market_that_opens_as_it_closes_never_closes() -> None:
+    day = us("2024-12-24")
+    days = [ListedSession(date(2024, 12, 24 + at), day + at * DAY_US, day + (at + 1) * DAY_US) for at in range(3)]
+    assert not SessionTable("24/7", days).closes
+    whole = WeekPeriod({weekday: Hours(0, 86_400) for weekday in range(7)}, 0, None)
+    assert not WeeklyCalendar("X", UTC, (whole,)).closes
+    assert forex().closes
 
 
 def test_weeks_may_change_at_a_moment() -> None:

@@ -89,6 +89,8 @@ def fill_ground(painter: QPainter, scene: Scene, rect: QRectF) -> None:
 
 def paint_session_names(painter: QPainter, pixels: DevicePixels, scene: Scene) -> None:
     """Paint each session's name at its open, low in the price pane, if it fits. The painter is in logical pixels."""
+    if not scene.session_names:
+        return
     style, pane = scene.styles.tiny, scene.price.rect
     middle = pane.bottom() - _FROM_BOTTOM_PX * scene.styles.scale
     texts = []
