@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PySide6.QtCore import QPoint, QPointF
 from PySide6.QtGui import QContextMenuEvent
@@ -381,3 +381,66 @@ def _runs(columns: list[int]) -> list[list[int]]:
         else:
             runs.append([column])
     return runs
+
+
+# Whatever comes
+
+arrivals = st.lists(
+    st.one_of(
+        st.tuples(st.just("older"), st.integers(1, 200)),
+        st.tuples(st.just("newer"), st.integers(1, 3)),
+        st.tuples(st.just("in closed time"), st.integers(0, 47)),
+        st.tuples(st.just("closed time shown"), st.integers(0, 1)),
+        st.tuples(st.just("calendar"), st.integers(0, 2)),
+        st.tuples(st.just("pan"), st.integers(-900, 900)),
+        st.tuples(st.just("zoom"), st.integers(-3, 3)),
+    ),
+    max_size=12,
+)
+
+
+@given(arrivals, st.booleans())
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_whatever_comes_the_latest_candle_or_the_centre_stays_on_its_pixel(
+    chart: ChartWidget, made: list[tuple[str, int]], starts_back: bool
+) -> None:
+    chart.set_calendar(FOREX)
+    chart.appearance.set_time_style(TimeStyle())
+    series = candles(week(HOUR, "2014-04-22", "2014-05-05T04:00"), HOUR)
+    chart.set_series(series, BTC, follow=True)
+    chart.navigator.fit()
+    chart.frame_now()
+    if starts_back:
+        chart.show_time(us("2014-04-28T12:00"))
+        chart.frame_now()
+    for change, amount in made:
+        scale, was_following, last = scale_of(chart), chart.is_following, int(series.slots[-1])
+        centre, last_x, bar_px = scale.centre, scale.x_of(last), scale.bar_px
+        moves, has_range = change in ("pan", "zoom"), chart.ranges.current is not None
+        if change == "older":
+            first = int(series.slots[0])
+            series.prepend(candle(slot, 100, 110, interval=HOUR) for slot in range(first - amount, first))
+        elif change == "newer":
+            for slot in list(open_slots(FOREX, HOUR, last + 1, last + 100))[:amount]:
+                series.upsert(candle(slot, 100, 110, interval=HOUR))
+        elif change == "in closed time":
+            series.upsert(candle(HOUR.slot(us("2014-05-02T21:00")) + amount, 100, 110, interval=HOUR))
+        elif change == "closed time shown":
+            chart.appearance.change_time_style(TimeStyle(shows_closed=bool(amount)))
+        elif change == "calendar":
+            chart.set_calendar((None, FOREX, AlwaysOpen())[amount])
+        elif change == "pan":
+            chart.navigator.pan(amount)
+        else:
+            chart.navigator.zoom(2.0**amount)
+        chart.series_changed()
+        chart.frame_now()
+        # A range of time that comes in force changes the width of candles with what is left out of it.
+        moves = moves or has_range or chart.ranges.current is not None
+        if not moves and was_following:
+            assert scale.x_of(int(series.slots[-1])) == pytest.approx(last_x, abs=1e-6)
+        elif not moves:
+            assert scale.x_of(centre) == pytest.approx(scale.width_px / 2, abs=bar_px / 2 + 1e-6)
+        places = scale.axis.all_at(series.slots)
+        assert (np.diff(places) >= 1).all()
+        assert (np.diff(places) % 1 == 0).all()
