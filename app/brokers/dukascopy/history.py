@@ -32,6 +32,9 @@ from app.brokers.dukascopy.locations import (
 from app.brokers.dukascopy.retries import RetryPlan
 from app.brokers.dukascopy.side_candle import SideCandle
 from app.brokers.proxy import SYSTEM_PROXY
+from app.market.calendar.always_open import AlwaysOpen
+from app.market.calendar.calendar import Calendar
+from app.market.calendar.weekly import forex
 from app.market.errors import FeedAway, FeedDisconnected, FeedRejected, MalformedMessage, SettingsError, UnknownSymbol
 from app.market.interval import SECOND_US
 from app.market.ports.clock import Clock
@@ -187,6 +190,18 @@ class DukascopyHistory:
             if symbol not in self._instruments:
                 self._instruments[symbol] = await self._describe(symbol)
             return self._instruments[symbol]
+
+    async def calendar(self, symbol: str) -> Calendar:
+        """
+        Return when the market of ``symbol`` is open: by its description, else always for crypto and the forex week.
+
+        Raises:
+            UnknownSymbol, FeedDisconnected: As `instrument`.
+        """
+        described = await self.instrument(symbol)
+        if described is not None:
+            return described.calendar
+        return AlwaysOpen() if bare_name(symbol) in GROUPS["crypto"] else forex()
 
     async def symbols(self) -> list[Symbol]:
         """

@@ -94,14 +94,19 @@ class PricingStream:
                 return FeedAway(f"{self._host} ended the stream.")
             *whole, waiting = (waiting + chunk).split(b"\n")
             for line in whole:
+                if len(line) > MAX_LINE_BYTES:
+                    return self._too_long(line)
                 if text := line.strip():
                     await self._take(text)
                 lines += 1
                 if lines % _LINES_PER_TURN == 0:
                     await asyncio.sleep(0)
             if len(waiting) > MAX_LINE_BYTES:
-                self._note_malformed(f"A line of the stream was longer than {MAX_LINE_BYTES} bytes.", waiting[:100])
-                return FeedAway(f"{self._host} sent a line too long to be one of OANDA's.")
+                return self._too_long(waiting)
+
+    def _too_long(self, line: bytes) -> FeedAway:
+        self._note_malformed(f"A line of the stream was longer than {MAX_LINE_BYTES} bytes.", line[:100])
+        return FeedAway(f"{self._host} sent a line too long to be one of OANDA's.")
 
     async def _take(self, line: bytes) -> None:
         self._counters.messages += 1

@@ -20,6 +20,7 @@ from typing import NamedTuple, Protocol
 from zoneinfo import ZoneInfo
 
 import numpy as np
+from numpy.typing import NDArray
 
 from app.market.errors import UsageError
 
@@ -45,6 +46,19 @@ class TapePrice(NamedTuple):
     liquidity: int = 1_000_000
 
 
+class PriceColumns(NamedTuple):
+    """Prices as equally long columns: time, bid and ask."""
+
+    time_us: NDArray[np.int64]
+    bid: NDArray[np.int64]
+    ask: NDArray[np.int64]
+
+    def between(self, start_us: int, end_us: int) -> PriceColumns:
+        """Return those in ``(start_us, end_us]``."""
+        first, last = np.searchsorted(self.time_us, (start_us, end_us), side="right")
+        return PriceColumns(*(column[first:last] for column in self))
+
+
 class PriceTape(Protocol):
     """The prices of a market. A range excludes its start and includes its end: it is what is new since its start."""
 
@@ -54,6 +68,9 @@ class PriceTape(Protocol):
 
     def prices(self, name: str, start_us: int, end_us: int) -> Sequence[TapePrice]:
         """Return the prices in ``(start_us, end_us]``, oldest first."""
+
+    def columns(self, name: str, start_us: int, end_us: int) -> PriceColumns:
+        """Return the same prices as columns, which is quicker for many."""
 
     def last(self, name: str, at_us: int) -> TapePrice | None:
         """Return the newest price not after ``at_us``."""
@@ -79,6 +96,7 @@ class RecordedTape:
         if not self._prices:
             raise UsageError("The recording of OANDA's prices is empty.")
         self._times = [price.time_us for price in self._prices]
+        self._columns = _columns_of(self._prices)
         self.start_us, self.end_us = self._times[0], self._times[-1]
 
     @property
@@ -89,6 +107,9 @@ class RecordedTape:
         if name != _EURUSD.name:
             return ()
         return self._prices[bisect.bisect_right(self._times, start_us) : bisect.bisect_right(self._times, end_us)]
+
+    def columns(self, name: str, start_us: int, end_us: int) -> PriceColumns:
+        return self._columns.between(start_us, end_us if name == _EURUSD.name else start_us)
 
     def last(self, name: str, at_us: int) -> TapePrice | None:
         place = bisect.bisect_right(self._times, at_us)
@@ -158,6 +179,12 @@ class SimulatedTape:
                 found += prices[bisect.bisect_right(times, start_us) : bisect.bisect_right(times, end_us)]
         return found
 
+    def columns(self, name: str, start_us: int, end_us: int) -> PriceColumns:
+        hours = range((start_us + 1) // _HOUR_US * _HOUR_US, end_us + 1, _HOUR_US) if name in LISTINGS else ()
+        found = [self._columns(name, hour_us)[0] for hour_us in hours if self._is_open(hour_us)]
+        joined = (np.concatenate(columns) for columns in zip(*found, strict=True)) if found else _NO_PRICES
+        return PriceColumns(*joined).between(start_us, end_us)
+
     def last(self, name: str, at_us: int) -> TapePrice | None:
         for hours in range(72):  # a weekend has 48
             start_us = at_us // _HOUR_US * _HOUR_US - hours * _HOUR_US
@@ -166,19 +193,35 @@ class SimulatedTape:
         return None
 
     def _made(self, name: str, hour_us: int) -> tuple[list[TapePrice], list[int]]:
-        if not self._always_open and not _is_open(hour_us):
+        if not self._is_open(hour_us):
             return [], []
+        columns, sizes = self._columns(name, hour_us)
+        times, bids, asks = (column.tolist() for column in columns)
+        return list(starmap(TapePrice, zip(times, bids, asks, sizes.tolist(), strict=True))), times
+
+    def _is_open(self, hour_us: int) -> bool:
+        return self._always_open or _is_open(hour_us)
+
+    def _columns(self, name: str, hour_us: int) -> tuple[PriceColumns, NDArray[np.int64]]:
+        """Return an hour's prices, and for how many units each is good."""
         listing, level = LISTINGS[name]
         chance = np.random.default_rng([self._seed, *name.encode(), hour_us // _HOUR_US])
-        count = max(1, round(self._per_second * 3_600))
-        times = hour_us + np.sort(chance.choice(3_600_000, count, replace=False)) * 1_000
+        # Those that fall on one millisecond become one, so there are a few less.
+        times = hour_us + np.unique(chance.integers(0, 3_600_000, max(1, round(self._per_second * 3_600)))) * 1_000
+        count = len(times)
         days = times / (24 * _HOUR_US)
         swing = sum(np.sin(days * rate + place) * share for place, (rate, share) in enumerate(_SWINGS))
         bids = np.rint(level * (1 + swing) * 10**listing.precision).astype(np.int64) + chance.integers(-3, 4, count)
         asks = bids + chance.integers(1, 7, count)
-        sizes = chance.choice((250_000, 1_000_000), count)
-        rows = zip(times.tolist(), bids.tolist(), asks.tolist(), sizes.tolist(), strict=True)
-        return list(starmap(TapePrice, rows)), times.tolist()
+        return PriceColumns(times, bids, asks), chance.choice((250_000, 1_000_000), count)
+
+
+def _columns_of(prices: Sequence[TapePrice]) -> PriceColumns:
+    rows = np.array([price[:3] for price in prices], dtype=np.int64).reshape(len(prices), 3)
+    return PriceColumns(*(np.ascontiguousarray(column) for column in rows.T))
+
+
+_NO_PRICES = _columns_of(())
 
 
 def _is_open(hour_us: int) -> bool:
