@@ -20,7 +20,7 @@ from app.commands.symbol_names import named_symbols
 from app.config.settings import Settings
 from app.market.candle import CandleSource
 from app.market.errors import StoreError
-from app.market.stored_symbol import DayHeld, StoredCandles, StoredSymbol, StoredTrade
+from app.market.stored_symbol import DayHeld, StoredCandles, StoredSymbol, StoredTicks, StoredTrade
 from app.market.units import format_e8
 from app.runtime.open_database import has_database
 from storage.candles import stored_symbols
@@ -84,6 +84,7 @@ def _document(one: StoredSymbol, days: _Days | None) -> dict[str, Any]:
         "share": one.share,
         "first_trade": _trade(one.first),
         "last_trade": _trade(one.last),
+        "ticks": None if one.ticks is None else _ticks(one.ticks),
         "candles": [_candles(series) for series in one.candles],
         "bytes": one.size_bytes,
     }
@@ -96,6 +97,16 @@ def _trade(one: StoredTrade | None) -> dict[str, Any] | None:
     if one is None:
         return None
     return {"id": one.trade_id, "time": None if one.time_us is None else format_time(one.time_us)}
+
+
+def _ticks(one: StoredTicks) -> dict[str, Any]:
+    return {
+        "ticks": one.ticks,
+        "dropped": one.dropped,
+        "first": format_time(one.first_us),
+        "last": format_time(one.last_us),
+        "bytes": one.size_bytes,
+    }
 
 
 def _candles(one: StoredCandles) -> dict[str, Any]:
@@ -122,7 +133,7 @@ def _day(one: DayHeld) -> dict[str, Any]:
 
 
 def _text(found: Sequence[StoredSymbol], days: _Days, *, is_named: bool) -> str:
-    stored = [one for one in found if one.is_stored or is_named]
+    stored = [one for one in found if one.is_stored or one.ticks or is_named]
     others = len(found) - len(stored)
     known = "1 more symbol is" if others == 1 else f"{others:,} more symbols are"
     rest = f"{known} known, of which nothing is stored." if others else ""
@@ -159,6 +170,13 @@ def _text(found: Sequence[StoredSymbol], days: _Days, *, is_named: bool) -> str:
         for candles in one.candles
     ]
     parts = [aligned(header, rows, left=2)]
+    quoted = [
+        (one.symbol.name, f"{one.ticks.ticks:,}", _minute(one.ticks.first_us), _minute(one.ticks.last_us))
+        for one in stored
+        if one.ticks
+    ]
+    if quoted:
+        parts.append(aligned(("symbol", "ticks", "first tick (UTC)", "last tick (UTC)"), quoted, left=1))
     if series:
         parts.append(aligned(("symbol", "interval", "made of", "first candle", "last candle", "rows"), series, left=3))
     by_day = [

@@ -45,6 +45,19 @@ class StoredCandles(NamedTuple):
         return self.source is CandleSource.TRADES
 
 
+class StoredTicks(NamedTuple):
+    """
+    The ticks of a symbol: how many are stored (``ticks``), how many retention dropped, the times of the first and last
+    (UTC microseconds), and their size with their candles.
+    """
+
+    ticks: int
+    dropped: int
+    first_us: int
+    last_us: int
+    size_bytes: int
+
+
 @dataclass(frozen=True, slots=True)
 class StoredSymbol:
     """
@@ -52,7 +65,7 @@ class StoredSymbol:
 
     ``trades`` counts the trades stored, ``dropped`` those that retention dropped, ``missing`` the ids between the first
     and the last that nothing has. ``trades_bytes`` is their share of the trades' table. ``candles``: finest first,
-    those of trades before klines. ``active``: trades of it are being recorded now.
+    those of trades before klines. ``active``: trades of it are being recorded now. ``ticks``: None without any.
     """
 
     symbol: Symbol
@@ -64,16 +77,18 @@ class StoredSymbol:
     trades_bytes: int = 0
     candles: tuple[StoredCandles, ...] = ()
     active: bool = False
+    ticks: StoredTicks | None = None
 
     @property
     def is_stored(self) -> bool:
-        """Whether anything of it is stored."""
+        """Whether trades or candles of it are stored; see ``ticks`` for these."""
         return self.first is not None or bool(self.candles)
 
     @property
     def size_bytes(self) -> int:
         """The share of all tables, in bytes."""
-        return self.trades_bytes + sum(one.size_bytes for one in self.candles)
+        ticks = self.ticks.size_bytes if self.ticks else 0
+        return self.trades_bytes + ticks + sum(one.size_bytes for one in self.candles)
 
     @property
     def share(self) -> float | None:

@@ -33,6 +33,7 @@ from app.market.stored_symbol import (
 )
 from app.market.symbol import Symbol
 from storage.postgres.connection import Connection
+from storage.quotes import stored_ticks
 from storage.rollups.levels import LEVELS, RollupLevel
 from storage.rollups.time_sql import microseconds
 from storage.rollups.trade_times import time_of
@@ -233,10 +234,11 @@ def read(connection: Connection) -> list[StoredSymbol]:
     for symbol_id, stored in _klines(connection):
         candles[symbol_id].append(stored)
     is_recording, now_us = connection.execute(_RECORDING).fetchone() or (False, 0)
+    ticks = stored_ticks.read(connection)
     found = []
     for symbol_id, symbol in _symbols(connection):
         if symbol_id not in covered:
-            found.append(StoredSymbol(symbol, candles=tuple(candles[symbol_id])))
+            found.append(StoredSymbol(symbol, candles=tuple(candles[symbol_id]), ticks=ticks.get(symbol_id)))
             continue
         held, missing, first_id, last_id = covered[symbol_id]
         first_us, last_us = times.get(symbol_id, (None, None))
@@ -253,6 +255,7 @@ def read(connection: Connection) -> list[StoredSymbol]:
                 int(shares.get(symbol_id, 0)),
                 tuple(candles[symbol_id]),
                 bool(is_recording and is_fresh),
+                ticks.get(symbol_id),
             )
         )
     return found
@@ -268,8 +271,9 @@ def read_one(connection: Connection, name: str) -> StoredSymbol | None:
             StoredCandles(one.interval.name, _sampled_source(connection, one), one.first_us, one.last_us, 0, False, 0)
             for one in (*series, *_kline_series(connection, symbol_id))
         ]
+        ticks = stored_ticks.read(connection, symbol_id).get(symbol_id)
         if covered is None:
-            return StoredSymbol(symbol, candles=tuple(candles))
+            return StoredSymbol(symbol, candles=tuple(candles), ticks=ticks)
         _, held, missing, first_id, last_id = covered
         (times,) = connection.execute(_TRADE_TIMES, ([symbol_id],), prepare=False).fetchall() or [
             (symbol_id, None, None)
@@ -283,6 +287,7 @@ def read_one(connection: Connection, name: str) -> StoredSymbol | None:
             StoredTrade(first_id, None if gone else times[1]),
             StoredTrade(last_id, times[2]),
             candles=tuple(candles),
+            ticks=ticks,
         )
     return None
 
