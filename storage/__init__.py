@@ -14,7 +14,7 @@ Everything the program keeps: trades, quotes and candles in PostgreSQL or Timesc
     schema       tables, migrations, privileges, ranges of trade ids
     server       the embedded PostgreSQL, which needs no set-up
     postgres     connections, pool, locks, formats
-    spool        trades on disk while the database does not take them
+    spool        trades and ticks on disk while the database does not take them
     files        exported files
 
 The four from trades to timescale are siblings and do not import each other; so are rollups and schema, spool and files.

@@ -1,1 +1,1 @@
-"""Trades on disk while the database does not take them."""
+"""Trades and ticks on disk while the database does not take them."""

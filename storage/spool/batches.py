@@ -1,7 +1,8 @@
 """
-Packs batches of the spool into rows and back: trades as msgpack with their checksum, and the ranges of their ids.
+Packs batches of the spool and unpacks them: trades or ticks as msgpack with their checksum, and the ranges they span.
 
-The ids are packed apart from the trades, so that a file's contents are known without unpacking all of it.
+The ranges, of a trade's ids or a tick's times, are packed apart, so that a file's contents are known without unpacking
+all of it.
 """
 
 from __future__ import annotations
@@ -9,21 +10,23 @@ from __future__ import annotations
 import json
 import sqlite3
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
 import msgspec
 
+from app.market.quotes.tick import Tick
 from app.market.trade import Trade
 from storage.spool.contents import SpooledIds, SpoolEntry
 
-BATCH_TRADES = 2_000  # packing more at a time would hold up the event loop's thread for more than a millisecond
+BATCH_ROWS = 2_000  # packing more at a time would hold up the event loop's thread for more than a millisecond
 _LAST_NUMBER = (1 << 63) - 1
 
 Row = tuple[int, int, int, bytes, bytes]
-"""Number, count of trades, checksum of the packed trades, packed ids, packed trades."""
+"""Number, count of rows, checksum of the packed rows, packed ids, packed rows."""
 
 _encode = msgspec.msgpack.Encoder().encode
-_decode_trades = msgspec.msgpack.Decoder(list[Trade]).decode
 _decode_ids = msgspec.msgpack.Decoder(SpooledIds).decode
 
 
@@ -31,15 +34,31 @@ class SpoolDamaged(Exception):
     """The file holds something else than what was written; ``sqlite3.DatabaseError`` may mean the same."""
 
 
-def pack_row(number: int, trades: Sequence[Trade]) -> Row:
-    """Return the trades as the batch of that number."""
-    packed = _packed(trades)
-    return number, len(trades), zlib.crc32(packed), _packed(_ids_of(trades)), packed
+Spooled = TypeVar("Spooled")
 
 
-def unpack_trades(packed: bytes, checksum: int) -> list[Trade]:
+@dataclass(frozen=True, slots=True)
+class RowCodec(Generic[Spooled]):
+    """What a spool holds: how its rows are unpacked, and the symbol and the number that place a row in a range."""
+
+    decode: Callable[[bytes], list[Spooled]]
+    make: Callable[..., Spooled]
+    place_of: Callable[[Spooled], tuple[str, int]]
+
+
+TRADES = RowCodec(msgspec.msgpack.Decoder(list[Trade]).decode, Trade, lambda trade: (trade.symbol, trade.trade_id))
+TICKS = RowCodec(msgspec.msgpack.Decoder(list[Tick]).decode, Tick, lambda tick: (tick.symbol, tick.time_us))
+
+
+def pack_row(number: int, rows: Sequence[Spooled], codec: RowCodec[Spooled]) -> Row:
+    """Return the rows as the batch of that number."""
+    packed = _packed(rows)
+    return number, len(rows), zlib.crc32(packed), _packed(_ids_of(rows, codec)), packed
+
+
+def unpack_rows(packed: bytes, checksum: int, codec: RowCodec[Spooled]) -> list[Spooled]:
     """
-    Return a row's trades.
+    Return a batch's rows.
 
     Raises:
         SpoolDamaged: If they are not what was written.
@@ -48,9 +67,9 @@ def unpack_trades(packed: bytes, checksum: int) -> list[Trade]:
     if zlib.crc32(packed) != checksum:
         raise SpoolDamaged("a batch does not have its checksum")
     try:
-        return [Trade(*one) for one in json.loads(packed)] if packed[:1] == b"[" else _decode_trades(packed)
+        return [codec.make(*one) for one in json.loads(packed)] if packed[:1] == b"[" else codec.decode(packed)
     except (msgspec.MsgspecError, ValueError, TypeError) as error:
-        raise SpoolDamaged("a batch holds no trades") from error
+        raise SpoolDamaged("a batch does not hold what it should") from error
 
 
 def unpack_ids(packed: bytes) -> SpooledIds:
@@ -81,7 +100,7 @@ def read_entries(connection: sqlite3.Connection, to: int = _LAST_NUMBER) -> Iter
         yield SpoolEntry(number, trades, unpack_ids(ids), size)
 
 
-def _packed(values: Sequence[Trade] | SpooledIds) -> bytes:
+def _packed(values: Sequence[Any] | SpooledIds) -> bytes:
     try:
         return _encode(values)
     except (OverflowError, UnicodeEncodeError):
@@ -90,12 +109,12 @@ def _packed(values: Sequence[Trade] | SpooledIds) -> bytes:
         return json.dumps(values).encode()
 
 
-def _ids_of(trades: Iterable[Trade]) -> SpooledIds:
+def _ids_of(rows: Iterable[Spooled], codec: RowCodec[Spooled]) -> SpooledIds:
     found: SpooledIds = {}
-    for trade in trades:
-        ranges = found.setdefault(trade.symbol, [])
-        if ranges and ranges[-1][1] == trade.trade_id - 1:
-            ranges[-1] = (ranges[-1][0], trade.trade_id)
-        else:
-            ranges.append((trade.trade_id, trade.trade_id))
+    for symbol, number in map(codec.place_of, rows):
+        ranges = found.setdefault(symbol, [])
+        if ranges and ranges[-1][1] == number - 1:
+            ranges[-1] = (ranges[-1][0], number)
+        elif not ranges or ranges[-1][1] != number:
+            ranges.append((number, number))
     return found

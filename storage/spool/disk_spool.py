@@ -1,5 +1,5 @@
 """
-Keeps trades on disk while the database does not take them.
+Keeps trades, and ticks in a file of their own, on disk while the database does not take them.
 
 All work on the file runs in one thread, so that neither a slow disk nor the packing of batches holds up the event loop
 that records. When the spool reaches its size limit, or the disk is full, it keeps what it holds and takes no new
@@ -18,33 +18,37 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from app.market.coverage import IdRanges
 from app.market.ports.storage import SpooledBatch, SpoolStatus
+from app.market.quotes.tick import Tick
 from app.market.trade import Trade
-from storage.spool.batches import BATCH_TRADES, SpoolDamaged
+from storage.spool.batches import BATCH_ROWS, TICKS, TRADES, RowCodec, SpoolDamaged, Spooled
 from storage.spool.sqlite_file import SpoolFile, is_damage
 
 logger = logging.getLogger(__name__)
 
 FILE_NAME = "spool.sqlite3"
-_TRADE_BYTES = 48  # about what a packed trade takes: the limit is checked before packing
+TICK_FILE_NAME = "tick-spool.sqlite3"
+_ROW_BYTES = 48  # about what a packed trade or tick takes: the limit is checked before packing
 
 Result = TypeVar("Result")
 _FILE_ERRORS = (sqlite3.Error, OSError, SpoolDamaged)
 
 
-class DiskSpool:
+class RowDiskSpool(Generic[Spooled]):
     """
-    A `app.market.ports.storage.TradeSpool` over a file.
+    A `app.market.ports.storage.RowSpool` over a file.
 
-    ``size_limit`` in bytes bounds the packed trades; the file is a little larger. The thread runs from `open` until
-    `close`. Meanwhile no other program may write the file: see `app.runtime.instance_lock`.
+    ``size_limit`` in bytes bounds the packed rows, ``plural`` names them in the log; the file is a little larger. The
+    thread runs from `open` until `close`. Meanwhile no other program may write the file: see
+    `app.runtime.instance_lock`.
     """
 
-    def __init__(self, path: Path, size_limit: int) -> None:
-        self._file = SpoolFile(path)
+    def __init__(self, path: Path, size_limit: int, codec: RowCodec[Spooled], plural: str) -> None:
+        self._file = SpoolFile(path, codec)
+        self._plural = plural
         self._size_limit = size_limit
         self._status = SpoolStatus()
         self._reason = ""
@@ -55,43 +59,43 @@ class DiskSpool:
 
     @property
     def status(self) -> SpoolStatus:
-        """See `app.market.ports.storage.TradeSpool`. From any thread."""
+        """See `app.market.ports.storage.RowSpool`. From any thread."""
         return self._status
 
     @property
     def last_number(self) -> int:
-        """See `app.market.ports.storage.TradeSpool`."""
+        """See `app.market.ports.storage.RowSpool`."""
         return self._file.last_number
 
     async def open(self) -> None:
-        """See `app.market.ports.storage.TradeSpool`."""
+        """See `app.market.ports.storage.RowSpool`."""
         self._thread = threading.Thread(target=self._run, name="spool", daemon=True)
         self._thread.start()
         await self._in_thread(partial(self._guarded, "open", self._file.open, None))
 
-    async def append(self, trades: Sequence[Trade]) -> int:
-        """See `app.market.ports.storage.TradeSpool`."""
-        return await self._in_thread(partial(self._append, trades))
+    async def append(self, rows: Sequence[Spooled]) -> int:
+        """See `app.market.ports.storage.RowSpool`."""
+        return await self._in_thread(partial(self._append, rows))
 
-    async def read(self, after: int, limit: int) -> SpooledBatch | None:
-        """See `app.market.ports.storage.TradeSpool`."""
+    async def read(self, after: int, limit: int) -> SpooledBatch[Spooled] | None:
+        """See `app.market.ports.storage.RowSpool`."""
         return await self._in_thread(partial(self._guarded, "read", partial(self._file.read, after, limit), None))
 
     async def forget(self, number: int) -> None:
-        """See `app.market.ports.storage.TradeSpool`."""
+        """See `app.market.ports.storage.RowSpool`."""
         await self._in_thread(partial(self._guarded, "forget", partial(self._file.forget, number), None))
 
     def held(self, symbol: str) -> IdRanges:
-        """See `app.market.ports.storage.TradeSpool`."""
+        """See `app.market.ports.storage.RowSpool`."""
         return self._file.contents.held(symbol)
 
     def take_lost(self) -> dict[str, IdRanges]:
-        """See `app.market.ports.storage.TradeSpool`."""
+        """See `app.market.ports.storage.RowSpool`."""
         lost, self._lost = self._lost, {}
         return lost
 
     async def close(self, timeout_s: float) -> bool:
-        """See `app.market.ports.storage.TradeSpool`. Jobs that were queued before are done first."""
+        """See `app.market.ports.storage.RowSpool`. Jobs that were queued before are done first."""
         if self._thread is None:
             return True
         self._jobs.put(None)
@@ -107,18 +111,18 @@ class DiskSpool:
         with contextlib.suppress(*_FILE_ERRORS):
             self._file.close()
 
-    def _append(self, trades: Sequence[Trade]) -> int:
-        room = (self._size_limit - self._status.size_bytes) // _TRADE_BYTES
+    def _append(self, rows: Sequence[Spooled]) -> int:
+        room = (self._size_limit - self._status.size_bytes) // _ROW_BYTES
         # Whole batches, or near the limit every call would append a tiny one.
-        fitting = trades if len(trades) <= room else trades[: max(0, room // BATCH_TRADES * BATCH_TRADES)]
+        fitting = rows if len(rows) <= room else rows[: max(0, room // BATCH_ROWS * BATCH_ROWS)]
         if fitting and not self._guarded("append", partial(self._appended, fitting), False):
             return 0
         full = f"The spool on disk has reached its {self._size_limit // 1_000_000:,} MB"
-        self._set_reason("" if len(fitting) == len(trades) else full)
+        self._set_reason("" if len(fitting) == len(rows) else full)
         return len(fitting)
 
-    def _appended(self, trades: Sequence[Trade]) -> bool:
-        self._file.append(trades)
+    def _appended(self, rows: Sequence[Spooled]) -> bool:
+        self._file.append(rows)
         return True
 
     def _guarded(self, kind: str, work: Callable[[], Result], otherwise: Result) -> Result:
@@ -153,11 +157,12 @@ class DiskSpool:
         finally:  # also if a full disk ended it half-way
             self._note_lost(before)
         logger.error(
-            "The spool on disk is damaged (%s): it is kept as %s; %d of its trades could be read, and the others are "
+            "The spool on disk is damaged (%s): it is kept as %s; %d of its %s could be read, and the others are "
             "fetched again",
             error,
             aside,
             self._file.contents.trades,
+            self._plural,
         )
 
     def _note_lost(self, before: dict[str, IdRanges]) -> None:
@@ -168,10 +173,12 @@ class DiskSpool:
     def _set_reason(self, reason: str) -> None:
         if reason and reason != self._reason:
             logger.warning(
-                "%s: trades received now wait in memory; beyond its limit they are given up and fetched again", reason
+                "%s: %s received now wait in memory; beyond its limit they are given up and fetched again",
+                reason,
+                self._plural,
             )
         elif self._reason and not reason:
-            logger.info("The spool on disk takes trades again")
+            logger.info("The spool on disk takes %s again", self._plural)
         self._reason = reason
         self._update_status()
 
@@ -188,6 +195,20 @@ class DiskSpool:
 
     async def _in_thread(self, work: Callable[[], Result]) -> Result:
         return await asyncio.wrap_future(self._submit(work))
+
+
+class DiskSpool(RowDiskSpool[Trade]):
+    """The spool of trades."""
+
+    def __init__(self, path: Path, size_limit: int) -> None:
+        super().__init__(path, size_limit, TRADES, "trades")
+
+
+class TickDiskSpool(RowDiskSpool[Tick]):
+    """The spool of ticks; what `held` and `take_lost` return are the ticks' times."""
+
+    def __init__(self, path: Path, size_limit: int) -> None:
+        super().__init__(path, size_limit, TICKS, "ticks")
 
 
 def _run_job(future: Future[Any], work: Callable[[], Any]) -> None:

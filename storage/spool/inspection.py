@@ -15,7 +15,7 @@ from pathlib import Path
 
 from app.market.coverage import IdRanges
 from app.market.trade import Trade
-from storage.spool.batches import SpoolDamaged, read_entries, unpack_trades
+from storage.spool.batches import TRADES, SpoolDamaged, read_entries, unpack_rows
 from storage.spool.contents import SpoolContents
 
 _LOCK_TIMEOUT_S = 1.0  # SQLite's, for the moments when the program that fills the spool holds the file
@@ -70,4 +70,4 @@ def _snapshot(path: Path) -> Iterator[sqlite3.Connection]:
 def _read_batch(connection: sqlite3.Connection, number: int) -> list[Trade]:
     rows = connection.execute("SELECT packed, checksum FROM batches WHERE number = ?", (number,))
     packed, checksum = rows.fetchone()
-    return unpack_trades(packed, checksum)
+    return unpack_rows(packed, checksum, TRADES)

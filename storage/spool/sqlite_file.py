@@ -1,5 +1,5 @@
 """
-The spool's file: batches of trades in SQLite, in the order they came.
+The spool's file: batches of trades or ticks in SQLite, in the order they came.
 
 SQLite's write-ahead log makes a batch whole or absent after a kill or a power failure at any moment; a checksum per
 batch finds what the disk has garbled since. A file that cannot be read is renamed, so that somebody can look at it, and
@@ -13,17 +13,19 @@ import sqlite3
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Generic
 
 from app.market.ports.storage import SpooledBatch
-from app.market.trade import Trade
 from storage.spool.batches import (
-    BATCH_TRADES,
+    BATCH_ROWS,
     Row,
+    RowCodec,
     SpoolDamaged,
+    Spooled,
     pack_row,
     read_entries,
     unpack_ids,
-    unpack_trades,
+    unpack_rows,
 )
 from storage.spool.contents import SpoolContents, SpoolEntry
 
@@ -42,7 +44,7 @@ _SCHEMA = """
 """
 
 
-class SpoolFile:
+class SpoolFile(Generic[Spooled]):
     """
     The batches in ``path``. One thread at a time; only ``contents`` may be asked by any.
 
@@ -50,8 +52,9 @@ class SpoolFile:
     `set_aside` helps.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, codec: RowCodec[Spooled]) -> None:
         self.path = path
+        self._codec = codec
         self.contents = SpoolContents()
         self.last_number = 0
         self._connection: sqlite3.Connection | None = None
@@ -72,26 +75,26 @@ class SpoolFile:
             raise
         self._connection = connection
 
-    def append(self, trades: Sequence[Trade]) -> None:
-        """Append the trades, in one transaction that is on disk when this returns."""
-        rows: list[Row] = []
-        for start in range(0, len(trades), BATCH_TRADES):
-            batch = trades[start : start + BATCH_TRADES]
-            rows.append(pack_row(self.last_number + len(rows) + 1, batch))
-        self._insert(rows)
+    def append(self, rows: Sequence[Spooled]) -> None:
+        """Append the rows, in one transaction that is on disk when this returns."""
+        packed: list[Row] = []
+        for start in range(0, len(rows), BATCH_ROWS):
+            batch = rows[start : start + BATCH_ROWS]
+            packed.append(pack_row(self.last_number + len(packed) + 1, batch, self._codec))
+        self._insert(packed)
 
-    def read(self, after: int, limit: int) -> SpooledBatch | None:
+    def read(self, after: int, limit: int) -> SpooledBatch[Spooled] | None:
         """See `app.market.ports.storage.TradeSpool`. Raises SpoolDamaged if a batch is not what was written."""
-        trades: list[Trade] = []
+        found: list[Spooled] = []
         last = after
         statement = "SELECT number, packed, checksum FROM batches WHERE number > ? ORDER BY 1"
         with contextlib.closing(self._opened().execute(statement, (after,))) as rows:
             for number, packed, checksum in rows:
-                trades += unpack_trades(packed, checksum)
+                found += unpack_rows(packed, checksum, self._codec)
                 last = number
-                if len(trades) + BATCH_TRADES > limit:
+                if len(found) + BATCH_ROWS > limit:
                     break
-        return SpooledBatch(last, trades) if trades else None
+        return SpooledBatch(last, found) if found else None
 
     def forget(self, number: int) -> None:
         """Delete the batches up to this one; a large file that is empty then gives its room back to the disk."""
@@ -118,7 +121,7 @@ class SpoolFile:
         self.contents.clear()
         self.open()
         with contextlib.suppress(sqlite3.Error, OSError):  # what finds no room stays in the renamed file
-            for row in _readable_rows(aside):
+            for row in _readable_rows(aside, self._codec):
                 self._insert([row])
         return aside
 
@@ -184,12 +187,12 @@ def _open_connection(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def _readable_rows(path: Path) -> Iterator[Row]:
+def _readable_rows(path: Path, codec: RowCodec[Spooled]) -> Iterator[Row]:
     """Yield the batches of a damaged file that are as they were written, up to where SQLite can read no further."""
     with contextlib.suppress(sqlite3.Error), contextlib.closing(sqlite3.connect(path, isolation_level=None)) as old:
         for number, trades, checksum, ids, packed in old.execute("SELECT * FROM batches ORDER BY number"):
             with contextlib.suppress(SpoolDamaged, TypeError):
-                if len(unpack_trades(packed, checksum)) == trades and unpack_ids(ids):
+                if len(unpack_rows(packed, checksum, codec)) == trades and unpack_ids(ids):
                     yield number, trades, checksum, ids, packed
 
 

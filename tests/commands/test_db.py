@@ -17,6 +17,7 @@ import pytest
 from app.main import main
 from storage.database import Database
 from storage.postgres.connection import Connection, connect
+from storage.spool.batches import TRADES
 from storage.spool.disk_spool import FILE_NAME
 from storage.spool.sqlite_file import SpoolFile
 from tests.program import NOWHERE, set_surroundings, started, unchanged_process, wait_for
@@ -91,7 +92,7 @@ def test_status_is_json_for_programs(capsys: pytest.CaptureFixture[str]) -> None
 def spooled(reachable_folder: Path) -> Iterator[None]:
     """Trades that wait on disk for the database."""
     path = reachable_folder / "commands" / "data" / FILE_NAME
-    file = SpoolFile(path)
+    file = SpoolFile(path, TRADES)
     file.append([*some_trades(3), *some_trades(1, symbol="ETHUSDT")])
     file.close()
     yield

@@ -22,7 +22,7 @@ class NullSpool:
         """Take none of the trades."""
         return 0
 
-    async def read(self, after: int, limit: int) -> SpooledBatch | None:
+    async def read(self, after: int, limit: int) -> SpooledBatch[Trade] | None:
         """Return None: there is nothing to read."""
         return None
 

@@ -252,7 +252,7 @@ class SpoolPath:
             batch = await self._spool.read(self._committed, _GIVE_TRADES)
             if batch is None:
                 return self.is_empty
-            is_given = writer.put(batch.trades)  # the next batch follows once this one is committed
+            is_given = writer.put(batch.rows)  # the next batch follows once this one is committed
             if is_given:
                 self._given = batch.number
         if is_given:

@@ -1,7 +1,7 @@
 """
 What a store offers, one Protocol per role: whoever uses a store names only the roles it uses.
 
-`RowWriter` and `TradeSpool` take trades in: one into the database, the other onto the disk while the database is
+`RowWriter` and `RowSpool` take trades or ticks in: one into the database, the other onto the disk while the database is
 away. The other roles read and keep candles, klines, trades, coverage and symbols; their methods block, so call them
 from a worker thread, and they raise StoreUnavailable. `app.market.ports.database` puts all roles together. `storage`
 implements them without importing their names; mypy checks that they fit.
@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from app.market.availability import StoredTimes
 from app.market.candle import Candle
@@ -83,7 +83,7 @@ TradeWriter = RowWriter[Trade]
 @dataclass(frozen=True, slots=True)
 class SpoolStatus:
     """
-    The contents of a `TradeSpool`: ``trades``, repeats counted, and their size.
+    The contents of a `RowSpool`: its rows, trades or ticks, repeats counted, and their size.
 
     ``reason``: one sentence while it accepts no more, else empty.
     """
@@ -93,19 +93,19 @@ class SpoolStatus:
     reason: str = ""
 
 
-class SpooledBatch(NamedTuple):
-    """Trades read from the spool, in the order they were appended; ``number`` is that of the last batch among them."""
+class SpooledBatch(NamedTuple, Generic[Row]):
+    """Rows read from the spool, in the order they were appended; ``number`` is that of the last batch among them."""
 
     number: int
-    trades: list[Trade]
+    rows: list[Row]
 
 
-class TradeSpool(Protocol):
+class RowSpool(Protocol[Row]):
     """
-    Keeps trades on disk until a database has committed them, across kills and power failures.
+    Keeps trades or ticks on disk until a database has committed them, across kills and power failures.
 
-    Batches are numbered from 1; a number is never used twice. The spool never raises: it does not take trades it cannot
-    keep, sets an unreadable file aside, and reports the trades lost with it through `take_lost`. Await one call at a
+    Batches are numbered from 1; a number is never used twice. The spool never raises: it does not take rows it cannot
+    keep, sets an unreadable file aside, and reports the rows lost with it through `take_lost`. Await one call at a
     time.
     """
 
@@ -113,13 +113,13 @@ class TradeSpool(Protocol):
     def status(self) -> SpoolStatus: ...
 
     async def open(self) -> None:
-        """Find the trades an earlier run left; call it before everything else."""
+        """Find the rows an earlier run left; call it before everything else."""
 
-    async def append(self, trades: Sequence[Trade]) -> int:
-        """Append trades; return how many of them, from the first, are on disk now, where they stay."""
+    async def append(self, rows: Sequence[Row]) -> int:
+        """Append rows; return how many of them, from the first, are on disk now, where they stay."""
 
-    async def read(self, after: int, limit: int) -> SpooledBatch | None:
-        """Return about ``limit`` of the oldest trades that follow batch ``after``; None if there are none."""
+    async def read(self, after: int, limit: int) -> SpooledBatch[Row] | None:
+        """Return about ``limit`` of the oldest rows that follow batch ``after``; None if there are none."""
 
     async def forget(self, number: int) -> None:
         """Delete all batches up to ``number``, because a database has committed them."""
@@ -129,13 +129,17 @@ class TradeSpool(Protocol):
         """The number of the newest batch, 0 before the first."""
 
     def held(self, symbol: str) -> IdRanges:
-        """Return the ids of a symbol that are on disk."""
+        """Return the ids of a symbol's trades, or the times of its ticks, that are on disk."""
 
     def take_lost(self) -> dict[str, IdRanges]:
-        """Return the ids, by symbol, lost with a damaged file since the last call."""
+        """Return the ids or times, by symbol, lost with a damaged file since the last call."""
 
     async def close(self, timeout_s: float) -> bool:
         """End the spool's thread and leave its contents on disk; return False if that takes longer than allowed."""
+
+
+TradeSpool = RowSpool[Trade]
+"""Keeps trades."""
 
 
 class CandleReader(Protocol):

@@ -11,7 +11,7 @@ from typing import NamedTuple, Protocol
 
 from app.market.coverage import IdRanges
 from app.market.interval import Interval
-from app.market.ports.storage import RowWriter
+from app.market.ports.storage import RowSpool, RowWriter
 from app.market.quotes.tick import Tick
 from app.market.quotes.tick_candle import TickCandle
 
@@ -41,6 +41,10 @@ class TickSink(Protocol):
 
 TickWriter = RowWriter[Tick]
 """Stores ticks as they arrive, in a thread of its own."""
+
+
+TickSpool = RowSpool[Tick]
+"""Keeps ticks on disk until the database has them."""
 
 
 class TickReader(Protocol):

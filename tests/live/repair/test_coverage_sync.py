@@ -14,6 +14,7 @@ from app.live.recording.recorder import Recorder
 from app.live.repair.coverage_sync import CoverageSync
 from app.market.coverage import IdRanges
 from app.market.errors import StoreUnavailable
+from storage.spool.batches import TRADES
 from storage.spool.disk_spool import FILE_NAME, DiskSpool
 from storage.spool.sqlite_file import SpoolFile
 from tests.live.databases import FakeDatabase, FakeStore
@@ -39,7 +40,7 @@ class SlowStore(FakeStore):
 
 
 async def test_trades_moving_from_disk_to_the_database_during_a_read_are_not_missing(tmp_path: Path) -> None:
-    file = SpoolFile(tmp_path / FILE_NAME)
+    file = SpoolFile(tmp_path / FILE_NAME, TRADES)
     file.append([trade(number) for number in range(3, 6)])
     file.close()
     spool = DiskSpool(tmp_path / FILE_NAME, 1 << 30)

@@ -46,8 +46,8 @@ async def contents(spool: DiskSpool, limit: int = 5_000) -> list[Trade]:
     found: list[Trade] = []
     after = 0
     while (batch := await spool.read(after, limit)) is not None:
-        assert len(batch.trades) <= limit
-        found += batch.trades
+        assert len(batch.rows) <= limit
+        found += batch.rows
         after = batch.number
     return found
 
@@ -75,7 +75,7 @@ async def test_what_is_forgotten_is_gone_and_numbers_are_not_used_again(tmp_path
         await spool.append(trades(1, 4_000))
         batch = await spool.read(0, 2_000)
         assert batch is not None
-        assert batch.trades == trades(1, 2_000)
+        assert batch.rows == trades(1, 2_000)
         await spool.forget(batch.number)
         assert await contents(spool) == trades(2_001, 4_000)
         assert list(spool.held(SYMBOL)) == [(2_001, 4_000)]
