@@ -2,7 +2,7 @@
 What an export of trades delivered and what it lacks. Pure.
 
 Trades have consecutive ids, so those missing between two stored ones are known. Before the first and after the last
-stored trade nobody knows how many there were: that time is missing then.
+stored trade nobody knows how many there were: that time is missing then, unless a download fetched all of it.
 """
 
 from __future__ import annotations
@@ -94,19 +94,43 @@ class Surroundings(NamedTuple):
     after: Trade | None
 
 
-def missing_ids(request: TradeRequest, near: Surroundings, held: IdRanges) -> list[tuple[int, int]]:
-    """Return the ids missing in the range; ``held``: those that are stored, or known to be absent or dropped."""
+def missing_ids(request: TradeRequest, near: Surroundings, held: IdRanges, fetched: IdRanges) -> list[tuple[int, int]]:
+    """
+    Return the ids missing in the range; ``held``: those that are stored, or known to be absent or dropped.
+
+    ``fetched``: the times, UTC microseconds, all of whose trades were fetched. Where they reach from an end of the
+    range to the trade next to it inside, the ids missing beyond that trade are of trades outside.
+    """
     low, high = near.before, near.after
-    first = near.first if request.start_us is None or low is None else low
-    last = near.last if request.end_us is None or high is None else high
+    begins_whole = ends_whole = False
+    if request.start_us is not None:
+        until_us = near.first.time_us if near.first is not None else (request.end_us or request.start_us + 1) - 1
+        begins_whole = not fetched.missing(request.start_us, until_us)
+    if request.end_us is not None:
+        from_us = near.last.time_us if near.last is not None else (request.start_us or 0)
+        ends_whole = not fetched.missing(from_us, request.end_us - 1)
+    first = near.first if request.start_us is None or low is None or begins_whole else low
+    last = near.last if request.end_us is None or high is None or ends_whole else high
     if first is None or last is None or first.trade_id >= last.trade_id:
         return []
     begins = 1 if low is None and first.trade_id <= 1 else first.trade_id
     return held.missing(begins, last.trade_id)
 
 
-def unknown_times(request: TradeRequest, near: Surroundings) -> list[tuple[int, int]]:
-    """Return the ends of the range of which no stored trade is near enough to tell what is missing."""
+def unknown_times(request: TradeRequest, near: Surroundings, fetched: IdRanges) -> list[tuple[int, int]]:
+    """
+    Return the ends of the range of which no stored trade is near enough to tell what is missing.
+
+    ``fetched``: as for `missing_ids`; none of these times is among those returned.
+    """
+    return [
+        (first_us, last_us + 1)
+        for start_us, end_us in _untold_times(request, near)
+        for first_us, last_us in fetched.missing(start_us, end_us - 1)
+    ]
+
+
+def _untold_times(request: TradeRequest, near: Surroundings) -> list[tuple[int, int]]:
     start_us, end_us = request.start_us, request.end_us
     known = [one for one in near if one is not None]
     if not known:

@@ -20,14 +20,14 @@ from app.live.transfers.file_work import to_its_end
 from app.live.transfers.trade_report import Surroundings, TradeReport, TradeRequest, missing_ids, unknown_times
 from app.market.coverage import IdRanges
 from app.market.ports.files import ExportFile
-from app.market.ports.storage import CoverageStore, TradeReader
+from app.market.ports.storage import CoverageStore, FetchedTrades, TradeReader
 from app.market.trade import Trade
 
 _ALL_END_US = 4_102_444_800_000_000  # the year 2100
 _MOST_SPANS = 500  # each costs two look-ups
 
 
-class TradeStore(TradeReader, CoverageStore, Protocol):
+class TradeStore(TradeReader, CoverageStore, FetchedTrades, Protocol):
     """The roles of a store that an export of trades asks."""
 
 
@@ -55,7 +55,7 @@ class TradeTransfer:
         self._store = store
         self._on_progress = on_progress
         self._near = Surroundings(None, None, None, None)
-        self._covered = self._held = IdRanges()
+        self._covered = self._held = self._fetched = IdRanges()
 
     async def count(self) -> int:
         """Look which trades there are; return how many rows the file will have at most. Raises StoreError."""
@@ -102,6 +102,7 @@ class TradeTransfer:
     def _look(self) -> None:
         symbol, start_us, end_us = self._request
         absent = self._store.absent_of([symbol])[symbol]
+        self._fetched = self._store.fetched_trades(symbol)  # before the coverage: times are noted after their trades
         self._covered = self._store.coverage(symbol)
         self._held = self._covered - absent
         nearest = partial(self._store.nearest_trade, symbol)
@@ -125,8 +126,9 @@ class TradeTransfer:
         return sum(end - begin + 1 for begin, end in self._held.within(low, high))
 
     def _report(self, rows: int, given: tuple[int, int] | None) -> TradeReport:
-        missing = missing_ids(self._request, self._near, self._covered)
-        spans = sorted([*self._spans(missing), *unknown_times(self._request, self._near)])
+        missing = missing_ids(self._request, self._near, self._covered, self._fetched)
+        unknown = unknown_times(self._request, self._near, self._fetched)
+        spans = sorted([*self._spans(missing), *unknown])
         dropped = max(0, self._held_inside() - rows)
         return TradeReport(self._request, rows, given, missing, spans, dropped)
 

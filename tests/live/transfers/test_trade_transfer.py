@@ -102,6 +102,28 @@ def test_every_stored_trade_is_in_the_file_and_every_missing_id_is_named(
     json.dumps(report.facts("1"))
 
 
+def test_a_range_that_was_fetched_whole_is_complete_whatever_is_missing_beside_it(world: World, tmp_path: Path) -> None:
+    trades = [Trade("DOWNUSDT", number, START_US + number * SECOND_US, 10**8, 10**8, True) for number in range(100)]
+    fetched_us = START_US + 20 * SECOND_US, START_US + 40 * SECOND_US
+    whole = TradeRequest("DOWNUSDT", *fetched_us)
+    world.record(trades[20:40])
+    assert exported(world, whole, tmp_path / "a.parquet")[1].complete is False  # nobody knows what lies beside them
+    world.store.save_fetched_trades("DOWNUSDT", *fetched_us)
+    for _ in range(2):
+        rows, report = exported(world, whole, tmp_path / "a.parquet")
+        assert (rows, report.complete, report.lack, report.missing) == (trades[20:40], True, "", [])
+        inner = TradeRequest("DOWNUSDT", fetched_us[0] + 100, fetched_us[0] + 200)  # between two trades
+        assert exported(world, inner, tmp_path / "b.parquet")[1].complete
+        world.record([*trades[:5], *trades[90:]])
+    for start_us, end_us, lacking in (
+        (fetched_us[0] - 1, fetched_us[1], [(5, 19)]),
+        (fetched_us[0], fetched_us[1] + 1, [(40, 89)]),
+        (START_US, START_US + 99 * SECOND_US, [(5, 19), (40, 89)]),
+    ):
+        report = exported(world, TradeRequest("DOWNUSDT", start_us, end_us), tmp_path / "c.parquet")[1]
+        assert (report.complete, report.missing_ids) == (False, lacking)
+
+
 def test_the_sentence_names_the_first_missing_id_and_its_minute(world: World, tmp_path: Path) -> None:
     trades = [
         Trade("GAPUSDT", number, START_US + number * 30 * SECOND_US, 10**8, 10**8, True) for number in range(1, 20)
