@@ -14,6 +14,7 @@ import errno
 import json
 import os
 import secrets
+import stat
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO, Protocol
@@ -63,7 +64,7 @@ class NewFile:
     ``keeps_others``: a name that is not ``name`` replaces no file; it gets a number instead.
 
     Raises:
-        UsageError: If nothing can be written in the folder.
+        UsageError: If nothing can be written in the folder, or ``name`` is that of a device or a pipe.
     """
 
     def __init__(self, folder: Path, name: str | None = None, *, keeps_others: bool = False) -> None:
@@ -74,7 +75,7 @@ class NewFile:
         shown = folder if name is None else folder / name
         try:
             if name is not None:
-                os.stat(folder / name)  # a name too long is refused now and not at the end
+                _check_kind(shown, os.stat(shown).st_mode)  # a name too long is refused now and not at the end
         except FileNotFoundError:
             pass
         except OSError as error:
@@ -179,13 +180,21 @@ def check_target(path: Path) -> None:
     Check that a file of that path can be written, before anything is read for it.
 
     Raises:
-        UsageError: If the folder does not exist, or the path is a folder.
+        UsageError: If the folder does not exist, or the path is a folder, a device or a pipe.
     """
     # os.path.isdir, because Path.is_dir raises an error for a name that is too long.
     if not os.path.isdir(path.parent):
         raise UsageError(f"The folder {path.parent} does not exist: make it first, or choose another.")
     if os.path.isdir(path):
         raise UsageError(f"{path} is a folder: give a file name.")
+    with contextlib.suppress(OSError):
+        _check_kind(path, os.stat(path).st_mode)
+
+
+def _check_kind(path: Path, mode: int) -> None:
+    """Refuse a device, a pipe or a socket: a rename would put a file in its place, /dev/null's for everybody."""
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        raise UsageError(f"{path} is a device or a pipe: give a file name.")
 
 
 def make_folder(path: Path) -> None:

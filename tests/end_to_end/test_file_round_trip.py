@@ -54,8 +54,8 @@ def databases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Databases]:
 def markets(draw: st.DrawFn) -> tuple[FileFormat, list[Trade]]:
     """Trades of one symbol by rising ids with gaps, over years or within a second, and a format for them."""
     file_format = draw(st.sampled_from(FileFormat))
-    is_sheet = file_format is FileFormat.XLSX
-    most, step_us = (FIFTEEN_DIGITS, 1_000) if is_sheet else (MOST, draw(st.sampled_from([1, 1_000])))
+    most = FIFTEEN_DIGITS if file_format is FileFormat.XLSX else MOST
+    step_us = draw(st.sampled_from([1, 1_000]))
     symbol, trades = f"F{next(NUMBERS)}USDT", list[Trade]()
     trade_id = draw(st.sampled_from([0, 1, 3_735_683_259, 2**53, 2**63 - 2 - 40]))
     span_us = draw(st.sampled_from([10**6, 10**10, DECADE_US]))
@@ -96,8 +96,12 @@ def test_any_trades_come_back_from_a_file_of_any_format(
     report = imported(databases.target, path)
     missing = trades[-1].trade_id - trades[0].trade_id + 1 - len(trades)
     assert [report.total(one) for one in ("read", "stored", "refused", "missing")] == [*[len(trades)] * 2, 0, missing]
-    assert target.trades(symbol, 0, MOST) == trades == source.trades(symbol, 0, MOST)
+    step_us = 1_000 if file_format is FileFormat.XLSX else 1  # a sheet's times never move to the millisecond after
+    assert source.trades(symbol, 0, MOST) == trades
+    expected = [one._replace(time_us=one.time_us // step_us * step_us) for one in trades]
+    assert target.trades(symbol, 0, MOST) == expected
     assert target.coverage(symbol) == source.coverage(symbol)
     with connect(databases.target.url) as connection:
         assert not verify(connection).totals
-    assert imported(databases.target, path).total("held") == len(trades)
+    for database in databases:
+        assert imported(database, path).total("held") == len(trades)

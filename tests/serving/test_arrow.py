@@ -55,6 +55,18 @@ async def test_trades_of_a_range_come_as_an_arrow_stream(database: Database) -> 
         assert later.headers["X-Cryptopipe-Complete"] == "true"  # that time is still to come
 
 
+async def test_a_range_that_a_download_fetched_whole_is_complete(database: Database) -> None:
+    trades = [one._replace(time_us=one.time_us // 1000 * 1000) for one in some_trades(100, first_id=500)]
+    record(database, trades[20:80])
+    span = {"from": trades[20].time_us // 1000 - 1, "to": trades[79].time_us // 1000}
+    async with served(database, clock=StillClock(trades[-1].time_us + 10**9)) as client:
+        for complete in ("false", "true"):
+            answer = await client.get("/trades.arrow", symbol="btcusdt", **span)
+            assert pyarrow.ipc.open_stream(answer.body).read_all().num_rows == 60
+            assert answer.headers["X-Cryptopipe-Complete"] == complete
+            database.store.save_fetched_trades("BTCUSDT", span["from"] * 1000, (span["to"] + 1) * 1000)
+
+
 async def test_flowsurface_reads_a_range_with_its_token(database: Database) -> None:
     trades = [one._replace(time_us=one.time_us // 1000 * 1000) for one in some_trades(500, first_id=1)]
     record(database, trades)

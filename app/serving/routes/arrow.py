@@ -76,6 +76,7 @@ class ArrowRoutes:
             name = known_symbol(symbol, store.symbol_names())
             batches, ids = list[Any](), list[int]()
             rows = 0
+            fetched = store.fetched_trades(name)  # before the trades: times are noted after theirs
             with closing(store.iter_trade_columns(name, start_us, end_us)) as pages:
                 for page in pages:
                     check_deadline()
@@ -89,7 +90,7 @@ class ArrowRoutes:
                     if rows > limit:
                         break
                     rows += page.num_rows
-            span = _Span(name, start_us, end_us, now_us, ids)
+            span = _Span(name, start_us, end_us, now_us, ids, not fetched.missing(start_us, end_us - 1))
             return _stream(batches), rows <= limit and _is_complete(store, span, rows)
 
         body, is_complete = await self._market.read(read)
@@ -98,13 +99,18 @@ class ArrowRoutes:
 
 
 class _Span(NamedTuple):
-    """What was read: the range, and lowest and highest ids of its pages."""
+    """
+    What was read: the range, and lowest and highest ids of its pages.
+
+    ``is_fetched``: a download fetched all trades of the range, so its first and last are known.
+    """
 
     symbol: str
     start_us: int
     end_us: int
     now_us: int
     ids: list[int]
+    is_fetched: bool
 
 
 def _milliseconds(given: Parameters, name: str) -> int:
@@ -145,8 +151,9 @@ def _is_complete(store: SeparateStore, span: _Span, rows: int) -> bool:
     after = store.nearest_trade(span.symbol, span.end_us, before=False)
     first, last = min(span.ids, default=None), max(span.ids, default=None)
     if first is None or last is None:
-        return before is not None and after is not None and before.trade_id + 1 == after.trade_id
-    begins = first <= 1 or (before is not None and before.trade_id + 1 == first)
+        adjoin = before is not None and after is not None and before.trade_id + 1 == after.trade_id
+        return span.is_fetched or adjoin
+    begins = span.is_fetched or first <= 1 or (before is not None and before.trade_id + 1 == first)
     is_newest = after is None and span.end_us >= span.now_us - SETTLES_S * SECOND_US
-    ends = is_newest or (after is not None and last + 1 == after.trade_id)
+    ends = span.is_fetched or is_newest or (after is not None and last + 1 == after.trade_id)
     return begins and ends and last - first + 1 == rows

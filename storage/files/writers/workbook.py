@@ -1,9 +1,9 @@
 """
 An Excel workbook: one sheet, dates as dates, numbers as numbers, the facts as properties of the document.
 
-Excel keeps fifteen digits of a number, and times without a zone: a time stands as the clock of the zone showed it. What
-would be another value that way stands as text: an id or a count with more digits, and a time that the clock showed
-twice, with its offset.
+Excel keeps fifteen digits of a number, and times without a zone to the millisecond: a time stands as the clock of the
+zone showed it, and never in the millisecond after, which may be of another candle. What would be another value that way
+stands as text: an id or a count with more digits, and a time that the clock showed twice, with its offset.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ class WorkbookWriter:
 
     def _clock(self, time_us: int) -> datetime | str:
         seconds, micros = divmod(time_us, 1_000_000)
-        moment = datetime.fromtimestamp(seconds, self._zone).replace(microsecond=micros)
+        moment = datetime.fromtimestamp(seconds, self._zone).replace(microsecond=micros - micros % 1_000)
         if moment.utcoffset() != moment.replace(fold=1 - moment.fold).utcoffset():
             return moment.isoformat()
         return moment.replace(tzinfo=None)

@@ -115,6 +115,20 @@ def test_a_missing_folder_or_a_folder_as_the_target_is_refused(tmp_path: Path) -
     check_target(tmp_path / "CANDLES.CSV")
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="has no pipes with a name")
+def test_a_device_or_a_pipe_is_refused_and_stays(tmp_path: Path) -> None:
+    pipe, link = tmp_path / "pipe.csv", tmp_path / "link.csv"
+    os.mkfifo(pipe)
+    link.symlink_to("/dev/null")
+    for path in (pipe, link):
+        with pytest.raises(UsageError, match="is a device or a pipe"):
+            check_target(path)
+        with pytest.raises(UsageError, match="is a device or a pipe"):
+            NewFile(path.parent, path.name)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["link.csv", "pipe.csv"]
+    assert pipe.is_fifo()
+
+
 def test_a_name_the_file_system_refuses_is_a_clear_sentence_at_once(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="cannot be written: "):
         NewFile(tmp_path, "x" * 300 + ".csv")
