@@ -21,6 +21,7 @@ from functools import partial
 from typing import NamedTuple
 
 from app.commands.database_session import show_progress
+from app.concurrency.latency import low_latency
 from app.config.settings import Settings
 from app.live.engine import Engine
 from app.live.recording.symbol_directory import check_symbols, listed_symbols
@@ -91,19 +92,20 @@ async def _collect(
     ):
         if served.problem:
             raise SettingsError(served.problem)  # a recorder on a server is watched and read there
-        if announce is not None:
-            announce(served.url)
-        found = await unless_stopped(_check(engine, symbols, stop, seconds), stop)
-        if found is not None:
-            engine.start(found or symbols)
-            try:
-                await _record(engine, stop, seconds, None if found else symbols)
-            finally:
-                begin_shutdown()
-                outcome = await _close(engine)
-            symbols = engine.recorder.symbols
-        # Without a recording too: leaving the block closes the connections to the exchange, which may hang.
-        begin_shutdown()
+        with low_latency():
+            if announce is not None:
+                announce(served.url)
+            found = await unless_stopped(_check(engine, symbols, stop, seconds), stop)
+            if found is not None:
+                engine.start(found or symbols)
+                try:
+                    await _record(engine, stop, seconds, None if found else symbols)
+                finally:
+                    begin_shutdown()
+                    outcome = await _close(engine)
+                symbols = engine.recorder.symbols
+            # Without a recording too: leaving the block closes the connections to the exchange, which may hang.
+            begin_shutdown()
     _report(outcome, symbols)
     return 0
 

@@ -15,6 +15,7 @@ from app.commands.cancellable_database import opened_database
 from app.commands.collect import run_collect
 from app.commands.options import Options
 from app.concurrency.background import in_background
+from app.concurrency.latency import low_latency
 from app.concurrency.system_clock import SystemClock
 from app.config.settings import Settings
 from app.market.errors import SettingsError, UsageError
@@ -79,7 +80,8 @@ async def _follow(
             _announce(f"the data of {database.label}", service.url)
             if problem:
                 print(f"{problem} They are at {service.url}/metrics as well.", flush=True)
-            await stop.wait()
+            with low_latency():
+                await stop.wait()
         finally:
             begin_shutdown()
             await in_background(service.stop, "stop-server", to_its_end=True)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -11,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import pytest
 
 from app.config.settings import Secret, Settings
 from app.live.engine import Engine
@@ -18,12 +21,17 @@ from app.observability.monitoring import monitoring
 from app.runtime.wiring import engine_for
 from app.sandbox.market.simulated import SimulatedMarket
 from app.sandbox.server.server import SandboxServer
+from app.serving.live import live_client, live_messages
 from app.serving.serving_engine import ServedEngine, serving_engine
+from tests.benchmarks.bench_live import HANDSHAKE, SteadyMarket, text_frame
 from tests.end_to_end.helpers import settings_in, until
 from tests.keyrings import MemoryKeyring, using
 from tests.program import free_port
 from tests.sandbox.helpers import serving
 from tests.serving.test_live import Listener
+
+DEAF, DEAF_BUFFER = 50, 1 << 16  # clients that do not read, and what the system keeps for each of them
+TRADE_BYTES = 140
 
 
 async def status(session: aiohttp.ClientSession, url: str) -> int:
@@ -33,15 +41,15 @@ async def status(session: aiohttp.ClientSession, url: str) -> int:
 
 @asynccontextmanager
 async def recording(
-    data_dir: Path, **options: object
+    data_dir: Path, market: SimulatedMarket | None = None, symbols: str = "BTCUSDT,ETHUSDT", **options: object
 ) -> AsyncIterator[tuple[Engine, ServedEngine, aiohttp.ClientSession, SandboxServer]]:
     """An engine that records a simulated market, served at a free port."""
-    async with serving(SimulatedMarket(seed=3)) as exchange:
+    async with serving(market or SimulatedMarket(seed=3)) as exchange:
         settings: Settings = settings_in(
             data_dir,
             exchange.ws_url,
             exchange.rest_url,
-            symbols="BTCUSDT,ETHUSDT",
+            symbols=symbols,
             batch_seconds=0.05,
             serve_port=free_port(),
             **options,
@@ -197,3 +205,57 @@ async def test_the_book_has_one_level_that_its_changes_lead_to(data_dir: Path) -
         bid, ask = quotes.get(top["lastUpdateId"], ([], []))
         assert top == {"lastUpdateId": top["lastUpdateId"], "bids": [bid], "asks": [ask]}
     assert {"b", "B", "a", "A"} <= day.keys()
+
+
+async def deaf_client(url: str) -> socket.socket:
+    """A client that asked for much and reads nothing; its own buffer is small."""
+    loop, connection = asyncio.get_running_loop(), socket.socket()
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, DEAF_BUFFER)
+    connection.setblocking(False)
+    await loop.sock_connect(connection, ("127.0.0.1", int(url.rpartition(":")[2])))
+    await loop.sock_sendall(connection, HANDSHAKE.replace(b"Host:", b"Authorization: Bearer t0ken\r\nHost:"))
+    await loop.sock_recv(connection, 1 << 10)  # the answer, before which nothing may be sent
+    asked = {"action": "subscribe", "symbols": ["BTCUSDT"], "types": ["trade", "tick"]}
+    await loop.sock_sendall(connection, text_frame(asked))
+    return connection
+
+
+async def all_of(connection: socket.socket) -> bytes:
+    """Read a connection to its end."""
+    loop, heard = asyncio.get_running_loop(), b""
+    with contextlib.suppress(ConnectionError):
+        while part := await loop.sock_recv(connection, 1 << 20):
+            heard += part
+    return heard
+
+
+@pytest.mark.parametrize("reads_in_the_end", [True, False])
+async def test_clients_that_do_not_read_are_cut_and_neither_readers_nor_the_database_lose_a_trade(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch, reads_in_the_end: bool
+) -> None:
+    monkeypatch.setattr(live_client, "LAST_WORDS_S", 60.0 if reads_in_the_end else 0.1)
+    async with recording(data_dir, SteadyMarket(4_000), symbols="BTCUSDT") as (engine, served, session, _):
+        async with session.ws_connect(f"{served.url}/ws/market") as one:
+            reader = Listener(one)
+            await reader.ask(action="subscribe", symbols=["BTC"], types=["trade"])
+            connections = served.clients
+            deaf = [await deaf_client(served.url) for _ in range(DEAF)]
+            # As many bytes as may wait for a client: in this program, and in the system's buffers for either side.
+            most = live_client.MOST_UNREAD_BYTES + 2 * live_client.SENT_BYTES + 2 * DEAF_BUFFER
+            await reader.until(lambda _: len(reader.ids) * TRADE_BYTES > most)
+            if reads_in_the_end:
+                for heard in await asyncio.gather(*map(all_of, deaf)):
+                    assert len(heard) < most
+                    assert b"read too slowly" in heard[-200:]
+                    assert heard[-4:] == live_messages.close_frame(1013)
+            await until(lambda: served.clients == connections)
+            for connection in deaf:
+                connection.close()
+            newest = reader.ids[-1]
+            await reader.until(lambda _: reader.ids[-1] > newest)
+            assert reader.ids == list(range(reader.ids[0], reader.ids[-1] + 1))
+        assert engine.database is not None
+        coverage = engine.database.store.coverage
+        await until(lambda: (coverage("BTCUSDT").last or 0) >= reader.ids[-1])
+        assert coverage("BTCUSDT").range_count() == 1
+        assert engine.feed.counters.reconnects == 0

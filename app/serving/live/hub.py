@@ -18,8 +18,8 @@ from app.serving.errors import ServerBusy
 from app.serving.live.live_client import GOING_AWAY, LiveClient, LiveItem
 from app.serving.live.subscriptions import TRADE, Topic
 
-_REST_PER_WORK = 1.0  # the hub waits as long as it wrote: it leaves half of a processor, however many clients there are
-_LONGEST_WAIT_S = 0.025
+_REST_PER_WORK = 1.0  # the hub rests as long as it wrote: it leaves half of a processor, however many clients there are
+_LONGEST_REST_S = 0.025
 
 
 class LiveHub:
@@ -36,7 +36,7 @@ class LiveHub:
         self._wanted: Counter[Topic] = Counter()
         self._items: list[LiveItem] = []
         self._flushing: asyncio.TimerHandle | None = None
-        self._wrote_s = 0.0  # how long writing to all took, the last time
+        self._rests_until_s = 0.0
 
     @property
     def clients(self) -> int:
@@ -98,8 +98,8 @@ class LiveHub:
             return
         self._items += items
         if self._flushing is None:
-            wait_s = min(self._wrote_s * _REST_PER_WORK, _LONGEST_WAIT_S)
-            self._flushing = asyncio.get_running_loop().call_later(wait_s, self.flush)
+            wait_s = self._rests_until_s - time.perf_counter()
+            self._flushing = asyncio.get_running_loop().call_later(max(wait_s, 0.0), self.flush)
 
     def flush(self) -> None:
         """Send what waits now."""
@@ -111,7 +111,8 @@ class LiveHub:
             return
         began_s = time.perf_counter()
         self._write(items)
-        self._wrote_s = time.perf_counter() - began_s
+        ended_s = time.perf_counter()
+        self._rests_until_s = ended_s + min((ended_s - began_s) * _REST_PER_WORK, _LONGEST_REST_S)
 
     def _write(self, items: Sequence[LiveItem]) -> None:
         frames_of: dict[frozenset[Topic], tuple[bytes, int]] = {}

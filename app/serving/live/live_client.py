@@ -20,9 +20,9 @@ from app.serving.live.subscriptions import TRADE, Topic
 
 MOST_UNREAD_BYTES = 1 << 19
 TRY_AGAIN_LATER, GOING_AWAY = 1013, 1001
-_SENT_BYTES = 1 << 18  # in the system's hands; by itself it would keep megabytes for each client that does not read
+SENT_BYTES = 1 << 16  # in the system's hands, where Linux allows twice that; by itself it would keep megabytes
 _LOOK_S = 0.02
-_LAST_WORDS_S = 5.0  # for a client that was given up to read why
+LAST_WORDS_S = 5.0  # for a client that was given up to read why
 _TOO_SLOW = "You read too slowly: the messages that waited for you are lost. Connect again, with since."
 
 
@@ -54,7 +54,7 @@ class LiveClient:
         self._waiting_bytes = 0
         connection = transport.get_extra_info("socket")
         if connection is not None:
-            connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SENT_BYTES)
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SENT_BYTES)
 
     @property
     def is_plain(self) -> bool:
@@ -104,7 +104,7 @@ class LiveClient:
         # Not through the socket, whose close waits for a client that does not read.
         self._transport.write(live_messages.error(sentence) + live_messages.close_frame(code))
         self._transport.close()
-        asyncio.get_running_loop().call_later(_LAST_WORDS_S, self._transport.abort)
+        asyncio.get_running_loop().call_later(LAST_WORDS_S, self._transport.abort)
 
     def filtered(self, items: Iterable[LiveItem]) -> list[bytes]:
         """Return the frames for a client that is not plain; hold back what has to wait for a replay."""
