@@ -19,18 +19,17 @@ from app.market.coverage import StoredGap
 from app.market.errors import StoreError, StoreUnavailable
 from app.market.quotes.tick import Tick
 from app.market.trade import Trade
-from storage.candles.read_only import NullWriter, ReadOnlyStore
-from storage.candles.store import PostgresStore
+from storage.candles.read_only import NullWriter
 from storage.postgres.connection import Connection, ServerFacts, connect, facts_of
 from storage.postgres.database_url import with_password
 from storage.postgres.pool import MOST_CONNECTIONS
-from storage.quotes.tick_store import TickStore
 from storage.quotes.tick_writer import TickBatchWriter, tick_writer
 from storage.retention.job import RetentionJob
 from storage.schema.migrate import migrate
 from storage.schema.privileges import privileges_of
 from storage.schema.retention_period import RetentionPeriod
 from storage.server.embedded_server import EmbeddedServer
+from storage.sides.market_store import MarketStore, ReadOnlyMarketStore
 from storage.timescale.edition_setup import set_up_edition
 from storage.trades.trade_writer import TradeBatchWriter, trade_writer
 
@@ -64,7 +63,7 @@ class Database:
         url: str,
         facts: ServerFacts,
         writer: TradeBatchWriter | NullWriter[Trade],
-        store: PostgresStore,
+        store: MarketStore,
         server: EmbeddedServer | None,
         read_only_reason: str,
         retention_job: RetentionJob | None = None,
@@ -73,10 +72,10 @@ class Database:
         self.facts = facts
         self.writer = writer
         self.store = store
+        self.ticks = store.tick_store
         self.read_only_reason = read_only_reason
         self._server = server
         self._retention_job = retention_job
-        self.ticks = TickStore(store.pool)
         self._tick_writer: TickBatchWriter | None = None
 
     @classmethod
@@ -131,7 +130,7 @@ class Database:
                 address,
                 facts,
                 NullWriter[Trade](),
-                ReadOnlyStore(connect_reader, most_readers),
+                ReadOnlyMarketStore(connect_reader, most_readers),
                 server,
                 privileges.read_only_reason,
             )
@@ -142,7 +141,7 @@ class Database:
             queue_limit=queue_limit,
         )
         retention_job = RetentionJob(_reconnector(address, server, "cryptopipe retention"), keep_trades)
-        return cls(address, facts, writer, PostgresStore(connect_reader, most_readers), server, "", retention_job)
+        return cls(address, facts, writer, MarketStore(connect_reader, most_readers), server, "", retention_job)
 
     @property
     def label(self) -> str:
@@ -170,10 +169,10 @@ class Database:
         if self.read_only_reason:
             raise StoreError(self.read_only_reason)
 
-    def separate_store(self, connections: int, statement_timeout_s: float) -> PostgresStore:
+    def separate_store(self, connections: int, statement_timeout_s: float) -> MarketStore:
         """See `app.market.ports.database.OpenedDatabase`; it only reads."""
         connect_reader = _reconnector(self.url, self._server, "cryptopipe serve", statement_timeout_s)
-        return ReadOnlyStore(connect_reader, connections)
+        return ReadOnlyMarketStore(connect_reader, connections)
 
     @property
     def external_url(self) -> str:

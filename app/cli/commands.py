@@ -138,7 +138,7 @@ def export(settings: Settings, options: Options) -> Run:
 
 @cryptopipe.command("history", panel=DATA)
 @click.argument("symbols", metavar="SYMBOL,…", shell_complete=symbol_lists)
-@click.argument("what", metavar="INTERVAL|trades", shell_complete=intervals)
+@click.argument("what", metavar="INTERVAL|trades|quotes", shell_complete=intervals, required=False, default="")
 @click.option("--from", "start", metavar="TIME", panel="Range", help="Begin, UTC: 2024-08-08 or 2024-08-08T23:55.")
 @click.option("--to", "end", metavar="TIME", panel="Range", help="End, UTC; without it, now.")
 @click.option(
@@ -147,6 +147,9 @@ def export(settings: Settings, options: Options) -> Run:
     metavar="N",
     panel="Range",
     help="Instead of --from: that many whole UTC days before the day of the end.",
+)
+@click.option(
+    "--group", metavar="NAME", default="", panel="Range", help="Dukascopy's symbols of a group: majors, crypto."
 )
 @click.option(
     "--source",
@@ -162,11 +165,13 @@ def history(settings: Settings, options: Options) -> Run:
     """
     Bring past trades or candles into the database, from the exchange's archive and what that lacks by REST.
 
+    Of Dukascopy's symbols it brings quotes, hour by hour: cryptopipe history dukascopy:EURUSD quotes --days 30.
+
     SYMBOL is written as BTCUSDT, BTC/USDT, btc-usdt or BTC; INTERVAL as 1m, 4h, 13m, 90s, 1M. What is stored is not
     fetched again, so a command that was interrupted goes on when it is given again. Exit code 3: some of it could not
     be had; standard error says what, and why.
     """
-    from app.commands import history
+    from app.commands.downloads import history
 
     return history.prepare(settings, options)
 

@@ -37,7 +37,7 @@ from app.runtime.exchange_addresses import check_addresses
 from app.runtime.open_database import has_database
 from app.runtime.shutdown import StopEvent, bounded_shutdown, on_signals, unless_stopped
 from app.runtime.wiring import exchange_rest
-from storage.candles.store import PostgresStore
+from storage.sides.market_store import MarketStore
 
 _LISTING_S = 5.0
 _FAILED, _DONE_IN_PART = 1, 3
@@ -169,7 +169,7 @@ async def _export(
             return bool(await unless_stopped(work(), stop))
 
 
-async def _symbol(store: PostgresStore, exchange: SymbolSource | None, text: str) -> str:
+async def _symbol(store: MarketStore, exchange: SymbolSource | None, text: str) -> str:
     """Return the name of the symbol written as ``text``: one in the database, else one that the exchange lists."""
     try:
         return await in_background(partial(stored_symbol, store, text), "read-symbols")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
+from app.commands.options import Options
 from app.market.errors import UsageError
 from app.market.ports.storage import SymbolStore
 from app.market.suggestions import did_you_mean, nearest
-from app.market.symbol import read_symbol
+from app.market.symbol import BROKER, broker_of, read_symbol
 from storage.postgres.connection import Connection
 from storage.postgres.symbol_ids import known_symbols
 
@@ -59,3 +60,17 @@ def names_among(texts: Iterable[str], known: Collection[str]) -> list[str]:
             raise UsageError(f"“{name}” is not in the database: {advice} a symbol that was recorded there.")
         names.append(name)
     return list(dict.fromkeys(names))
+
+
+def is_of_quotes(options: Options) -> bool:
+    """
+    Whether the symbols that were typed, or the group, are of a broker of quotes.
+
+    Raises:
+        UsageError: If some of them are and others are not.
+    """
+    texts = [text for text in options.symbols.split(",") if text.strip()]
+    are_quoted = {broker_of(read_symbol(text)) != BROKER for text in texts} | ({True} if options.group else set())
+    if len(are_quoted) > 1:
+        raise UsageError("Name symbols of one broker at a time: those of Binance, or those of the others.")
+    return True in are_quoted

@@ -20,17 +20,21 @@ from app.live.recording.market_snapshot import MarketSnapshot
 from app.live.recording.recorder import Recorder
 from app.live.recording.stall_detection import StallDetector
 from app.live.recording.symbol_directory import ListedHistory, SymbolDirectory
+from app.live.recording.symbol_tracker import SymbolTracker
 from app.live.repair.coverage_sync import CoverageSync
 from app.live.repair.last_trades import LastTrades
 from app.live.repair.repairer import Repairer
 from app.live.repair.shared_repairs import SharedRepairs
+from app.live.ticks.quote_broker import QuoteBroker
+from app.live.ticks.quote_markets import QuoteMarkets
 from app.market.errors import FeedRejected, UsageError
 from app.market.exchange_ban import ExchangeBan
 from app.market.ports.clock import Clock
 from app.market.ports.database import OpenDatabase, OpenedDatabase
 from app.market.ports.exchange import FeedState, FeedStatus, TradeFeed, TradeHistory
 from app.market.ports.storage import SpoolStatus, TradeSpool
-from app.market.symbol import Symbol, in_usual_quote
+from app.market.quotes.tick import PriceSide
+from app.market.symbol import BROKER, Symbol, broker_of, in_usual_quote
 
 logger = logging.getLogger(__name__)
 
@@ -57,6 +61,7 @@ class Engine:
         repair_trades: int,
         ban: ExchangeBan | None = None,
         spool: TradeSpool | None = None,
+        quote_brokers: Sequence[QuoteBroker] = (),
     ) -> None:
         self.feed = feed
         self.exchange = exchange
@@ -72,6 +77,7 @@ class Engine:
             spool=spool,
             clock=clock,
         )
+        self.quotes = QuoteMarkets(quote_brokers, self.market_snapshot, clock, queue_ticks=queue_trades)
         self.directory = SymbolDirectory(exchange, clock)
         listed = ListedHistory(exchange, self.directory)
         self.repairer = Repairer(self.recorder, listed, clock)
@@ -102,6 +108,7 @@ class Engine:
         self.directory.on_change = self._on_directory
         self.directory.is_urgent = lambda: any(self.symbol(name).is_listed for name in self.not_trading())
         feed.on_status(self._on_feed_status)
+        self.quotes.on_symbols = lambda: self.on_symbols()
 
     # Start and end
 
@@ -120,6 +127,7 @@ class Engine:
         ):
             self._tasks.begin(part.run())
         self._receiving = self._tasks.begin(self._receive())
+        self.quotes.start()
 
     async def close(self) -> int:
         """
@@ -129,10 +137,11 @@ class Engine:
         finds them missing.
         """
         await self._tasks.end()
-        unstored = await self._databases.close()
+        unstored = await self.quotes.close()
+        unstored += await self._databases.close()
         await self._tasks.end()  # tasks that a change of databases began meanwhile
         if unstored:
-            logger.error("%d trades received could not be stored", unstored)
+            logger.error("%d trades or ticks received could not be stored", unstored)
         return unstored
 
     # The database
@@ -183,12 +192,31 @@ class Engine:
 
     @property
     def symbols(self) -> dict[str, Symbol]:
-        """Every symbol the exchange lists or once listed, by name; empty until known."""
-        return self.directory.symbols
+        """Every symbol that a broker lists or once listed, by name; empty until known."""
+        return {**self.directory.symbols, **self.quotes.symbols} if self.quotes.brokers else self.directory.symbols
+
+    @property
+    def recorded(self) -> list[str]:
+        """The symbols recorded: those of the exchange of trades, then those of brokers of quotes."""
+        return [*self.recorder.symbols, *self.quotes.recorder.symbols]
 
     def symbol(self, name: str) -> Symbol:
         """Return the symbol of that name; see `SymbolDirectory.symbol` for an unknown one."""
-        return self.directory.symbol(name)
+        return self.directory.symbol(name) if broker_of(name) == BROKER else self.quotes.symbol(name)
+
+    def is_recorded(self, name: str) -> bool:
+        """Whether the trades or ticks of a symbol are received and recorded."""
+        if broker_of(name) == BROKER:
+            return self.recorder.tracker(name) is not None
+        return self.quotes.recorder.tracker(name) is not None
+
+    def chart_tracker(self, name: str, side: PriceSide = PriceSide.MID) -> SymbolTracker | None:
+        """Return what a chart of the symbol listens to; None if it is not recorded. ``side``: of its ticks."""
+        return self.recorder.tracker(name) if broker_of(name) == BROKER else self.quotes.tracker(name, side)
+
+    def chart_history(self, name: str, side: PriceSide = PriceSide.MID) -> CandleHistory:
+        """Return what a chart of the symbol reads its past candles from. ``side``: of its ticks."""
+        return self.history if broker_of(name) == BROKER else self.quotes.history(name, side)
 
     def set_symbols(self, symbols: Sequence[str]) -> None:
         """
@@ -201,7 +229,14 @@ class Engine:
             UsageError: If they are more than can be received; nothing is changed.
         """
         symbols = self._resolved(symbols)
-        self.feed.set_symbols(self._to_receive(symbols))
+        before = self.quotes.recorder.symbols
+        self.quotes.set_symbols([name for name in symbols if broker_of(name) != BROKER])
+        symbols = [name for name in symbols if broker_of(name) == BROKER]
+        try:
+            self.feed.set_symbols(self._to_receive(symbols))
+        except UsageError:
+            self.quotes.set_symbols(before)
+            raise
         added = [symbol for symbol in symbols if self.recorder.tracker(symbol) is None]
         self.recorder.set_symbols(symbols)
         self._trading = set(self._to_receive(symbols))
@@ -224,17 +259,23 @@ class Engine:
 
     # The exchange
 
+    def status_of(self, symbol: str) -> FeedStatus:
+        """Return the state of the connection that carries ``symbol``, also after receiving has ended for good."""
+        if broker_of(symbol) != BROKER:
+            return self.quotes.status_of(symbol)
+        return FeedStatus(FeedState.REFUSED, self.feed_reason) if self.feed_reason else self.feed.status_of(symbol)
+
     def is_receiving(self, symbol: str) -> bool:
         """Whether the connection that carries ``symbol`` is live."""
-        return not self.feed_reason and self.feed.status_of(symbol).state is FeedState.LIVE
+        return self.status_of(symbol).state is FeedState.LIVE
 
     def is_live(self, symbol: str) -> bool:
         """Whether ``symbol`` trades, is asked for, and its connection is live: its latest figures are those of now."""
-        is_asked_for = self.recorder.tracker(symbol) is not None
-        return is_asked_for and self.symbol(symbol).is_trading and self.is_receiving(symbol)
+        return self.is_recorded(symbol) and self.symbol(symbol).is_trading and self.is_receiving(symbol)
 
     def retry_exchange(self) -> None:
-        """Try to reach the exchange now: instead of later, or again after it refused."""
+        """Try to reach every broker now: instead of later, or again after it refused."""
+        self.quotes.retry_now()
         if self._receiving is not None and self._receiving.done():
             self.feed_reason = ""
             self._receiving = self._tasks.begin(self._receive())
@@ -287,7 +328,7 @@ class Engine:
     def _on_directory(self, changed: Sequence[Symbol]) -> None:
         """Receive the symbols that trade now, and no longer those that stopped."""
         if self._resolved(self.recorder.symbols) != list(self.recorder.symbols):
-            self.set_symbols(self.recorder.symbols)
+            self.set_symbols(self.recorded)
         recorded = self.recorder.symbols
         trading = set(self._to_receive(recorded))
         started, stopped = trading - self._trading, self._trading - trading
@@ -313,6 +354,7 @@ class Engine:
 
     async def _use_database(self, database: OpenedDatabase) -> None:
         self.history.store = database.store
+        await self.quotes.use_database(database)
         self.on_database()
         await self.directory.load_from(database.store)
         await self._load_coverage(self.recorder.symbols)

@@ -13,6 +13,7 @@ class CandleSource(StrEnum):
     TRADES = "trades"  # every figure was folded from trades
     KLINE = "kline"  # published by the exchange
     AGGTRADES = "aggtrades"  # added up from the exchange's aggregated trades, which an import brought
+    TICKS = "ticks"  # folded from published bids and asks; files name the broker instead
     MIXED = "mixed"  # klines for its first part, trades from there on: an open candle joined at start
 
 
@@ -72,7 +73,8 @@ def has_prices_alone(candle: Candle) -> bool:
     """
     Whether only its prices and volume are known, as in many files.
 
-    What was traded was paid for, so beside a volume a quote volume of zero means unknown.
+    What was traded was paid for, so beside a volume a quote volume of zero means unknown. Candles of ticks, which
+    nobody trades, have no more than that.
     """
     return bool(candle.volume_e8) and not candle.quote_volume_e16
 
@@ -86,6 +88,18 @@ def has_taker_sides(candle: Candle) -> bool:
     if candle.taker_buy_volume_e8 or not candle.volume_e8:
         return True
     return not has_prices_alone(candle) and (candle.trades > 1 or candle.high_e8 == candle.low_e8)
+
+
+def as_ticks(candle: Candle) -> Candle:
+    """Return a candle folded from ticks, whose volume counts them, without the sums that only trades have."""
+    return candle._replace(
+        quote_volume_e16=0,
+        taker_buy_volume_e8=0,
+        taker_buy_quote_volume_e16=0,
+        first_trade_id=None,
+        last_trade_id=None,
+        source=CandleSource.TICKS if candle.source is CandleSource.TRADES else candle.source,
+    )
 
 
 def combine(open_time_us: int, parts: Iterable[Candle]) -> Candle:

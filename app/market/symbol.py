@@ -7,7 +7,10 @@ from dataclasses import dataclass
 
 from app.market.errors import UsageError
 
-BROKER = "BINANCE"
+BROKER = "binance"
+"""The broker of symbols that name none."""
+QUOTE_BROKERS = ("oanda", "dukascopy")
+"""The brokers that publish bid and ask without trades."""
 _SEPARATORS = str.maketrans("", "", "/-_")
 USUAL_QUOTE = "USDT"
 
@@ -17,26 +20,30 @@ def read_symbol(text: str, known: Container[str] = ()) -> str:
     Return the exchange's name of the symbol that ``text`` means: ``"BTCUSDT"``.
 
     People write it in any case, as ``btc-usdt``, ``BTC_USDT``, ``BTC/USDT``, with its broker before it
-    (``binance:BTCUSDT``), or as the base asset alone (``BTC``). The last needs the names ``known``: it counts where
-    one of them is that asset in USDT and none is the text itself.
+    (``binance:BTCUSDT``, ``oanda:EUR/USD``), or as the base asset alone (``BTC``). The last needs the names ``known``:
+    it counts where one of them is that asset in USDT and none is the text itself.
+
+    A symbol of another broker than Binance keeps the broker in its name: ``"oanda:EURUSD"``.
 
     Raises:
-        UsageError: If the text names another broker, or no symbol at all.
+        UsageError: If the text names an unknown broker, or no symbol at all.
     """
-    broker, separator, pair = text.strip().upper().rpartition(":")
-    if separator and broker != BROKER:
+    broker, separator, pair = text.strip().rpartition(":")
+    broker = broker.strip().lower()
+    if separator and broker not in (BROKER, *QUOTE_BROKERS):
         raise UsageError(
-            f"“{text[:40]}” is not a symbol of Binance: write one as BTCUSDT, BTC/USDT or binance:BTCUSDT."
+            f"“{text[:40]}” names no broker that is known: write a symbol as BTCUSDT, BTC/USDT, binance:BTCUSDT, "
+            "oanda:EURUSD or dukascopy:EURUSD."
         )
-    name = pair.translate(_SEPARATORS)
+    name = pair.strip().upper().translate(_SEPARATORS)
     if not name or any(character.isspace() for character in name):
         raise UsageError(f"“{text[:40]}” is not a symbol: write one as BTCUSDT, BTC/USDT or btc-usdt.")
-    return in_usual_quote(name, known)
+    return f"{broker}:{name}" if broker in QUOTE_BROKERS else in_usual_quote(name, known)
 
 
 def broker_of(symbol: str) -> str:
     """Return the broker of a symbol as the program writes it: ``"oanda"`` of ``"oanda:EURUSD"``, else ``"binance"``."""
-    return symbol.partition(":")[0] if ":" in symbol else BROKER.lower()
+    return symbol.partition(":")[0] if ":" in symbol else BROKER
 
 
 def bare_name(symbol: str) -> str:
@@ -78,7 +85,8 @@ class Symbol:
     """
     One spot symbol.
 
-    ``name`` is the exchange's upper-case name (``"BTCUSDT"``), ``base`` and ``quote`` its assets. ``tick_size_e8`` is
+    ``name`` is the exchange's upper-case name (``"BTCUSDT"``), after its broker unless that is Binance
+    (``"oanda:EURUSD"``); ``base`` and ``quote`` are its assets. ``tick_size_e8`` is
     the price step in the quote asset, ``step_size_e8`` the quantity step in the base asset (1e-8 units, never 0).
     ``status`` is the exchange's word: ``"TRADING"``, ``"BREAK"``, ``"HALT"`` …; or `DELISTED` or `UNLISTED`.
 
@@ -109,7 +117,7 @@ class Symbol:
     @property
     def display_name(self) -> str:
         """The assets, as ``"BTC/USDT"``; the plain name if they are not known."""
-        return f"{self.base}/{self.quote}" if self.base and self.quote else self.name
+        return f"{self.base}/{self.quote}" if self.base and self.quote else bare_name(self.name)
 
     @property
     def price_decimals(self) -> int:

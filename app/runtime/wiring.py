@@ -29,6 +29,7 @@ from app.market.exchange_ban import ExchangeBan
 from app.market.ports.clock import Clock
 from app.market.ports.database import OpenDatabase
 from app.runtime.early_open import open_database as open_database
+from app.runtime.live_brokers import live_brokers
 from storage.spool.disk_spool import FILE_NAME, DiskSpool
 
 if TYPE_CHECKING:
@@ -126,6 +127,7 @@ async def engine_for(
             repair_trades=settings.repair_trades,
             ban=ban,
             spool=spool_of(settings),
+            quote_brokers=live_brokers(settings, clock),
         )
         engine.stall_detector.on_stalled = partial(_doubt_streams, feed)
         async with _replacing_dead_connections(engine, feed, rest):

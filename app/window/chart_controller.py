@@ -27,8 +27,9 @@ from app.market.errors import StoreError
 from app.market.interval import Interval
 from app.market.ports.database import OpenedDatabase
 from app.market.ports.exchange import FeedState, FeedStatus
+from app.market.quotes.tick import PriceSide
 from app.market.series.series import CandleSeries
-from app.market.symbol import Symbol
+from app.market.symbol import BROKER, Symbol, broker_of
 from app.window.comparison_overlay import ComparisonOverlay
 from app.window.gap_overlay import GapOverlay
 from app.window.navigation.history_navigation import HistoryNavigation
@@ -97,7 +98,6 @@ class ChartController(QObject):
         self._navigation = HistoryNavigation(chart, engine.clock, self._tasks.begin)
         self._ranges = RangeNavigation(
             chart,
-            engine.history,
             engine.exchange_clock,
             begin=self._tasks.begin,
             request_interval=self.interval_chosen.emit,
@@ -106,6 +106,7 @@ class ChartController(QObject):
         self._reload_backoff = ReloadBackoff()
         self._session: ChartSession | None = None
         self._session_work: asyncio.Task[None] | None = None
+        self._side = PriceSide.MID  # which price of ticks the chart shows
         self._symbol: Symbol | None = None  # as the chart shows it
         self._calendar: Calendar | None = None
         self._series: CandleSeries | None = None  # as the chart shows it
@@ -176,8 +177,8 @@ class ChartController(QObject):
         session = ChartSession(
             name,
             interval,
-            history=self._engine.history,
-            tracker=self._engine.recorder.tracker(name),
+            history=self._engine.chart_history(name, self._side),
+            tracker=self._engine.chart_tracker(name, self._side),
             exchange_clock=self._engine.exchange_clock,
             clock=self._engine.clock,
             on_state=self._on_session_state,
@@ -206,6 +207,19 @@ class ChartController(QObject):
         self._chart.set_calendar(calendar)
         if self._session is not None:
             self._session.set_calendar(calendar)
+
+    @property
+    def price_side(self) -> PriceSide:
+        """Which price of ticks the chart shows."""
+        return self._side
+
+    def set_price_side(self, side: PriceSide) -> None:
+        """Show another price of ticks, where the symbol has any; the view stays."""
+        if side is not self._side:
+            self._side = side
+            session = self._session
+            if session is not None and broker_of(session.symbol) != BROKER:
+                self.show(session.symbol, session.interval)
 
     def jump_when_ready(self, time_us: int, text: str) -> None:
         """Jump to a time, UTC microseconds, once the chart has candles; ``text`` names the place."""
@@ -302,7 +316,7 @@ class ChartController(QObject):
         is_trading = self._engine.symbol(session.symbol).is_trading
         if is_trading and self._engine.is_receiving(session.symbol) and session.tick():
             self._chart.series_changed()
-        now_s, is_live = self._engine.clock.monotonic_s(), self._engine.feed.status.state is FeedState.LIVE
+        now_s, is_live = self._engine.clock.monotonic_s(), self._engine.is_receiving(session.symbol)
         if self._reload_backoff.take_turn(now_s, is_stale=session.is_stale, is_live=is_live):
             self._replace_session_work(session.reload())
         self._gap_overlay.renew()
@@ -353,7 +367,7 @@ class ChartController(QObject):
                 self._chart.set_state("loading", f"Loading {title}…")
             case SessionState.READY:
                 self._on_session_change()
-                tracker = self._engine.recorder.tracker(session.symbol)
+                tracker = self._engine.chart_tracker(session.symbol, self._side)
                 self._paint_watch.reset(tracker.last_trade if tracker is not None else None)
                 if self._paints_before is None:
                     self._paints_before = self._chart.paint_count
@@ -389,7 +403,7 @@ class ChartController(QObject):
 
     def _watch_paint(self, session: ChartSession) -> None:
         """Measure the delay from trade to screen while the newest candle is visible."""
-        tracker = self._engine.recorder.tracker(session.symbol)
+        tracker = self._engine.chart_tracker(session.symbol, self._side)
         newest = tracker.last_trade if tracker is not None else None
         if self._chart.is_following and self._chart.isVisible() and not self._chart.window().isMinimized():
             self._paint_watch.note_change(newest, self._chart.frame_count)

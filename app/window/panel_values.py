@@ -11,7 +11,7 @@ from app.live.recording.market_snapshot import SymbolSnapshot
 from app.live.recording.measures import Rate
 from app.live.repair.repairer import TRADES_A_MINUTE
 from app.market.ports.exchange import FeedState, FeedStatus
-from app.market.symbol import Symbol
+from app.market.symbol import BROKER, Symbol, broker_of
 from app.market.units import E8
 from widgets.view_values import DownloadView, GapBand, QuoteView, StatusView, WatchRow
 
@@ -58,7 +58,7 @@ class PanelValues:
             bid=_price(bid),
             ask=_price(ask),
             trades_per_minute=_per_minute(latest, self._engine.exchange_clock.now_us()),
-            recorded=self._records and symbol.is_trading and self._engine.recorder.tracker(symbol.name) is not None,
+            recorded=self._records and symbol.is_trading and self._engine.is_recorded(symbol.name),
             receiving=self._engine.is_receiving(symbol.name),
             live=self._is_live(symbol.name),
         )
@@ -67,14 +67,14 @@ class PanelValues:
         """Return in words whether the symbol's trades are recorded, and why not."""
         if not symbol.is_trading:
             return f"No · {symbol.trouble[0].lower()}{symbol.trouble[1:]}"
-        if self._engine.recorder.tracker(symbol.name) is None:
+        if not self._engine.is_recorded(symbol.name):
             return "No"
         if self._engine.database is not None and self._engine.database.read_only_reason:
             return "No · reading only"
         if not self._records:
             return "Waiting for the database"
         if not self._engine.is_receiving(symbol.name):
-            return "Waiting for the exchange"
+            return "Waiting for the exchange" if broker_of(symbol.name) == BROKER else "Waiting for the broker"
         return "Yes" if watched else "While shown"
 
     def quote(self, symbol: Symbol, *, watched: bool = True) -> QuoteView:
@@ -101,7 +101,7 @@ class PanelValues:
             missing_trades=tracker.missing() if tracker else 0,
             repairing=symbol.name in self._engine.repairer.repairing,
             recording=self.recording(symbol, watched=watched),
-            recorded=self._records and symbol.is_trading and tracker is not None,
+            recorded=self._records and symbol.is_trading and self._engine.is_recorded(symbol.name),
             watched=watched,
             download=self._download(symbol.name) if self._records else None,
         )

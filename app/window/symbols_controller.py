@@ -67,7 +67,7 @@ class SymbolsController:
                 dialog.failed(str(error))
             return
         if isValid(dialog):  # it may have been closed meanwhile
-            dialog.set_symbols(found, self._engine.recorder.symbols)
+            dialog.set_symbols(found, self._engine.recorded)
 
     def _read_days(self, dialog: StoredSymbolsDialog, name: str) -> None:
         if self._reading_days is not None:

@@ -178,7 +178,7 @@ class WatchlistController:
         self._window.watchlist.tabs.set_lists(lists.names(), lists.shown)
         symbols = [self._engine.symbol(name) for name in lists.symbols]
         self._window.set_watchlist([self._panels.watch_row(symbol) for symbol in symbols])
-        self._window.symbol_picker.set_recorded(self._engine.recorder.symbols)
+        self._window.symbol_picker.set_recorded(self._engine.recorded)
         if self._dialog is not None:
             self._dialog.set_symbols(list(self._engine.symbols.values()))
 

@@ -17,6 +17,7 @@ from PySide6.QtCore import QObject, QTimer, Signal
 from app.config.settings import Settings
 from app.live.charts.chart_session import ChartSession
 from app.live.engine import Engine
+from app.market.calendar.of_symbol import usual_calendar
 from app.market.file_format import FileFormat
 from app.market.indicators.chosen import text_of_indicators
 from app.market.interval import Interval
@@ -225,10 +226,15 @@ class WindowController(QObject):
     def _show(self, name: str, interval: Interval) -> None:
         """Show this symbol and interval in the window and on the chart."""
         self._state.symbol, self._state.interval = name, interval
-        if name not in self._engine.recorder.symbols:
+        if not self._engine.is_recorded(name):
             self._watchlist.record()  # a chart receives live trades only of a symbol that is recorded already
         self._set_symbol(self._engine.symbol(name))
         self._window.set_interval(interval)
+        self._show_chart(name, interval)
+
+    def _show_chart(self, name: str, interval: Interval) -> None:
+        calendar = usual_calendar(name)
+        self.chart_controller.set_calendar(calendar if calendar.closes else None)
         self.chart_controller.show(name, interval)
 
     def _set_symbol(self, symbol: Symbol) -> None:
@@ -282,7 +288,7 @@ class WindowController(QObject):
 
     def _on_imported(self, symbols: Sequence[str]) -> None:
         if self._state.symbol in symbols:
-            self.chart_controller.show(self._state.symbol, self._state.interval)
+            self._show_chart(self._state.symbol, self._state.interval)
         self._renew_panels()
 
     # Changes of the engine

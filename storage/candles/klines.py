@@ -131,7 +131,7 @@ def save(
             columns = column_literals(rows, _UNITS)
             changed = connection.execute(_SAVE, (symbol, interval.seconds, interval.months, *columns)).rowcount
         if fetched is not None:
-            _save_range(connection, symbol, interval, *fetched)
+            save_range(connection, symbol, interval, *fetched)
     return changed
 
 
@@ -218,7 +218,7 @@ def nearest(
     return [row[0] for row in rows if row is not None]
 
 
-def _save_range(connection: Connection, symbol: str, interval: Interval, start_us: int, end_us: int) -> None:
+def save_range(connection: Connection, symbol: str, interval: Interval, start_us: int, end_us: int) -> None:
     """Record the range, joined with those that it touches; inside the caller's transaction."""
     lengths = (interval.seconds, interval.months)
     touching = connection.execute(_TAKE_TOUCHING_RANGES, (symbol, *lengths, end_us, start_us)).fetchall()

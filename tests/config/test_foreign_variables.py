@@ -102,7 +102,7 @@ def test_what_is_meant_for_another_program_changes_nothing(variable: str, text: 
     assert not_understood({variable: ""}) == []
 
 
-@pytest.mark.parametrize(("variable", "text"), [("DB_POOL_MAX", "1"), ("BINANCE_SYMBOLS", "oanda:EUR_USD")])
+@pytest.mark.parametrize(("variable", "text"), [("DB_POOL_MAX", "1"), ("BINANCE_SYMBOLS", "kraken:EUR_USD")])
 def test_a_value_that_ours_could_not_have_is_passed_over_and_not_refused(variable: str, text: str) -> None:
     assert load({}, environment={variable: text}, file=NO_FILE).origins == {}
 

@@ -29,13 +29,22 @@ def test_names_in_other_scripts_are_read() -> None:
     assert read_symbol("币安人生/usdt") == "币安人生USDT"
 
 
-@pytest.mark.parametrize("text", ["oanda:EUR_USD", "BTC/USDT:USDT", "kraken:BTCUSDT"])
-def test_a_symbol_of_another_market_is_refused(text: str) -> None:
-    with pytest.raises(UsageError, match=r"is not a symbol of Binance: write one as BTCUSDT.*\.$"):
+@pytest.mark.parametrize("text", ["BTC/USDT:USDT", "kraken:BTCUSDT", ":BTCUSDT"])
+def test_a_symbol_of_an_unknown_broker_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match=r"names no broker that is known: write a symbol as BTCUSDT.*\.$"):
         read_symbol(text)
 
 
-@pytest.mark.parametrize("text", ["", "  ", "/", "binance:", "BTC USDT"])
+@pytest.mark.parametrize("text", ["oanda:EURUSD", "OANDA:eur_usd", "oanda:EUR/USD", " Oanda: eur-usd "])
+def test_a_symbol_of_another_broker_keeps_it(text: str) -> None:
+    assert read_symbol(text) == "oanda:EURUSD"
+
+
+def test_a_base_asset_alone_has_its_usual_quote_at_binance_only() -> None:
+    assert read_symbol("oanda:BTC", {"BTCUSDT", "oanda:BTCUSDT"}) == "oanda:BTC"
+
+
+@pytest.mark.parametrize("text", ["", "  ", "/", "binance:", "oanda:", "BTC USDT"])
 def test_what_is_no_symbol_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match=r"is not a symbol: write one as BTCUSDT.*\.$"):
         read_symbol(text)

@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 
 _ROWS = 1000
 _REQUESTS_AT_ONCE = 4
-_PART_INTERVALS = tuple(Interval.parse(name) for name in ("1d", "1h", "1m", "1s"))
+_PART_INTERVALS = tuple(Interval.parse(name) for name in ("1d", "1h", "1m"))
 _ONE_SECOND = EXCHANGE_INTERVALS[0]
 _ONE_MINUTE = Interval.parse("1m")
 # The exchange may publish a kline's last trades, or the kline itself, a little after its end.
@@ -63,11 +63,16 @@ class CandleHistory:
     """
     Reads the history of any symbol and interval. All methods on the loop.
 
-    ``store``: None while there is no database; may be set later.
+    ``store``: None while there is no database; may be set later. ``finest``: the shortest candles that ``exchange``
+    publishes, some seconds.
     """
 
-    def __init__(self, exchange: KlineSource, store: CandleStore | None = None) -> None:
+    def __init__(
+        self, exchange: KlineSource, store: CandleStore | None = None, *, finest: Interval = EXCHANGE_INTERVALS[0]
+    ) -> None:
         self._exchange = exchange
+        self._finest = finest
+        self._part_intervals = (*_PART_INTERVALS, finest)
         self.store = store
         self._seconds = KlineCache()
         self._listed_us: dict[str, int] = {}
@@ -109,7 +114,7 @@ class CandleHistory:
         Raises:
             FeedError: If the exchange cannot be reached, or refuses.
         """
-        offered = kline_interval_for(interval)
+        offered = self._offered(interval)
         settled_us = await self._exchange.exchange_time_us() - _SETTLED_US
         klines = await self._rows(symbol, offered, start_us, end_us)
         candles = join_parts(klines, offered, interval, ended_us=settled_us)
@@ -121,24 +126,28 @@ class CandleHistory:
 
     async def parts(self, symbol: str, start_us: int, end_us: int, whole: Interval | None = None) -> KlineParts | None:
         """
-        Return closed candles without ids that together cover exactly ``[start_us, end_us)``, whole seconds.
+        Return closed candles without ids that together cover exactly ``[start_us, end_us)``, multiples of the finest.
 
         They come from the store if complete there, else from the exchange. Each lies within one candle of ``whole``.
         Returns None if the exchange has not published the last of them yet: ask again shortly. Ten seconds after
-        ``end_us`` it returns without them, because after an outage they never come; ``lacks_us`` then says from when.
+        ``end_us`` it returns without them, because after an outage they never come; ``lacks_us`` then says from when,
+        as it does if candles of ``whole`` are too short for the finest.
 
         Raises:
             FeedError: If the exchange cannot be reached, or refuses.
         """
         parts, lacks_us = list[Candle](), list[int]()
-        fitting = [one for one in _PART_INTERVALS if whole is None or one.tiles(whole)]
+        fitting = [one for one in self._part_intervals if whole is None or one.tiles(whole)]
         while start_us < end_us:
             for interval in fitting:
                 whole_us = interval.open_time_us(end_us)
                 if interval.open_time_us(start_us) == start_us and whole_us > start_us:
                     break
             else:
-                raise ValueError("parts begin and end at whole seconds")
+                if whole is None or self._finest.tiles(whole):
+                    raise ValueError(f"parts begin and end at multiples of {self._finest}")
+                lacks_us.append(start_us)
+                break
             # Stop where a longer interval can take over.
             longer = [one for one in fitting if one.length_us > interval.length_us]
             whole_us = min([whole_us, *(one.next_open_us(start_us) for one in longer)])
@@ -174,7 +183,7 @@ class CandleHistory:
         Raises:
             FeedError: If the exchange cannot be reached, or refuses.
         """
-        offered = kline_interval_for(interval)
+        offered = self._offered(interval)
         settled_us = await self._exchange.exchange_time_us() - _SETTLED_US
         klines = await self._exchange.klines(symbol, offered, end_us=before_us, limit=1)
         if not klines:
@@ -184,6 +193,11 @@ class CandleHistory:
         if offered != _ONE_SECOND:
             await self._save_final(symbol, offered, [last], last_us, before_us, settled_us)
         return interval.next_open_us(last_us)
+
+    def _offered(self, interval: Interval) -> Interval:
+        """Return the longest interval of published candles that add up to whole candles of ``interval``."""
+        offered = kline_interval_for(interval)
+        return self._finest if offered == _ONE_SECOND and self._finest.tiles(interval) else offered
 
     async def _closed(self, symbol: str, interval: Interval, start_us: int, end_us: int) -> KlineParts | None:
         """Return the candles of ``[start_us, end_us)``, or None if the exchange has not published the last one yet."""

@@ -94,7 +94,7 @@ class ChartSession:
         self.series = self._merger.series
         self.state = SessionState.LOADING
         self.failure = ""
-        self._history = history
+        self.history = history
         self._tracker = tracker
         self._exchange_clock = exchange_clock
         self._clock = clock
@@ -176,7 +176,7 @@ class ChartSession:
         """
         end_us = self.interval.next_open_us(self._exchange_clock.now_us())
         try:
-            stored = await self._history.stored(self.symbol, self.interval, end_us=end_us, limit=PAGE)
+            stored = await self.history.stored(self.symbol, self.interval, end_us=end_us, limit=PAGE)
         except StoreError as error:
             logger.info("%s %s: %s", self.symbol, self.interval, error, extra={"symbol": self.symbol})
             return
@@ -297,7 +297,7 @@ class ChartSession:
         try:
             on_part = self._merge_page if show_early else None
             page = await load_page(
-                self._history, self.symbol, self.interval, end_us, on_part=on_part, calendar=self.calendar
+                self.history, self.symbol, self.interval, end_us, on_part=on_part, calendar=self.calendar
             )
         finally:
             is_to_repeat = self._phase in REPEATING_PHASES
@@ -351,7 +351,7 @@ class ChartSession:
                     await self._load(show_early=False)  # the first trade was long in coming
                     continue
                 join_point = await find_join_point(
-                    self._history,
+                    self.history,
                     self.symbol,
                     self.interval,
                     join_us,

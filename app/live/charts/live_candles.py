@@ -16,7 +16,7 @@ from app.live.charts.candle_history import CandleHistory
 from app.live.recording.symbol_tracker import ONE_SECOND, SymbolTracker
 from app.market.builder import CandleBuilder, finish, lacks_nothing
 from app.market.calendar.calendar import Calendar
-from app.market.candle import Candle, combine
+from app.market.candle import Candle, CandleSource, as_ticks, combine
 from app.market.coverage import IdRanges
 from app.market.errors import CryptopipeError
 from app.market.interval import SECOND_US, Interval
@@ -110,6 +110,7 @@ class LiveCandles:
         self._unknown = range(0) if lacks_us is None else range(lacks_us, join_us)
         self.generation = tracker.generation
         self.filled = tracker.filled
+        self._source = tracker.source
         self._quiet: dict[int, LiveCandle] = {}
         self._held: IdRanges = tracker.received.held
         self._builder = CandleBuilder(interval)
@@ -187,6 +188,8 @@ class LiveCandles:
         if self._unknown and self._overlaps_unknown(candle):
             candle = candle._replace(complete=False)
         first = candle.first_trade_id
+        if self._source is CandleSource.TICKS:
+            candle = as_ticks(candle)
         return LiveCandle(candle, first is None or first <= 1 or first - 1 in self._held)
 
     def _overlaps_unknown(self, candle: Candle) -> bool:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from app.market.errors import FeedError
 from app.market.interval import SECOND_US
 from app.market.ports.exchange import DayTickerSource
+from app.market.quotes.tick import Tick
 from app.market.trade import DayTicker, MarketEvent, Quote, Trade
 
 logger = logging.getLogger(__name__)
@@ -27,19 +28,22 @@ class SymbolSnapshot:
     """
     The newest events of one symbol; None before the first of a kind.
 
-    ``per_second`` holds the last 60 seconds that had trades, oldest first, each as ``[second, number of trades]``.
+    ``per_second`` holds the last 60 seconds that had trades, or ticks, oldest first, each as ``[second, number]``.
     """
 
     trade: Trade | None = None
     quote: Quote | None = None
+    tick: Tick | None = None
     day: DayTicker | None = None
     per_second: deque[list[int]] = field(default_factory=lambda: deque(maxlen=_MINUTE_S))
 
     @property
     def last_price_e8(self) -> int | None:
-        """The price of the newest trade, else the day ticker's last price."""
+        """The price of the newest trade, or the mid of the newest tick, else the day ticker's last price."""
         if self.trade is not None:
             return self.trade.price_e8
+        if self.tick is not None:
+            return self.tick.mid_e8
         return self.day.close_e8 if self.day is not None else None
 
     @property
@@ -68,7 +72,8 @@ class SymbolSnapshot:
             if last is None:
                 return None, None
             return round(last * (1 - spread_percent / 100)), round(last * (1 + spread_percent / 100))
-        return (self.quote.bid_e8, self.quote.ask_e8) if self.quote is not None else (None, None)
+        best = self.quote or self.tick
+        return (best.bid_e8, best.ask_e8) if best is not None else (None, None)
 
 
 class MarketSnapshot:
@@ -94,6 +99,10 @@ class MarketSnapshot:
         elif type(event) is Quote:
             if latest.quote is None or event.update_id >= latest.quote.update_id:
                 latest.quote = event
+        elif type(event) is Tick:
+            if latest.tick is None or event.time_us >= latest.tick.time_us:
+                latest.tick = event
+            _count(latest.per_second, event.time_us // SECOND_US)
         elif type(event) is DayTicker and (latest.day is None or event.time_us >= latest.day.time_us):
             latest.day = event
 

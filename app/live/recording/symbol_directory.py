@@ -26,7 +26,7 @@ from app.market.ports.clock import Clock
 from app.market.ports.exchange import DayTickerSource, KlineSource, SymbolSource, TradeSource
 from app.market.ports.storage import SymbolStore
 from app.market.suggestions import nearest
-from app.market.symbol import DELISTED, UNLISTED, Symbol, read_symbol
+from app.market.symbol import BROKER, DELISTED, UNLISTED, Symbol, broker_of, read_symbol
 from app.market.trade import DayTicker, Trade
 
 logger = logging.getLogger(__name__)
@@ -46,7 +46,7 @@ _UNKNOWN_STEP_E8 = 1_000_000  # 0.01: prices show two decimals until the exchang
 
 class SymbolDirectory:
     """
-    Knows every symbol by name, in ``symbols``; `run` keeps it current. All methods on the loop.
+    Knows every symbol of one broker by name, in ``symbols``; `run` keeps it current. All methods on the loop.
 
     The list is read every ten minutes, every minute while ``is_urgent()`` says that a recorded symbol waits to trade
     again, and after `refresh`: call that after a reconnect, when the picker opens and when a request met an unknown
@@ -57,7 +57,14 @@ class SymbolDirectory:
     ``on_away`` when the exchange was not there to be asked. Call `retry_now` when it is back.
     """
 
-    def __init__(self, exchange: SymbolSource, clock: Clock, *, chance: random.Random | None = None) -> None:
+    def __init__(
+        self,
+        exchange: SymbolSource,
+        clock: Clock,
+        *,
+        broker: str = BROKER,
+        chance: random.Random | None = None,
+    ) -> None:
         self.symbols: dict[str, Symbol] = {}
         self.seen: set[str] = set()
         self.is_current = False
@@ -65,6 +72,7 @@ class SymbolDirectory:
         self.on_away: Callable[[], None] = lambda: None
         self.is_urgent: Callable[[], bool] = lambda: False
         self._exchange = exchange
+        self._broker = broker
         self._clock = clock
         self._chance = chance or random.Random()  # noqa: S311  # because it spreads requests in time, hides nothing
         self._asked_s = -REFRESH_EVERY_S
@@ -86,7 +94,7 @@ class SymbolDirectory:
         changed = [
             replace(symbol, status=DELISTED) if self.is_current else symbol
             for symbol in symbols
-            if symbol.name not in self.symbols
+            if symbol.name not in self.symbols and broker_of(symbol.name) == self._broker
         ]
         if changed:
             self.symbols = {**self.symbols, **{symbol.name: symbol for symbol in changed}}

@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from app.live.recording.tracked_ids import TrackedIds
 from app.market.builder import CandleBuilder
+from app.market.candle import CandleSource
 from app.market.coverage import IdRanges, SymbolCoverage, TradeGap
 from app.market.interval import SECOND_US, Interval
 from app.market.trade import Trade
@@ -36,12 +37,18 @@ class SymbolTracker:
     highest id, ``total`` the number of trades received. ``awaits_feed``: no trade from the feed has come yet for the
     database in use. ``listeners`` are called with each new trade.
 
+    ``source``: what the candles of these trades say they are made of. ``join_step_us``: the window begins at a
+    multiple of it.
+
     ``is_watched``: the connection has been live without a break since the newest trade, or since the exchange named it
     as its newest. Only then does a silence prove that there was no trade. ``breaks`` counts the ends of that.
     """
 
-    def __init__(self, symbol: str) -> None:
+    def __init__(
+        self, symbol: str, *, source: CandleSource = CandleSource.TRADES, join_step_us: int = SECOND_US
+    ) -> None:
         self.symbol = symbol
+        self.source = source
         self.ids = TrackedIds()
         self.received = SymbolCoverage(symbol, self.ids.received)
         self.awaits_feed = True
@@ -53,6 +60,7 @@ class SymbolTracker:
         self.listeners: list[TradeListener] = []
         self.last_trade: Trade | None = None
         self.total = 0
+        self._join_step_us = join_step_us
         self._prune_at_us = 0
 
     def add(self, trade: Trade, *, live: bool = True) -> bool:
@@ -69,7 +77,7 @@ class SymbolTracker:
             if not live:
                 return True  # an old gap filled before the feed began: the trades that follow it were not received
             # The second in which listening began is known only in part; the next one is known whole.
-            self.window_start_us = trade.time_us // SECOND_US * SECOND_US + SECOND_US
+            self.window_start_us = self._next_join_us(trade)
         if trade.time_us >= self.window_start_us:
             self.recent.add(trade)
         # Also a trade from before the window: a chart that joined long ago still counts it.
@@ -87,7 +95,7 @@ class SymbolTracker:
 
     def restart_window(self, trade: Trade) -> None:
         """Start the window behind ``trade``: there are gaps before it that will not be filled soon."""
-        self.window_start_us = trade.time_us // SECOND_US * SECOND_US + SECOND_US
+        self.window_start_us = self._next_join_us(trade)
         self.recent = CandleBuilder(ONE_SECOND)
         self.generation += 1
 
@@ -138,7 +146,10 @@ class SymbolTracker:
         """Return the gaps of `missing_ids`, oldest first."""
         return tuple(TradeGap(self.symbol, first, last) for first, last in self.ids.missing())
 
+    def _next_join_us(self, trade: Trade) -> int:
+        return trade.time_us // self._join_step_us * self._join_step_us + self._join_step_us
+
     def _prune(self, before_us: int) -> None:
         if self.window_start_us is not None and before_us > self.window_start_us:
-            self.window_start_us = before_us // SECOND_US * SECOND_US
+            self.window_start_us = before_us // self._join_step_us * self._join_step_us
             self.recent.forget_before(self.window_start_us)

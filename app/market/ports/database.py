@@ -18,6 +18,7 @@ from app.market.ports.storage import (
     TradeWriter,
     TruthReader,
 )
+from app.market.ports.ticks import SideStores, TickDatabase
 
 
 class MarketStore(
@@ -29,6 +30,7 @@ class MarketStore(
     SymbolStore,
     InventoryReader,
     RepairAnnouncements,
+    SideStores,
     Protocol,
 ):
     """Every reading role of one database."""
@@ -41,7 +43,7 @@ class SeparateStore(MarketStore, Protocol):
         """Close the connections: those at work after ``timeout_s``, by hanging up."""
 
 
-class OpenedDatabase(Protocol):
+class OpenedDatabase(TickDatabase, Protocol):
     """An open database; `storage.database.Database` implements it."""
 
     @property

@@ -11,8 +11,8 @@ from typing import NamedTuple, Protocol
 
 from app.market.coverage import IdRanges
 from app.market.interval import Interval
-from app.market.ports.storage import RowSpool, RowWriter
-from app.market.quotes.tick import Tick
+from app.market.ports.storage import CandleStore, RowSpool, RowWriter
+from app.market.quotes.tick import PriceSide, Tick
 from app.market.quotes.tick_candle import TickCandle
 
 
@@ -82,6 +82,17 @@ class TickReader(Protocol):
 
     def fetched_ticks(self, symbol: str) -> IdRanges:
         """Return the times, as ranges of UTC microseconds, of which all ticks that the source has are stored."""
+
+
+class SideStores(Protocol):
+    """Gives the candles of one price of ticks."""
+
+    def of_side(self, side: PriceSide) -> CandleStore:
+        """
+        Return the candles of one price of ticks, by the symbols of brokers of quotes.
+
+        Each is made of ticks where all of its time is known, else the broker's own, else an incomplete one.
+        """
 
 
 class TickLoader(TickSink, Protocol):

@@ -23,14 +23,15 @@ from app.market.series.columns import SeriesColumns
 from app.market.series.detail_levels import DetailLevels
 from app.market.units import E8, E16
 
-CLOSED, COMPLETE, FROM_KLINE, FROM_BOTH, FROM_AGGTRADES, TAKER_SIDES = 1, 2, 4, 8, 16, 32
-NOT_FROM_TRADES = FROM_KLINE | FROM_BOTH | FROM_AGGTRADES
+CLOSED, COMPLETE, FROM_KLINE, FROM_BOTH, FROM_AGGTRADES, TAKER_SIDES, FROM_TICKS = 1, 2, 4, 8, 16, 32, 64
+NOT_FROM_TRADES = FROM_KLINE | FROM_BOTH | FROM_AGGTRADES | FROM_TICKS
 
 _SOURCE_FLAGS = {
     CandleSource.TRADES: 0,
     CandleSource.KLINE: FROM_KLINE,
     CandleSource.MIXED: FROM_BOTH,
     CandleSource.AGGTRADES: FROM_AGGTRADES,
+    CandleSource.TICKS: FROM_TICKS,
 }
 
 _COLUMNS: dict[str, type] = {
@@ -305,6 +306,8 @@ def _source(flags: int) -> CandleSource:
         return CandleSource.MIXED
     if flags & FROM_AGGTRADES:
         return CandleSource.AGGTRADES
+    if flags & FROM_TICKS:
+        return CandleSource.TICKS
     return CandleSource.KLINE if flags & FROM_KLINE else CandleSource.TRADES
 
 

@@ -11,7 +11,6 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from app.live.charts.candle_history import CandleHistory
 from app.live.charts.chart_session import ChartSession
 from app.live.environment.clocks import ExchangeClock
 from app.market.errors import FeedError, StoreError
@@ -35,13 +34,12 @@ class RangeNavigation:
     def __init__(
         self,
         chart: ChartWidget,
-        history: CandleHistory,
         clock: ExchangeClock,
         *,
         begin: Begin,
         request_interval: Callable[[Interval], object],
     ) -> None:
-        self._chart, self._history, self._clock = chart, history, clock
+        self._chart, self._clock = chart, clock
         self._begin, self._request_interval = begin, request_interval
         self._session: ChartSession | None = None
         self._work: asyncio.Task[None] | None = None
@@ -101,11 +99,13 @@ class RangeNavigation:
         if session.series.begins:
             return int(session.series.column("open_time_us")[0])
         try:
-            return await self._history.find_listing(session.symbol)
+            listed_us = await session.history.find_listing(session.symbol)
         except FeedError:
-            pass
+            listed_us = None
+        if listed_us is not None:
+            return listed_us
         try:
-            stored = await self._history.stored(session.symbol, _DAY, end_us=now_us, limit=_MOST_DAYS)
+            stored = await session.history.stored(session.symbol, _DAY, end_us=now_us, limit=_MOST_DAYS)
         except StoreError:
             return None
         return stored.candles[0].open_time_us if stored.candles else None

@@ -305,7 +305,7 @@ async def test_joined_without_its_beginning_the_open_candle_keeps_what_was_loade
         raise away()
 
     with monkeypatch.context() as patched:
-        patched.setattr(chart.session._history, "parts", refused)
+        patched.setattr(chart.session.history, "parts", refused)
         market.hear(*market.trades[200:300])
         await chart.session.run()
     market.hear(*market.trades[300:])
@@ -350,7 +350,7 @@ async def test_a_database_that_opens_while_the_exchange_is_asked_is_shown_at_onc
     running = asyncio.ensure_future(chart.session.run())
     await exchange.asked.wait()
     assert chart.states == []
-    chart.session._history.store = FakeStore(market.trades[:600])
+    chart.session.history.store = FakeStore(market.trades[:600])
     assert chart.session.read_again()
     await chart.session.show_stored()
     assert chart.states == [("ready", "")]

@@ -19,7 +19,7 @@ from app.commands.line_output import ProgressLines, send
 from app.commands.options import Options
 from app.commands.progress import Progress, progress
 from app.commands.styling import print_styled
-from app.commands.symbol_names import listed_symbol, stored_symbol
+from app.commands.symbol_names import is_of_quotes, listed_symbol, stored_symbol
 from app.concurrency.background import in_background
 from app.concurrency.system_clock import SystemClock
 from app.config.settings import Settings
@@ -45,9 +45,9 @@ from app.runtime.shutdown import (
     unless_stopped,
 )
 from app.runtime.wiring import exchange_archive, exchange_rest
-from storage.candles.store import PostgresStore
 from storage.files.readers.open_rows import open_rows
 from storage.files.times import parse_time
+from storage.sides.market_store import MarketStore
 
 _TRADES = "trades"
 _MOST_PARALLEL = 32
@@ -83,6 +83,14 @@ def prepare(settings: Settings, options: Options) -> Callable[[], int]:
         UsageError: If an option is wrong.
         SettingsError: If an address of the exchange has a wrong form.
     """
+    if options.group and not options.what:  # cryptopipe history quotes --group majors
+        options.symbols, options.what = "", options.symbols
+    if not options.what:
+        raise UsageError("Say what to fetch: trades, quotes, or candles of an interval such as 1m.")
+    if is_of_quotes(options):
+        from app.commands.downloads import quote_history
+
+        return quote_history.prepare(settings, options)
     symbols = tuple(dict.fromkeys(text for text in options.symbols.split(",") if text.strip()))
     if not symbols:
         raise UsageError("Name at least one symbol, such as BTCUSDT.")
@@ -199,7 +207,7 @@ def _is_recent(wanted: _Wanted) -> bool:
     return wanted.end_us is None or wanted.end_us > SystemClock().now_us() - DAY_US
 
 
-async def _symbols(store: PostgresStore, exchange: SymbolSource | None, texts: Sequence[str]) -> list[str]:
+async def _symbols(store: MarketStore, exchange: SymbolSource | None, texts: Sequence[str]) -> list[str]:
     """
     Return the symbols' names: those in the database, else those that the exchange lists; it is asked once.
 
@@ -222,7 +230,7 @@ async def _symbols(store: PostgresStore, exchange: SymbolSource | None, texts: S
     return list(dict.fromkeys(names))
 
 
-async def _listed(store: PostgresStore, exchange: SymbolSource) -> set[str]:
+async def _listed(store: MarketStore, exchange: SymbolSource) -> set[str]:
     """Return the names of all symbols, which are saved, too; empty if the exchange does not answer."""
     try:
         async with asyncio.timeout(_LISTING_S):

@@ -1,0 +1,1 @@
+"""Past trades, candles and quotes into the database, from exchanges and brokers."""

@@ -1,0 +1,156 @@
+"""
+``cryptopipe history`` for a broker of quotes: brings past ticks into the database, hour by hour.
+
+`app.live.transfers.ticks` fetches and stores. This module checks what was typed, opens the database and the broker,
+hears signals, and says what was stored and which hours are missing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import NamedTuple
+
+from app.commands.cancellable_database import opened_database
+from app.commands.options import Options
+from app.commands.progress import Progress, progress
+from app.commands.styling import print_styled
+from app.concurrency.system_clock import SystemClock
+from app.config.settings import Settings
+from app.live.transfers.ticks.tick_download import TickProgress, TickReport, download_ticks
+from app.market.errors import StoreError, UsageError
+from app.market.ports.archive import DAY_US
+from app.market.ports.quote_history import HOUR_US
+from app.market.symbol import broker_of, read_symbol
+from app.runtime.quote_sources import symbols_of_group, tick_source
+from app.runtime.shutdown import LONGEST_DAYS, StopEvent, bounded_shutdown, on_signals, unless_stopped
+from storage.files.times import parse_time
+
+QUOTES = "quotes"
+_MOST_PARALLEL = 10
+_PUBLISHED_US = 600_000_000  # after its end, an hour is there
+_CANCELLED, _DONE_IN_PART = 1, 3
+
+
+class _Wanted(NamedTuple):
+    symbols: tuple[str, ...]
+    start_us: int | None
+    end_us: int | None
+    days: int | None
+    parallel: int
+
+
+def prepare(settings: Settings, options: Options) -> Callable[[], int]:
+    """
+    Return the function that fetches; after Ctrl-C what is stored stays, and the next run goes on from there.
+
+    Raises:
+        UsageError: If an option is wrong.
+        SettingsError: If an address of the broker has a wrong form.
+    """
+    what = options.what.strip().lower()
+    texts = [text for text in options.symbols.split(",") if text.strip()]
+    symbols = [read_symbol(text) for text in texts] + (symbols_of_group(options.group) if options.group else [])
+    if what != QUOTES:
+        raise UsageError(
+            f"Of brokers of quotes, {QUOTES} are fetched: write {QUOTES} instead of “{options.what[:20]}”. Candles of "
+            "any interval are made of them."
+        )
+    start_us = parse_time(options.start) if options.start else None
+    end_us = parse_time(options.end) if options.end else None
+    if (start_us is None) == (options.days is None):
+        raise UsageError("Say from when on: either --from 2024-08-08 or --days 30.")
+    if options.days is not None and not 1 <= options.days <= LONGEST_DAYS:
+        raise UsageError(f"--days must be a number from 1 to {LONGEST_DAYS}.")
+    if start_us is not None and end_us is not None and end_us <= start_us:
+        raise UsageError("--to must be later than --from: nothing was fetched.")
+    if not 1 <= options.parallel <= _MOST_PARALLEL:
+        raise UsageError(f"--parallel must be a number from 1 to {_MOST_PARALLEL}.")
+    wanted = _Wanted(tuple(dict.fromkeys(symbols)), start_us, end_us, options.days, options.parallel)
+    return partial(_run, settings, wanted, as_json=options.as_json)
+
+
+def _run(settings: Settings, wanted: _Wanted, *, as_json: bool) -> int:
+    stop = StopEvent()
+    with (
+        on_signals(stop.set),
+        bounded_shutdown() as begin_shutdown,
+        progress("Downloading", None, "hours") as shown,
+    ):
+        report = asyncio.run(_downloaded(settings, wanted, stop, begin_shutdown, partial(_show_progress, shown)))
+    if report is None:
+        _say("the download was cancelled; what is stored stays, and the same command goes on from there.")
+        return _CANCELLED
+    print(json.dumps(report.facts(), indent=2) if as_json else _summary(report))
+    for sentence in report.lacks:
+        _say(sentence)
+    return 0 if report.is_whole else _DONE_IN_PART
+
+
+async def _downloaded(
+    settings: Settings,
+    wanted: _Wanted,
+    stop: StopEvent,
+    begin_shutdown: Callable[[], None],
+    show: Callable[[TickProgress], None],
+) -> TickReport | None:
+    """Return the report; None if ``stop`` was set first."""
+    clock = SystemClock()
+    start_us, end_us = _range(wanted, clock.now_us())
+    async with opened_database(settings, stop, begin_shutdown) as database:
+        if database is None:
+            return None
+        if database.read_only_reason:
+            raise StoreError(f"{database.read_only_reason} Name a user who may record: docs/database.md says how.")
+        async with tick_source(settings, _broker(wanted.symbols), clock) as source:
+
+            async def work() -> TickReport:
+                calendars = {symbol: await source.calendar(symbol) for symbol in wanted.symbols}
+                return await download_ticks(
+                    wanted.symbols,
+                    start_us,
+                    end_us,
+                    history=source.history,
+                    database=database,
+                    calendars=calendars,
+                    parallel=wanted.parallel,
+                    on_progress=show,
+                )
+
+            return await unless_stopped(work(), stop)
+
+
+def _broker(symbols: Sequence[str]) -> str:
+    brokers = sorted({broker_of(symbol) for symbol in symbols})
+    if len(brokers) != 1:
+        raise UsageError(f"Name symbols of one broker at a time, of {' or '.join(brokers)}.")
+    return brokers[0]
+
+
+def _range(wanted: _Wanted, now_us: int) -> tuple[int, int]:
+    """Return both ends; without --to it ends with the hours that are published by now."""
+    latest_us = now_us - _PUBLISHED_US
+    end_us = latest_us - latest_us % HOUR_US if wanted.end_us is None else wanted.end_us
+    start_us = end_us - (wanted.days or 0) * DAY_US if wanted.start_us is None else wanted.start_us
+    if end_us <= start_us:
+        raise UsageError("No whole hour lies in that range yet: begin earlier.")
+    return start_us, end_us
+
+
+def _show_progress(shown: Progress, now: TickProgress) -> None:
+    shown.update(now.done, total=now.total, description=f"Downloading {now.work} · {now.ticks:,} ticks")
+
+
+def _summary(report: TickReport) -> str:
+    if not report.hours and not report.skipped:
+        return "All of it is stored already, or the market was closed: nothing was fetched."
+    counted = f"{report.read:,} ticks read, {report.stored:,} stored, {report.held:,} held already"
+    hours = f"{report.hours:,} hours fetched, {report.empty:,} of them without a tick"
+    return f"{counted}; {hours}; {report.known:,} hours known before, {report.closed:,} closed."
+
+
+def _say(sentence: str) -> None:
+    print_styled(("cryptopipe:", "bold yellow"), f" {sentence}", to=sys.stderr)

@@ -1,0 +1,166 @@
+"""
+The brokers of quotes that an engine runs beside the exchange of trades, and what their ticks become.
+
+A symbol says its broker, so everything is asked by symbol: who carries it, how its connection is, what charts read.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+
+from app.concurrency.background import in_background
+from app.concurrency.tasks import Tasks
+from app.live.charts.candle_history import CandleHistory
+from app.live.recording.market_snapshot import MarketSnapshot
+from app.live.recording.symbol_tracker import SymbolTracker
+from app.live.ticks.quote_broker import QuoteBroker
+from app.live.ticks.tick_outbox import TickOutbox
+from app.live.ticks.tick_recorder import TickRecorder, WatchedSpan
+from app.market.errors import StoreError
+from app.market.interval import Interval
+from app.market.ports.clock import Clock
+from app.market.ports.database import OpenedDatabase
+from app.market.ports.exchange import FeedState, FeedStatus
+from app.market.quotes.tick import PriceSide
+from app.market.symbol import Symbol, broker_of
+
+logger = logging.getLogger(__name__)
+
+_FINEST = Interval.parse("5s")  # of the brokers' own candles
+_SAVE_WATCHED_S = 10.0
+_FLUSH_S = 10.0
+
+
+class QuoteMarkets:
+    """
+    Runs the brokers; all methods on the loop. ``on_status`` is called with a broker whose state has changed.
+
+    ``queue_ticks``: how many received ticks are kept while the database takes none.
+    """
+
+    def __init__(
+        self, brokers: Sequence[QuoteBroker], market_snapshot: MarketSnapshot, clock: Clock, *, queue_ticks: int
+    ) -> None:
+        self.brokers = {broker.name: broker for broker in brokers}
+        self.recorder = TickRecorder(market_snapshot, TickOutbox(queue_ticks))
+        self.on_status: Callable[[QuoteBroker], None] = lambda _: None
+        self.on_symbols: Callable[[], None] = lambda: None
+        self._clock = clock
+        self._tasks = Tasks("the brokers of quotes")
+        self._database: OpenedDatabase | None = None
+        self._histories: dict[tuple[str, PriceSide], CandleHistory] = {}
+        for broker in brokers:
+            broker.directory.on_change = lambda _: self.on_symbols()
+            broker.on_status = partial(self._on_broker_status, broker)
+
+    def start(self) -> None:
+        """Begin to receive, and to keep the brokers' symbols current."""
+        for broker in self.brokers.values():
+            self._tasks.begin(broker.run(self.recorder.receive))
+        if self.brokers:
+            self._tasks.begin(self._keep_watched())
+
+    async def close(self) -> int:
+        """Stop receiving, and store what was received; return the number of ticks that are not stored."""
+        await self._tasks.end()
+        left = len(self.recorder.outbox.close())
+        if self._database is not None and self.recorder.ticks_received:
+            await self._save_watched(self.recorder.take_watched())
+            left += len(self._database.tick_writer.unwritten())
+        return left
+
+    def set_symbols(self, symbols: Sequence[str]) -> None:
+        """
+        Receive and record these symbols, all of brokers of quotes, from now on.
+
+        Raises:
+            UsageError: If they are more than a broker takes; nothing is changed.
+        """
+        for broker in self.brokers.values():
+            broker.set_symbols([one for one in symbols if broker_of(one) == broker.name])
+        self.recorder.set_symbols(symbols)
+
+    async def use_database(self, database: OpenedDatabase) -> None:
+        """Store into this database, and read from it, from now on."""
+        self._database = database
+        for (_, side), history in self._histories.items():
+            history.store = database.store.of_side(side)
+        if self.brokers and not database.read_only_reason:
+            self.recorder.outbox.attach(database.tick_writer)
+        for broker in self.brokers.values():
+            await broker.directory.load_from(database.store)
+
+    # By symbol
+
+    @property
+    def symbols(self) -> dict[str, Symbol]:
+        """Every symbol that the brokers list or once listed, by name."""
+        return {name: one for broker in self.brokers.values() for name, one in broker.directory.symbols.items()}
+
+    def symbol(self, name: str) -> Symbol:
+        """Return the symbol of that name; see `SymbolDirectory.symbol` for an unknown one."""
+        broker = self.brokers.get(broker_of(name))
+        return Symbol(name, "", "", tick_size_e8=1_000) if broker is None else broker.directory.symbol(name)
+
+    def status_of(self, symbol: str) -> FeedStatus:
+        """Return the state of the connection that carries a symbol."""
+        broker = self.brokers.get(broker_of(symbol))
+        if broker is None:
+            return FeedStatus(FeedState.REFUSED, f"“{symbol}” is of a broker that is not set up.")
+        return broker.status_of(symbol)
+
+    def tracker(self, symbol: str, side: PriceSide) -> SymbolTracker | None:
+        """Return what a chart of one price listens to; None if the symbol is not recorded."""
+        tracker = self.recorder.tracker(symbol)
+        return None if tracker is None else tracker.sides[side]
+
+    def history(self, symbol: str, side: PriceSide) -> CandleHistory:
+        """Return what a chart of one price reads its past candles from."""
+        name = broker_of(symbol)
+        history = self._histories.get((name, side))
+        if history is None:
+            broker = self.brokers.get(name) or QuoteBroker(name, self._clock, None)
+            store = None if self._database is None else self._database.store.of_side(side)
+            history = self._histories[name, side] = CandleHistory(broker.klines(side), store, finest=_FINEST)
+        return history
+
+    def retry_now(self) -> None:
+        """End the waits between attempts at once."""
+        for broker in self.brokers.values():
+            broker.retry_now()
+
+    # How the parts react to each other
+
+    def _on_broker_status(self, broker: QuoteBroker) -> None:
+        recorded = [one for one in self.recorder.symbols if broker_of(one) == broker.name]
+        self.recorder.note_break(one for one in recorded if broker.status_of(one).state is not FeedState.LIVE)
+        self.on_status(broker)
+
+    async def _keep_watched(self) -> None:
+        while True:
+            await self._clock.sleep(_SAVE_WATCHED_S)
+            await self._save_watched(self.recorder.take_watched())
+
+    async def _save_watched(self, watched: Sequence[WatchedSpan]) -> None:
+        """Remember the times watched, once their ticks are committed; otherwise they do not count as watched."""
+        database = self._database
+        if database is None or database.read_only_reason or not watched:
+            return
+        self.recorder.outbox.hand_over()
+        if self.recorder.outbox.waiting or not await database.tick_writer.flush(_FLUSH_S):
+            return
+        try:
+            await in_background(partial(_remember, database, watched), "save-watched")
+        except StoreError as error:
+            logger.warning("Not remembered from when to when ticks were watched: %s", error)
+
+
+def _remember(database: OpenedDatabase, watched: Iterable[WatchedSpan]) -> None:
+    loader = database.tick_loader()
+    try:
+        for span in watched:
+            loader.store_ticks([], span)
+    finally:
+        loader.close()

@@ -1,0 +1,1 @@
+"""Past ticks of brokers of quotes into the database."""

@@ -1,0 +1,33 @@
+"""Which calendar holds for a symbol of a broker of quotes, as far as its name and what is stored of it say."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from app.market.calendar.always_open import AlwaysOpen
+from app.market.calendar.calendar import Calendar
+from app.market.calendar.weekly import forex
+from app.market.symbol import BROKER, bare_name, broker_of
+
+_COINS = ("BTC", "ETH", "LTC", "XRP", "BCH", "ADA", "SOL", "DOGE")
+
+
+def usual_calendar(symbol: str) -> Calendar:
+    """
+    Return the calendar to assume for a symbol: the forex week for what a broker of quotes has, but for coins.
+
+    Those, and all symbols of Binance, are always open. Holidays are in neither: an instrument's description has them.
+    """
+    if broker_of(symbol) == BROKER or bare_name(symbol).startswith(_COINS):
+        return _always()
+    return _forex()
+
+
+@cache
+def _always() -> Calendar:
+    return AlwaysOpen()
+
+
+@cache
+def _forex() -> Calendar:
+    return forex()

@@ -1,0 +1,73 @@
+"""
+Where past ticks come from, by broker: built from the settings for one command.
+
+A further broker is a folder under `app.brokers` and one line in `_SOURCES`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import NamedTuple
+
+from app.config.settings import Settings
+from app.market.calendar.calendar import Calendar
+from app.market.calendar.of_symbol import usual_calendar
+from app.market.errors import UsageError
+from app.market.ports.clock import Clock
+from app.market.ports.quote_history import TickHistory
+from app.market.suggestions import nearest
+
+
+class TickSource(NamedTuple):
+    """Past ticks of one broker. ``calendar`` returns when the market of a symbol is closed; it may ask the broker."""
+
+    history: TickHistory
+    calendar: Callable[[str], Awaitable[Calendar]]
+
+
+def tick_source(settings: Settings, broker: str, clock: Clock) -> AbstractAsyncContextManager[TickSource]:
+    """
+    Return the context in which a broker can be asked for past ticks, on the running loop.
+
+    Raises:
+        UsageError: If the broker publishes none.
+        SettingsError: If one of its addresses cannot be one.
+    """
+    source = _SOURCES.get(broker)
+    if source is None:
+        raise UsageError(f"{broker.capitalize()} publishes no past ticks: its symbols have candles alone.")
+    return source(settings, clock)
+
+
+def symbols_of_group(group: str) -> list[str]:
+    """
+    Return the symbols of a group by its name, ``"majors"``.
+
+    Raises:
+        UsageError: If there is no such group.
+    """
+    from app.brokers.dukascopy.instruments import BROKER, GROUPS
+
+    names = GROUPS.get(group.strip().lower())
+    if names is None:
+        meant = nearest(group, GROUPS)
+        hint = f"did you mean {meant}?" if meant else f"there are {', '.join(GROUPS)}."
+        raise UsageError(f"There is no group “{group[:40]}”: {hint}")
+    return [f"{BROKER}:{name}" for name in names]
+
+
+@asynccontextmanager
+async def _dukascopy(settings: Settings, clock: Clock) -> AsyncIterator[TickSource]:
+    from app.runtime.quote_brokers import dukascopy_history
+
+    async with dukascopy_history(settings, clock) as history:
+
+        async def calendar(symbol: str) -> Calendar:
+            described = await history.instrument(symbol)
+            return usual_calendar(symbol) if described is None else described.calendar
+
+        yield TickSource(history, calendar)
+
+
+_SOURCES: dict[str, Callable[[Settings, Clock], AbstractAsyncContextManager[TickSource]]] = {"dukascopy": _dukascopy}

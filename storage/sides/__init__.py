@@ -1,0 +1,1 @@
+"""Candles of one price of ticks, and the store that has those of trades and of ticks."""

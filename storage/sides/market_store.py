@@ -1,0 +1,120 @@
+"""
+The store of a database with symbols of all brokers: each question goes by the symbol's broker.
+
+Who asks for candles need not know what they are made of. Of ticks they are those of the mid; `of_side` has the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+from typing import Any
+
+from app.market.availability import StoredTimes
+from app.market.calendar.of_symbol import usual_calendar
+from app.market.candle import Candle
+from app.market.coverage import IdRanges
+from app.market.interval import Interval
+from app.market.quotes.tick import PriceSide
+from app.market.symbol import BROKER, broker_of
+from storage.candles.read_only import ReadOnlyStore
+from storage.candles.store import PostgresStore
+from storage.postgres.connection import Connection
+from storage.postgres.pool import MOST_CONNECTIONS
+from storage.quotes.tick_store import TickStore
+from storage.sides.side_store import SideStore
+
+
+class MarketStore(PostgresStore):
+    """A `app.market.ports.database.MarketStore`; see `PostgresStore`."""
+
+    is_read_only = False
+
+    def __init__(self, connect: Callable[[], Connection], most: int = MOST_CONNECTIONS) -> None:
+        super().__init__(connect, most)
+        self.tick_store = TickStore(self.pool)
+        self._sides = {
+            side: SideStore(self.pool, self.tick_store, side, usual_calendar, saves=not self.is_read_only)
+            for side in PriceSide
+        }
+
+    def of_side(self, side: PriceSide) -> SideStore:
+        """See `app.market.ports.ticks.SideStores`."""
+        return self._sides[side]
+
+    def _mid_of(self, symbol: str) -> SideStore | None:
+        """Return the candles of the mid of a symbol with ticks; None for one with trades."""
+        return None if broker_of(symbol) == BROKER else self._sides[PriceSide.MID]
+
+    def candles(
+        self,
+        symbol: str,
+        interval: Interval,
+        *,
+        start_us: int | None = None,
+        end_us: int | None = None,
+        limit: int | None = None,
+        now_us: int | None = None,
+    ) -> list[Candle]:
+        mid = self._mid_of(symbol)
+        if mid is not None:
+            return mid.candles(symbol, interval, start_us=start_us, end_us=end_us, limit=limit, now_us=now_us)
+        return super().candles(symbol, interval, start_us=start_us, end_us=end_us, limit=limit, now_us=now_us)
+
+    def iter_candles(
+        self,
+        symbol: str,
+        interval: Interval,
+        *,
+        start_us: int | None = None,
+        end_us: int | None = None,
+        now_us: int | None = None,
+        batch: int = 5_000,
+    ) -> Generator[list[Candle], None, None]:
+        mid = self._mid_of(symbol)
+        if mid is not None:
+            return mid.iter_candles(symbol, interval, start_us=start_us, end_us=end_us, batch=batch)
+        return super().iter_candles(symbol, interval, start_us=start_us, end_us=end_us, now_us=now_us, batch=batch)
+
+    def iter_candle_columns(
+        self, symbol: str, interval: Interval, *, start_us: int | None = None, end_us: int | None = None
+    ) -> Generator[Any, None, None]:
+        mid = self._mid_of(symbol)
+        if mid is not None:
+            return mid.iter_candle_columns(symbol, interval, start_us=start_us, end_us=end_us)
+        return super().iter_candle_columns(symbol, interval, start_us=start_us, end_us=end_us)
+
+    def stored_times(self, symbol: str, interval: Interval) -> StoredTimes:
+        mid = self._mid_of(symbol)
+        return super().stored_times(symbol, interval) if mid is None else mid.stored_times(symbol, interval)
+
+    def traded_candles(self, symbol: str, interval: Interval, start_us: int, end_us: int) -> list[Candle]:
+        mid = self._mid_of(symbol)
+        return (
+            super().traded_candles(symbol, interval, start_us, end_us)
+            if mid is None
+            else mid.traded_candles(symbol, interval, start_us, end_us)
+        )
+
+    def save_klines(
+        self, symbol: str, interval: Interval, candles: Sequence[Candle], fetched: tuple[int, int] | None = None
+    ) -> int:
+        mid = self._mid_of(symbol)
+        return (
+            super().save_klines(symbol, interval, candles, fetched)
+            if mid is None
+            else mid.save_klines(symbol, interval, candles, fetched)
+        )
+
+    def fetched_klines(self, symbol: str, interval: Interval) -> IdRanges:
+        mid = self._mid_of(symbol)
+        return super().fetched_klines(symbol, interval) if mid is None else mid.fetched_klines(symbol, interval)
+
+    def save_listing(self, symbol: str, listed_us: int) -> None:
+        if self._mid_of(symbol) is None:
+            super().save_listing(symbol, listed_us)
+
+
+class ReadOnlyMarketStore(MarketStore, ReadOnlyStore):
+    """A `MarketStore` that reads as usual and saves nothing."""
+
+    is_read_only = True

@@ -1,0 +1,151 @@
+"""
+Candles of bid, ask and mid as a broker of quotes published them, in the table `quote_klines`.
+
+The table `kline_ranges` says of which times they were asked for, as for the exchange's klines. Every function takes a
+connection and may raise psycopg.Error. Times are UTC microseconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from psycopg import sql
+
+from app.market.calendar.calendar import Calendar
+from app.market.calendar.closed_slots import open_slots
+from app.market.candle import Candle, CandleSource, combine
+from app.market.coverage import IdRanges
+from app.market.interval import EXCHANGE_INTERVALS, Interval
+from app.market.quotes.tick import PriceSide
+from app.market.symbol import broker_of
+from app.market.units import E8
+from storage.candles.klines import fetched_ranges, save_range
+from storage.postgres.connection import Connection
+from storage.postgres.sql_arrays import column_literals
+from storage.postgres.symbol_ids import add_symbols
+from storage.rollups.time_sql import microseconds
+
+_EARLIEST_US, _LATEST_US = 0, 4_102_444_800_000_000  # 1970 to 2100
+_PARTS = ("open", "high", "low", "close")
+_UNITS = ("", *("e-8" for _ in _PARTS), "")
+
+_SAVE = """
+    INSERT INTO quote_klines AS known
+        (symbol_id, seconds, months, open_time, {open}, {high}, {low}, {close}, ticks, source)
+    SELECT (SELECT id FROM symbols WHERE symbol = %s), %s, %s, timestamptz 'epoch' + open_us * interval '1 microsecond',
+        open, high, low, close, ticks, %s
+    FROM unnest(%s::bigint[], %s::numeric[], %s::numeric[], %s::numeric[], %s::numeric[], %s::bigint[])
+        AS given (open_us, open, high, low, close, ticks)
+    ORDER BY open_us
+    ON CONFLICT (symbol_id, seconds, months, open_time) DO UPDATE SET {open} = excluded.{open},
+        {high} = excluded.{high}, {low} = excluded.{low}, {close} = excluded.{close}, ticks = excluded.ticks,
+        source = excluded.source
+    WHERE (known.{open}, known.{high}, known.{low}, known.{close}, known.ticks)
+        IS DISTINCT FROM (excluded.{open}, excluded.{high}, excluded.{low}, excluded.{close}, excluded.ticks)
+"""
+
+_READ = """
+    SELECT {open_us}, trunc({open} * 100000000), trunc({high} * 100000000), trunc({low} * 100000000),
+        trunc({close} * 100000000), coalesce(ticks, 0)
+    FROM quote_klines
+    WHERE symbol_id = %s AND seconds = %s AND months = %s AND {open} IS NOT NULL AND complete
+        AND open_time >= timestamptz 'epoch' + %s * interval '1 microsecond'
+        AND open_time < timestamptz 'epoch' + %s * interval '1 microsecond'
+    ORDER BY open_time DESC LIMIT %s
+"""
+
+
+def _of_side(query: str, side: PriceSide) -> sql.Composed:
+    columns = {part: sql.Identifier(f"{side.value}_{part}") for part in _PARTS}
+    return sql.SQL(query).format(open_us=microseconds("open_time"), **columns)
+
+
+_SAVE_SIDE = {side: _of_side(_SAVE, side) for side in PriceSide}
+_READ_SIDE = {side: _of_side(_READ, side) for side in PriceSide}
+
+
+def save(
+    connection: Connection,
+    symbol: str,
+    interval: Interval,
+    side: PriceSide,
+    candles: Sequence[Candle],
+    fetched: tuple[int, int] | None = None,
+) -> int:
+    """
+    Store closed candles of one price; one that is stored already is replaced, and its other prices stay.
+
+    ``fetched``: if given, these are all the candles that the broker has from the first time until before the second.
+    It is remembered of the mid alone: of bid and ask what is not stored is asked for again.
+
+    Return how many are new, or other than they were.
+    """
+    latest = {one.open_time_us: (*one[:5], one.trades) for one in candles if one.closed}
+    changed = 0
+    with connection.transaction():
+        add_symbols(connection, [symbol])
+        if latest:
+            literals = column_literals(list(latest.values()), _UNITS)
+            values = (symbol, interval.seconds, interval.months, broker_of(symbol), *literals)
+            changed = connection.execute(_SAVE_SIDE[side], values).rowcount
+        if fetched is not None and side is PriceSide.MID:
+            save_range(connection, symbol, interval, *fetched)
+    return changed
+
+
+def read(
+    connection: Connection,
+    symbol_id: int,
+    interval: Interval,
+    side: PriceSide,
+    start_us: int | None,
+    end_us: int | None,
+    calendar: Calendar | None,
+    limit: int | None = None,
+) -> list[Candle]:
+    """
+    Return the candles of one price in ``[start_us, end_us)`` that stored ones make up in full, oldest first.
+
+    A candle that the broker is known not to have, and one of closed time, is not missing. Of several shorter intervals
+    the longest counts. ``limit``: how many of the newest are enough.
+    """
+    start_us = _EARLIEST_US if start_us is None else max(start_us, _EARLIEST_US)
+    end_us = _LATEST_US if end_us is None else min(end_us, _LATEST_US)
+    found: dict[int, Candle] = {}
+    fitting = {interval, *(one for one in EXCHANGE_INTERVALS if one.tiles(interval))}
+    for part in sorted(fitting, key=lambda one: one.length_us, reverse=True):
+        most = None if limit is None else (limit + 1) * max(1, round(interval.length_us / part.length_us))
+        rows = connection.execute(_READ_SIDE[side], (symbol_id, part.seconds, part.months, start_us, end_us, most))
+        candles = [_candle(*map(int, row)) for row in rows][::-1]
+        if part != interval and candles:
+            candles = _combined(candles, part, interval, fetched_ranges(connection, symbol_id, part), calendar)
+        for candle in candles:
+            found.setdefault(candle.open_time_us, candle)
+    return [found[open_us] for open_us in sorted(found)]
+
+
+def _candle(open_us: int, open_e8: int, high_e8: int, low_e8: int, close_e8: int, ticks: int) -> Candle:
+    return Candle(open_us, open_e8, high_e8, low_e8, close_e8, ticks * E8, 0, ticks, 0, 0, source=CandleSource.KLINE)
+
+
+def _combined(
+    parts: Sequence[Candle], part: Interval, whole: Interval, fetched: IdRanges, calendar: Calendar | None
+) -> list[Candle]:
+    groups: dict[int, list[Candle]] = {}
+    for candle in parts:
+        groups.setdefault(whole.open_time_us(candle.open_time_us), []).append(candle)
+    return [
+        combine(open_us, group)
+        for open_us, group in groups.items()
+        if _is_whole(group, part, open_us, whole.next_open_us(open_us), fetched, calendar)
+    ]
+
+
+def _is_whole(
+    group: Sequence[Candle], part: Interval, start_us: int, end_us: int, fetched: IdRanges, calendar: Calendar | None
+) -> bool:
+    held = {candle.open_time_us for candle in group}
+    return all(
+        (open_us := part.slot_open_us(slot)) in held or not fetched.missing(open_us, part.slot_open_us(slot + 1) - 1)
+        for slot in open_slots(calendar, part, part.slot(start_us), part.slot(end_us - 1) + 1)
+    )

@@ -1,0 +1,132 @@
+"""``cryptopipe history`` of a broker of quotes, against a Dukascopy on loopback that serves the recordings."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from app.brokers.dukascopy.retries import RetryPlan
+from app.main import main
+from app.market.interval import Interval
+from app.market.quotes.tick import PriceSide
+from app.sandbox.dukascopy.server import DukascopySandbox
+from app.sandbox.dukascopy.sources import RecordedArchive, SimulatedArchive
+from storage.database import Database
+from tests.program import set_surroundings, unchanged_process
+
+EUR = "dukascopy:EURUSD"
+DAY = ["--from", "2019-02-04", "--to", "2019-02-05"]
+TICKS = 136_741  # of the recorded day
+
+
+@pytest.fixture(autouse=True)
+def _surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, data_dir: Path) -> Iterator[None]:
+    set_surroundings(monkeypatch, tmp_path, data_dir)
+    with unchanged_process():
+        yield
+
+
+@contextmanager
+def broker(made: DukascopySandbox, monkeypatch: pytest.MonkeyPatch) -> Iterator[DukascopySandbox]:
+    """Serve in a thread of its own, because a command runs a loop of its own."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+
+    def run(work):  # type: ignore[no-untyped-def]  # because any coroutine may be given
+        return asyncio.run_coroutine_threadsafe(work, loop).result(30)
+
+    run(made.start())
+    monkeypatch.setenv("CRYPTOPIPE_DUKASCOPY_URL", f"{made.url}/v1")
+    monkeypatch.setenv("CRYPTOPIPE_DUKASCOPY_FILES_URL", f"{made.url}/datafeed")
+    try:
+        yield made
+    finally:
+        run(made.stop())
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(10)
+        loop.close()
+
+
+@contextmanager
+def opened(data_dir: Path) -> Iterator[Database]:
+    database = Database.open(None, data_dir)
+    try:
+        yield database
+    finally:
+        database.close()
+
+
+def test_the_recorded_day_comes_whole_and_a_second_run_asks_for_no_tick(
+    data_dir: Path,
+    shared_data: Callable[[str], Path],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    folder = shared_data("dukascopy")
+    with broker(DukascopySandbox(RecordedArchive(folder)), monkeypatch) as server:
+        assert main(["history", EUR, "quotes", *DAY, "--parallel", "4", "--json"]) == 0
+        said = json.loads(capsys.readouterr().out)
+        assert (said["read"], said["stored"], said["held"], said["missing"]) == (TICKS, TICKS, 0, 0)
+        assert said["hours"] == {"fetched": 24, "empty": 0, "known": 0, "closed": 0}
+        assert server.most_at_once <= 10
+
+        asked = server.asked("ticks")
+        assert main(["history", EUR, "quotes", *DAY, "--json"]) == 0
+        said = json.loads(capsys.readouterr().out)
+        assert (said["read"], said["hours"]["known"]) == (0, 24)
+        assert server.asked("ticks") == asked
+    with opened(data_dir) as database:
+        for side in (PriceSide.BID, PriceSide.ASK):
+            minutes = database.store.of_side(side).candles(EUR, Interval.parse("1m"))
+            assert len(minutes) == 1440
+            assert all(one.complete for one in minutes)
+        assert sum(one.trades for one in database.store.candles(EUR, Interval.parse("1h"))) == TICKS
+
+
+def test_an_hour_without_ticks_is_an_answer_and_closed_time_is_not_asked_for(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # From Friday 20:00, an hour before the forex week ends in summer, to Sunday 23:00, two hours after it begins.
+    weekend = ["--from", "2026-07-10T20:00", "--to", "2026-07-12T23:00"]
+    with broker(DukascopySandbox(SimulatedArchive(ticks_per_hour=5)), monkeypatch) as server:
+        assert main(["history", EUR, "quotes", *weekend, "--json"]) == 0
+        said = json.loads(capsys.readouterr().out)
+        assert said["hours"]["closed"] == 48
+        assert said["hours"]["fetched"] == 3
+        assert server.asked("/2026/7/11/") == server.asked("/2026/06/11/") == 0
+
+
+def test_a_whole_group_is_fetched_and_two_brokers_at_once_are_not(
+    data_dir: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hour = ["--from", "2026-07-08T10:00", "--to", "2026-07-08T11:00"]
+    with broker(DukascopySandbox(SimulatedArchive(ticks_per_hour=5)), monkeypatch):
+        assert main(["history", "quotes", "--group", "majors", *hour]) == 0
+        capsys.readouterr()
+        assert main(["history", "BTCUSDT,dukascopy:EURUSD", "quotes", *hour]) == 2
+        assert "one broker at a time" in capsys.readouterr().err
+        assert main(["history", "quotes", "--group", "majorz", *hour]) == 2
+        assert "did you mean majors?" in capsys.readouterr().err
+        assert main(["history", EUR, "trades", *hour]) == 2
+        assert "write quotes instead" in capsys.readouterr().err
+    with opened(data_dir) as database:
+        assert {"dukascopy:EURUSD", "dukascopy:USDJPY"} <= database.store.symbol_names()
+
+
+def test_what_cannot_be_had_is_named_by_the_hour(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CRYPTOPIPE_DUKASCOPY_URL", "http://127.0.0.1:1")
+    monkeypatch.setenv("CRYPTOPIPE_DUKASCOPY_FILES_URL", "")
+    monkeypatch.setattr(RetryPlan, "waits_s", property(lambda plan: [0.0] * plan.tries))
+    assert main(["history", EUR, "quotes", "--from", "2026-07-08T10:00", "--to", "2026-07-08T12:00", "--json"]) == 3
+    printed = capsys.readouterr()
+    assert [one["hour"] for one in json.loads(printed.out)["skipped"]] == ["2026-07-08T10:00", "2026-07-08T11:00"]
+    assert "missing: dukascopy:EURUSD 2026-07-08T11:00: " in printed.err

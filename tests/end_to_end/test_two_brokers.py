@@ -1,0 +1,181 @@
+"""Binance's trades and OANDA's prices in one engine, with a real database: each on its own, whatever the other does."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from app.config.settings import Secret, Settings, load
+from app.live.charts.chart_session import ChartSession
+from app.live.engine import Engine
+from app.market.interval import Interval
+from app.market.ports.exchange import FeedState
+from app.market.quotes.tick import PriceSide
+from app.runtime.wiring import engine_for
+from app.sandbox.market.simulated import LISTINGS, SimulatedMarket
+from app.sandbox.oanda.server import ACCOUNT, TOKEN, OandaSandbox
+from app.sandbox.oanda.tape import SimulatedTape
+from app.sandbox.server.server import SandboxServer
+from storage.database import Database
+from tests.brokers.binance.helpers import until
+from tests.sandbox.helpers import serving
+from tests.servers import EMBEDDED, empty_schema, shared_server
+
+EUR, BTC = "oanda:EURUSD", "BTCUSDT"
+TAPE = SimulatedTape(seed=3, prices_per_s=8.0, always_open=True)
+
+
+class Brokers(NamedTuple):
+    binance: SandboxServer
+    oanda: OandaSandbox
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    with empty_schema(shared_server(EMBEDDED)) as url:
+        yield url
+
+
+@pytest.fixture
+async def brokers() -> AsyncIterator[Brokers]:
+    oanda = OandaSandbox(TAPE, heartbeat_s=1.0)
+    await oanda.start()
+    market = SimulatedMarket(seed=7, symbols=LISTINGS[:1], history=timedelta(hours=1), rate=50)
+    async with serving(market) as binance:
+        yield Brokers(binance, oanda)
+    await oanda.stop()
+
+
+def settings_for(brokers: Brokers, data_dir: Path, url: str, **options: str) -> Settings:
+    given = {
+        "data_dir": str(data_dir),
+        "database_url": url,
+        "binance_ws_url": brokers.binance.ws_url,
+        "binance_rest_url": brokers.binance.rest_url,
+        "oanda_rest_url": brokers.oanda.url,
+        "oanda_stream_url": brokers.oanda.url,
+        "proxy": "none",
+        **options,
+    }
+    return load(given, environment={"OANDA_API_KEY": TOKEN, "OANDA_ACCOUNT_ID": ACCOUNT}, file=data_dir / "none")
+
+
+@asynccontextmanager
+async def running(settings: Settings, symbols: list[str]) -> AsyncIterator[Engine]:
+    async with engine_for(settings) as engine:
+        engine.start(symbols)
+        try:
+            yield engine
+        finally:
+            assert await engine.close() == 0
+
+
+@asynccontextmanager
+async def chart(engine: Engine, side: PriceSide = PriceSide.MID) -> AsyncIterator[ChartSession]:
+    session = ChartSession(
+        EUR,
+        Interval.parse("5s"),
+        history=engine.chart_history(EUR, side),
+        tracker=engine.chart_tracker(EUR, side),
+        exchange_clock=engine.exchange_clock,
+        clock=engine.clock,
+        on_state=lambda: None,
+        on_change=lambda: None,
+    )
+    work = asyncio.ensure_future(session.run())
+    try:
+        yield session
+    finally:
+        work.cancel()
+        await asyncio.gather(work, return_exceptions=True)
+        session.close()
+
+
+def stored(url: str, data_dir: Path) -> tuple[list[tuple[int, int, int]], int]:
+    """Return the stored ticks as (time, bid, ask), and the number of stored trades of the other broker."""
+    database = Database.open(url, data_dir)
+    try:
+        ticks = [(one.time_us, one.bid_e8, one.ask_e8) for one in database.ticks.ticks(EUR, 0, 1 << 52)]
+        return ticks, database.store.coverage(BTC).count()
+    finally:
+        database.close()
+
+
+async def test_each_broker_is_recorded_and_one_that_is_down_does_not_touch_the_other(
+    brokers: Brokers, tmp_path: Path, url: str
+) -> None:
+    settings = settings_for(brokers, tmp_path, url)
+    async with running(settings, [BTC, EUR]) as engine:
+        quotes = engine.quotes.recorder
+        await until(lambda: quotes.ticks_received > 20 and engine.recorder.trades_received > 20, "ticks and trades")
+        assert engine.recorded == [BTC, EUR]
+        assert engine.is_live(EUR)
+        assert engine.symbol(EUR).display_name == "EUR/USD"
+        assert EUR in engine.symbols
+        latest = engine.market_snapshot.latest(EUR)
+        assert latest.tick is not None
+        assert latest.bid_ask_e8(0.0) == (latest.tick.bid_e8, latest.tick.ask_e8)
+
+        await brokers.oanda.stop()
+        await until(lambda: not engine.is_receiving(EUR), "the break")
+        trades = engine.recorder.trades_received
+        await until(lambda: engine.recorder.trades_received > trades + 20, "trades without the other broker")
+        assert engine.is_receiving(BTC)
+
+        await brokers.oanda.start()
+        engine.retry_exchange()
+        received = quotes.ticks_received
+        await until(lambda: quotes.ticks_received > received + 20, "ticks again")
+        assert await engine.database.tick_writer.flush(10.0)
+        await until(lambda: engine.database.writer.status.queued == 0, "the trades to be stored")
+        expected = quotes.ticks_received
+
+    ticks, trades = await asyncio.to_thread(stored, url, tmp_path)
+    assert len(ticks) >= expected
+    assert len(set(ticks)) == len(ticks)
+    assert trades > 20
+    offered = {
+        (one.time_us, one.bid * 1_000, one.ask * 1_000) for one in TAPE.prices("EUR_USD", ticks[0][0] - 1, ticks[-1][0])
+    }
+    assert set(ticks) <= offered
+
+
+async def test_a_chart_shows_the_price_that_was_chosen_and_stays_current(
+    brokers: Brokers, tmp_path: Path, url: str
+) -> None:
+    async with running(settings_for(brokers, tmp_path, url), [EUR]) as engine:
+        await until(lambda: engine.quotes.recorder.ticks_received > 5, "ticks")
+        async with chart(engine, PriceSide.BID) as bid, chart(engine, PriceSide.ASK) as ask:
+            for session in (bid, ask):
+                await until(lambda session=session: session.joined and len(session.series) > 30, "a joined chart")
+            await until(lambda: bid.refresh() and ask.refresh(), "a live candle")
+            last = engine.quotes.recorder.tracker(EUR).last
+            for session, price in ((bid, last.bid_e8), (ask, last.ask_e8)):
+                session.refresh()
+                newest = session.series.bar(len(session.series) - 1)
+                assert math.isclose(newest.close, price / 1e8)
+                assert newest.volume == newest.trades > 0
+            assert not bid.failure
+
+
+@pytest.mark.parametrize("token", ["", "wrong-token"])
+async def test_refused_credentials_are_one_sentence_and_no_storm_of_requests(
+    brokers: Brokers, tmp_path: Path, url: str, token: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = replace(settings_for(brokers, tmp_path, url), oanda_api_key=Secret(token))
+    async with running(settings, [BTC, EUR]) as engine:
+        await until(lambda: engine.status_of(EUR).state is FeedState.REFUSED, "the refusal")
+        await until(lambda: engine.recorder.trades_received > 20, "trades of the other broker")
+        assert engine.status_of(EUR).reason.count(".") >= 1
+        asked = sum(brokers.oanda.requests.values())
+        await asyncio.sleep(1.5)
+        assert sum(brokers.oanda.requests.values()) == asked <= 3
+        assert "wrong-token" not in caplog.text + engine.status_of(EUR).reason
