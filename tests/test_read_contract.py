@@ -13,12 +13,14 @@ from pathlib import Path
 
 import pytest
 
+from app.market.interval import Interval
 from app.market.trade import Trade
 from storage.database import Database
 from storage.postgres.connection import connect
 from tests.docs import ROOT
 from tests.program import set_surroundings
 from tests.servers import forget
+from tests.storage.quotes.helpers import SYMBOL, candles_of, some_ticks
 
 DOCUMENT = (ROOT / "docs" / "reading.md").read_text(encoding="utf-8")
 HOUR_US = 3_600_000_000
@@ -113,13 +115,18 @@ def test_every_view_and_column_of_the_document_is_there_and_no_other(recorded: D
     columns: dict[str, list[str]] = {}
     for view, column in rows:
         columns.setdefault(view, []).append(column)
-    log, candles, beside, raw, buckets = (
+    log, candles, beside, ticks, mids, raw, buckets = (
         [name for cells in re.findall(r"^\| (`.*?) \|", table, re.MULTILINE) for name in re.findall(r"`(\w+)`", cells)]
         for table in re.findall(r"^\| column .*?\n\n", DOCUMENT, re.MULTILINE | re.DOTALL)
     )
     assert columns.pop("trade_log") == log
     assert columns.pop("kline_log") == beside
     assert columns.pop("raw_trades") == raw
+    assert columns.pop("market_ticks") == ticks
+    quoted = set(re.findall(r"`(forex_candles_\w+)`", DOCUMENT))
+    assert len(quoted) == 5
+    for view in quoted:
+        assert columns.pop(view) == mids, view
     named = set(re.findall(r"`(candles_\w+)`", DOCUMENT))
     assert set(columns) == named | {name.replace("candles", "trades") for name in named}
     assert set(re.findall(r"`(trades_\d+\w)`", DOCUMENT)) == set(columns) - named
@@ -162,3 +169,26 @@ def test_a_program_may_only_read_unless_it_is_said() -> None:
     assert run("cryptopipe db run sh -c 'echo $PGDATABASE $PGTZ'") == "cryptopipe UTC\n"
     failed = subprocess.run(["cryptopipe", "db", "run", "sh", "-c", "exit 7"], check=False)
     assert failed.returncode == 7
+
+
+def test_the_views_of_quotes_show_the_same_ticks_and_the_candles_of_their_mid(recorded: Database) -> None:
+    ticks = some_ticks(3_000)
+    writer = recorded.tick_writer
+    assert writer.put(ticks)
+    assert writer.drain(30)
+    with connect(recorded.url) as connection:
+        rows = connection.execute(
+            "SELECT symbol, (extract(epoch FROM time) * 1000000)::bigint, (bid * 100000000)::bigint,"
+            " (ask * 100000000)::bigint FROM market_ticks WHERE symbol = %s ORDER BY time, bid, ask",
+            (SYMBOL,),
+        ).fetchall()
+        assert rows == sorted((tick.symbol, tick.time_us, tick.bid_e8, tick.ask_e8) for tick in ticks)
+        for length in ("5m", "15m", "1h", "4h", "12h"):
+            found = connection.execute(
+                "SELECT (extract(epoch FROM bucket) * 1000000)::bigint, (open * 100000000)::bigint,"
+                " (high * 100000000)::bigint, (low * 100000000)::bigint, (close * 100000000)::bigint, ticks"
+                f" FROM forex_candles_{length} WHERE symbol = %s AND bucket >= '2014-04-30' ORDER BY 1",
+                (SYMBOL,),
+            ).fetchall()
+            candles = candles_of(ticks, Interval.parse(length).length_us)
+            assert found == [(one.open_time_us, *one.mid, one.ticks) for one in candles], length

@@ -18,7 +18,9 @@ from pathlib import Path
 
 import numpy as np
 
+from app.market.interval import MENU_INTERVALS, Interval
 from app.market.quotes.tick import Tick
+from storage.database import Database
 from storage.postgres.connection import connect
 from storage.quotes.tick_columns import TickColumns, one_tick
 from storage.quotes.tick_ledger import TickLedger
@@ -31,6 +33,8 @@ START_US = 1_388_962_800_000_000  # Sunday 2014-01-05, 23:00
 WEEK_US, OPEN_US = 7 * 86_400_000_000, 5 * 86_400_000_000
 IN_BULK = 50_000
 MOST_COPIED = 2_000_000  # for the yardstick
+READINGS = 7
+TYPED = ("90s", "13m", "181m", "7s", "61s")
 
 
 def market(ticks: int, symbol_id: int) -> Iterator[TickColumns]:
@@ -103,6 +107,34 @@ def batches(url: str, ticks: list[Tick], size: int) -> tuple[float, float]:
     return len(ticks) / sum(times), p99 * 1000
 
 
+def latest(database: Database) -> None:
+    """Print how long the latest 1000 candles of every interval take: the median of some readings, and the slowest."""
+    with connect(database.url) as connection:
+        connection.execute("VACUUM ANALYZE")
+    slowest = 0.0
+    for interval in [*MENU_INTERVALS, *map(Interval.parse, TYPED)]:
+        times = []
+        for _ in range(READINGS):
+            began = time.perf_counter()
+            found = database.ticks.tick_candles(SYMBOL, interval, limit=1_000)
+            times.append((time.perf_counter() - began) * 1000)
+        middle = statistics.median(times)
+        slowest = max(slowest, middle)
+        print(f"latest {len(found):>5} of {interval.name:>5}: {middle:6.1f} ms, at most {max(times):6.1f} ms")
+    print(f"the slowest interval takes {slowest:.1f} ms")
+
+
+def scroll(database: Database) -> None:
+    """Print how long it takes to read all minutes in pages, as an export does."""
+    began = time.perf_counter()
+    pages = 0
+    candles = 0
+    for page in database.ticks.iter_tick_candles(SYMBOL, Interval.parse("1m")):
+        pages, candles = pages + 1, candles + len(page)
+    seconds = time.perf_counter() - began
+    print(f"all {candles:,} minutes in {pages} pages: {candles / seconds:,.0f} candles/s")
+
+
 def main() -> None:
     options = benchmark_options(__doc__, rows=2_000_000)
     ticks = int(options.rows)
@@ -122,6 +154,8 @@ def main() -> None:
             print(f"batches of {size:>6}: {speed:>9,.0f} rows/s, ratio {speed / yardstick:.2f}, p99 {p99:.1f} ms")
         speed = bulk(url, ticks, symbol_id)
         print(f"in bulk, {ticks} ticks: {speed:>9,.0f} rows/s, ratio {speed / yardstick:.2f}")
+        latest(database)
+        scroll(database)
 
 
 if __name__ == "__main__":
