@@ -21,6 +21,10 @@ class BadRequest(FeedRejected):
     """OANDA cannot do what was asked (HTTP 400): most often an instrument that the account does not have."""
 
 
+class TokenRefused(FeedRejected):
+    """OANDA refuses the token, or the account to it (HTTP 401, 403)."""
+
+
 def explain(error: BaseException, host: str, proxy: str = "") -> FeedError | None:
     """
     Return what ``error`` means for a request to ``host``; None for a bug, which the caller raises again.
@@ -41,7 +45,7 @@ def answer_error(status: int, headers: Mapping[str, str], body: bytes, host: str
     words = decode_refusal(body)
     if status in (401, 403):
         said = f"{words}; " if words else ""
-        return FeedRejected(
+        return TokenRefused(
             f"OANDA refuses the token (HTTP {status}): {said}check OANDA_API_KEY, OANDA_ACCOUNT_ID and oanda_server."
         )
     if status == 429:

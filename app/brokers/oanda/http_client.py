@@ -2,7 +2,8 @@
 Requests to OANDA, within the limits that hold for all of them: requests a second, and new connections a second.
 
 `HttpClient.get` returns a body; `HttpClient.open_stream` returns an answer whose body never ends. Neither repeats a
-request, and neither follows a redirection: the token is for OANDA alone.
+request, and neither follows a redirection: the token is for OANDA alone. Once OANDA has refused it, requests fail at
+once for a while; only a stream, which the user may ask for again, tries it.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from app.brokers.addresses import host_of
 from app.brokers.http_session import connector_for
 from app.brokers.oanda.credentials import Credentials
 from app.brokers.oanda.endpoints import CONNECTIONS_PER_S, REQUESTS_PER_S
-from app.brokers.oanda.error_mapping import answer_error, explain
+from app.brokers.oanda.error_mapping import TokenRefused, answer_error, explain
 from app.brokers.proxy import check_proxy, is_socks, proxy_for, without_password
 from app.brokers.rate_limit import Pacer
 from app.market.durations import with_retry
@@ -30,6 +31,7 @@ _MOST_STREAMS = 4  # one, another that replaces it, and those that are just endi
 _SHARE = 0.8  # of the requests a second: other programs may use the account, too
 _SECOND_S = 1.05  # a little more, because OANDA's seconds are not ours
 _PATIENCE_S = 3.0
+_REFUSED_S = 600.0  # for which a refused token is not tried by requests
 _LONGEST_REFUSAL = 100_000
 
 
@@ -55,6 +57,7 @@ class HttpClient:
         self._slots = asyncio.Semaphore(_CONNECTIONS)
         self._requests = Pacer(round(REQUESTS_PER_S * _SHARE), _SECOND_S)
         self._connections = Pacer(CONNECTIONS_PER_S, _SECOND_S)
+        self._refusal: tuple[float, TokenRefused] | None = None  # since when, and what OANDA said
         self._pauses: dict[str, ExchangeBan] = {}
         self._sessions: dict[tuple[str | None, bool], aiohttp.ClientSession] = {}
         self._old_sessions: list[aiohttp.ClientSession] = []
@@ -82,6 +85,8 @@ class HttpClient:
             FeedDisconnected: Try later.
             FeedRejected: The same request would be refused again.
         """
+        if self._refusal is not None and self._clock.monotonic_s() - self._refusal[0] < _REFUSED_S:
+            raise TokenRefused(str(self._refusal[1]))
         try:
             # A slot before the turn: a request that waits for a connection is sent later than it was counted.
             async with self._slots, asyncio.timeout(self._timeout_s):
@@ -126,10 +131,13 @@ class HttpClient:
             allow_redirects=False,
         )
         if response.status == 200:
+            self._refusal = None
             return response
         async with response:
             body = await response.content.read(_LONGEST_REFUSAL)
         failure = answer_error(response.status, response.headers, body, host, proxy=without_password(proxy or ""))
+        if isinstance(failure, TokenRefused):
+            self._refusal = (self._clock.monotonic_s(), failure)
         if isinstance(failure, FeedDisconnected) and failure.retry_after_s is not None:
             pause = self._pauses.setdefault(host, ExchangeBan())
             pause.note(str(failure), failure.retry_after_s, self._clock.monotonic_s())

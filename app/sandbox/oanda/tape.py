@@ -206,7 +206,7 @@ class SimulatedTape:
         """Return an hour's prices, and for how many units each is good."""
         listing, level = LISTINGS[name]
         chance = np.random.default_rng([self._seed, *name.encode(), hour_us // _HOUR_US])
-        # Those that fall on one millisecond become one, so there are a few less.
+        # Those that fall on one millisecond become one, so there are a few fewer.
         times = hour_us + np.unique(chance.integers(0, 3_600_000, max(1, round(self._per_second * 3_600)))) * 1_000
         count = len(times)
         days = times / (24 * _HOUR_US)

@@ -135,6 +135,9 @@ async def test_a_wrong_token_never_shows(
         with pytest.raises(FeedRejected, match=r"HTTP 401") as refused:
             await attempt
         failures.append(refused.value)
+    assert server.requests.total() == 1  # the others would be refused, too
+    await client.http.close()
+    client = Client(server, fast, token="s3cret-t0ken")
     server.faults.answers.cut_next(times=None)
     server.token = "s3cret-t0ken"
     with pytest.raises(Exception, match="Cannot reach") as broken:
