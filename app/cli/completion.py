@@ -65,7 +65,7 @@ def intervals(ctx: Any, param: Any, incomplete: str) -> list[CompletionItem]:
 
 def exported_rows(ctx: Any, param: Any, incomplete: str) -> list[CompletionItem]:
     """Return the intervals of the menu, and the other rows that can be exported."""
-    return [*intervals(ctx, param, incomplete), *_items(("trades", "gaps"), incomplete)]
+    return [*intervals(ctx, param, incomplete), *_items(("trades", "quotes", "gaps"), incomplete)]
 
 
 def file_formats(ctx: Any, param: Any, incomplete: str) -> list[CompletionItem]:

@@ -1,5 +1,5 @@
 """
-``cryptopipe export``: writes candles, stored ones and the exchange's, trades and gaps to files.
+``cryptopipe export``: writes candles, stored ones and the exchange's, trades, quotes and gaps to files.
 
 `app.commands.export_options` reads the request, `app.live.transfers.exports` fills the files. This module opens the
 database and the exchange, hears signals, and says what the files have and what they lack.
@@ -55,7 +55,9 @@ def prepare(settings: Settings, options: Options) -> Callable[[], int]:
         SettingsError: If an address of the exchange has a wrong form.
     """
     wanted = wanted_of(options)
-    fetches = wanted.plan.fetch and all(isinstance(kind, Interval) for kind in wanted.kinds)
+    files = wanted.plan.files
+    # Trades, gaps and quotes are in the database alone, and so is what the candles of quotes are made of.
+    fetches = wanted.plan.fetch and all(isinstance(one.rows, Interval) and not one.is_of_quotes for one in files)
     if fetches:
         check_addresses(settings)
     if (not fetches or wanted.start_us is None) and not has_database(settings):
@@ -157,7 +159,7 @@ async def _export(
                     await measure_exchange_clock(exchange_clock, rest)
                 exchange = rest if wanted.plan.fetches else None
                 plan = wanted.of_symbols([await _symbol(database.store, exchange, one) for one in wanted.symbols])
-                sources = ExportSources(history, database.store, exchange_clock, database.gaps)
+                sources = ExportSources(history, database.store, exchange_clock, database.gaps, database.ticks)
                 exports = Exports(
                     plan, sources, partial(open_file, wanted.plan, wanted.path), VERSION, partial(_show_progress, shown)
                 )

@@ -11,7 +11,7 @@ from app.commands.export_target import STREAM, check_path
 from app.commands.options import Options
 from app.market.candle_request import CandleRequest
 from app.market.errors import UsageError
-from app.market.export_plan import ExportPlan, files_of
+from app.market.export_plan import ExportPlan, RowsRequest, files_of
 from app.market.file_columns import Rows, RowsOf, row_layout
 from app.market.file_format import (
     FileLayout,
@@ -23,7 +23,8 @@ from app.market.file_format import (
 )
 from app.market.indicators.chosen import read_indicators
 from app.market.interval import Interval
-from app.market.symbol import read_symbol
+from app.market.quotes.tick import PriceSide
+from app.market.symbol import BROKER, broker_of, read_symbol
 from storage.files.times import parse_time
 
 
@@ -74,9 +75,8 @@ def wanted_of(options: Options) -> Wanted:
         UsageError: If an option is wrong, or two contradict each other.
     """
     kinds = tuple(dict.fromkeys(_kind(one) for one in _list(options.interval)))
-    symbols = tuple(dict.fromkeys(_list(options.symbol)))
-    for one in symbols:
-        read_symbol(one)
+    symbols = tuple(dict.fromkeys(map(_symbol, _list(options.symbol))))
+    price = _price(options.price, symbols)
     start_us = parse_time(options.start) if options.start else None
     end_us = parse_time(options.end) if options.end else None
     if start_us is not None and end_us is not None and end_us <= start_us:
@@ -98,18 +98,41 @@ def wanted_of(options: Options) -> Wanted:
             request.check()
             check_rows(len(request.slots), file_format)
     if not all(isinstance(one, Interval) for one in kinds) and preset is not Preset.DEFAULT:
-        raise UsageError(f"--preset {preset} is for candles: leave it out for trades and gaps.")
+        raise UsageError(f"--preset {preset} is for candles: leave it out for trades, quotes and gaps.")
     if indicators and not all(isinstance(one, Interval) for one in kinds):
-        raise UsageError("--indicators is for candles: leave it out for trades and gaps.")
-    for kind in kinds:
-        row_layout(kind, layout, file_format)
+        raise UsageError("--indicators is for candles: leave it out for trades, quotes and gaps.")
+    files = files_of(symbols, kinds, start_us, end_us)
+    for one in files:
+        _check_market(one)
+        row_layout(one.rows, layout._replace(is_of_quotes=one.is_of_quotes), file_format)
     for each in indicators:
         if layout.columns and not set(each.columns) & set(layout.columns):
             raise UsageError(f"--columns leaves out {each.columns[0]}, which --indicators asks for: name it, too.")
-    files = files_of(symbols, kinds, start_us, end_us)
-    plan = ExportPlan(files, file_format, layout, indicators, not options.stored, options.include_open)
+    plan = ExportPlan(files, file_format, layout, indicators, not options.stored, options.include_open, price)
     check_path(plan, options.path, as_json=options.as_json)
     return Wanted(plan, options.path)
+
+
+def _symbol(text: str) -> str:
+    """Return a symbol of a broker of quotes by its name, and another as it was typed. Raises UsageError."""
+    name = read_symbol(text)
+    return name if broker_of(name) != BROKER else text
+
+
+def _price(text: str | None, symbols: Sequence[str]) -> PriceSide:
+    if text is None:
+        return PriceSide.MID
+    if all(broker_of(symbol) == BROKER for symbol in symbols):
+        raise UsageError("--price is for candles of quotes, such as those of oanda:EURUSD: leave it out for trades.")
+    return PriceSide(text)
+
+
+def _check_market(request: RowsRequest) -> None:
+    """Raise UsageError if the symbol's broker has no such rows."""
+    if request.is_of_quotes and request.rows in (RowsOf.TRADES, RowsOf.GAPS):
+        raise UsageError(f"{request.symbol} has quotes, and neither trades nor gaps between them: name quotes instead.")
+    if not request.is_of_quotes and request.rows is RowsOf.QUOTES:
+        raise UsageError(f"{request.symbol} has trades, not quotes: name trades, or a symbol such as oanda:EURUSD.")
 
 
 def _kind(text: str) -> Rows:

@@ -41,7 +41,7 @@ def open_file(plan: ExportPlan, path: Path | None, request: RowsRequest, name: s
     """Open the file of a request; ``name``: its name in a folder; None: named by its rows. Blocks."""
     from storage.files.export_file import rows_file  # here, because Arrow takes a quarter of a second
 
-    return rows_file(_target(plan, path, name), plan.file_format, plan.layout, request.rows)
+    return rows_file(_target(plan, path, name), plan.file_format, plan.layout_of(request), request.rows)
 
 
 def _target(plan: ExportPlan, path: Path | None, name: str | None) -> NewFile | OpenStream:

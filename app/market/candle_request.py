@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from app.market.errors import UsageError
+from app.market.file_format import file_symbol
 from app.market.interval import Interval
 
 _DAY_US = 86_400_000_000
@@ -72,7 +73,7 @@ def candle_file_name(symbol: str, interval: Interval, start_us: int, end_us: int
 
 def file_name(symbol: str, rows: str, start_us: int, end_us: int, suffix: str) -> str:
     """Return the same for any rows: ``BTCUSDT-trades-20241108-20241109.csv``."""
-    return f"{symbol}-{rows}-{_stamp(start_us)}-{_stamp(end_us)}.{suffix}"
+    return f"{file_symbol(symbol)}-{rows}-{_stamp(start_us)}-{_stamp(end_us)}.{suffix}"
 
 
 def _stamp(time_us: int) -> str:

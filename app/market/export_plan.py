@@ -8,6 +8,8 @@ from app.market.file_columns import Rows
 from app.market.file_format import FileFormat, FileLayout, Preset, freqtrade_name, name_in_folder
 from app.market.indicators.chosen import ChosenIndicator
 from app.market.interval import Interval
+from app.market.quotes.tick import PriceSide
+from app.market.symbol import BROKER, broker_of
 
 
 class RowsRequest(NamedTuple):
@@ -23,8 +25,13 @@ class RowsRequest(NamedTuple):
     end_us: int | None = None
 
     @property
+    def is_of_quotes(self) -> bool:
+        """Whether the symbol's broker has bid and ask, not trades."""
+        return broker_of(self.symbol) != BROKER
+
+    @property
     def unit(self) -> str:
-        """What one row is: ``candle``, ``trade`` or ``gap``."""
+        """What one row is: ``candle``, ``trade``, ``quote`` or ``gap``."""
         return "candle" if isinstance(self.rows, Interval) else self.rows.removesuffix("s")
 
     @property
@@ -38,7 +45,8 @@ class ExportPlan(NamedTuple):
     The files of one export, in their order, and the form of all.
 
     ``indicators`` are columns besides those of candles. ``fetch``: what is not stored comes as the exchange's candles.
-    ``include_open``: also candles that have not ended, or that the range cuts off.
+    ``include_open``: also candles that have not ended, or that the range cuts off. ``price``: which price of quotes
+    their candles are of.
     """
 
     files: tuple[RowsRequest, ...]
@@ -47,6 +55,7 @@ class ExportPlan(NamedTuple):
     indicators: tuple[ChosenIndicator, ...] = ()
     fetch: bool = True
     include_open: bool = False
+    price: PriceSide = PriceSide.MID
 
     @property
     def is_several(self) -> bool:
@@ -55,8 +64,12 @@ class ExportPlan(NamedTuple):
 
     @property
     def fetches(self) -> bool:
-        """Whether the exchange may be asked: trades and gaps come from the database alone."""
-        return self.fetch and any(isinstance(one.rows, Interval) for one in self.files)
+        """Whether the exchange may be asked: all but the candles of its symbols comes from the database alone."""
+        return self.fetch and any(isinstance(one.rows, Interval) and not one.is_of_quotes for one in self.files)
+
+    def layout_of(self, request: RowsRequest) -> FileLayout:
+        """Return how the rows of one of its files stand."""
+        return self.layout._replace(is_of_quotes=request.is_of_quotes)
 
     def name_of(self, request: RowsRequest, pair: tuple[str, str] | None = None) -> str | None:
         """

@@ -1,5 +1,5 @@
 """
-The columns of exported files: of candles for each preset, of trades and of gaps. Pure.
+The columns of exported files: of candles for each preset, of trades, of quotes and of gaps. Pure.
 
 `LAYOUTS` has the names, order and form that each preset's readers expect; `row_layout` returns the columns of one file.
 `storage.files.arrangement` turns rows into them.
@@ -23,10 +23,11 @@ class RowsOf(StrEnum):
 
     TRADES = "trades"
     GAPS = "gaps"
+    QUOTES = "quotes"
 
 
 Rows = Interval | RowsOf
-"""The rows of a file: candles of an interval, trades or gaps."""
+"""The rows of a file: candles of an interval, trades, quotes or gaps."""
 
 
 class Form(Enum):
@@ -63,6 +64,9 @@ class RowLayout:
 
 CANDLE_COLUMNS = ("open_time", *CANDLE_FIGURES, "vwap", "closed", "complete", "source")
 TRADE_COLUMNS = ("symbol", "trade_id", "time", "price", "quantity", "is_buyer_maker")
+QUOTE_COLUMNS = ("time", "bid", "ask", "bid_size", "ask_size")
+SIDE_VOLUMES = ("bid_volume", "ask_volume")
+"""What candles of quotes have besides: the sums of the sizes, in millions of the base asset."""
 GAP_COLUMNS = ("symbol", "first_trade_id", "last_trade_id", "missing", "status", "after", "before")
 
 _PRICES = ("open", "high", "low", "close", "volume")
@@ -111,7 +115,11 @@ LAYOUTS = {
     ),
 }
 TRADES = RowLayout(tuple(Column(name, name) for name in TRADE_COLUMNS))
+QUOTES = RowLayout(tuple(Column(name, name) for name in QUOTE_COLUMNS))
 GAPS = RowLayout(tuple(Column(name, name) for name in GAP_COLUMNS))
+
+
+_OTHER = {RowsOf.TRADES: TRADES, RowsOf.QUOTES: QUOTES, RowsOf.GAPS: GAPS}
 
 
 def row_layout(rows: Rows, layout: FileLayout, file_format: FileFormat) -> RowLayout:
@@ -122,12 +130,13 @@ def row_layout(rows: Rows, layout: FileLayout, file_format: FileFormat) -> RowLa
         UsageError: If a column is chosen that the rows, or the preset, do not have.
     """
     if isinstance(rows, RowsOf):
-        return RowLayout(_chosen((TRADES if rows is RowsOf.TRADES else GAPS).columns, layout.columns))
+        return RowLayout(_chosen(_OTHER[rows].columns, layout.columns))
     known = LAYOUTS[layout.preset]
     columns = list(known.columns)
     if layout.preset is Preset.FREQTRADE and file_format.is_text:
         columns[0] = columns[0]._replace(form=Form.MILLISECONDS)
-    columns += [Column(name, name) for name in layout.indicators]
+    more = SIDE_VOLUMES if layout.is_of_quotes and layout.preset is Preset.DEFAULT else ()
+    columns += [Column(name, name) for name in (*more, *layout.indicators)]
     return RowLayout(_chosen(columns, layout.columns), known.rows_are_arrays, known.index, known.kept_digits)
 
 

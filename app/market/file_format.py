@@ -50,12 +50,14 @@ class FileLayout(NamedTuple):
 
     ``zone``: the IANA name of the time zone of times that are text. ``columns``: the names of those wanted, in their
     order; empty for all of the preset. ``indicators``: the names of the columns of indicators, after the others.
+    ``is_of_quotes``: candles have the columns that those of quotes have besides.
     """
 
     preset: Preset = Preset.DEFAULT
     zone: str = "UTC"
     columns: tuple[str, ...] = ()
     indicators: tuple[str, ...] = ()
+    is_of_quotes: bool = False
 
 
 def named_format(text: str) -> FileFormat:
@@ -125,7 +127,12 @@ def check_rows(rows: int, file_format: FileFormat) -> None:
 
 def name_in_folder(symbol: str, interval: str, file_format: FileFormat) -> str:
     """Return the name of one of several files: ``BTCUSDT-1m.parquet``; ``interval`` may also be ``trades``."""
-    return f"{symbol}-{interval}.{file_format}"
+    return f"{file_symbol(symbol)}-{interval}.{file_format}"
+
+
+def file_symbol(symbol: str) -> str:
+    """Return a symbol as names of files have it, which a colon may not be in: ``oanda-EURUSD``."""
+    return symbol.replace(":", "-")
 
 
 _QUOTES = "USDT FDUSD USDC BUSD TUSD USDP BTC ETH BNB EUR TRY BRL GBP AUD JPY UAH RUB DAI".split()

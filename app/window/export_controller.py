@@ -246,7 +246,7 @@ class _Shown:
 
 
 def _sources(engine: Engine, database: OpenedDatabase) -> ExportSources:
-    return ExportSources(engine.history, database.store, engine.exchange_clock, database.gaps)
+    return ExportSources(engine.history, database.store, engine.exchange_clock, database.gaps, database.ticks)
 
 
 def _opened(request: ExportRequest, rows: RowsRequest, name: str | None) -> ExportFile:
@@ -260,4 +260,4 @@ def _opened(request: ExportRequest, rows: RowsRequest, name: str | None) -> Expo
 def _file(plan: ExportPlan, rows: RowsRequest, target: Target) -> ExportFile:
     from storage.files.export_file import rows_file  # here: Arrow takes a quarter of a second
 
-    return rows_file(target, plan.file_format, plan.layout, rows.rows)
+    return rows_file(target, plan.file_format, plan.layout_of(rows), rows.rows)

@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 
 from app.market.columns.candle_columns import open_times, schema, slots_of
 from app.market.columns.gap_columns import gap_schema
+from app.market.columns.quote_columns import quote_candle_schema, quote_schema
 from app.market.columns.wide_decimals import floats_of, mean_prices
 from app.market.file_columns import TRADE_COLUMNS, Column, Form, RowLayout, Rows, RowsOf, row_layout
 from app.market.file_format import FileFormat, FileLayout
@@ -127,5 +128,11 @@ def arrangement_of(rows: Rows, layout: FileLayout, file_format: FileFormat) -> A
     """Return how those rows go into a file. Raises UsageError."""
     columns = row_layout(rows, layout, file_format)
     if isinstance(rows, Interval):
-        return Arrangement(columns, file_format, schema(), rows, layout.indicators)
-    return Arrangement(columns, file_format, trade_schema() if rows is RowsOf.TRADES else gap_schema())
+        kinds = quote_candle_schema() if layout.is_of_quotes else schema()
+        return Arrangement(columns, file_format, kinds, rows, layout.indicators)
+    schemas: dict[RowsOf, Callable[[], Any]] = {
+        RowsOf.TRADES: trade_schema,
+        RowsOf.QUOTES: quote_schema,
+        RowsOf.GAPS: gap_schema,
+    }
+    return Arrangement(columns, file_format, schemas[rows]())

@@ -82,17 +82,23 @@ class SideStore:
     ) -> Generator[list[Candle], None, None]:
         """See `app.market.ports.storage.CandleReader`."""
         times = self.stored_times(symbol, interval)
-        ends = [*chain.from_iterable(times.traded), *chain.from_iterable(times.klines)]
-        if not ends:
+        ranges = (*times.traded, *times.klines, *self._outermost(symbol))
+        if not ranges:
             return
+        ends = [*chain.from_iterable(ranges)]
         at_us = max(min(ends), start_us or 0)
         last_us = min(max(ends) + 1, end_us) if end_us is not None else max(ends) + 1
         at_us = interval.open_time_us(at_us)
+        fetched, calendar = self._ticks.fetched_ticks(symbol), self._calendar_of(symbol)
+        before = self.candles(symbol, interval, end_us=at_us, limit=1)
         while at_us < last_us:
             until_us = min(interval.slot_open_us(interval.slot(at_us) + batch), last_us)
             part = self.candles(symbol, interval, start_us=max(at_us, start_us or 0), end_us=until_us)
             if part:
-                yield part
+                # Between two parts, too, a slot without a tick is an empty candle where all of it is known.
+                empty = finish_side([*before, part[0]], interval, fetched, calendar)[len(before) : -1]
+                yield [*(one for one in empty if one.open_time_us >= (start_us or 0)), *part]
+                before = part[-1:]
             at_us = until_us
 
     def iter_candle_columns(

@@ -72,7 +72,8 @@ class CandleTransfer:
     One export; call `run` once, on the loop.
 
     ``clock`` is the exchange's, as far as that is known. ``on_progress`` is called on the loop, once per window.
-    ``indicators`` are columns besides those of candles.
+    ``indicators`` are columns besides those of candles. ``lacking`` returns which of the slots from the first to the
+    last, none of which has a complete candle, are missing, as runs with both ends inclusive; without it all are.
 
     Raises:
         UsageError: If an indicator needs too many candles of that interval.
@@ -86,8 +87,10 @@ class CandleTransfer:
         clock: Clock,
         on_progress: Callable[[TransferProgress], None] = lambda _: None,
         indicators: Sequence[ChosenIndicator] = (),
+        lacking: Callable[[int, int], Sequence[tuple[int, int]]] = lambda first, last: [(first, last)],
     ) -> None:
         self._request = request
+        self._lacking = lacking
         self._interval = request.interval
         self._history = history
         self._store = store
@@ -259,7 +262,8 @@ class CandleTransfer:
         having = slots[complete | (is_wanted & running)]
         edges = np.concatenate(([max(window.first, begin) - 1], having[having >= begin], [window.last + 1]))
         for at in np.flatnonzero(np.diff(edges) > 1).tolist():
-            self._note_missing(int(edges[at]) + 1, int(edges[at + 1]) - 1, window.lack)
+            for first, last in self._lacking(int(edges[at]) + 1, int(edges[at + 1]) - 1):
+                self._note_missing(first, last, window.lack)
         self._delivery.note(delivered)
         await to_its_end(partial(file.write, delivered))
         self._done = max(0, window.last - begin + 1)

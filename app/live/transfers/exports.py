@@ -1,5 +1,5 @@
 """
-Writes the files of an export, one after another: candles, stored ones and the exchange's, trades and gaps.
+Writes the files of an export, one after another: candles, stored ones and the exchange's, trades, quotes and gaps.
 
 All are checked before the first is opened: whether there is anything to begin with, and whether a sheet holds the rows.
 Where a file goes is the caller's: `Exports` is given a function that opens it.
@@ -16,9 +16,13 @@ from app.concurrency.background import in_background
 from app.live.charts.candle_history import CandleHistory
 from app.live.transfers.candle_transfer import CandleTransfer, TransferProgress
 from app.live.transfers.gap_transfer import GapTransfer
+from app.live.transfers.quotes.quote_candle_file import QuoteCandleFile
+from app.live.transfers.quotes.quote_report import QuoteRequest, missing_slots, remedy
+from app.live.transfers.quotes.quote_transfer import QuoteTransfer
 from app.live.transfers.range_ends import whole_request
 from app.live.transfers.trade_report import TradeRequest
 from app.live.transfers.trade_transfer import TradeStore, TradeTransfer
+from app.market.calendar.of_symbol import usual_calendar
 from app.market.candle_request import file_name
 from app.market.coverage import StoredGap
 from app.market.export_plan import ExportPlan, RowsRequest, number_of
@@ -28,9 +32,10 @@ from app.market.interval import Interval
 from app.market.ports.clock import Clock
 from app.market.ports.files import ExportFile
 from app.market.ports.storage import CandleStore, SymbolStore
+from app.market.ports.ticks import SideStores, TickReader
 
 
-class ExportStore(CandleStore, TradeStore, SymbolStore, Protocol):
+class ExportStore(CandleStore, TradeStore, SymbolStore, SideStores, Protocol):
     """The store roles an export uses."""
 
 
@@ -45,6 +50,7 @@ class ExportSources(NamedTuple):
     store: ExportStore
     clock: Clock
     gaps: Callable[[str], Sequence[StoredGap]]
+    ticks: TickReader
 
 
 class ExportProgress(NamedTuple):
@@ -117,7 +123,11 @@ class Exports:
     async def _prepared(self, request: RowsRequest, now_us: int) -> _Job:
         """Check that the file can be written, and return what writes it."""
         if isinstance(request.rows, Interval):
+            if request.is_of_quotes:
+                return await self._quote_candles(request, request.rows, now_us)
             return await self._candles(request, request.rows, now_us)
+        if request.rows is RowsOf.QUOTES:
+            return await self._quotes(request)
         return await (self._trades(request) if request.rows is RowsOf.TRADES else self._gaps(request))
 
     async def _candles(self, request: RowsRequest, interval: Interval, now_us: int) -> _Job:
@@ -143,6 +153,50 @@ class Exports:
             report, path = await transfer.run(file, self._version, plan.file_format)
             more = {"missing_candles": report.missing_candles, "reasons": report.reasons}
             return ExportedFile(request, path, report.rows, report.lack, report.facts(self._version) | more)
+
+        return write
+
+    async def _quote_candles(self, request: RowsRequest, interval: Interval, now_us: int) -> _Job:
+        """Do the same with candles of quotes, of which nothing is fetched."""
+        plan, sources, symbol = self._plan, self._sources, request.symbol
+        store = sources.store.of_side(plan.price)
+        ends = partial(
+            whole_request,
+            store,
+            symbol,
+            interval,
+            request.start_us,
+            request.end_us,
+            now_us=now_us,
+            fetch=False,
+            include_open=plan.include_open,
+        )
+        wanted = await in_background(ends, "read-candles")
+        check_rows(len(wanted.slots), plan.file_format)
+        fetched = await in_background(partial(sources.ticks.fetched_ticks, symbol), "read-candles")
+        lacking = partial(missing_slots, interval, usual_calendar(symbol), fetched)
+        show = partial(self._show, request)
+        transfer = CandleTransfer(wanted, sources.history, store, sources.clock, show, plan.indicators, lacking)
+
+        async def write() -> ExportedFile:
+            file = QuoteCandleFile(await self._opened(request), sources.ticks, symbol, interval, plan.price)
+            report, path = await transfer.run(file, self._version, plan.file_format)
+            more = {"missing_candles": report.missing_candles, "reasons": report.reasons}
+            lack = f"{report.lack} {remedy(symbol)}" if report.lack else ""
+            return ExportedFile(request, path, report.rows, lack, file.facts(report.facts(self._version)) | more)
+
+        return write
+
+    async def _quotes(self, request: RowsRequest) -> _Job:
+        wanted = QuoteRequest(request.symbol, request.start_us, request.end_us)
+        calendar = usual_calendar(request.symbol)
+        transfer = QuoteTransfer(wanted, self._sources.ticks, calendar, partial(self._show, request))
+        check_rows(await transfer.count(), self._plan.file_format)
+        name = partial(file_name, request.symbol, RowsOf.QUOTES, suffix=self._plan.file_format)
+
+        async def write() -> ExportedFile:
+            report, path = await transfer.run(await self._opened(request), self._version, name)
+            return ExportedFile(request, path, report.rows, report.lack, report.facts(self._version))
 
         return write
 

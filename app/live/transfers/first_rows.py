@@ -10,6 +10,7 @@ from app.concurrency.background import in_background
 from app.live.transfers.candle_transfer import CandleTransfer
 from app.live.transfers.exports import ExportSources
 from app.live.transfers.gap_transfer import GapTransfer
+from app.live.transfers.quotes.quote_transfer import quote_pages
 from app.live.transfers.range_ends import whole_request
 from app.market.availability import Origin, availability
 from app.market.candle_request import CandleRequest
@@ -37,6 +38,8 @@ async def write_first_rows(plan: ExportPlan, sources: ExportSources, file: Expor
         return await _candles(plan, request, request.rows, sources, file, most)
     if request.rows is RowsOf.TRADES:
         rows = await in_background(partial(_first_trades, request, sources, most), "read-trades")
+    elif request.rows is RowsOf.QUOTES:
+        rows = await in_background(partial(_first_quotes, request, sources, most), "read-quotes")
     else:
         gaps = await GapTransfer(request, sources.gaps).read()
         rows = await in_background(partial(gap_rows, gaps[:most]), "make-columns")
@@ -87,5 +90,14 @@ def _first_trades(request: RowsRequest, sources: ExportSources, most: int) -> An
     """Return the first stored trades of the range; None if there is none. Blocks."""
     start_us, end_us = request.start_us or 0, request.end_us or _ALL_END_US
     with closing(sources.store.iter_trade_columns(request.symbol, start_us, end_us)) as pages:
+        page = next(pages, None)
+    return None if page is None else page.slice(0, most)
+
+
+def _first_quotes(request: RowsRequest, sources: ExportSources, most: int) -> Any:
+    """Return the first stored quotes of the range; None if there is none. Blocks."""
+    with closing(
+        quote_pages(sources.ticks, request.symbol, request.start_us or 0, request.end_us or _ALL_END_US)
+    ) as pages:
         page = next(pages, None)
     return None if page is None else page.slice(0, most)

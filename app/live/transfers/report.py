@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from app.market.candle import CandleSource
 from app.market.candle_request import CandleRequest
 from app.market.columns.candle_columns import open_times
+from app.market.symbol import BROKER, broker_of
 
 
 class Lack(Enum):
@@ -127,9 +128,12 @@ class Delivery:
     def _reasons(self, why_not_fetched: str, listed_us: int | None) -> list[str]:
         symbol = self._request.symbol
         traded = f"{symbol} is not traded yet" if listed_us is None else f"{symbol} is traded since {minute(listed_us)}"
+        unstored = "Not stored with all their trades, and nothing was to be fetched"
+        if broker_of(symbol) != BROKER:
+            unstored = "Not all of their quotes were fetched"
         sentences = {
             Lack.NOT_LISTED: traded,
-            Lack.NOT_STORED: "Not stored with all their trades, and nothing was to be fetched",
+            Lack.NOT_STORED: unstored,
             Lack.NOT_FETCHED: f"Not stored, and not fetched: {why_not_fetched.rstrip('.')}",
             Lack.ABSENT: "The exchange has none there",
             Lack.NOT_OVER: "Not over yet",
