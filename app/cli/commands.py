@@ -188,7 +188,7 @@ def history(settings: Settings, options: Options) -> Run:
 @_JSON
 def list_symbols(settings: Settings, options: Options) -> Run:
     """
-    List what is stored of each symbol: trades, candles, what is missing, sizes.
+    List what is stored of each symbol: trades or quotes, candles, what is missing, sizes.
 
     Of the symbols named, or of all that the database knows.
     """

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from app.market.errors import FileError
 from app.market.interval import EXCHANGE_INTERVALS, SECOND_US, Interval
 from app.market.ports.row_files import ReadingOptions, RowKind
-from app.market.symbol import broker_of
+from app.market.symbol import QUOTE_BROKERS, broker_of
 from storage.files.readers.cells import Cell, to_time_us
 from storage.files.readers.layout import Layout
 from storage.files.readers.names import NameFacts
@@ -45,6 +45,10 @@ def identify(layout: Layout, facts: NameFacts, options: ReadingOptions, rows: Se
         raise FileError(
             f"it holds quotes of {symbol}, and Binance has trades: name the symbol with its broker, such as "
             "--symbol oanda:EURUSD."
+        )
+    if symbol is not None and layout.kind is not RowKind.QUOTES and broker_of(symbol) in QUOTE_BROKERS:
+        raise FileError(
+            f"it holds {layout.kind} of {symbol}, which has quotes: import those, and candles are made of them."
         )
     interval = None
     if layout.kind in (RowKind.KLINES, RowKind.CANDLES):

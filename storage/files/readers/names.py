@@ -28,7 +28,7 @@ _ARCHIVE = re.compile(
     r"([^\W_]{2,30})-(trades|aggTrades|\d{1,3}[smhdw]|\d{1,2}mo|1M)-(\d{4})-(\d{2})(?:-(\d{2}))?(?=\.|$)"
 )
 _LEAN = re.compile(r"(\d{4})(\d{2})(\d{2})_[^\W_]{2,30}_tick_quote(?=\.|$)", re.IGNORECASE)
-_KINDS = {"trades": RowKind.TRADES, "aggtrades": RowKind.AGGTRADES}
+_KINDS = {"trades": RowKind.TRADES, "aggtrades": RowKind.AGGTRADES, "quotes": RowKind.QUOTES}
 _OTHER_BROKERS = {"coinbase", "oanda", "dukascopy"}
 _WORDS = re.compile(r"[^\W_]+")
 _INTERVAL = re.compile(r"\d{1,3}(?:[smhdw]|Mo?)")  # freqtrade's months are 1Mo
@@ -66,6 +66,9 @@ def name_facts(path: Path, name: str | None = None) -> NameFacts:
     stem = (name or path.name).split(".")[0]
     words = _WORDS.findall(stem)
     symbol, kind, interval = _symbol_among(words), _kind_among(words), _interval_among(words)
+    broker = next((word.lower() for word in words if word.lower() in _OTHER_BROKERS), None)
+    if symbol is not None and broker is not None:  # oanda-EURUSD-quotes.csv
+        symbol = f"{broker}:{symbol}"
     folders = path.absolute().parts[:-1]
     if len(folders) >= 3 and folders[-3] == "klines" and _INTERVAL.fullmatch(folders[-1]):
         symbol, interval, kind = folders[-2], _interval(folders[-1]), RowKind.KLINES
