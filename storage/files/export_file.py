@@ -92,4 +92,4 @@ def _writer(
             compression = "lz4" if layout.preset is Preset.FREQTRADE else "zstd"
             return FeatherWriter(stream, schema, is_seekable=target.is_seekable, compression=compression)
         case FileFormat.XLSX:
-            return WorkbookWriter(stream, schema, zone, title)
+            return WorkbookWriter(stream, schema, zone, title, is_exact=title == RowsOf.QUOTES)

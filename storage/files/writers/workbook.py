@@ -29,10 +29,15 @@ _FINE_TIME_FORM = "yyyy-mm-dd hh:mm:ss.000"
 
 
 class WorkbookWriter:
-    """Writes rows into a workbook, each as it comes: in memory is one row. ``zone``: the time zone of times."""
+    """
+    Writes rows into a workbook, each as it comes: in memory is one row.
 
-    def __init__(self, stream: BinaryIO, schema: Any, zone: str, title: str) -> None:
+    ``zone``: the time zone of times. ``is_exact``: a time with microseconds stands as text: it tells rows apart.
+    """
+
+    def __init__(self, stream: BinaryIO, schema: Any, zone: str, title: str, *, is_exact: bool = False) -> None:
         self._zone = ZoneInfo(zone)
+        self._is_exact = is_exact
         self._scratch = tempfile.TemporaryDirectory(prefix="cryptopipe-", ignore_cleanup_errors=True)
         options = {"constant_memory": True, "tmpdir": self._scratch.name, "nan_inf_to_errors": True}
         self._book = xlsxwriter.Workbook(stream, options)
@@ -106,6 +111,8 @@ class WorkbookWriter:
 
     def _clock(self, time_us: int) -> datetime | str:
         seconds, micros = divmod(time_us, 1_000_000)
+        if self._is_exact and micros % 1_000:
+            return datetime.fromtimestamp(seconds, self._zone).replace(microsecond=micros).isoformat()
         moment = datetime.fromtimestamp(seconds, self._zone).replace(microsecond=micros - micros % 1_000)
         if moment.utcoffset() != moment.replace(fold=1 - moment.fold).utcoffset():
             return moment.isoformat()
