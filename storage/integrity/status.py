@@ -18,6 +18,8 @@ from psycopg import sql
 
 from app.market.errors import StoreSchemaMismatch
 from storage.postgres.connection import Connection, Edition, ServerFacts, facts_of, translated
+from storage.quotes import stored_ticks
+from storage.quotes.tick_levels import LEVELS as TICK_LEVELS
 from storage.rollups.levels import LEVELS
 from storage.rollups.time_sql import microseconds
 from storage.schema.editions import is_hypertable, refuse_unreadable_trades, timescale_schema
@@ -35,6 +37,11 @@ _TABLES = (
     "absent_trades",
     "symbols",
     "refused_trades",
+    "quotes",
+    *(level.table for level in TICK_LEVELS),
+    "quote_klines",
+    "fetched_quotes",
+    "refused_quotes",
 )
 _ABSENT_TRADES = """
     (SELECT coalesce(sum(last_trade_id - first_trade_id + 1), 0)::bigint FROM absent_trades WHERE symbol_id = s.id)
@@ -197,10 +204,12 @@ def _read(connection: Connection, facts: ServerFacts, latency_ms: float) -> Data
     kept_from_us = trades_kept_from(connection) if "retention" in present else None
     dropped = _dropped_trades(connection, kept_from_us, present)
     symbols = [replace(one, stored=max(one.trades - dropped.get(one.name, 0), 0)) for one in recorded]
-    data, indexes = _trades_bytes(connection, hypertable=hypertable)
+    data, indexes = _bytes_of_parts(connection, "trades", hypertable=hypertable)
     tables = [
         TableSize("trades", sum(one.stored for one in symbols), kept_from_us is None, data, indexes)
         if name == "trades"
+        else _quotes_size(connection)
+        if name == "quotes"
         else _table_size(connection, name)
         for name in _TABLES
         if name in present
@@ -253,20 +262,29 @@ def _dropped_trades(connection: Connection, kept_from_us: int | None, present: s
     return dict(connection.execute(query, (kept_from_us,)).fetchall())
 
 
-def _trades_bytes(connection: Connection, *, hypertable: bool) -> tuple[Any, ...]:
-    """Return the bytes of the trades and of their indexes, over all partitions or chunks."""
+def _quotes_size(connection: Connection) -> TableSize:
+    data, indexes = _bytes_of_parts(connection, "quotes", hypertable=is_hypertable(connection, "quotes"))
+    held = stored_ticks.read_counts(connection)
+    return TableSize(
+        "quotes", sum(one.ticks for one in held.values()), not any(one.dropped for one in held.values()), data, indexes
+    )
+
+
+def _bytes_of_parts(connection: Connection, table: str, *, hypertable: bool) -> tuple[Any, ...]:
+    """Return the bytes of trades or quotes and of their indexes, over all partitions or chunks."""
     if hypertable:
         return _fetch_row(
             connection,
             sql.SQL(
                 "SELECT coalesce(sum(table_bytes + coalesce(toast_bytes, 0)), 0)::bigint,"
-                " coalesce(sum(index_bytes), 0)::bigint FROM {}.hypertable_detailed_size('trades')"
-            ).format(timescale_schema(connection)),
+                " coalesce(sum(index_bytes), 0)::bigint FROM {}.hypertable_detailed_size({})"
+            ).format(timescale_schema(connection), sql.Literal(table)),
         )
     return _fetch_row(
         connection,
         "SELECT coalesce(sum(pg_table_size(inhrelid)), 0)::bigint,"
-        " coalesce(sum(pg_indexes_size(inhrelid)), 0)::bigint FROM pg_inherits WHERE inhparent = 'trades'::regclass",
+        " coalesce(sum(pg_indexes_size(inhrelid)), 0)::bigint FROM pg_inherits WHERE inhparent = %s::regclass",
+        table,
     )
 
 

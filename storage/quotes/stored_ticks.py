@@ -35,13 +35,18 @@ def read(connection: Connection, symbol_id: int | None = None) -> dict[int, Stor
 
     A symbol's size is its share of all ticks, with their candles; with ``symbol_id`` it is 0.
     """
+    found = read_counts(connection, symbol_id)
+    size = _bytes(connection) if symbol_id is None and found else 0
+    everything = sum(one.ticks for one in found.values()) or 1
+    return {number: one._replace(size_bytes=size * one.ticks // everything) for number, one in found.items()}
+
+
+def read_counts(connection: Connection, symbol_id: int | None = None) -> dict[int, StoredTicks]:
+    """Return the same, all of size 0."""
     values = {"id": symbol_id, "from_us": quotes_kept_from(connection) or 0}
     rows = connection.execute(_COUNTS, values).fetchall()
-    size = _bytes(connection) if symbol_id is None and rows else 0
-    everything = sum(kept for _, kept, *_ in rows) or 1
     return {
-        number: StoredTicks(kept, dropped, first_us, last_us, size * kept // everything)
-        for number, kept, dropped, first_us, last_us in rows
+        number: StoredTicks(kept, dropped, first_us, last_us, 0) for number, kept, dropped, first_us, last_us in rows
     }
 
 

@@ -77,7 +77,8 @@ class SymbolTickReader:
             found = self._fold(interval, edge_us, after_us, limit, newest=True)
             if len(found) == limit or edge_us == first_us:
                 return found[::-1]
-            rows *= 2  # rows that are cut by the edges of candles, or hold few ticks
+            # Rows that are cut by the edges of candles, or hold few ticks.
+            rows = rows * limit * 5 // (4 * max(len(found), limit // 4)) + 1
 
     def parts(
         self, interval: Interval, start_us: int | None, end_us: int | None, size: int
@@ -157,4 +158,5 @@ def _paged(interval: Interval) -> RowSource:
 def _usual_rows(interval: Interval, candles: int) -> int:
     """Return how many rows of that rollup so many candles have where there are ticks all the time."""
     longest_us = interval.length_us * 31 // 30 if interval.months else interval.length_us
-    return max(1, -(-candles * longest_us // _paged(interval).length_us))
+    rows = -(-candles * longest_us // _paged(interval).length_us)
+    return max(1, rows * 3 // 2 if longest_us < FINEST.length_us else rows)  # not every second has a tick

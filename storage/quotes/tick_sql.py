@@ -56,18 +56,24 @@ _COLUMNS = (
 )
 
 
-def _row_figures(first: str, last: str) -> str:
-    """Return the aggregates of rows that are ordered by these columns; they are `_COLUMNS`."""
-    opening = ", ".join(f"(array_agg({name} ORDER BY {first}))[1]" for name in ("bid_open", "ask_open"))
-    closing = ", ".join(f"(array_agg({name} ORDER BY {last}))[count(*)]" for name in ("bid_close", "ask_close"))
+def _row_figures(order: str) -> str:
+    """Return the aggregates of rows that do not overlap, in the order of their ticks; they are `_COLUMNS`."""
+
+    def first(name: str) -> str:
+        return f"(array_agg({name} ORDER BY {order}))[1]"
+
+    def last(name: str) -> str:
+        return f"(array_agg({name} ORDER BY {order}))[count(*)]"
+
     sums = "sum(ticks)::bigint, sum(bid_volume), sum(ask_volume)"
-    begin = f"min(first_time), (array_agg(first_place ORDER BY {first}))[1]"
-    end = f"max(last_time), (array_agg(last_place ORDER BY {last}))[count(*)]"
-    return f"{opening}, {_HIGH_LOW}, {closing}, {sums}, {begin}, {end}"
+    ends = f"min(first_time), {first('first_place')}, max(last_time), {last('last_place')}"
+    opening, closing = f"{first('bid_open')}, {first('ask_open')}", f"{last('bid_close')}, {last('ask_close')}"
+    return f"{opening}, {_HIGH_LOW}, {closing}, {sums}, {ends}"
 
 
-_OF_ONE_ROLLUP = _row_figures("open_time", "open_time")
-_OF_ANY_ROWS = _row_figures("first_time, first_place", "last_time, last_place")
+# One order for all aggregates, so that the server sorts once.
+_OF_ONE_ROLLUP = _row_figures("open_time")
+_OF_ANY_ROWS = _row_figures("first_time, first_place")
 
 
 @lru_cache(maxsize=256)

@@ -25,6 +25,7 @@ from storage.schema.editions import (
     timescale_schema,
 )
 from storage.timescale.conversion import convert_if_small
+from storage.timescale.quotes_conversion import convert_quotes
 
 logger = logging.getLogger(__name__)
 
@@ -49,6 +50,7 @@ def set_up_edition(connection: Connection) -> None:
         if owns_trades(connection):
             switch_on_timescale(connection)
             _convert_if_small(connection)
+            convert_quotes(connection)
         facts = facts_of(connection)
         if facts.edition is Edition.PLAIN:
             return

@@ -1,5 +1,5 @@
 """
-Replaces `trades` with a filled hypertable, in one transaction.
+Replaces `trades`, or `quotes`, with a filled hypertable, in one transaction.
 
 Views keep their identity, and so their grants and dependents: each is replaced with its own definition, which then
 refers to the new table. The table's owner and grants are copied. If anything else depends on the old table, such as a
@@ -23,7 +23,6 @@ logger = logging.getLogger(__name__)
 HYPERTABLE = "trades_hypertable"
 STATE = CONVERSION_STATE
 
-_OLD_TABLE = "trades_plain"
 _LOCK_WAIT_MS = 2_000  # while we wait for the lock, every new reader and writer waits behind us
 _ATTEMPTS = 30
 _BETWEEN_ATTEMPTS_S = 1.0
@@ -34,26 +33,28 @@ _VIEWS = """
     JOIN pg_rewrite r ON d.classid = 'pg_rewrite'::regclass AND r.oid = d.objid
     JOIN pg_class v ON v.oid = r.ev_class AND v.relkind = 'v'
     JOIN pg_namespace n ON n.oid = v.relnamespace
-    WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = 'trades'::regclass
+    WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = %(table)s::regclass
 """
 _GRANTS = """
     SELECT g.privilege_type, NULL AS attname, g.grantee, pg_get_userbyid(nullif(g.grantee, 0)), g.is_grantable
     FROM pg_class c, aclexplode(c.relacl) AS g
-    WHERE c.oid = 'trades'::regclass AND g.grantee <> c.relowner
+    WHERE c.oid = %(table)s::regclass AND g.grantee <> c.relowner
     UNION ALL
     SELECT g.privilege_type, a.attname, g.grantee, pg_get_userbyid(nullif(g.grantee, 0)), g.is_grantable
     FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid, aclexplode(a.attacl) AS g
-    WHERE c.oid = 'trades'::regclass AND a.attnum > 0 AND NOT a.attisdropped
+    WHERE c.oid = %(table)s::regclass AND a.attnum > 0 AND NOT a.attisdropped
 """
-_SWAP_NAMES = """
+_DROP_STATE = """
     DROP TRIGGER {state} ON trades;
     DROP FUNCTION {state}();
     DROP TABLE {state};
-    ALTER TABLE trades RENAME TO {old};
-    ALTER INDEX trades_pkey RENAME TO {old_key};
-    ALTER TABLE {hypertable} RENAME TO trades;
-    ALTER INDEX {key} RENAME TO trades_pkey;
-    ALTER TABLE trades OWNER TO {owner};
+"""
+_SWAP_NAMES = """
+    ALTER TABLE {table} RENAME TO {old};
+    ALTER INDEX {table_key} RENAME TO {old_key};
+    ALTER TABLE {hypertable} RENAME TO {table};
+    ALTER INDEX {key} RENAME TO {table_key};
+    ALTER TABLE {table} OWNER TO {owner};
 """
 
 
@@ -76,7 +77,8 @@ def swap_tables(connection: Connection) -> None:
                 connection.execute(
                     sql.SQL("LOCK TABLE trades, {} IN ACCESS EXCLUSIVE MODE").format(sql.Identifier(HYPERTABLE))
                 )
-                _swap_locked_tables(connection)
+                connection.execute(sql.SQL(_DROP_STATE).format(state=sql.Identifier(STATE)))
+                swap_locked_tables(connection, "trades", HYPERTABLE)
             return
         except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected):
             continue
@@ -92,20 +94,27 @@ def swap_tables(connection: Connection) -> None:
     )
 
 
-def _swap_locked_tables(connection: Connection) -> None:
-    views = connection.execute(_VIEWS).fetchall()
-    grants = connection.execute(_GRANTS).fetchall()
+def swap_locked_tables(connection: Connection, table: str, hypertable: str) -> None:
+    """
+    Put a hypertable in the place of a table, inside a transaction that holds both locked, and drop the old one.
+
+    Raises psycopg.Error; DependentObjectsStillExist if an object of the user's depends on the old table.
+    """
+    views = connection.execute(_VIEWS, {"table": table}).fetchall()
+    grants = connection.execute(_GRANTS, {"table": table}).fetchall()
     owner = connection.execute(
-        "SELECT pg_get_userbyid(relowner) FROM pg_class WHERE oid = 'trades'::regclass"
+        "SELECT pg_get_userbyid(relowner) FROM pg_class WHERE oid = %s::regclass", (table,)
     ).fetchone()
     assert owner is not None
+    old = f"{table}_plain"
     connection.execute(
         sql.SQL(_SWAP_NAMES).format(
-            state=sql.Identifier(STATE),
-            old=sql.Identifier(_OLD_TABLE),
-            old_key=sql.Identifier(f"{_OLD_TABLE}_pkey"),
-            hypertable=sql.Identifier(HYPERTABLE),
-            key=sql.Identifier(f"{HYPERTABLE}_pkey"),
+            table=sql.Identifier(table),
+            table_key=sql.Identifier(f"{table}_pkey"),
+            old=sql.Identifier(old),
+            old_key=sql.Identifier(f"{old}_pkey"),
+            hypertable=sql.Identifier(hypertable),
+            key=sql.Identifier(f"{hypertable}_pkey"),
             owner=sql.Identifier(owner[0]),
         )
     )
@@ -119,11 +128,12 @@ def _swap_locked_tables(connection: Connection) -> None:
         )
     for privilege, column, grantee, name, grantable in grants:
         connection.execute(
-            sql.SQL("GRANT {} {} ON trades TO {} {}").format(
+            sql.SQL("GRANT {} {} ON {} TO {} {}").format(
                 sql.SQL(privilege),
                 sql.SQL("({})").format(sql.Identifier(column)) if column else sql.SQL(""),
+                sql.Identifier(table),
                 sql.Identifier(name) if grantee else sql.SQL("PUBLIC"),
                 sql.SQL("WITH GRANT OPTION" if grantable else ""),
             )
         )
-    connection.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier(_OLD_TABLE)))
+    connection.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier(old)))

@@ -29,7 +29,7 @@ def test_status_counts_the_trades_of_each_symbol(world: World) -> None:
     tables = {table.name: table for table in status.tables}
     assert (tables["trades"].rows, tables["trades"].exact) == (489, True)
     assert tables["rollup_1m"].rows == world.rows("SELECT count(*) FROM rollup_1m")[0][0]
-    assert all(table.total > 0 for table in status.tables)
+    assert all(table.total > 0 for table in status.tables if table.name != "quotes")  # which has no partition yet
     assert first.bytes + second.bytes == pytest.approx(tables["trades"].total, abs=2)
     assert first.bytes > 10 * second.bytes
     assert status.writable

@@ -268,17 +268,17 @@ def test_a_batch_that_waits_while_the_tables_are_swapped_is_stored_where_readers
     enable_timescaledb(used)
     late = some_trades(300, first_id=50_000)
     writer = threading.Thread(target=used.record, args=(late,))
-    swap = table_swap._swap_locked_tables
+    swap = table_swap.swap_locked_tables
     waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'trades'::regclass"
 
-    def swap_once_the_writer_waits(connection: Connection) -> None:
+    def swap_once_the_writer_waits(connection: Connection, table: str, hypertable: str) -> None:
         writer.start()
         deadline = time.monotonic() + PATIENCE_S
         while used.rows(waiting) == [(0,)]:
             assert time.monotonic() < deadline
-        swap(connection)
+        swap(connection, table, hypertable)
 
-    monkeypatch.setattr(table_swap, "_swap_locked_tables", swap_once_the_writer_waits)
+    monkeypatch.setattr(table_swap, "swap_locked_tables", swap_once_the_writer_waits)
     with used.connect() as connection:
         assert conversion.convert(connection)
     writer.join()
