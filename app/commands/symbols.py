@@ -77,6 +77,13 @@ def _document(one: StoredSymbol, days: _Days | None) -> dict[str, Any]:
         "status": symbol.status or None,
         "tick_size": format_e8(symbol.tick_size_e8) if symbol.base else None,  # else the exchange never described it
         "lot_size": format_e8(symbol.step_size_e8) if symbol.base else None,
+        "exchange": symbol.exchange or None,
+        "asset_class": symbol.asset_class or None,
+        "calendar": symbol.calendar or None,
+        "time_zone": symbol.time_zone or None,
+        "first_date": None if symbol.first_date is None else symbol.first_date.isoformat(),
+        "last_date": None if symbol.last_date is None else symbol.last_date.isoformat(),
+        "trading": symbol.is_trading,
         "active": one.active,
         "trades": one.trades,
         "dropped": one.dropped,

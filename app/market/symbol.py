@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container
 from dataclasses import dataclass
+from datetime import date
 
 from app.market.errors import UsageError
 
@@ -90,6 +91,11 @@ class Symbol:
     the price step in the quote asset, ``step_size_e8`` the quantity step in the base asset (1e-8 units, never 0).
     ``status`` is the exchange's word: ``"TRADING"``, ``"BREAK"``, ``"HALT"`` …; or `DELISTED` or `UNLISTED`.
 
+    The rest is what a broker says besides, empty or None where it does not: ``exchange`` (``"Binance"``),
+    ``asset_class`` (``"crypto"``, ``"forex"``, ``"index"`` …), ``calendar`` by name (``"CRYPTO"``, ``"FOREX"``,
+    ``"XNYS"``, or the symbol's own name where its description has the sessions), the market's IANA ``time_zone``, and
+    the first and last date (UTC) of which the broker has data; no last one while it goes on.
+
     Source: GET /api/v3/exchangeInfo.
     """
 
@@ -99,6 +105,12 @@ class Symbol:
     tick_size_e8: int = 1
     step_size_e8: int = 1
     status: str = TRADING
+    exchange: str = ""
+    asset_class: str = ""
+    calendar: str = ""
+    time_zone: str = ""
+    first_date: date | None = None
+    last_date: date | None = None
 
     @property
     def is_trading(self) -> bool:

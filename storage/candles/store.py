@@ -21,14 +21,14 @@ from app.market.interval import Interval
 from app.market.stored_symbol import DayHeld, StoredSymbol
 from app.market.symbol import Symbol
 from app.market.trade import Trade
-from storage.candles import klines, stored_symbols, stored_times
+from storage.candles import klines, stored_symbols, stored_times, symbol_rows
 from storage.candles.candle_reader import SymbolCandleReader
 from storage.candles.column_reader import column_parts
 from storage.candles.trade_columns import nearest_trade, trade_pages
 from storage.postgres.connection import Connection
 from storage.postgres.pool import MOST_CONNECTIONS, ConnectionPool
 from storage.postgres.repair_locks import RepairNotice
-from storage.postgres.symbol_ids import broker_and_name, known_symbols, symbol_id_of
+from storage.postgres.symbol_ids import known_symbols, symbol_id_of
 from storage.rollups import candle_sql
 from storage.rollups.time_sql import microseconds
 from storage.rollups.trade_times import hours_of
@@ -47,23 +47,9 @@ _TRADES = sql.SQL(
     """
 ).format(time_us=microseconds("time"))
 
-# Unchanged symbols are left alone: the exchange has thousands, and each update writes a new version of the row.
-_SAVE_SYMBOLS = """
-    INSERT INTO symbols AS known (broker, name, base, quote, tick_size, step_size, status)
-    SELECT broker, name, base, quote, tick / 100000000.0, step / 100000000.0, status
-    FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::numeric[], %s::numeric[], %s::text[])
-        AS given (broker, name, base, quote, tick, step, status)
-    ORDER BY broker, name
-    ON CONFLICT (broker, name) DO UPDATE SET base = excluded.base, quote = excluded.quote,
-        tick_size = excluded.tick_size, step_size = excluded.step_size, status = excluded.status
-    WHERE (known.base, known.quote, known.tick_size, known.step_size, known.status) IS DISTINCT FROM
-        (excluded.base, excluded.quote, excluded.tick_size, excluded.step_size, excluded.status)
-"""
-
-_SYMBOLS = """
-    SELECT symbol, base, quote, trunc(tick_size * 100000000)::bigint, trunc(step_size * 100000000)::bigint, status
-    FROM symbols WHERE status IS NOT NULL ORDER BY symbol COLLATE "C"
-"""
+_SYMBOLS = sql.SQL('SELECT {} FROM symbols WHERE status IS NOT NULL ORDER BY symbol COLLATE "C"').format(
+    symbol_rows.COLUMNS
+)
 
 
 class PostgresStore:
@@ -277,19 +263,14 @@ class PostgresStore:
 
     def save_symbols(self, symbols: Sequence[Symbol]) -> None:
         """See `app.market.ports.storage.SymbolStore`."""
-        distinct = {symbol.name: symbol for symbol in symbols}
-        rows = [
-            (*broker_and_name(s.name), s.base, s.quote, s.tick_size_e8, s.step_size_e8, s.status)
-            for s in distinct.values()
-        ]
-        if rows:
+        if symbols:
             with self._pool.borrowed("store the symbols") as connection:
-                connection.execute(_SAVE_SYMBOLS, [list(column) for column in zip(*rows, strict=True)])
+                symbol_rows.save(connection, symbols)
 
     def symbols(self) -> list[Symbol]:
         """See `app.market.ports.storage.SymbolStore`."""
         with self._pool.borrowed("read the symbols") as connection:
-            return [Symbol(*row) for row in connection.execute(_SYMBOLS)]
+            return [symbol_rows.symbol_of_row(row) for row in connection.execute(_SYMBOLS)]
 
     def symbol_names(self) -> set[str]:
         """See `app.market.ports.storage.SymbolStore`."""

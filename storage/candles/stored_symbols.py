@@ -32,6 +32,7 @@ from app.market.stored_symbol import (
     gaps_over_midnight,
 )
 from app.market.symbol import Symbol
+from storage.candles import symbol_rows
 from storage.postgres.connection import Connection
 from storage.quotes import stored_ticks
 from storage.rollups.levels import LEVELS, RollupLevel
@@ -46,11 +47,11 @@ _MOST_EDGES = 60  # gaps over midnight whose times are looked up, at some millis
 _ACTIVE_S = 300
 _DAYS = LEVELS[-1].table
 
-_SYMBOLS = """
-    SELECT id, symbol, base, quote, trunc(tick_size * 100000000)::bigint, trunc(step_size * 100000000)::bigint,
-        coalesce(status, '')
-    FROM symbols WHERE %(name)s::text IS NULL OR symbol = %(name)s ORDER BY symbol COLLATE "C"
-"""
+_SYMBOLS = sql.SQL(
+    """
+    SELECT id, {} FROM symbols WHERE %(name)s::text IS NULL OR symbol = %(name)s ORDER BY symbol COLLATE "C"
+    """
+).format(symbol_rows.COLUMNS)
 
 _COVERAGE = """
     SELECT c.symbol_id, c.held - coalesce(a.absent, 0), c.span - c.held, c.first_id, c.last_id
@@ -295,8 +296,8 @@ def read_one(connection: Connection, name: str) -> StoredSymbol | None:
 def _symbols(connection: Connection, name: str | None = None) -> list[tuple[int, Symbol]]:
     """Return the ids and values of all symbols, or of the one of that name."""
     return [
-        (symbol_id, Symbol(name, base, quote, int(tick), int(step), status))
-        for symbol_id, name, base, quote, tick, step, status in connection.execute(_SYMBOLS, {"name": name}).fetchall()
+        (symbol_id, symbol_rows.symbol_of_row(row))
+        for symbol_id, *row in connection.execute(_SYMBOLS, {"name": name}).fetchall()
     ]
 
 

@@ -6,6 +6,7 @@ import asyncio
 import json
 import time
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -27,8 +28,12 @@ def recorded(reachable_folder: Path) -> Iterator[Database]:
     data_dir.parent.mkdir(mode=0o711)
     database = Database.open(None, data_dir)
     try:
+        facts = ("Binance", "crypto", "CRYPTO", "UTC", date(2017, 8, 17))
         database.store.save_symbols(
-            [Symbol("BTCUSDT", "BTC", "USDT", 10**6, 10**3), Symbol("ADABTC", "ADA", "BTC", 1, 10**7, "BREAK")]
+            [
+                Symbol("BTCUSDT", "BTC", "USDT", 10**6, 10**3, "TRADING", *facts),
+                Symbol("ADABTC", "ADA", "BTC", 1, 10**7, "BREAK"),
+            ]
         )
         assert database.writer.put(TRADES)
         assert asyncio.run(database.writer.flush(30.0))
@@ -69,6 +74,9 @@ def test_every_symbol_is_listed_with_what_is_stored(
         "lot_size": "0.00001000",
         "active": False,
     }
+    described = ("exchange", "asset_class", "calendar", "time_zone", "first_date", "last_date", "trading")
+    assert [btc[name] for name in described] == ["Binance", "crypto", "CRYPTO", "UTC", "2017-08-17", None, True]
+    assert [ada[name] for name in described] == [None, None, None, None, None, None, False]
     assert (btc["trades"], btc["missing"], btc["share"]) == (980, 20, 0.98)
     assert btc["first_trade"] == {"id": 100, "time": format_time(TRADES[0].time_us)}
     assert btc["last_trade"] == {"id": 1_099, "time": format_time(TRADES[-1].time_us)}

@@ -245,7 +245,8 @@ def _symbol(row: _SymbolRow) -> Symbol:
             tick_size = _step_e8(rule.tick_size)
         elif rule.filter_type == "LOT_SIZE":
             step_size = _step_e8(rule.step_size)
-    return Symbol(row.symbol, row.base_asset, row.quote_asset, tick_size, step_size, row.status)
+    assets = row.base_asset, row.quote_asset
+    return Symbol(row.symbol, *assets, tick_size, step_size, row.status, "Binance", "crypto", "CRYPTO", "UTC")
 
 
 def _step_e8(text: str) -> int:

@@ -13,6 +13,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from app.market.calendar.calendar import Calendar
 from app.market.calendar.instrument_schedule import calendar_of
@@ -24,6 +25,8 @@ BROKER = "dukascopy"
 
 _NAME = re.compile(r"[A-Z0-9]{2,20}")
 _KINDS = ("IDX", "CMD", "TR")
+_ASSET_CLASSES = dict(zip(_KINDS, ("index", "commodity", "bond"), strict=True))
+_EXCHANGE = "Dukascopy"
 
 GROUPS: Mapping[str, Sequence[str]] = {
     "majors": ("EURUSD", "GBPUSD", "USDJPY", "USDCHF", "USDCAD", "AUDUSD", "NZDUSD"),
@@ -92,6 +95,7 @@ class Instrument:
 
     ``point_e8``: the value of a point, in 1e-8 units. ``group``: the broker's word, ``"FX_MAJORS"``. ``calendar``: its
     sessions and holidays. ``first_tick_us``: when its ticks begin, UTC microseconds, None where it is not said.
+    ``time_zone``: IANA's name of its hours' zone.
 
     Source: ``/v1/instruments/EUR-USD``.
     """
@@ -104,17 +108,51 @@ class Instrument:
     group: str
     calendar: Calendar
     first_tick_us: int | None
+    time_zone: str = ""
 
     @property
     def symbol(self) -> Symbol:
         """The instrument as the program's symbol."""
-        return Symbol(f"{BROKER}:{self.name}", self.base, self.quote, tick_size_e8=self.point_e8)
+        first_us = self.first_tick_us
+        return Symbol(
+            f"{BROKER}:{self.name}",
+            self.base,
+            self.quote,
+            tick_size_e8=self.point_e8,
+            exchange=_EXCHANGE,
+            asset_class=asset_class_of(self.name, self.group),
+            calendar=self.calendar.name,
+            time_zone=self.time_zone,
+            first_date=None if first_us is None else datetime.fromtimestamp(first_us // 1_000_000, UTC).date(),
+        )
+
+
+def asset_class_of(name: str, group: str = "") -> str:
+    """Return the asset class by the broker's word for the group, or else by the name; empty if neither tells."""
+    if group.startswith("FX"):
+        return "forex"
+    if group == "VCCY" or name in GROUPS["crypto"]:
+        return "crypto"
+    base, quote = name[:-3], name[-3:]
+    if name in GROUPS["metals"]:
+        return "metal"
+    for kind, asset_class in _ASSET_CLASSES.items():
+        if base.endswith(kind) and len(base) > len(kind) + 1:
+            return asset_class
+    return "forex" if len(name) == 6 and {base, quote} <= _CURRENCIES else ""
 
 
 def symbol_of(name: str, point_e8: int) -> Symbol:
     """Return ``name`` as a symbol without its description."""
     base, _, quote = code_of(name).partition("-")
-    return Symbol(f"{BROKER}:{name}", base.partition(".")[0], quote, tick_size_e8=point_e8)
+    return Symbol(
+        f"{BROKER}:{name}",
+        base.partition(".")[0],
+        quote,
+        tick_size_e8=point_e8,
+        exchange=_EXCHANGE,
+        asset_class=asset_class_of(name),
+    )
 
 
 def decode_instrument(body: bytes) -> Instrument:
@@ -141,6 +179,7 @@ def decode_instrument(body: bytes) -> Instrument:
             str(answer.get("groupCode") or ""),
             calendar_of(answer, f"{BROKER}:{name_of(code)}"),
             _us(begins[0]) if begins else None,
+            str(answer["defaultTimezone"]),
         )
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)

@@ -165,6 +165,8 @@ class _Instruments(msgspec.Struct):
 
 
 _instruments = msgspec.json.Decoder(_Instruments)
+# The asset class and the calendar by the instrument's type. Of CFDs, each follows a market of its own.
+_KINDS = {"CURRENCY": ("forex", "FOREX"), "METAL": ("metal", "FOREX"), "CFD": ("cfd", "")}
 
 
 def decode_instruments(body: bytes) -> list[Symbol]:
@@ -182,7 +184,20 @@ def decode_instruments(body: bytes) -> list[Symbol]:
                 raise ValueError(f"the instrument {one.name[:40]!r} is none")
             step_e8 = E8 // 10 ** min(max(one.trade_units_precision, 0), 8)
             name = symbol_of(one.name)
-            symbols.append(Symbol(name, base, quote, E8 // 10**one.display_precision, step_e8))
+            asset_class, calendar = _KINDS.get(one.type, (one.type.lower(), ""))
+            symbols.append(
+                Symbol(
+                    name,
+                    base,
+                    quote,
+                    E8 // 10**one.display_precision,
+                    step_e8,
+                    exchange="OANDA",
+                    asset_class=asset_class,
+                    calendar=calendar,
+                    time_zone="America/New_York",
+                )
+            )
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise MalformedMessage("OANDA's instruments cannot be read.", sample=body[:100]) from error
     return sorted(symbols, key=lambda symbol: symbol.name)

@@ -41,8 +41,8 @@ class SessionGap(NamedTuple):
 
     @property
     def gap_direction(self) -> str:
-        """``"up"``, ``"down"``, or ``"none"``."""
-        return "up" if self.gap_amount_e8 > 0 else "down" if self.gap_amount_e8 < 0 else "none"
+        """``"up"``, ``"down"``, or ``"flat"``."""
+        return "up" if self.gap_amount_e8 > 0 else "down" if self.gap_amount_e8 < 0 else "flat"
 
 
 def session_prices(sessions: Sequence[Session], prices: Iterable[tuple[int, int, int]]) -> list[SessionPrices]:

@@ -146,8 +146,10 @@ def test_the_recorded_symbols_are_read(shared_data: FindData) -> None:
     assert Counter(symbol.status for symbol in info.symbols) == {"TRADING": 1262, "BREAK": 433}
     assert [symbol.name for symbol in info.symbols] == sorted(symbol.name for symbol in info.symbols)
     by_name = {symbol.name: symbol for symbol in info.symbols}
-    assert by_name["BTCUSDT"] == Symbol("BTCUSDT", "BTC", "USDT", 1_000_000, 1_000, "TRADING")
-    assert by_name["ETHBTC"] == Symbol("ETHBTC", "ETH", "BTC", 100, 10_000, "TRADING")
+    assert by_name["BTCUSDT"] == Symbol(
+        "BTCUSDT", "BTC", "USDT", 1_000_000, 1_000, "TRADING", "Binance", "crypto", "CRYPTO", "UTC"
+    )
+    assert (by_name["ETHBTC"].tick_size_e8, by_name["ETHBTC"].step_size_e8) == (100, 10_000)
 
 
 def test_the_recorded_answers_are_read(shared_data: FindData) -> None:

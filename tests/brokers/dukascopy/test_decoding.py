@@ -5,7 +5,10 @@ from __future__ import annotations
 import contextlib
 import json
 import lzma
+from collections.abc import Callable
+from datetime import date
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.brokers.dukascopy import bi5, decode_json
-from app.brokers.dukascopy.instruments import decode_instrument
+from app.brokers.dukascopy.instruments import decode_instrument, symbol_of
 from app.market.errors import MalformedMessage
 from app.market.quotes.tick import Tick
 from app.sandbox.dukascopy.layouts import (
@@ -98,6 +101,25 @@ def test_bytes_that_are_no_file_are_refused(body: bytes) -> None:
         with contextlib.suppress(MalformedMessage):
             read = decode()
         assert len(read) == 0
+
+
+def test_an_instruments_description_becomes_a_symbol(shared_data: Callable[[str], Path]) -> None:
+    files = (shared_data(f"dukascopy/json/instrument-{code}.json") for code in ("EUR-USD", "BTC-USD"))
+    euro, bitcoin = (decode_instrument(file.read_bytes()).symbol for file in files)
+    assert (euro.exchange, euro.asset_class, euro.calendar) == ("Dukascopy", "forex", "dukascopy:EURUSD")
+    assert (euro.display_name, euro.price_decimals, euro.last_date) == ("EUR/USD", 5, None)
+    assert (bitcoin.asset_class, bitcoin.calendar) == ("crypto", "dukascopy:BTCUSD")
+    assert (euro.time_zone, euro.first_date) == ("America/New_York", date(2003, 5, 4))
+    assert (bitcoin.time_zone, bitcoin.first_date) == ("UTC", date(2017, 5, 7))
+
+
+@pytest.mark.parametrize(
+    ("name", "asset_class"),
+    [("USDJPY", "forex"), ("XAUUSD", "metal"), ("USA500IDXUSD", "index"), ("LIGHTCMDUSD", "commodity"),
+     ("BUNDTREUR", "bond"), ("ETHUSD", "crypto"), ("AAPLUSD", "")],
+)  # fmt: skip
+def test_the_name_of_an_instrument_says_its_asset_class(name: str, asset_class: str) -> None:
+    assert symbol_of(name, 1).asset_class == asset_class
 
 
 @pytest.mark.parametrize(

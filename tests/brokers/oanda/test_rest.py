@@ -42,6 +42,9 @@ async def test_the_account_and_its_instruments(quiet: Client) -> None:
     symbols = await quiet.rest.symbols()
     assert {symbol.name for symbol in symbols} >= {EURUSD, "oanda:SPX500USD"}
     assert all(symbol.is_trading for symbol in symbols)
+    described = {one.name: (one.exchange, one.asset_class, one.calendar, one.time_zone) for one in symbols}
+    assert described[EURUSD] == ("OANDA", "forex", "FOREX", "America/New_York")
+    assert described["oanda:SPX500USD"] == ("OANDA", "cfd", "", "America/New_York")
 
 
 async def test_candles_come_page_by_page_and_equal_the_ticks(quiet: Client, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,7 @@ def test_a_gap_is_the_open_against_the_close_of_the_session_before() -> None:
     up, none = session_gaps("oanda:EURUSD", days)  # a close of zero has no percentage
     assert up[:4] == ("oanda:EURUSD", date(2024, 5, 6), 200, 205)
     assert (up.gap_amount_e8, up.gap_percent, up.gap_direction) == (5, Decimal("2.50000000"), "up")
-    assert (none.gap_amount_e8, none.gap_direction) == (0, "none")
+    assert (none.gap_amount_e8, none.gap_direction) == (0, "flat")
     (down,) = session_gaps("X", [SessionPrices(date(2024, 1, 1), 3, 3), SessionPrices(date(2024, 1, 2), 2, 2)])
     assert (down.gap_percent, down.gap_direction) == (Decimal("-33.33333333"), "down")
 

@@ -7,7 +7,8 @@ import random
 from bisect import bisect_left
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -216,9 +217,13 @@ def test_symbols_are_remembered_as_given_and_recorded_ones_do_not_appear_by_them
     ]
     world.store.save_symbols(first)
     assert world.store.symbols() == first
-    halted = Symbol("ETHUSDT", "ETH", "USDT", 1_000_000, 10_000, "HALT")
+    halted = Symbol(
+        "ETHUSDT", "ETH", "USDT", 1_000_000, 10_000, "HALT", "Binance", "crypto", "CRYPTO", "UTC", date(2017, 8, 17)
+    )
     world.store.save_symbols([halted, Symbol("ADAUSDT", "ADA", "USDT")])
     assert world.store.symbols() == [Symbol("ADAUSDT", "ADA", "USDT"), halted, first[1]]
+    world.store.save_symbols(first)  # says less than the description before: that stays
+    assert world.store.symbols()[1] == replace(halted, status="TRADING")
 
 
 def test_many_threads_read_while_one_writes(world: World) -> None:
