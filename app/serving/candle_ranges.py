@@ -7,7 +7,9 @@ belong to the range.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from typing import Any, NamedTuple
 
@@ -21,6 +23,7 @@ from app.market.ports.storage import CandleReader
 from app.serving.stored_market import SETTLES_S
 
 _FEW = 5_000  # candles up to which reading them one by one is quicker than by columns
+MANY_SLOTS = 1 << 17  # from which two connections are worth it
 MOST_MISSING = 200
 CLOSED_MAX_AGE_S = 86_400
 
@@ -74,7 +77,7 @@ def read_candles(
     store: CandleReader, query: CandleQuery, now_us: int, check_deadline: Callable[[], None]
 ) -> CandleRange:
     """Read what the query wants. Blocks; raises StoreError."""
-    batch, is_cut = _read(store, query, check_deadline)
+    batch, is_cut = _read(store, query, now_us, check_deadline)
     found = judged(batch, query, now_us, is_cut=is_cut)
     if (
         found.missing
@@ -107,7 +110,7 @@ def passes_for_kline(candle: Candle, held: IdRanges) -> bool:
     return (first > run[0] or run[0] == held.first) and (last < run[1] or run[1] == held.last)
 
 
-def _read(store: CandleReader, query: CandleQuery, check_deadline: Callable[[], None]) -> tuple[Any, bool]:
+def _read(store: CandleReader, query: CandleQuery, now_us: int, check_deadline: Callable[[], None]) -> tuple[Any, bool]:
     """Return the stored candles as one batch, and whether there are more."""
     symbol, interval, start_us, end_us, limit = query
     if end_us is not None:
@@ -125,18 +128,44 @@ def _read(store: CandleReader, query: CandleQuery, check_deadline: Callable[[], 
                     break
                 check_deadline()
     else:
-        columns = store.iter_candle_columns(symbol, interval, start_us=start_us, end_us=end_us)
-        with closing(columns):
-            for part in columns:
-                parts.append(part)
-                rows += part.num_rows
-                if rows > limit:
-                    break
-                check_deadline()
+        parts = _columns(store, query._replace(end_us=end_us), now_us, check_deadline)
+        rows = sum(part.num_rows for part in parts)
     pa = arrow()
     table = pa.Table.from_batches(parts, schema=schema()).slice(0, limit).combine_chunks()
     whole = table.to_batches()
     return (whole[0] if whole else columns_of([])), rows > limit
+
+
+def _columns(store: CandleReader, query: CandleQuery, now_us: int, check_deadline: Callable[[], None]) -> list[Any]:
+    """Return the batches of ``[start_us, end_us)``, enough for the limit; of many slots in two halves at once."""
+    symbol, interval, start_us, end_us, limit = query
+    assert start_us is not None
+    is_over = threading.Event()
+
+    def read(begin_us: int, until_us: int | None) -> list[Any]:
+        parts, rows = [], 0
+        columns = store.iter_candle_columns(symbol, interval, start_us=begin_us, end_us=until_us)
+        with closing(columns):
+            for part in columns:
+                parts.append(part)
+                rows += part.num_rows
+                if rows > limit or is_over.is_set():
+                    break
+                check_deadline()
+        return parts
+
+    last_us = now_us if end_us is None else min(end_us, now_us)
+    if interval.slot(last_us) - interval.slot(start_us) < MANY_SLOTS:
+        return read(start_us, end_us)
+    # The database works on a query with one processor. Each half is read over a connection of its own.
+    middle_us = interval.open_time_us((start_us + last_us) // 2)
+    with ThreadPoolExecutor(1, thread_name_prefix="serve-half") as beside:
+        later = beside.submit(read, middle_us, end_us)
+        try:
+            parts = read(start_us, middle_us)
+            return parts if sum(part.num_rows for part in parts) > limit else parts + later.result()
+        finally:
+            is_over.set()
 
 
 def judged(batch: Any, query: CandleQuery, now_us: int, *, is_cut: bool) -> CandleRange:

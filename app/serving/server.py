@@ -25,6 +25,7 @@ from app.serving.answers import error_answer, json_answer
 from app.serving.connections import Connections, let_wait
 from app.serving.description.route import Handler, Route
 from app.serving.errors import NotFound, ServerBusy
+from app.serving.handshakes import Handshakes
 from app.serving.request_values import is_upgrade
 
 logger = logging.getLogger(__name__)
@@ -57,12 +58,14 @@ _METRICS_PATHS = ("/metrics", "/health", "/health/db", "/health/binance")
 class Limits:
     """
     ``clients``: connections at a time; of these ``live_clients`` may be WebSockets, so that there is always room for
-    requests. ``request_within_s``: for a connection to bring a complete request.
+    requests. ``handshakes``: connections whose TLS handshake is not over; they come on top. ``request_within_s``: for a
+    handshake, and for a connection to bring a complete request.
 
     ``slowest_bytes_per_s``: at which a client may read an answer after that time. ``unread_bytes``: answers in memory.
     """
 
     clients: int = 2_000
+    handshakes: int = 128
     request_within_s: float = 15.0
     slowest_bytes_per_s: int = 1 << 16
     unread_bytes: int = 1 << 28
@@ -106,6 +109,7 @@ class MarketServer:
         self._public_paths = frozenset(one.path for one in routes if one.is_public)
         self._runner: web.AppRunner | None = None
         self._connections: Connections | None = None
+        self._handshakes: Handshakes | None = None
         self._listening: list[asyncio.Server] = []
 
     @property
@@ -165,11 +169,12 @@ class MarketServer:
         self, factory: Callable[[], asyncio.Protocol], host: str, port: int, tls: ssl.SSLContext | None
     ) -> int:
         """Listen there, and return the port."""
-        handshake_s = self._limits.request_within_s if tls else None
-        try:
-            listening = await asyncio.get_running_loop().create_server(
-                factory, host, port, ssl=tls, backlog=_ACCEPTED_AT_ONCE, ssl_handshake_timeout=handshake_s
+        if tls is not None:
+            factory = self._handshakes = Handshakes(
+                factory, tls, self._limits.request_within_s, self._limits.handshakes
             )
+        try:
+            listening = await asyncio.get_running_loop().create_server(factory, host, port, backlog=_ACCEPTED_AT_ONCE)
         except (OSError, OverflowError) as error:
             if port == self.metrics_port:
                 raise SettingsError(
@@ -192,6 +197,8 @@ class MarketServer:
         for listening in self._listening:
             listening.close()
         self._listening.clear()
+        if self._handshakes is not None:
+            await self._handshakes.close()
         if runner is None:
             return
         await runner.cleanup()

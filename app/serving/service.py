@@ -38,7 +38,7 @@ from app.serving.routes.health import HealthRoutes
 from app.serving.routes.market import MarketRoutes
 from app.serving.routes.page import PageRoutes
 from app.serving.server import Limits, MarketServer
-from app.serving.stored_market import DEADLINE_S, THREADS, StoredMarket
+from app.serving.stored_market import CONNECTIONS, DEADLINE_S, StoredMarket
 
 _START_S, _STOP_S = 20.0, 10.0
 
@@ -152,7 +152,7 @@ class ServingService:
         """Read from that database from now on, over connections of the server's own."""
         if database is not self._database:
             self._database = database
-            self._market.use(None if database is None else database.separate_store(THREADS, self._deadline_s))
+            self._market.use(None if database is None else database.separate_store(CONNECTIONS, self._deadline_s))
             self._loop.call_soon_threadsafe(self._follower.begin_again)
 
     def start(self) -> None:

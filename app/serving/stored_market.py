@@ -20,6 +20,7 @@ from app.market.ports.database import SeparateStore
 
 DEADLINE_S = 5.0
 THREADS = 4
+CONNECTIONS = THREADS + 2  # a long range takes two, and live messages shall not wait for it
 SETTLES_S = 3  # a trade may wait as long to be stored: batches are a second long
 _MOST_WAITING = 128
 _HANG_UP_S = 1.0
@@ -47,9 +48,11 @@ class StoredMarket:
         if before is not None:
             threading.Thread(target=partial(before.close, _HANG_UP_S), name="serve-close", daemon=True).start()
 
-    async def read(self, work: Callable[[SeparateStore], Result]) -> Result:
+    async def read(
+        self, work: Callable[[SeparateStore], Result], *, or_else: str = "retry later, or ask for less"
+    ) -> Result:
         """
-        Return what ``work`` reads from the store, in a thread.
+        Return what ``work`` reads from the store, in a thread; ``or_else``: what a client may do if it takes too long.
 
         Raises:
             StoreUnavailable: If there is no store, too many reads wait, or the deadline is over.
@@ -65,9 +68,7 @@ class StoredMarket:
             async with asyncio.timeout(self.deadline_s):
                 return await asyncio.get_running_loop().run_in_executor(self._threads, work, store)
         except TimeoutError as error:
-            raise StoreUnavailable(
-                f"The database took longer than {self.deadline_s:g} s: retry later, or ask for less."
-            ) from error
+            raise StoreUnavailable(f"The database took longer than {self.deadline_s:g} s: {or_else}.") from error
         except RuntimeError as error:
             if self._store is not None:
                 raise

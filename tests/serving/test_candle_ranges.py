@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from app.market.candle import Candle
 from app.market.columns.candle_columns import columns_of
 from app.market.coverage import IdRanges
+from app.market.errors import StoreUnavailable
 from app.market.interval import SECOND_US, Interval
-from app.serving.candle_ranges import CLOSED_MAX_AGE_S, CandleQuery, judged, passes_for_kline
+from app.serving import candle_ranges
+from app.serving.candle_ranges import CLOSED_MAX_AGE_S, CandleQuery, judged, passes_for_kline, read_candles
+from storage.database import Database
+from tests.serving.helpers import record
+from tests.storage.helpers import some_trades
 
 INTERVALS = [Interval.parse(name) for name in ("1s", "13s", "1m", "181m", "3d", "1M")]
 FIRST = 300  # a slot of the year 2000 or later, of every interval
@@ -81,3 +87,35 @@ def test_an_answer_with_a_candle_that_may_still_get_trades_is_not_kept() -> None
     assert kept_s(end_us, after_s=3) == kept_s(None, after_s=3, is_cut=True) == CLOSED_MAX_AGE_S
     assert kept_s(None, after_s=3) == 86_400 - 3
     assert kept_s(end_us, after_s=3, limit=4) == 0  # an older one may be imported
+
+
+@pytest.mark.parametrize("limit", [5_001, 8_000, 11_000, 100_000])
+def test_a_long_range_is_the_same_in_two_halves(
+    database: Database, monkeypatch: pytest.MonkeyPatch, limit: int
+) -> None:
+    second = INTERVALS[0]
+    trades = [one._replace(time_us=one.time_us + one.trade_id * 20 * SECOND_US) for one in some_trades(600)]
+    record(database, [one for one in trades if not 350 < one.trade_id < 360])
+    end_us = trades[-1].time_us + 100 * SECOND_US
+    for start_us, until_us in ((trades[0].time_us - 100 * SECOND_US, end_us), (trades[9].time_us, None)):
+        query = CandleQuery("BTCUSDT", second, start_us, until_us, limit)
+        found = []
+        for many in (1 << 40, 10):
+            monkeypatch.setattr(candle_ranges, "MANY_SLOTS", many)
+            found.append(read_candles(database.store, query, end_us, lambda: None))
+        assert found[0].table.num_rows > 5_000
+        assert found[0].table.equals(found[1].table)
+        assert found[0][1:] == found[1][1:]
+
+
+def test_a_long_range_past_its_deadline_is_given_up(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(candle_ranges, "MANY_SLOTS", 10)
+    trades = some_trades(100)
+    record(database, trades)
+
+    def too_late() -> None:
+        raise StoreUnavailable("The read was given up.")
+
+    query = CandleQuery("BTCUSDT", INTERVALS[0], trades[0].time_us, trades[-1].time_us + 100 * SECOND_US, 10_000)
+    with pytest.raises(StoreUnavailable, match="given up"):
+        read_candles(database.store, query, trades[-1].time_us, too_late)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import socket
 import ssl
@@ -78,6 +79,7 @@ async def test_a_hung_database_is_answered_in_time_and_comes_back(database: Data
             )
             assert {answer.status for answer in answers} == {503}
             assert all(answer.headers["Retry-After"] == "1" for answer in answers[:-1])
+            assert any("took longer than 1 s: ask for a shorter range" in one.body["error"] for one in answers[:-1])
             assert (await client.get("/metrics")).status == 200  # needs no database
         while (await client.get("/health")).status != 200:
             await asyncio.sleep(0.05)
@@ -137,6 +139,58 @@ async def test_off_loopback_a_token_and_tls_are_needed(database: Database, tmp_p
         with pytest.raises(aiohttp.ClientError):
             async with client.session.get(url.replace("https", "http"), headers=headers):
                 pass
+
+
+async def test_handshakes_that_never_end_make_room_for_others(database: Database, tmp_path: Path) -> None:
+    certificate = make_certificate(tmp_path, "server", "localhost")
+    access = Access(token="t0ken", certificate=certificate, key=certificate.with_suffix(".key"))
+    trusting = ssl.create_default_context(cafile=str(certificate))
+    async with served(database, access=access, limits=Limits(handshakes=4)) as client:
+        port = int(client.service.url.rpartition(":")[2])
+        silent = [await asyncio.open_connection("127.0.0.1", port) for _ in range(10)]
+        async with asyncio.timeout(10):  # each would have 15 s
+            for reader, _ in silent[:6]:
+                assert await ended(reader)
+        url, headers = f"https://localhost:{port}", {"Authorization": "Bearer t0ken"}
+        async with client.session.get(f"{url}/health", ssl=trusting, headers=headers) as response:
+            assert response.status == 200
+        async with client.session.ws_connect(f"{url}/ws/market", ssl=trusting, headers=headers) as socket:
+            assert (await socket.receive_json())["type"] == "connection"
+        assert b" 401 " in await asked_with_the_handshake(port, trusting)
+    for reader, writer in silent:
+        assert await ended(reader)
+        writer.close()
+
+
+async def ended(reader: asyncio.StreamReader) -> bool:
+    """Whether a connection ends with nothing heard."""
+    try:
+        return await reader.read() == b""
+    except ConnectionError:
+        return True
+
+
+async def asked_with_the_handshake(port: int, trusting: ssl.SSLContext) -> bytes:
+    """Send a request in one piece with the end of the handshake, and return the answer."""
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    tls = trusting.wrap_bio(incoming, outgoing, server_hostname="localhost")
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    while True:
+        try:
+            tls.do_handshake()
+            break
+        except ssl.SSLWantReadError:
+            writer.write(outgoing.read())
+            incoming.write(await reader.read(1 << 16))
+    tls.write(b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+    writer.write(outgoing.read())
+    incoming.write(await reader.read(-1))
+    writer.close()
+    answer = b""
+    with contextlib.suppress(ssl.SSLError):
+        while part := tls.read(1 << 16):
+            answer += part
+    return answer
 
 
 async def test_pages_of_other_origins_read_only_where_they_may(database: Database) -> None:

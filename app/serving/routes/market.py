@@ -26,6 +26,10 @@ from storage.files.times import format_time
 MOST_CANDLES = 1_000  # of /candles
 MOST_BARS = 500_000  # of /api/candles: ten months of minutes
 _DEFAULT_BARS = 500
+_TOO_LONG = (
+    "ask for a shorter range at a time or for a longer interval (candles below a minute are added up from each trade), "
+    "or retry later"
+)
 _GROUP = "Candles and what is stored"
 _CANDLES = (
     Parameter("asset", "An asset or a symbol: BTC stands for BTCUSDT.", "BTC", is_needed=True),
@@ -212,7 +216,7 @@ class MarketRoutes:
             found = read_candles(store, wanted._replace(symbol=name), now_us, check_deadline)
             return found, EncodedAnswer.of(made(found))
 
-        found, answer = await self._market.read(read)
+        found, answer = await self._market.read(read, or_else=_TOO_LONG)
         return cached_answer(request, answer, max_age_s=found.max_age_s, is_complete=found.is_complete)
 
 
