@@ -39,6 +39,10 @@ def set_surroundings(monkeypatch: pytest.MonkeyPatch, folder: Path, data_dir: Pa
     monkeypatch.setenv("CRYPTOPIPE_BINANCE_WS_URL", f"ws://{NOWHERE}")
     monkeypatch.setenv("CRYPTOPIPE_BINANCE_REST_URL", f"http://{NOWHERE}")
     monkeypatch.setenv("CRYPTOPIPE_ARCHIVE_URL", f"http://{NOWHERE}")
+    for name in ("OANDA_REST_URL", "OANDA_STREAM_URL", "DUKASCOPY_URL", "DUKASCOPY_FILES_URL"):
+        monkeypatch.setenv(f"CRYPTOPIPE_{name}", f"http://{NOWHERE}")
+    for name in ("OANDA_API_KEY", "OANDA_ACCOUNT_ID"):
+        monkeypatch.delenv(name, raising=False)
 
 
 @contextmanager

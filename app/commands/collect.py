@@ -34,7 +34,7 @@ from app.market.errors import (
     StoreUnavailable,
 )
 from app.market.ports.exchange import FeedState
-from app.market.symbol import read_symbol
+from app.market.symbol import BROKER, broker_of, read_symbol
 from app.observability.monitoring import monitoring
 from app.runtime.exchange_addresses import check_addresses
 from app.runtime.instance_lock import InstanceLock
@@ -84,7 +84,9 @@ async def _collect(
     begin_shutdown: Callable[[], None],
     announce: Callable[[str], None] | None = None,
 ) -> int:
-    outcome, symbols = _RecordingResult(), list(settings.symbols)
+    outcome = _RecordingResult()
+    symbols = [name for name in settings.symbols if broker_of(name) == BROKER]
+    quoted = [name for name in settings.symbols if broker_of(name) != BROKER]
     async with (
         engine_for(settings) as engine,
         monitoring(engine) as metrics,
@@ -95,25 +97,31 @@ async def _collect(
         with low_latency():
             if announce is not None:
                 announce(served.url)
-            found = await unless_stopped(_check(engine, symbols, stop, seconds), stop)
+            # A broker of quotes is asked by its own feed, which says what it does not have.
+            found = await unless_stopped(_check(engine, symbols, stop, seconds), stop) if symbols else []
             if found is not None:
-                engine.start(found or symbols)
+                engine.start([*(found or symbols), *quoted])
                 try:
-                    await _record(engine, stop, seconds, None if found else symbols)
+                    await _record(engine, stop, seconds, quoted, None if found or not symbols else symbols)
                 finally:
                     begin_shutdown()
                     outcome = await _close(engine)
                 symbols = engine.recorder.symbols
             # Without a recording too: leaving the block closes the connections to the exchange, which may hang.
             begin_shutdown()
-    _report(outcome, symbols)
+    _report(outcome, symbols, quoted)
     return 0
 
 
 class _RecordingResult(NamedTuple):
-    """Counts of trades once the engine is closed; ``reason`` says why the database did not take the spooled ones."""
+    """
+    Counts of trades, and of ticks, once the engine is closed; ``unstored`` counts both.
+
+    ``reason`` says why the database did not take the spooled ones.
+    """
 
     received: int = 0
+    ticks: int = 0
     unstored: int = 0
     spooled: int = 0
     contradictions: int = 0
@@ -124,26 +132,27 @@ async def _close(engine: Engine) -> _RecordingResult:
     database = engine.database  # after closing, the engine has none, but the writer's final counts remain
     unstored = await engine.close()
     spooled = engine.spool_status.trades
-    received = engine.recorder.trades_received
+    received, ticks = engine.recorder.trades_received, engine.quotes.recorder.ticks_received
     show_progress("")
     if database is None:
-        return _RecordingResult(received, unstored, spooled, reason=engine.database_reason)
+        return _RecordingResult(received, ticks, unstored, spooled, reason=engine.database_reason)
     status = database.writer.status
-    return _RecordingResult(received, unstored, spooled, status.contradictions, status.reason)
+    return _RecordingResult(received, ticks, unstored, spooled, status.contradictions, status.reason)
 
 
-def _report(outcome: _RecordingResult, symbols: Sequence[str]) -> None:
+def _report(outcome: _RecordingResult, symbols: Sequence[str], quoted: Sequence[str]) -> None:
     """
-    Print how many trades were recorded.
+    Print how many trades were recorded, and how many ticks of the symbols ``quoted``.
 
     Raises:
-        StoreUnavailable: If trades received are not in the database.
+        StoreUnavailable: If trades or ticks received are not in the database.
     """
     received = outcome.received
     if outcome.unstored:
+        what = "trades and ticks" if symbols and quoted else "ticks" if quoted else "trades"
         raise StoreUnavailable(
-            f"{outcome.unstored} of the trades received could not be stored ({received} were received): check the "
-            "database with cryptopipe doctor; the next start fetches the missing trades."
+            f"{outcome.unstored} of the {what} received could not be stored ({received + outcome.ticks} were received):"
+            " check the database with cryptopipe doctor; the next start fetches the missing trades."
         )
     if outcome.spooled:
         raise StoreUnavailable(
@@ -151,8 +160,10 @@ def _report(outcome: _RecordingResult, symbols: Sequence[str]) -> None:
             f"in time: {outcome.reason or 'it was too slow.'} The next start stores them; cryptopipe doctor checks the "
             "database."
         )
-    listed = ", ".join(symbols) if len(symbols) <= _MAX_LISTED_SYMBOLS else f"{len(symbols)} symbols"
-    print(f"{received} trades of {listed} received and stored.")
+    if symbols or not quoted:
+        print(f"{received} trades of {_listed(symbols)} received and stored.")
+    if quoted:
+        print(f"{outcome.ticks} ticks of {_listed(quoted)} received and stored.")
     if outcome.contradictions == 1:
         print(
             "1 trade contradicts the stored trade with the same id: the stored one is kept, the other one is in the "
@@ -163,6 +174,10 @@ def _report(outcome: _RecordingResult, symbols: Sequence[str]) -> None:
             f"{outcome.contradictions} trades contradict stored trades with the same ids: the stored ones are kept, "
             "the others are in the table refused_trades."
         )
+
+
+def _listed(symbols: Sequence[str]) -> str:
+    return ", ".join(symbols) if len(symbols) <= _MAX_LISTED_SYMBOLS else f"{len(symbols)} symbols"
 
 
 async def _check(engine: Engine, names: Sequence[str], stop: StopEvent, seconds: float | None) -> list[str]:
@@ -198,12 +213,17 @@ async def _wait_out_ban(engine: Engine, stop: StopEvent) -> None:
 
 
 async def _record(
-    engine: Engine, stop: StopEvent, seconds: float | None, unchecked: Sequence[str] | None = None
+    engine: Engine,
+    stop: StopEvent,
+    seconds: float | None,
+    quoted: Sequence[str],
+    unchecked: Sequence[str] | None = None,
 ) -> None:
     """
     Show the progress until ``stop`` is set or ``seconds`` are over. Raises as `_raise_if_failed`.
 
-    ``unchecked``: the symbols, if it is not known yet whether the exchange has them.
+    ``quoted``: the symbols of brokers of quotes; ``unchecked``: the others, if it is not known yet whether the exchange
+    has them.
 
     Raises:
         UsageError: If it turns out that nothing can be recorded of them.
@@ -213,30 +233,55 @@ async def _record(
     # A recording of fixed length that fails says so in one line, at its end.
     say = logger.warning if seconds is not None else _say
     outage = _OutageReport(engine, say, is_away=unchecked is not None)
+    refusals = _Refusals(engine, quoted)
     while not stop.is_set and (left_s := end_s - time.monotonic()) > 0:
         _raise_if_failed(engine)
+        refusals.look()
         if unchecked is not None and engine.directory.is_current:
-            _check_late(engine, unchecked)
+            _check_late(engine, unchecked, quoted)
             unchecked = None
-        outage.look(time.monotonic())
+        if engine.recorder.symbols:
+            outage.look(time.monotonic())
         show_progress(_progress_line(engine))
         await _pause(stop, min(left_s, _PROGRESS_EVERY_S))
     _raise_if_failed(engine)
-    if seconds is not None and not stop.is_set and not outage.was_live:
+    if seconds is not None and not stop.is_set and not (outage.was_live or refusals.was_live):
         reason = engine.feed.status.reason or "It did not answer."
         raise FeedDisconnected(f"Nothing was recorded, because the exchange was away all the time. {reason}")
 
 
-def _check_late(engine: Engine, names: Sequence[str]) -> None:
+def _check_late(engine: Engine, names: Sequence[str], quoted: Sequence[str]) -> None:
     """Check the symbols once the exchange is back; go on with those it has. Raises UsageError if there is none."""
     listed = {name: engine.symbol(name) for name in engine.directory.seen}
     resolved = {name: read_symbol(name, listed) for name in names}
     usable = [name for name in dict.fromkeys(resolved.values()) if name in listed]
     listed_symbols(listed, usable or names)
-    engine.set_symbols(usable)
+    engine.set_symbols([*usable, *quoted])
     for name in names:
         if resolved[name] not in listed:
             _say(f"“{name}” is not a symbol of the exchange and is not recorded; the others are.")
+
+
+class _Refusals:
+    """Says why symbols of brokers of quotes are refused, each reason once; ends a recording of nothing else."""
+
+    def __init__(self, engine: Engine, quoted: Sequence[str]) -> None:
+        self.was_live = False
+        self._engine = engine
+        self._quoted = quoted
+        self._said: set[str] = set()
+
+    def look(self) -> None:
+        """Look at the brokers now. Raises FeedRejected if all that is recorded is refused."""
+        statuses = [self._engine.status_of(name) for name in self._quoted]
+        self.was_live = self.was_live or any(status.state is FeedState.LIVE for status in statuses)
+        refused = [status.reason for status in statuses if status.state is FeedState.REFUSED]
+        if refused and len(refused) == len(self._engine.recorded):
+            raise FeedRejected(refused[0])
+        for reason in dict.fromkeys(refused):
+            if reason not in self._said:
+                self._said.add(reason)
+                _say(reason)
 
 
 class _OutageReport:
@@ -284,7 +329,7 @@ def _raise_if_failed(engine: Engine) -> None:
         raise StoreUnavailable(engine.database_reason)
     if engine.database is not None and engine.database.read_only_reason:
         raise StoreError(f"{engine.database.read_only_reason} Name a user who may record: docs/database.md says how.")
-    if engine.feed_reason:
+    if engine.feed_reason and engine.recorder.symbols:
         raise FeedRejected(engine.feed_reason)
 
 
@@ -296,7 +341,9 @@ def _progress_line(engine: Engine) -> str:
     spooled = engine.spool_status.trades
     on_disk = f" · {spooled:,} on disk" if spooled else ""
     feed = engine.feed.status.sentence(engine.clock.monotonic_s()) or engine.feed.status.state
+    has_ticks = engine.quotes.recorder.symbols
+    ticks = f" · {engine.quotes.recorder.ticks_received:,} ticks received" if has_ticks else ""
     return (
         f"{feed} · {engine.recorder.trades_received:,} trades received{waiting}{on_disk}"
-        f" · {engine.recorder.missing():,} missing"
+        f" · {engine.recorder.missing():,} missing{ticks}"
     )

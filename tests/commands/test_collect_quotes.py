@@ -1,0 +1,101 @@
+"""``cryptopipe collect`` of symbols of several brokers, each on its own."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from app.main import main
+from app.sandbox.oanda.server import ACCOUNT, TOKEN, OandaSandbox
+from app.sandbox.oanda.tape import SimulatedTape
+from storage.database import Database
+from storage.server.embedded_server import EmbeddedServer
+from tests.program import exchange, point_to
+
+EUR, JPY = "oanda:EURUSD", "oanda:USDJPY"
+
+
+@contextmanager
+def oanda() -> Iterator[OandaSandbox]:
+    """A sandbox of OANDA in a thread of its own, so that commands can run their own loop."""
+    server = OandaSandbox(SimulatedTape(3, prices_per_s=8.0, always_open=True))
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, name="oanda")
+    thread.start()
+    try:
+        asyncio.run_coroutine_threadsafe(server.start(), loop).result(20)
+        try:
+            yield server
+        finally:
+            asyncio.run_coroutine_threadsafe(server.stop(), loop).result(20)
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(20)
+        loop.close()
+
+
+@pytest.fixture(autouse=True)
+def broker(surroundings: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[OandaSandbox]:
+    """A sandbox of OANDA that the program finds, with credentials."""
+    with oanda() as made:
+        monkeypatch.setenv("CRYPTOPIPE_OANDA_REST_URL", f"{made.url}/v3")
+        monkeypatch.setenv("CRYPTOPIPE_OANDA_STREAM_URL", made.url)
+        monkeypatch.setenv("OANDA_API_KEY", TOKEN)
+        monkeypatch.setenv("OANDA_ACCOUNT_ID", ACCOUNT)
+        yield made
+
+
+def stored_ticks(data_dir: Path) -> dict[str, int]:
+    """Return the number of stored ticks by symbol."""
+    server = EmbeddedServer(data_dir)
+    database = Database.open(server.start(), data_dir)
+    try:
+        return {symbol: len(database.ticks.ticks(symbol, 0, 1 << 52)) for symbol in (EUR, JPY)}
+    finally:
+        database.close()
+        server.stop()
+
+
+def test_trades_and_ticks_of_two_brokers_are_recorded_together(
+    monkeypatch: pytest.MonkeyPatch, data_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with exchange() as binance:
+        point_to(binance, monkeypatch)
+        assert main(["collect", "--symbols", f"BTCUSDT,{EUR},oanda:USD/JPY", "--for", "8s"]) == 0
+    printed = capsys.readouterr()
+    found = re.fullmatch(
+        rf"(\d+) trades of BTCUSDT received and stored\.\n(\d+) ticks of {EUR}, {JPY} received and stored\.\n",
+        printed.out,
+    )
+    assert found is not None, printed
+    assert int(found[1]) > 0
+    stored = stored_ticks(data_dir)
+    assert sum(stored.values()) == int(found[2]) > 0
+    assert min(stored.values()) > 0
+
+
+def test_without_an_exchange_the_other_broker_is_recorded_all_the_same(
+    data_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["collect", "--symbols", EUR, "--for", "6s"]) == 0
+    printed = capsys.readouterr()
+    found = re.fullmatch(rf"(\d+) ticks of {EUR} received and stored\.\n", printed.out)
+    assert found is not None, printed
+    assert stored_ticks(data_dir)[EUR] == int(found[1]) > 0
+
+
+def test_refused_credentials_end_a_recording_of_nothing_else_with_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, broker: OandaSandbox, data_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("OANDA_API_KEY", "wr0ng-t0ken")
+    assert main(["collect", "--symbols", EUR, "--for", "60s"]) == 1
+    printed = capsys.readouterr()
+    assert re.fullmatch(r"cryptopipe: OANDA refuses the token \(HTTP 401\): .+\.\n", printed.err)
+    assert sum(broker.requests.values()) <= 3
+    assert "wr0ng" not in printed.out + printed.err + (data_dir / "logs" / "cryptopipe.log").read_text()
