@@ -21,10 +21,13 @@ from app.market.coverage import IdRanges
 from app.market.interval import Interval
 from app.market.ports.loading import LoadResult, PreparedLoad, RefusedPlace
 from app.market.ports.row_files import TradeBatch
+from app.market.quotes.side_candle import SideCandle
+from app.market.quotes.tick import PriceSide
 from app.market.quotes.tick_columns import TickColumns
 from app.market.trade import Trade
 from storage.loading.candle_batches import store_aggregated, store_candles
 from storage.loading.kline_check import kline_differences
+from storage.loading.side_candle_batches import store_side_candles
 from storage.loading.statistics import refresh_statistics
 from storage.loading.tick_loader import TickLoader
 from storage.loading.trade_batches import PreparedTrades, prepared
@@ -99,6 +102,13 @@ class BulkLoader:
     def load_ticks(self, ticks: TickColumns, fetched: tuple[int, int] | None = None) -> LoadResult:
         """See `app.market.ports.loading.BulkLoader`."""
         return self._ticks.load(ticks, fetched)
+
+    def load_side_candles(
+        self, symbol: str, interval: Interval, side: PriceSide, candles: Sequence[SideCandle]
+    ) -> LoadResult:
+        """See `app.market.ports.loading.BulkLoader`."""
+        with self._session("store candles") as ledger:
+            return store_side_candles(ledger.connection, symbol, interval, side, candles)
 
     def held(self, symbol: str, first_id: int, last_id: int) -> IdRanges:
         """See `app.market.ports.loading.BulkLoader`."""

@@ -13,8 +13,11 @@ from app.market.coverage import IdRanges
 from app.market.interval import Interval
 from app.market.ports.loading import LoadResult, PreparedLoad, RefusedPlace
 from app.market.ports.row_files import TradeBatch
+from app.market.quotes.side_candle import SideCandle
+from app.market.quotes.tick import PriceSide
 from app.market.quotes.tick_columns import TickColumns
 from storage.loading.candle_batches import fault
+from storage.loading.side_candle_batches import faults_of
 from storage.loading.tick_batches import storable
 from storage.loading.trade_batches import PreparedTrades, prepared
 from storage.postgres import batch_columns
@@ -26,6 +29,7 @@ class DryRunLoader:
     def __init__(self) -> None:
         self._seen: dict[str, IdRanges] = {}
         self._open_times: dict[tuple[str, Interval], set[int]] = {}
+        self._side_times: dict[tuple[str, Interval, PriceSide], set[int]] = {}
         self._tick_times: dict[tuple[str, int], IdRanges] = {}  # by symbol and place
 
     def prepare(self, batch: TradeBatch) -> PreparedTrades:
@@ -73,6 +77,18 @@ class DryRunLoader:
             now = self._tick_times[ticks.symbol, place] = before | IdRanges.of_columns(times_us, times_us)
             stored += now.count() - before.count()
         return LoadResult(stored, len(ticks) - stored - len(refused), tuple(refused))
+
+    def load_side_candles(
+        self, symbol: str, interval: Interval, side: PriceSide, candles: Sequence[SideCandle]
+    ) -> LoadResult:
+        """Note the open times; those that came before count as held."""
+        faults = faults_of(candles, interval)
+        faulty = {one.place for one in faults}
+        before = self._side_times.setdefault((symbol, interval, side), set())
+        known = len(before)
+        before.update(one.open_time_us for place, one in enumerate(candles) if place not in faulty)
+        stored = len(before) - known
+        return LoadResult(stored, len(candles) - stored - len(faults), tuple(faults))
 
     def held(self, symbol: str, first_id: int, last_id: int) -> IdRanges:
         """Return the ids that came, from the first to the last."""

@@ -55,6 +55,11 @@ _READ = """
 """
 
 
+_ENDS = sql.SQL(
+    "SELECT {first_us}, {last_us} FROM quote_klines WHERE symbol_id = %s AND seconds = %s AND months = %s"
+).format(first_us=microseconds(sql.SQL("min(open_time)")), last_us=microseconds(sql.SQL("max(open_time)")))
+
+
 def _of_side(query: str, side: PriceSide) -> sql.Composed:
     columns = {part: sql.Identifier(f"{side.value}_{part}") for part in _PARTS}
     return sql.SQL(query).format(open_us=microseconds("open_time"), **columns)
@@ -91,6 +96,13 @@ def save(
         if fetched is not None and side is PriceSide.MID:
             save_range(connection, symbol, interval, *fetched)
     return changed
+
+
+def ends(connection: Connection, symbol_id: int, interval: Interval) -> list[tuple[int, int]]:
+    """Return the first and the last open time of the stored candles of each interval that fits into ``interval``."""
+    fitting = {interval, *(one for one in EXCHANGE_INTERVALS if one.tiles(interval))}
+    found = [connection.execute(_ENDS, (symbol_id, one.seconds, one.months)).fetchone() for one in fitting]
+    return [(int(row[0]), int(row[1])) for row in found if row is not None and row[0] is not None]
 
 
 def read(

@@ -17,7 +17,6 @@ from app.market.candle import Candle
 from app.market.columns.candle_columns import columns_of
 from app.market.coverage import IdRanges
 from app.market.interval import Interval
-from app.market.precedence import add_better
 from app.market.quote_candles.side_candles import finish_side, side_candle
 from app.market.quotes.tick import PriceSide
 from storage.candles.klines import fetched_ranges
@@ -67,7 +66,7 @@ class SideStore:
         # Beside ticks of a page that is full, older candles of the broker are not wanted.
         first_us = made[0].open_time_us if limit is not None and len(made) >= limit else start_us
         merged = {one.open_time_us: one for one in self._published(symbol, interval, first_us, end_us, limit)}
-        add_better(merged, made)
+        merged |= {one.open_time_us: one for one in made if one.complete or one.open_time_us not in merged}
         ordered = [merged[open_us] for open_us in sorted(merged)]
         return ordered if limit is None else ordered[len(ordered) - min(limit, len(ordered)) :]
 
@@ -82,7 +81,7 @@ class SideStore:
     ) -> Generator[list[Candle], None, None]:
         """See `app.market.ports.storage.CandleReader`."""
         times = self.stored_times(symbol, interval)
-        ranges = (*times.traded, *times.klines, *self._outermost(symbol))
+        ranges = (*times.traded, *times.klines, *self._outermost(symbol), *self._published_ends(symbol, interval))
         if not ranges:
             return
         ends = [*chain.from_iterable(ranges)]
@@ -151,6 +150,11 @@ class SideStore:
             return quote_klines.read(
                 connection, symbol_id, interval, self._side, start_us, end_us, self._calendar_of(symbol), limit
             )
+
+    def _published_ends(self, symbol: str, interval: Interval) -> list[tuple[int, int]]:
+        with self._pool.borrowed("read candles") as connection:
+            symbol_id = symbol_id_of(connection, symbol)
+            return [] if symbol_id is None else quote_klines.ends(connection, symbol_id, interval)
 
     def _outermost(self, symbol: str) -> tuple[tuple[int, int], ...]:
         """Return the open times of the first and last candle of ticks, where no time was fetched whole."""

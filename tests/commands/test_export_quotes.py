@@ -48,9 +48,13 @@ def published(path: Path) -> dict[int, tuple[Decimal, ...]]:
 def day(play: Play, shared_data: Callable[[str], Path]) -> Play:
     """The recorded day, imported."""
     shutil.copytree(shared_data("dukascopy") / "datafeed/EURUSD", play.folder / "EURUSD")
-    hours = sorted((play.folder / "EURUSD/2019/01/04").glob("*_ticks.bi5"))
-    assert play.run(*hours)[0] == 0
+    assert play.run(*hours(play))[0] == 0
     return play
+
+
+def hours(play: Play) -> list[Path]:
+    """Return the files of ticks, without those of candles."""
+    return sorted((play.folder / "EURUSD/2019/01/04").glob("*_ticks.bi5"))
 
 
 def test_candles_of_the_recorded_day_equal_those_that_dukascopy_published(day: Play) -> None:
@@ -83,6 +87,26 @@ def test_candles_of_the_recorded_day_equal_those_that_dukascopy_published(day: P
         assert Decimal(mid["close"]) == (Decimal(bid["close"]) + Decimal(ask["close"])) / 2
     facts = json.loads(mids.with_name("mids.csv.meta.json").read_text())
     assert [facts[name] for name in ("source", "price", "completeness")] == ["dukascopy", "mid", "as published"]
+
+
+def test_where_there_are_no_ticks_candles_are_the_brokers_own(day: Play) -> None:
+    before = day.folder / "before.csv"
+    assert export(day, SYMBOL, "1m", "--price", "bid", *DAY, "--out", before)[0] == 0
+    assert day.run(day.folder / "EURUSD")[0] == 0
+    after = day.folder / "after.csv"
+    assert export(day, SYMBOL, "1m", "--price", "bid", *DAY, "--out", after)[0] == 0
+    assert after.read_text() == before.read_text()
+    path = day.folder / "hours.csv"
+    code, _, errors = export(
+        day, SYMBOL, "1h", "--price", "bid", "--from", "2019-02-01", "--to", "2019-03-01", "--out", path
+    )
+    oracle = published(day.folder / "EURUSD/2019/01/BID_candles_hour_1.bi5")
+    rows = rows_of(path)
+    assert [[Decimal(row[name]) for name in ("open", "high", "low", "close")] for row in rows] == [
+        list(values[:4]) for values in oracle.values()
+    ]
+    assert {row["source"] for row in rows} == {"dukascopy"}
+    assert (code, errors) == (0, "")
 
 
 def test_quotes_of_the_recorded_day_come_back_as_they_were(day: Play) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import lzma
 import shutil
+import struct
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -130,3 +132,60 @@ def test_recorded_quotes_of_lean(play: Play, shared_data: Callable[[str], Path])
     assert len(ticks_of(play)) == 74_684
     code, report = play.report(play.folder, "--symbol", "oanda:EURUSD", "--kind", "quotes")
     assert (code, figures(report)) == (0, (74_684, 0, 74_684, 0, 0))
+
+
+def published_rows(play: Play) -> list[tuple[int, int, int, int]]:
+    """Return the stored candles of the broker by interval: seconds, and how many there are, of bid and of ask."""
+    with connect(play.world.url) as connection:
+        return connection.execute(
+            "SELECT seconds, count(*), count(bid_volume), count(ask_volume) FROM quote_klines"
+            " WHERE source = 'dukascopy' GROUP BY 1 ORDER BY 1"
+        ).fetchall()
+
+
+def test_the_recorded_tree_with_its_candles_is_imported_whole(play: Play, shared_data: Callable[[str], Path]) -> None:
+    shutil.copytree(shared_data("dukascopy") / "datafeed", play.folder / "datafeed")
+    code, report = play.report(play.folder)
+    assert (code, report["read"], report["refused"]) == (0, report["stored"], 0)
+    by_kind = {
+        kind: sum(one["stored"] for one in report["files"] if one["kind"] == kind) for kind in ("quotes", "candles")
+    }
+    assert by_kind["quotes"] == 136_741 + 8_523
+    rows = published_rows(play)
+    assert [row[0] for row in rows] == [60, 3_600, 86_400]
+    assert rows[0] == (60, 1_440, 1_440, 1_440)
+    assert all(row[3] == 0 for row in rows[1:])
+    assert by_kind["candles"] == 2 * 1_440 + rows[1][1] + rows[2][1]
+    code, again = play.report(play.folder)
+    assert (code, again["stored"], again["held"]) == (0, 0, report["read"])
+    code, report = play.report(play.folder, "--dry-run")
+    assert (code, report["stored"], report["read"]) == (0, again["read"], again["read"])
+
+
+def test_candles_that_contradict_the_stored_ones_are_refused(play: Play) -> None:
+    tree = play.folder / "EURUSD/2019/01/04"
+    tree.mkdir(parents=True)
+    path = tree / "BID_candles_min_1.bi5"
+    minutes = [(0, 114_500, 114_510, 114_490, 114_520, 1.5), (60, 114_510, 114_500, 114_480, 114_530, 2.5)]
+    path.write_bytes(packed(minutes))
+    assert play.run(path)[0] == 0
+    path.write_bytes(packed([minutes[0], (60, 114_511, *minutes[1][2:])]))
+    code, report = play.report(path)
+    assert (code, figures(report)) == (3, (2, 0, 1, 1, 0))
+    line = path.with_name(path.name + ".refused.csv").read_text().splitlines()[1]
+    assert line.startswith("2,it contradicts the stored candle of the same time,")
+    assert published_rows(play) == [(60, 2, 2, 0)]
+
+
+def test_a_day_of_candles_without_ticks_is_an_answer(play: Play) -> None:
+    tree = play.folder / "EURUSD/2019/01/02"
+    tree.mkdir(parents=True)
+    flat = packed([(second, *[114_500] * 4, 0.0) for second in range(0, 86_400, 60)])
+    (tree / "BID_candles_min_1.bi5").write_bytes(flat)
+    code, report = play.report(play.folder)
+    assert (code, figures(report)) == (0, (0, 0, 0, 0, 0))
+
+
+def packed(candles: list[tuple[float, ...]]) -> bytes:
+    """Return a .bi5 file of candles: second, open, close, low, high and volume."""
+    return lzma.compress(b"".join(struct.pack(">IIIIIf", *one) for one in candles), lzma.FORMAT_ALONE)

@@ -16,9 +16,9 @@ from decimal import ROUND_HALF_EVEN, Decimal
 import numpy as np
 from numpy.typing import NDArray
 
-from app.brokers.dukascopy.side_candle import SideCandle
 from app.market.errors import MalformedMessage
 from app.market.interval import SECOND_US
+from app.market.quotes.side_candle import SideCandle
 from app.market.quotes.tick_candle import PriceBar
 from app.market.quotes.tick_columns import Ints, TickColumns, no_ticks, tick_columns
 from app.market.units import E8

@@ -17,8 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from app.brokers.dukascopy.side_candle import SideCandle
 from app.market.errors import MalformedMessage
+from app.market.quotes.side_candle import SideCandle
 from app.market.quotes.tick_candle import PriceBar
 from app.market.quotes.tick_columns import Ints, TickColumns, no_ticks, tick_columns
 from app.market.units import E8

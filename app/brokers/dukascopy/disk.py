@@ -14,8 +14,8 @@ from typing import NamedTuple
 from app.brokers.dukascopy import bi5
 from app.brokers.dukascopy.instruments import known_point_e8
 from app.brokers.dukascopy.locations import CandleBucket, TickBucket, bucket_of_path
-from app.brokers.dukascopy.side_candle import SideCandle
 from app.market.errors import FileError, MalformedMessage, UsageError
+from app.market.quotes.side_candle import SideCandle
 from app.market.quotes.tick_columns import TickColumns
 
 SUFFIX = ".bi5"

@@ -30,7 +30,6 @@ from app.brokers.dukascopy.locations import (
     check_json_base,
 )
 from app.brokers.dukascopy.retries import RetryPlan
-from app.brokers.dukascopy.side_candle import SideCandle
 from app.brokers.proxy import SYSTEM_PROXY
 from app.market.calendar.always_open import AlwaysOpen
 from app.market.calendar.calendar import Calendar
@@ -39,6 +38,7 @@ from app.market.errors import FeedAway, FeedDisconnected, FeedRejected, Malforme
 from app.market.interval import SECOND_US
 from app.market.ports.clock import Clock
 from app.market.ports.quote_history import TickHour
+from app.market.quotes.side_candle import SideCandle
 from app.market.quotes.tick import PriceSide
 from app.market.quotes.tick_columns import TickColumns, no_ticks
 from app.market.symbol import Symbol, bare_name

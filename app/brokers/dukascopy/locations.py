@@ -35,9 +35,17 @@ _FILE_NAMES = {Length.MINUTE: "min_1", Length.HOUR: "hour_1", Length.DAY: "day_1
 _LENGTHS = {name: length for length, name in _FILE_NAMES.items()}
 
 
+_SECONDS = {60: Length.MINUTE, 3_600: Length.HOUR, 86_400: Length.DAY}
+
+
 def length_of(interval: Interval) -> Length | None:
     """Return the length whose candles are those of ``interval``, or None if Dukascopy publishes none of it."""
-    return {60: Length.MINUTE, 3_600: Length.HOUR, 86_400: Length.DAY}.get(interval.seconds)
+    return _SECONDS.get(interval.seconds)
+
+
+def interval_of(length: Length) -> Interval:
+    """Return the interval of candles of that length."""
+    return Interval(next(seconds for seconds, one in _SECONDS.items() if one is length))
 
 
 def check_json_base(url: str) -> str:

@@ -1,5 +1,5 @@
 """
-.bi5 files as an import reads them: each is one hour of ticks, all that Dukascopy has of it.
+.bi5 files as an import reads them: an hour of ticks, all that Dukascopy has of it, or its own candles of bid or ask.
 
 An hour without ticks is an empty file, and an answer. See `app.market.ports.row_files`.
 """
@@ -10,9 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from app.brokers.dukascopy.disk import CandleFile, StrayFile, TickFile, find_files
+from app.brokers.dukascopy.locations import interval_of
 from app.market.errors import UsageError
 from app.market.ports.quote_history import HOUR_US
-from app.market.ports.row_files import QuoteBatch, ReadingOptions, RefusedFile, RowFile, RowKind
+from app.market.ports.row_files import QuoteBatch, ReadingOptions, RefusedFile, RowFile, RowKind, SideCandleBatch
 
 
 class TickRowFile:
@@ -44,6 +45,33 @@ class TickRowFile:
         return None
 
 
+class CandleRowFile:
+    """The candles of one side, of a day, a month or a year; see `app.market.ports.row_files.RowFile`."""
+
+    table = ""
+    kind = RowKind.CANDLES
+
+    def __init__(self, file: CandleFile) -> None:
+        self.path = file.path
+        self.symbol = file.bucket.symbol
+        self._file = file
+        self._is_read = False
+
+    def batches(self) -> Iterator[SideCandleBatch]:
+        """See `app.market.ports.row_files.RowFile`."""
+        candles, bucket = self._file.candles(), self._file.bucket
+        self._is_read = True
+        yield SideCandleBatch(self.symbol, len(candles), interval_of(bucket.length), bucket.side, tuple(candles))
+
+    def progress(self) -> float:
+        """See `app.market.ports.row_files.RowFile`."""
+        return float(self._is_read)
+
+    def shortfall(self) -> str | None:
+        """See `app.market.ports.row_files.RowFile`."""
+        return None
+
+
 def open_bi5(path: Path, options: ReadingOptions) -> RowFile | RefusedFile:
     """Open a .bi5 file, of which the folders tell the symbol and the time."""
     try:
@@ -55,10 +83,7 @@ def open_bi5(path: Path, options: ReadingOptions) -> RowFile | RefusedFile:
     symbol = found.bucket.symbol if isinstance(found, CandleFile) else found.symbol
     if options.symbol not in (None, symbol):
         return RefusedFile(path, f"{path} holds {symbol} by its folders, not {options.symbol}: leave out --symbol.")
-    if isinstance(found, CandleFile):
-        return RefusedFile(
-            path, f"{path} holds Dukascopy's own candles: import the ticks, and candles are made of them."
-        )
-    if options.kind not in (None, RowKind.QUOTES):
-        return RefusedFile(path, f"{path} holds quotes, not {options.kind}: leave out --kind.")
-    return TickRowFile(found)
+    opened = CandleRowFile(found) if isinstance(found, CandleFile) else TickRowFile(found)
+    if options.kind not in (None, opened.kind):
+        return RefusedFile(path, f"{path} holds {opened.kind}, not {options.kind}: leave out --kind.")
+    return opened

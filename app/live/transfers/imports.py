@@ -22,7 +22,14 @@ from app.live.transfers.import_report import FileReport, ImportReport
 from app.live.transfers.quotes.quote_rows import NumberedTicks, collected_ticks
 from app.live.transfers.refused_rows import SUFFIX, RefusedRows
 from app.live.transfers.report import minute
-from app.live.transfers.row_batches import NumberedTrades, RowNumbers, agg_trade_text, candle_text, collected
+from app.live.transfers.row_batches import (
+    NumberedTrades,
+    RowNumbers,
+    agg_trade_text,
+    candle_text,
+    collected,
+    side_candle_text,
+)
 from app.market.aggregated_trades import AggregatedMinutes
 from app.market.coverage import IdRanges
 from app.market.errors import FileError, StoreError
@@ -38,6 +45,7 @@ from app.market.ports.row_files import (
     RefusedRow,
     RowFile,
     RowKind,
+    SideCandleBatch,
     TradeBatch,
     named,
 )
@@ -120,7 +128,7 @@ class _Candles(NamedTuple):
     """A batch of candles to store, with the number in the file of each."""
 
     file: _ImportedFile
-    batch: CandleBatch
+    batch: CandleBatch | SideCandleBatch
     numbers: Ints
     share: float
 
@@ -264,12 +272,15 @@ class FileImport:
 
     def _store_candles(self, step: _Candles) -> None:
         file, batch = step.file, step.batch
-        is_published = file.report.kind is RowKind.KLINES
-        result = self._loader.load_candles(batch.symbol, batch.interval, batch.candles, published=is_published)
-        refused = [
-            RefusedRow(int(step.numbers[place]), reason, candle_text(batch.candles[place]))
-            for place, reason in result.refused
-        ]
+        if isinstance(batch, SideCandleBatch):
+            result = self._loader.load_side_candles(batch.symbol, batch.interval, batch.side, batch.candles)
+            texts = {place: side_candle_text(batch.candles[place]) for place, _ in result.refused}
+            file.report.is_answer = True
+        else:
+            is_published = file.report.kind is RowKind.KLINES
+            result = self._loader.load_candles(batch.symbol, batch.interval, batch.candles, published=is_published)
+            texts = {place: candle_text(batch.candles[place]) for place, _ in result.refused}
+        refused = [RefusedRow(int(step.numbers[place]), reason, texts[place]) for place, reason in result.refused]
         file.note(batch.symbol, batch.rows, result.stored, sorted([*batch.refused, *refused]))
         self._note_progress(file, batch.rows, step.share)
 
@@ -408,7 +419,7 @@ class FileImport:
             yield from self._aggregated_of(file, opened, share)
         else:
             numbers = RowNumbers()
-            for batch in cast("Iterator[CandleBatch]", opened.batches()):
+            for batch in cast("Iterator[CandleBatch | SideCandleBatch]", opened.batches()):
                 yield _Candles(file, batch, numbers.of(batch, len(batch.candles)), share.of(opened))
 
     def _aggregated_of(self, file: _ImportedFile, opened: RowFile, share: _Share) -> Iterator[_Step]:

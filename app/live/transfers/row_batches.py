@@ -15,7 +15,8 @@ import numpy as np
 
 from app.market.candle import Candle
 from app.market.errors import FileError
-from app.market.ports.row_files import AggTradeBatch, CandleBatch, Ints, QuoteBatch, RefusedRow, TradeBatch
+from app.market.ports.row_files import AggTradeBatch, Ints, RefusedRow, RowBatch, TradeBatch
+from app.market.quotes.side_candle import SideCandle
 from app.market.units import format_e8
 
 LARGEST = 80_000  # rows; larger batches gain nothing and take memory
@@ -42,7 +43,7 @@ class RowNumbers:
     def __init__(self) -> None:
         self._read = 0
 
-    def of(self, batch: TradeBatch | AggTradeBatch | CandleBatch | QuoteBatch, count: int) -> Ints:
+    def of(self, batch: RowBatch, count: int) -> Ints:
         """Return the numbers of the batch's ``count`` usable rows; call it once for each batch, in their order."""
         first = self._read + 1
         self._read += batch.rows
@@ -108,6 +109,11 @@ def agg_trade_text(batch: AggTradeBatch, place: int) -> str:
 def candle_text(candle: Candle) -> str:
     """Return a candle as a row of text: open time (µs), open, high, low, close, volume."""
     return ",".join([str(candle.open_time_us), *map(format_e8, candle[1:6])])
+
+
+def side_candle_text(candle: SideCandle) -> str:
+    """Return a candle of bid or ask as a row of text: open time (µs), open, high, low, close, volume."""
+    return ",".join([str(candle.open_time_us), *map(format_e8, (*candle.bar, candle.volume_e8))])
 
 
 def _end(batch: TradeBatch | AggTradeBatch, place: int) -> list[str]:

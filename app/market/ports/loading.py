@@ -10,6 +10,8 @@ from app.market.comparison import FieldDifference
 from app.market.coverage import IdRanges
 from app.market.interval import Interval
 from app.market.ports.row_files import TradeBatch
+from app.market.quotes.side_candle import SideCandle
+from app.market.quotes.tick import PriceSide
 from app.market.quotes.tick_columns import TickColumns
 
 
@@ -79,6 +81,11 @@ class BulkLoader(Protocol):
         ``fetched``: a span ``[start, end)``, UTC microseconds, of which the source has these ticks and no others; it is
         remembered in the same transaction.
         """
+
+    def load_side_candles(
+        self, symbol: str, interval: Interval, side: PriceSide, candles: Sequence[SideCandle]
+    ) -> LoadResult:
+        """Store candles of bid or of ask as their broker published them. Of two of one time the first stays."""
 
     def held(self, symbol: str, first_id: int, last_id: int) -> IdRanges:
         """Return which ids from the first to the last, inclusive, nobody needs to fetch: held, or known as absent."""

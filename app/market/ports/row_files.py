@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 
 from app.market.candle import Candle
 from app.market.interval import Interval
+from app.market.quotes.side_candle import SideCandle
+from app.market.quotes.tick import PriceSide
 
 Ints = NDArray[np.int64]
 
@@ -116,7 +118,24 @@ class QuoteBatch:
     whole: tuple[int, int] | None = None
 
 
-RowBatch = TradeBatch | AggTradeBatch | CandleBatch | QuoteBatch
+@dataclass(frozen=True, slots=True)
+class SideCandleBatch:
+    """
+    Candles of bid or of ask as their broker published them, all of a file, oldest first; there may be none.
+
+    ``rows`` and ``numbers``: see `TradeBatch`.
+    """
+
+    symbol: str
+    rows: int
+    interval: Interval
+    side: PriceSide
+    candles: tuple[SideCandle, ...]
+    refused: tuple[RefusedRow, ...] = ()
+    numbers: Ints | None = None
+
+
+RowBatch = TradeBatch | AggTradeBatch | CandleBatch | QuoteBatch | SideCandleBatch
 
 
 class ReadingOptions(NamedTuple):

@@ -10,7 +10,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from app.market.interval import SECOND_US, Interval
-from app.market.ports.row_files import CandleBatch, RowBatch
+from app.market.ports.row_files import CandleBatch, RowBatch, SideCandleBatch
 from storage.files.readers.names import NameFacts
 
 _SHORTEST_SILENCE_US = 600 * SECOND_US
@@ -32,7 +32,7 @@ class Shortfall:
         """Take note of a batch."""
         if self._begin_us is None:
             return
-        if isinstance(batch, CandleBatch):
+        if isinstance(batch, CandleBatch | SideCandleBatch):
             times = [candle.open_time_us for candle in batch.candles]
             ends = (min(times), max(times)) if times else None
         else:

@@ -13,9 +13,9 @@ import pytest
 from app.brokers.dukascopy.disk import CandleFile, TickFile, find_files
 from app.brokers.dukascopy.history import Interface
 from app.brokers.dukascopy.locations import Length
-from app.brokers.dukascopy.side_candle import SideCandle
 from app.market.interval import SECOND_US
 from app.market.ports.quote_history import HOUR_US
+from app.market.quotes.side_candle import SideCandle
 from app.market.quotes.tick import PriceSide, Tick
 from app.market.quotes.tick_candle import TickCandle, candle_of_tick, combine_ticks
 from app.sandbox.dukascopy.server import DukascopySandbox

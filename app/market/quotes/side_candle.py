@@ -1,4 +1,4 @@
-"""A candle as Dukascopy publishes it: of one side of the market."""
+"""A candle as a broker publishes it: of one side of the market."""
 
 from __future__ import annotations
 
