@@ -33,6 +33,7 @@ from app.market.ports.clock import Clock
 from app.market.ports.database import OpenDatabase, OpenedDatabase
 from app.market.ports.exchange import FeedState, FeedStatus, TradeFeed, TradeHistory
 from app.market.ports.storage import SpoolStatus, TradeSpool
+from app.market.ports.ticks import TickSpool
 from app.market.quotes.tick import PriceSide
 from app.market.symbol import BROKER, Symbol, broker_of, in_usual_quote
 
@@ -62,6 +63,8 @@ class Engine:
         ban: ExchangeBan | None = None,
         spool: TradeSpool | None = None,
         quote_brokers: Sequence[QuoteBroker] = (),
+        tick_spool: TickSpool | None = None,
+        has_left_ticks: bool = False,
     ) -> None:
         self.feed = feed
         self.exchange = exchange
@@ -77,7 +80,14 @@ class Engine:
             spool=spool,
             clock=clock,
         )
-        self.quotes = QuoteMarkets(quote_brokers, self.market_snapshot, clock, queue_ticks=queue_trades)
+        self.quotes = QuoteMarkets(
+            quote_brokers,
+            self.market_snapshot,
+            clock,
+            queue_ticks=queue_trades,
+            spool=tick_spool,
+            has_left=has_left_ticks,
+        )
         self.directory = SymbolDirectory(exchange, clock)
         listed = ListedHistory(exchange, self.directory)
         self.repairer = Repairer(self.recorder, listed, clock)

@@ -30,7 +30,7 @@ from app.market.ports.clock import Clock
 from app.market.ports.database import OpenDatabase
 from app.runtime.early_open import open_database as open_database
 from app.runtime.live_brokers import live_brokers
-from storage.spool.disk_spool import FILE_NAME, DiskSpool
+from storage.spool.disk_spool import FILE_NAME, TICK_FILE_NAME, DiskSpool, TickDiskSpool
 
 if TYPE_CHECKING:
     from app.brokers.binance.archive import BinanceArchive
@@ -43,6 +43,13 @@ def spool_of(settings: Settings) -> DiskSpool | None:
     if not settings.spool_megabytes:
         return None
     return DiskSpool(settings.data_dir / FILE_NAME, settings.spool_megabytes * 1_000_000)
+
+
+def tick_spool_of(settings: Settings) -> TickDiskSpool | None:
+    """Return the spool of ticks, as `spool_of` returns that of trades."""
+    if not settings.spool_megabytes:
+        return None
+    return TickDiskSpool(settings.data_dir / TICK_FILE_NAME, settings.spool_megabytes * 1_000_000)
 
 
 def ban_of(settings: Settings, clock: Clock) -> ExchangeBan:
@@ -128,6 +135,8 @@ async def engine_for(
             ban=ban,
             spool=spool_of(settings),
             quote_brokers=live_brokers(settings, clock),
+            tick_spool=tick_spool_of(settings),
+            has_left_ticks=(settings.data_dir / TICK_FILE_NAME).exists(),
         )
         engine.stall_detector.on_stalled = partial(_doubt_streams, feed)
         async with _replacing_dead_connections(engine, feed, rest):

@@ -18,13 +18,14 @@ from app.live.charts.chart_session import ChartSession
 from app.live.engine import Engine
 from app.market.interval import Interval
 from app.market.ports.exchange import FeedState
-from app.market.quotes.tick import PriceSide
+from app.market.quotes.tick import PriceSide, Tick
 from app.runtime.wiring import engine_for
 from app.sandbox.market.simulated import LISTINGS, SimulatedMarket
 from app.sandbox.oanda.server import ACCOUNT, TOKEN, OandaSandbox
 from app.sandbox.oanda.tape import SimulatedTape
 from app.sandbox.server.server import SandboxServer
 from storage.database import Database
+from storage.spool.disk_spool import TICK_FILE_NAME
 from tests.brokers.binance.helpers import until
 from tests.sandbox.helpers import serving
 from tests.servers import EMBEDDED, empty_schema, shared_server
@@ -164,6 +165,23 @@ async def test_a_chart_shows_the_price_that_was_chosen_and_stays_current(
                 assert math.isclose(newest.close, price / 1e8)
                 assert newest.volume == newest.trades > 0
             assert not bid.failure
+
+
+async def test_ticks_received_without_a_database_are_stored_by_the_next_start(
+    brokers: Brokers, tmp_path: Path, url: str
+) -> None:
+    nowhere = settings_for(brokers, tmp_path, "postgresql://127.0.0.1:1/none")
+    received: list[Tick] = []
+    async with running(nowhere, [EUR]) as engine:
+        engine.quotes.recorder.on_event = received.append
+        await until(lambda: len(received) > 20, "ticks")
+    assert (tmp_path / TICK_FILE_NAME).exists()
+    async with running(settings_for(brokers, tmp_path, url), [BTC]) as engine:
+        await until(lambda: engine.database is not None, "the database")
+        await until(lambda: not engine.quotes.recorder.outbox.is_spooling, "an empty spool")
+        assert engine.recorded == [BTC]
+    ticks, _ = await asyncio.to_thread(stored, url, tmp_path)
+    assert {(one.time_us, one.bid_e8, one.ask_e8) for one in received} <= set(ticks)
 
 
 @pytest.mark.parametrize("token", ["", "wrong-token"])

@@ -251,7 +251,9 @@ class CandleMerger:
             at = self.series.index_at_slot(self.interval.slot(candle.open_time_us))
             known = self.series.bar(at) if at >= 0 else None
             if known is not None and known.open_time_us == candle.open_time_us and known.trades > candle.trades:
-                return None if candle.complete else _with_live_prices(known, candle)
+                # A broker counts prices that its stream leaves out, so more of them are no sign of later ones.
+                is_counted = candle.complete and candle.source is not CandleSource.TICKS
+                return None if is_counted else _with_live_prices(known, candle)
             if not candle.closed and candle.open_time_us < newest_us:
                 return candle._replace(closed=True)
         return candle

@@ -10,9 +10,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Generic
 
 from app.market.coverage import IdRanges
-from app.market.trade import Trade
+from app.market.ports.storage import Row
 
 logger = logging.getLogger(__name__)
 
@@ -22,7 +23,7 @@ def _ignore(*_: object) -> None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OutboxListener:
+class OutboxListener(Generic[Row]):
     """
     The callbacks of an outbox's owner, all called on the loop.
 
@@ -31,23 +32,23 @@ class OutboxListener:
     have been counted, or all trades on disk have been stored.
     """
 
-    on_lost: Callable[[list[Trade]], None] = _ignore
+    on_lost: Callable[[list[Row]], None] = _ignore
     on_recovered: Callable[[], None] = _ignore
     on_spool_lost: Callable[[dict[str, IdRanges]], None] = _ignore
     on_spool_changed: Callable[[], None] = _ignore
 
 
-class Backlog:
+class Backlog(Generic[Row]):
     """
     The trades that neither a writer has taken nor the disk holds; about ``limit`` of them are kept.
 
     ``spooling``: those being written to disk now. ``waiting``: all others, which came later. Both in arrival order.
     """
 
-    def __init__(self, limit: int, listener: OutboxListener) -> None:
+    def __init__(self, limit: int, listener: OutboxListener[Row]) -> None:
         self.limit = limit
-        self.spooling: list[Trade] = []
-        self.waiting: list[Trade] = []
+        self.spooling: list[Row] = []
+        self.waiting: list[Row] = []
         self._listener = listener
         self._is_losing = False
 
@@ -59,15 +60,15 @@ class Backlog:
         """Whether there are more trades than ``limit``."""
         return len(self) > self.limit
 
-    def trades(self) -> list[Trade]:
+    def trades(self) -> list[Row]:
         """Return all trades, in arrival order."""
         return [*self.spooling, *self.waiting]
 
-    def put_first(self, trades: Sequence[Trade]) -> None:
+    def put_first(self, trades: Sequence[Row]) -> None:
         """Take back trades that came before those waiting."""
         self.waiting = [*trades, *self.waiting]
 
-    def begin_spooling(self, most: int) -> list[Trade]:
+    def begin_spooling(self, most: int) -> list[Row]:
         """Move up to ``most`` of the oldest waiting trades to ``spooling``, until `end_spooling`; return them."""
         self.spooling, self.waiting = self.waiting[:most], self.waiting[most:]
         return self.spooling

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Generic
 
 from app.market.coverage import IdRanges
-from app.market.ports.storage import SpooledBatch, SpoolStatus
-from app.market.trade import Trade
+from app.market.ports.storage import Row, SpooledBatch, SpoolStatus
 
 
-class NullSpool:
-    """A `TradeSpool` that takes and holds nothing."""
+class NullSpool(Generic[Row]):
+    """A `RowSpool` that takes and holds nothing."""
 
     status = SpoolStatus()
     last_number = 0
@@ -18,11 +18,11 @@ class NullSpool:
     async def open(self) -> None:
         """Find nothing."""
 
-    async def append(self, trades: Sequence[Trade]) -> int:
+    async def append(self, trades: Sequence[Row]) -> int:
         """Take none of the trades."""
         return 0
 
-    async def read(self, after: int, limit: int) -> SpooledBatch[Trade] | None:
+    async def read(self, after: int, limit: int) -> SpooledBatch[Row] | None:
         """Return None: there is nothing to read."""
         return None
 

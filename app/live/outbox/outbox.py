@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from typing import Generic
 
 from app.concurrency.system_clock import SystemClock
 from app.live.outbox.backlog import Backlog, OutboxListener
@@ -21,8 +22,7 @@ from app.live.outbox.spool_path import SpoolPath
 from app.live.outbox.writer_path import WriterPath
 from app.market.coverage import IdRanges
 from app.market.ports.clock import Clock
-from app.market.ports.storage import SpoolStatus, TradeSpool, TradeWriter
-from app.market.trade import Trade
+from app.market.ports.storage import Row, RowSpool, RowWriter, SpoolStatus
 
 # A batch is handed over at whichever of these it reaches first.
 _COLLECT_S = 0.005
@@ -31,18 +31,23 @@ _ROOM_WAIT_S = 2.0  # how long reading the feed may wait for one batch before tr
 _RETRY_S = 0.25
 
 
-class TradeOutbox:
+class Outbox(Generic[Row]):
     """
-    Hands trades to a `TradeWriter`; all methods on the loop. Call `start` first, and `finish` at the end.
+    Hands trades to a `RowWriter`; all methods on the loop. Call `start` first, and `finish` at the end.
 
     ``limit``: how many trades are kept in memory while neither the writer nor the disk takes them.
     """
 
     def __init__(
-        self, limit: int, listener: OutboxListener, *, spool: TradeSpool | None = None, clock: Clock | None = None
+        self,
+        limit: int,
+        listener: OutboxListener[Row],
+        *,
+        spool: RowSpool[Row] | None = None,
+        clock: Clock | None = None,
     ) -> None:
         self._clock = clock or SystemClock()
-        self._backlog = Backlog(limit, listener)
+        self._backlog: Backlog[Row] = Backlog(limit, listener)
         self._writer_path = WriterPath(self._backlog, self._clock)
         self._spool_path = SpoolPath(
             spool, self._backlog, self._writer_path, self._clock, listener, on_unavailable=self._retry_later
@@ -51,7 +56,7 @@ class TradeOutbox:
         self._is_closed = False
 
     @property
-    def writer(self) -> TradeWriter | None:
+    def writer(self) -> RowWriter[Row] | None:
         """The writer in use; None while no database is open."""
         return self._writer_path.writer
 
@@ -81,7 +86,7 @@ class TradeOutbox:
         writer = self._writer_path.writer
         return self.has_spool and writer is not None and bool(writer.status.reason or self._writer_path.hangs)
 
-    def waiting_trades(self) -> list[Trade]:
+    def waiting_trades(self) -> list[Row]:
         """Return the waiting trades, in arrival order."""
         return self._backlog.trades()
 
@@ -95,7 +100,7 @@ class TradeOutbox:
             self.hold()
             self._spool_path.start()
 
-    def attach(self, writer: TradeWriter | None, *, recording: bool = True) -> None:
+    def attach(self, writer: RowWriter[Row] | None, *, recording: bool = True) -> None:
         """
         Hand trades to ``writer`` from now on; with None, keep them here.
 
@@ -120,7 +125,7 @@ class TradeOutbox:
         """End a `hold`: no writer is expected soon."""
         self._writer_path.release()
 
-    def put(self, trade: Trade) -> bool:
+    def put(self, trade: Row) -> bool:
         """Take one trade; return False if the caller must await `make_room` before the next."""
         waiting = self._backlog.waiting
         waiting.append(trade)
@@ -135,7 +140,7 @@ class TradeOutbox:
             self._timer = asyncio.get_running_loop().call_later(_COLLECT_S, self._on_timer)
         return True
 
-    def put_first(self, trades: Sequence[Trade]) -> None:
+    def put_first(self, trades: Sequence[Row]) -> None:
         """
         Take back the trades that a previous writer did not store, and put them before the waiting ones.
 
@@ -177,7 +182,7 @@ class TradeOutbox:
                 return
             await self._clock.sleep(_COLLECT_S)
 
-    async def save(self, trades: Sequence[Trade] = ()) -> list[Trade]:
+    async def save(self, trades: Sequence[Row] = ()) -> list[Row]:
         """
         Write ``trades``, which a writer did not store, and then the waiting ones to disk.
 

@@ -15,6 +15,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable
+from typing import Generic
 
 from app.live.outbox.backlog import Backlog, OutboxListener
 from app.live.outbox.null_spool import NullSpool
@@ -22,7 +23,7 @@ from app.live.outbox.spool_state import ALL_ON_DISK, BY_DISK, SpoolEvent, SpoolS
 from app.live.outbox.writer_path import WriterPath
 from app.market.coverage import IdRanges
 from app.market.ports.clock import Clock
-from app.market.ports.storage import SpoolStatus, TradeSpool, TradeWriter
+from app.market.ports.storage import Row, RowSpool, RowWriter, SpoolStatus
 
 logger = logging.getLogger(__name__)
 
@@ -38,7 +39,7 @@ _ENDING_S = 5.0
 _SHORTLY_S = 0.005
 
 
-class SpoolPath:
+class SpoolPath(Generic[Row]):
     """
     Moves trades through one spool from `start` to `finish`; all methods on the loop.
 
@@ -48,15 +49,15 @@ class SpoolPath:
 
     def __init__(
         self,
-        spool: TradeSpool | None,
-        backlog: Backlog,
-        writer_path: WriterPath,
+        spool: RowSpool[Row] | None,
+        backlog: Backlog[Row],
+        writer_path: WriterPath[Row],
         clock: Clock,
-        listener: OutboxListener,
+        listener: OutboxListener[Row],
         *,
         on_unavailable: Callable[[], None],
     ) -> None:
-        self._spool: TradeSpool = NullSpool() if spool is None else spool
+        self._spool: RowSpool[Row] = NullSpool() if spool is None else spool
         self._state = SpoolState.UNAVAILABLE if spool is None else SpoolState.OPENING
         # Attributes, not properties, because they are read for every trade.
         self.by_disk = self._state in BY_DISK
@@ -69,7 +70,7 @@ class SpoolPath:
         # Batch numbers: all batches up to the first are committed, all up to the second were given to `_given_to`.
         self._committed = 0
         self._given = 0
-        self._given_to: TradeWriter | None = None
+        self._given_to: RowWriter[Row] | None = None
         self._saved_s = self._refused_s = float("-inf")
         self._room_needed = False
         self._progress = asyncio.Event()
@@ -204,12 +205,12 @@ class SpoolPath:
         logger.warning("trades go to the spool on disk: %s", why)
         self._apply(SpoolEvent.TROUBLED)
         self._writer_path.is_full = False
-        # During a hold the writer's owner takes back what it did not store: see `TradeOutbox.put_first`.
+        # During a hold the writer's owner takes back what it did not store: see `Outbox.put_first`.
         if not self._writer_path.is_held and await self._save_unwritten(self._writer_path.last_writer):
             self._apply(SpoolEvent.COVERED)
         self._saved_s = float("-inf")
 
-    async def _save_unwritten(self, writer: TradeWriter | None) -> bool:
+    async def _save_unwritten(self, writer: RowWriter[Row] | None) -> bool:
         """Write the trades that the writer has not committed to disk; return whether all of them are there."""
         trades = [] if writer is None else writer.unwritten()
         if not trades:
@@ -243,7 +244,7 @@ class SpoolPath:
         self._room_needed = False
         self._progress.set()
 
-    async def _give_some(self, writer: TradeWriter) -> bool:
+    async def _give_some(self, writer: RowWriter[Row]) -> bool:
         """Give the writer the next trades, and a moment to commit them. False: the disk cannot be read just now."""
         if writer is not self._given_to:
             self._given, self._given_to = self._committed, writer
@@ -261,7 +262,7 @@ class SpoolPath:
             await writer.wait_for_room(_COMMIT_S)
         return True
 
-    async def _forget_committed(self, writer: TradeWriter) -> None:
+    async def _forget_committed(self, writer: RowWriter[Row]) -> None:
         """Delete the trades given to this writer from the disk, if it commits them in time."""
         given = self._given
         if writer is self._given_to and given > self._committed and await writer.flush(_COMMIT_S):

@@ -8,16 +8,18 @@ them there.
 
 from __future__ import annotations
 
+from typing import Generic
+
 from app.live.outbox.backlog import Backlog
 from app.market.ports.clock import Clock
-from app.market.ports.storage import TradeWriter
+from app.market.ports.storage import Row, RowWriter
 
 _MOMENT_S = 0.5  # a reconnect takes less, and is no reason to use the disk
 _HANGS_S = 2.0
 _HOLD_S = 30.0
 
 
-class WriterPath:
+class WriterPath(Generic[Row]):
     """
     Hands the trades of ``backlog`` to ``writer``; all methods on the loop.
 
@@ -25,9 +27,9 @@ class WriterPath:
     trades when it is no longer in use. ``is_full``: the writer's queue refused the last batch.
     """
 
-    def __init__(self, backlog: Backlog, clock: Clock) -> None:
-        self.writer: TradeWriter | None = None
-        self.last_writer: TradeWriter | None = None
+    def __init__(self, backlog: Backlog[Row], clock: Clock) -> None:
+        self.writer: RowWriter[Row] | None = None
+        self.last_writer: RowWriter[Row] | None = None
         self.recording = True
         self.is_full = False
         self._backlog = backlog
@@ -35,7 +37,7 @@ class WriterPath:
         self._held_until_s = float("-inf")
         self._trouble_since_s: float | None = None
 
-    def attach(self, writer: TradeWriter | None, *, recording: bool) -> None:
+    def attach(self, writer: RowWriter[Row] | None, *, recording: bool) -> None:
         """Use this writer from now on, or none; ends a `hold`."""
         self.writer = writer
         self.last_writer = writer or self.last_writer

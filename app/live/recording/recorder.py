@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 
 from app.live.environment.clocks import ExchangeClock
 from app.live.outbox.backlog import OutboxListener
-from app.live.outbox.outbox import TradeOutbox
+from app.live.outbox.outbox import Outbox
 from app.live.recording.market_snapshot import MarketSnapshot
 from app.live.recording.measures import Measures, Smoothed
 from app.live.recording.symbol_tracker import SymbolTracker
@@ -51,7 +51,7 @@ class Recorder:
             on_spool_lost=self._on_spool_lost,
             on_spool_changed=self._on_spool_changed,
         )
-        self.outbox = TradeOutbox(queue_trades, listener, spool=spool, clock=clock)
+        self.outbox = Outbox(queue_trades, listener, spool=spool, clock=clock)
         self.delay = Smoothed()
         self.measures = Measures(exchange_clock)
         self.trades_received = 0
@@ -88,7 +88,7 @@ class Recorder:
         self.outbox.start()
 
     def attach(self, writer: TradeWriter | None, *, recording: bool = True) -> None:
-        """Store through this writer from now on; None while there is no database. See `TradeOutbox.attach`."""
+        """Store through this writer from now on; None while there is no database. See `Outbox.attach`."""
         if writer is not None:
             writer.on_stored(self.measures.note_stored)
         self.outbox.attach(writer, recording=recording)

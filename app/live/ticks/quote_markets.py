@@ -6,6 +6,7 @@ A symbol says its broker, so everything is asked by symbol: who carries it, how 
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
@@ -16,14 +17,14 @@ from app.live.charts.candle_history import CandleHistory
 from app.live.recording.market_snapshot import MarketSnapshot
 from app.live.recording.symbol_tracker import SymbolTracker
 from app.live.ticks.quote_broker import QuoteBroker
-from app.live.ticks.tick_outbox import TickOutbox
 from app.live.ticks.tick_recorder import TickRecorder, WatchedSpan
 from app.market.errors import StoreError
 from app.market.interval import Interval
 from app.market.ports.clock import Clock
 from app.market.ports.database import OpenedDatabase
 from app.market.ports.exchange import FeedState, FeedStatus
-from app.market.quotes.tick import PriceSide
+from app.market.ports.ticks import TickSpool
+from app.market.quotes.tick import PriceSide, Tick
 from app.market.symbol import Symbol, broker_of
 
 logger = logging.getLogger(__name__)
@@ -37,14 +38,24 @@ class QuoteMarkets:
     """
     Runs the brokers; all methods on the loop. ``on_status`` is called with a broker whose state has changed.
 
-    ``queue_ticks``: how many received ticks are kept while the database takes none.
+    ``queue_ticks``: how many received ticks wait in memory while neither the database nor the disk takes them.
+    ``spool``: keeps them on disk; ``has_left``: an earlier run may have left some there.
     """
 
     def __init__(
-        self, brokers: Sequence[QuoteBroker], market_snapshot: MarketSnapshot, clock: Clock, *, queue_ticks: int
+        self,
+        brokers: Sequence[QuoteBroker],
+        market_snapshot: MarketSnapshot,
+        clock: Clock,
+        *,
+        queue_ticks: int,
+        spool: TickSpool | None = None,
+        has_left: bool = False,
     ) -> None:
         self.brokers = {broker.name: broker for broker in brokers}
-        self.recorder = TickRecorder(market_snapshot, TickOutbox(queue_ticks))
+        self.recorder = TickRecorder(market_snapshot, queue_ticks=queue_ticks, spool=spool, clock=clock)
+        self._has_left = has_left
+        self._is_recording = False
         self.on_status: Callable[[QuoteBroker], None] = lambda _: None
         self.on_symbols: Callable[[], None] = lambda: None
         self._clock = clock
@@ -63,13 +74,26 @@ class QuoteMarkets:
             self._tasks.begin(self._keep_watched())
 
     async def close(self) -> int:
-        """Stop receiving, and store what was received; return the number of ticks that are not stored."""
+        """Stop receiving, and store what was received; return how many ticks are neither stored nor on disk."""
         await self._tasks.end()
-        left = len(self.recorder.outbox.close())
-        if self._database is not None and self.recorder.ticks_received:
+        if not self._is_recording:
+            return 0
+        outbox, database = self.recorder.outbox, self._database
+        outbox.close()
+        outbox.release()
+        left: list[Tick] = []
+        if database is not None:
+            try:
+                async with asyncio.timeout(_FLUSH_S):
+                    await outbox.drain()
+                    await database.tick_writer.flush(_FLUSH_S)
+            except TimeoutError:
+                logger.warning("the database takes too long to store the waiting ticks")
             await self._save_watched(self.recorder.take_watched())
-            left += len(self._database.tick_writer.unwritten())
-        return left
+            left = database.tick_writer.unwritten()
+        unsaved = await outbox.save(left)
+        await outbox.finish()
+        return len(unsaved) + self.recorder.lost
 
     def set_symbols(self, symbols: Sequence[str]) -> None:
         """
@@ -81,14 +105,31 @@ class QuoteMarkets:
         for broker in self.brokers.values():
             broker.set_symbols([one for one in symbols if broker_of(one) == broker.name])
         self.recorder.set_symbols(symbols)
+        if symbols:
+            self._begin_recording()
+
+    def _begin_recording(self) -> None:
+        """Open the spool, and hand ticks to the database once there is one."""
+        if not self._is_recording:
+            self._is_recording = True
+            self.recorder.outbox.start()
+            self._attach()
+
+    def _attach(self) -> None:
+        database = self._database
+        if self._is_recording and database is not None:
+            self.recorder.outbox.attach(database.tick_writer, recording=not database.read_only_reason)
 
     async def use_database(self, database: OpenedDatabase) -> None:
         """Store into this database, and read from it, from now on."""
-        self._database = database
+        before, self._database = self._database, database
+        if before is not None and self._is_recording:
+            self.recorder.outbox.put_first(before.tick_writer.unwritten())
         for (_, side), history in self._histories.items():
             history.store = database.store.of_side(side)
-        if self.brokers and not database.read_only_reason:
-            self.recorder.outbox.attach(database.tick_writer)
+        if self._has_left:
+            self._begin_recording()
+        self._attach()
         for broker in self.brokers.values():
             await broker.directory.load_from(database.store)
 
@@ -148,8 +189,10 @@ class QuoteMarkets:
         database = self._database
         if database is None or database.read_only_reason or not watched:
             return
-        self.recorder.outbox.hand_over()
-        if self.recorder.outbox.waiting or not await database.tick_writer.flush(_FLUSH_S):
+        outbox = self.recorder.outbox
+        # What waits here or on disk is not committed yet, and may be lost: the time is remembered with the next span.
+        if outbox.is_spooling or outbox.waiting or not await database.tick_writer.flush(_FLUSH_S):
+            self.recorder.give_back(watched)
             return
         try:
             await in_background(partial(_remember, database, watched), "save-watched")

@@ -10,9 +10,13 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Collection, Iterable
 from typing import NamedTuple
 
+from app.live.outbox.backlog import OutboxListener
+from app.live.outbox.outbox import Outbox
 from app.live.recording.market_snapshot import MarketSnapshot
-from app.live.ticks.tick_outbox import TickOutbox
 from app.live.ticks.tick_tracker import TickTracker
+from app.market.coverage import IdRanges
+from app.market.ports.clock import Clock
+from app.market.ports.ticks import TickSpool
 from app.market.quotes.tick import Tick
 from app.market.trade import MarketEvent
 
@@ -29,17 +33,26 @@ class TickRecorder:
     """
     Records the chosen symbols of one or more brokers of quotes. All methods on the loop.
 
-    ``on_event`` is called with each new tick; it must be quick.
+    ``on_event`` is called with each new tick; it must be quick. ``queue_ticks``: how many wait in memory while neither
+    the database nor the disk takes them. ``lost`` counts the ticks that were given up.
     """
 
-    def __init__(self, market_snapshot: MarketSnapshot, outbox: TickOutbox) -> None:
-        self.outbox = outbox
+    def __init__(
+        self,
+        market_snapshot: MarketSnapshot,
+        *,
+        queue_ticks: int,
+        spool: TickSpool | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        listener: OutboxListener[Tick] = OutboxListener(on_lost=self._on_lost, on_spool_lost=self._on_spool_lost)
+        self.outbox: Outbox[Tick] = Outbox(queue_ticks, listener, spool=spool, clock=clock)
         self.ticks_received = 0
+        self.lost = 0
         self.on_event: Callable[[MarketEvent], None] | None = None
         self._market_snapshot = market_snapshot
         self._trackers: dict[str, TickTracker] = {}
         self._watched: list[WatchedSpan] = []
-        outbox.on_lost = self._on_lost
 
     @property
     def symbols(self) -> list[str]:
@@ -61,7 +74,7 @@ class TickRecorder:
         return self._trackers.get(symbol)
 
     def receive(self, event: MarketEvent, received_us: int) -> Awaitable[None] | None:
-        """Take one event from a feed (an `EventHandler`); never waits."""
+        """Take one event from a feed (an `EventHandler`)."""
         tracker = self._trackers.get(event.symbol)
         if type(event) is not Tick or tracker is None:
             return None
@@ -70,10 +83,9 @@ class TickRecorder:
             return None
         self.ticks_received += 1
         self._market_snapshot.note(tick)
-        self.outbox.put(tick)
         if self.on_event is not None:
             self.on_event(tick)
-        return None
+        return None if self.outbox.put(tick) else self.outbox.make_room()
 
     def note_break(self, symbols: Iterable[str]) -> None:
         """Note that the stream of these symbols is away."""
@@ -90,17 +102,31 @@ class TickRecorder:
         watched, self._watched = self._watched, []
         return watched
 
-    def _on_lost(self, tick: Tick) -> None:
-        """Leave the tick's time, and what came before it, out of the times watched."""
-        after_us = tick.time_us + 1
-        tracker = self._trackers.get(tick.symbol)
+    def _on_lost(self, ticks: list[Tick]) -> None:
+        self.lost += len(ticks)
+        for tick in ticks:
+            self._forget_watched(tick.symbol, tick.time_us)
+
+    def _on_spool_lost(self, lost: dict[str, IdRanges]) -> None:
+        for symbol, times_us in lost.items():
+            if times_us.last is not None:
+                self._forget_watched(symbol, times_us.last)
+
+    def _forget_watched(self, symbol: str, time_us: int) -> None:
+        """Leave a lost tick's time, and what came before it, out of the times watched."""
+        after_us = time_us + 1
+        tracker = self._trackers.get(symbol)
         if tracker is not None and tracker.watched_from_us is not None:
             tracker.watched_from_us = max(tracker.watched_from_us, after_us)
         self._watched = [
-            span._replace(start_us=max(span.start_us, after_us)) if span.symbol == tick.symbol else span
+            span._replace(start_us=max(span.start_us, after_us)) if span.symbol == symbol else span
             for span in self._watched
-            if span.symbol != tick.symbol or span.end_us > after_us
+            if span.symbol != symbol or span.end_us > after_us
         ]
+
+    def give_back(self, watched: Collection[WatchedSpan]) -> None:
+        """Take back times that could not be remembered yet; the next `take_watched` returns them again."""
+        self._watched = [*watched, *self._watched]
 
     def _end_watch(self, tracker: TickTracker) -> None:
         start_us, last = tracker.watched_from_us, tracker.last

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from app.live.outbox.backlog import OutboxListener
-from app.live.outbox.outbox import TradeOutbox
+from app.live.outbox.outbox import Outbox
 from app.market.coverage import IdRanges
 from app.market.ports.storage import StoredListener, WriterStatus
 from app.market.trade import Trade
@@ -89,7 +89,7 @@ class Run:
         self.spool_lost: dict[str, IdRanges] = {}
         self.recovered = 0
         self.spool = DiskSpool(folder / FILE_NAME, size_limit)
-        self.box = TradeOutbox(
+        self.box = Outbox(
             limit,
             OutboxListener(
                 on_lost=lambda trades: self.lost.extend(one.trade_id for one in trades),

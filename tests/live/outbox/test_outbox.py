@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from app.live.outbox.backlog import OutboxListener
-from app.live.outbox.outbox import TradeOutbox
+from app.live.outbox.outbox import Outbox
 from app.market.trade import Trade
 from tests.live.databases import FakeWriter
 from tests.live.helpers import trade, until
@@ -20,7 +20,7 @@ class Boxed:
     def __init__(self, limit: int) -> None:
         self.lost: list[int] = []
         self.recovered = 0
-        self.box = TradeOutbox(limit, OutboxListener(on_lost=self._on_lost, on_recovered=self._on_recovered))
+        self.box = Outbox(limit, OutboxListener(on_lost=self._on_lost, on_recovered=self._on_recovered))
 
     def _on_lost(self, trades: list[Trade]) -> None:
         self.lost += [one.trade_id for one in trades]

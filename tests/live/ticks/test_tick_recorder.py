@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from app.live.recording.market_snapshot import MarketSnapshot
-from app.live.ticks.tick_outbox import TickOutbox
 from app.live.ticks.tick_recorder import TickRecorder, WatchedSpan
 from app.market.ports.storage import WriterStatus
 from app.market.quotes.tick import Tick
@@ -15,6 +14,8 @@ EUR, JPY = "oanda:EURUSD", "oanda:USDJPY"
 
 class Writer:
     """A queue of limited length that nothing empties but the test."""
+
+    refused = 0
 
     def __init__(self, room: int) -> None:
         self.room, self.taken = room, list[Tick]()
@@ -26,15 +27,12 @@ class Writer:
         self.taken += ticks
         return True
 
-    async def flush(self, timeout_s: float) -> bool:
-        return True
-
-    def unwritten(self) -> list[Tick]:
-        return []
+    async def wait_for_room(self, timeout_s: float) -> bool:
+        return False
 
 
 def recorder(limit: int = 100) -> TickRecorder:
-    made = TickRecorder(MarketSnapshot(), TickOutbox(limit))
+    made = TickRecorder(MarketSnapshot(), queue_ticks=limit)
     made.set_symbols([EUR, JPY])
     return made
 
@@ -48,28 +46,24 @@ async def test_every_tick_of_a_recorded_symbol_reaches_the_writer_once() -> None
     for event in (tick(EUR, 1), tick(EUR, 1), tick(JPY, 1), tick("oanda:XAUUSD", 1), tick(EUR, 2)):
         made.receive(event, 0)
     made.outbox.attach(writer)
+    await made.outbox.drain()
     assert writer.taken == [tick(EUR, 1), tick(JPY, 1), tick(EUR, 2)]
     assert made.ticks_received == 3
 
 
-async def test_a_full_writer_gets_all_ticks_in_order_once_it_has_room() -> None:
-    made, writer = recorder(), Writer(0)
-    made.outbox.attach(writer)
-    made.receive(tick(EUR, 1), 0)
-    made.outbox.hand_over()
-    made.receive(tick(EUR, 2), 0)
-    writer.room = 10
-    made.outbox.hand_over()
-    assert [one.time_us for one in writer.taken] == [1, 2]
-    assert made.outbox.close() == []
-
-
 async def test_the_time_of_a_tick_that_is_given_up_does_not_count_as_watched() -> None:
     made = recorder(limit=2)
-    for at in (1, 5, 9, 14):
-        made.receive(tick(EUR, at), 0)
-    assert made.outbox.lost == 2
-    assert made.take_watched() == [WatchedSpan(EUR, 6, 14)]
+    for at in range(1, 2_000):
+        wait = made.receive(tick(EUR, at), 0)
+        if wait is not None:
+            await wait
+    given_up = made.lost
+    assert given_up
+    assert made.outbox.waiting + given_up == 1_999
+    waiting = {one.time_us for one in made.outbox.waiting_trades()}
+    spans = made.take_watched()
+    assert spans
+    assert all(at in waiting for span in spans for at in range(span.start_us, span.end_us))
 
 
 async def test_a_break_ends_what_is_watched_and_the_next_tick_begins_again() -> None:
@@ -82,4 +76,7 @@ async def test_a_break_ends_what_is_watched_and_the_next_tick_begins_again() -> 
     assert made.take_watched() == [WatchedSpan(EUR, 1, 5), WatchedSpan(EUR, 20, 30)]
     assert made.take_watched() == []
     made.receive(tick(EUR, 40), 0)
-    assert made.take_watched() == [WatchedSpan(EUR, 30, 40)]
+    watched = made.take_watched()
+    assert watched == [WatchedSpan(EUR, 30, 40)]
+    made.give_back(watched)
+    assert made.take_watched() == watched
