@@ -12,7 +12,6 @@ from typing import NamedTuple
 
 from app.config.settings import Settings
 from app.market.calendar.calendar import Calendar
-from app.market.calendar.of_symbol import usual_calendar
 from app.market.errors import UsageError
 from app.market.ports.clock import Clock
 from app.market.ports.quote_history import TickHistory
@@ -59,15 +58,10 @@ def symbols_of_group(group: str) -> list[str]:
 
 @asynccontextmanager
 async def _dukascopy(settings: Settings, clock: Clock) -> AsyncIterator[TickSource]:
-    from app.runtime.quote_brokers import dukascopy_history
+    from app.runtime.quote_brokers import dukascopy_history  # here: only this needs it
 
     async with dukascopy_history(settings, clock) as history:
-
-        async def calendar(symbol: str) -> Calendar:
-            described = await history.instrument(symbol)
-            return usual_calendar(symbol) if described is None else described.calendar
-
-        yield TickSource(history, calendar)
+        yield TickSource(history, history.calendar)
 
 
 _SOURCES: dict[str, Callable[[Settings, Clock], AbstractAsyncContextManager[TickSource]]] = {"dukascopy": _dukascopy}

@@ -31,9 +31,8 @@ from app.brokers.dukascopy.locations import (
 )
 from app.brokers.dukascopy.retries import RetryPlan
 from app.brokers.proxy import SYSTEM_PROXY
-from app.market.calendar.always_open import AlwaysOpen
 from app.market.calendar.calendar import Calendar
-from app.market.calendar.weekly import forex
+from app.market.calendar.of_symbol import usual_calendar
 from app.market.errors import FeedAway, FeedDisconnected, FeedRejected, MalformedMessage, SettingsError, UnknownSymbol
 from app.market.interval import SECOND_US
 from app.market.ports.clock import Clock
@@ -193,15 +192,13 @@ class DukascopyHistory:
 
     async def calendar(self, symbol: str) -> Calendar:
         """
-        Return when the market of ``symbol`` is open: by its description, else always for crypto and the forex week.
+        Return when the market of ``symbol`` is open: by its description, or what is usual where that is not to be had.
 
         Raises:
             UnknownSymbol, FeedDisconnected: As `instrument`.
         """
         described = await self.instrument(symbol)
-        if described is not None:
-            return described.calendar
-        return AlwaysOpen() if bare_name(symbol) in GROUPS["crypto"] else forex()
+        return usual_calendar(symbol) if described is None else described.calendar
 
     async def symbols(self) -> list[Symbol]:
         """
