@@ -174,7 +174,7 @@ class Settings:
     )
     keep_trades: str = _setting(
         "",
-        "Keep trades for that long (90d, 26w, 2y, off) once `cryptopipe db retention` confirmed it; candles stay.",
+        "Keep trades and ticks that long (90d, 2y, off) once `cryptopipe db retention` confirmed it; candles stay.",
         metavar="LENGTH",
     )
     batch_trades: int = _setting(100, "Trades that make a batch for the database.", at_least=1)

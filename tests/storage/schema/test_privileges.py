@@ -14,7 +14,7 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from app.market.candle import CandleSource
-from app.market.errors import StoreSchemaMismatch
+from app.market.errors import StoreError, StoreSchemaMismatch
 from app.market.interval import Interval
 from app.market.symbol import Symbol
 from app.market.trade import Trade
@@ -25,6 +25,8 @@ from storage.schema.migrate import migrations
 from storage.schema.privileges import privileges_of
 from tests.servers import drop_roles
 from tests.storage.helpers import PATIENCE_S, folded, held_of, some_trades, stored
+from tests.storage.quotes.helpers import START_US as TICKS_US
+from tests.storage.quotes.helpers import SYMBOL, some_ticks
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "database.md"
 M1 = Interval.parse("1m")
@@ -104,6 +106,36 @@ def test_a_recording_role_records_months_that_were_never_seen_before(roles: Role
         assert owner.store.candles("BTCUSDT", M1) == folded(trades, M1)
     finally:
         assert owner.close()
+
+
+def test_a_recording_role_records_ticks_of_months_never_seen_before_and_a_reading_role_reads_them(
+    roles: Roles, tmp_path: Path
+) -> None:
+    ticks = [tick for month in range(3) for tick in some_ticks(50, seed=month, start_us=TICKS_US + month * MONTH_US)]
+    database = Database.open(roles.recording, tmp_path)
+    try:
+        assert database.tick_writer.put([*ticks, ticks[0]._replace(bid_e8=7), ticks[1]._replace(ask_e8=0)])
+        assert database.tick_writer.drain(PATIENCE_S)
+        status = database.tick_writer.status
+        assert (status.reason, status.stored, status.contradictions) == ("", 150, 1)
+        loader = database.tick_loader()
+        assert loader.store_ticks(ticks, (SYMBOL, ticks[0].time_us, ticks[-1].time_us + 1)) == (0, 150, 0)
+        loader.close()
+    finally:
+        assert database.close()
+    database = Database.open(roles.reading, tmp_path)
+    try:
+        assert database.ticks.ticks(SYMBOL, 0, 2**62) == ticks
+        assert sum(one.ticks for one in database.ticks.tick_candles(SYMBOL, M1)) == 150
+        assert database.tick_writer.put(ticks)
+        with pytest.raises(StoreError, match="may only read this database"):
+            database.tick_loader()
+    finally:
+        assert database.close()
+    with connect(roles.reading) as connection:
+        for view in ("market_ticks", "forex_candles_5m", "forex_candles_12h"):
+            query = sql.SQL("SELECT count(*) > 0 FROM {}").format(sql.Identifier(view))
+            assert connection.execute(query).fetchone() == (True,), view
 
 
 def test_a_recording_role_may_set_an_impossible_trade_aside(roles: Roles, tmp_path: Path) -> None:
