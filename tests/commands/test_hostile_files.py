@@ -140,6 +140,11 @@ UNUSABLE: dict[str, tuple[Callable[[Path], object], str]] = {
         lambda path: (path.mkdir(), (path / "README.md").write_text("x"), (path / "tool.exe").write_bytes(b"MZ")),
         "{path} holds no file of trades, quotes or candles.",
     ),
+    **(
+        {"pipe.csv": (os.mkfifo, "{path} is a device or a pipe: save what it gives in a file first.")}
+        if hasattr(os, "mkfifo")
+        else {}
+    ),
     "absent.csv": (lambda path: None, "{path} cannot be read: No such file or directory."),
     "ETHUSDT-trades-2024-08-08.csv": (
         lambda path: path.write_text(ROWS),
@@ -202,6 +207,7 @@ ODD = {
     "CRLF": table(end="\r\n").encode(),
     "old line ends": table(end="\r").encode(),
     "decimal comma": table(";", mark=",").encode(),
+    "decimal comma between commas": table(mark=",", quote='"').encode(),
     "all of it": table(";", "\r\n", ",", '"').encode("utf-8-sig"),
     "UTF-16": table("\t").encode("utf-16"),
     "mixed units": in_mixed_units().encode(),

@@ -109,7 +109,7 @@ def mean_prices(quote_volume_e16: Any, volume_e8: Any, kind: Any) -> Any:
     """
     quote, volume = halves_of(quote_volume_e16), halves_of(volume_e8)
     valid = ((volume[0] != 0) | (volume[1] != 0)) & ((quote[0] != 0) | (quote[1] != 0))
-    divisor = np.where(valid, volume[0].view(np.int64), 1)
+    divisor = np.where(valid & (volume[0] != 0), volume[0].view(np.int64), 1)
     estimate = np.where(valid, quote[1].astype(np.float64) * 2.0**64 + quote[0].astype(np.float64), 0.0) / divisor
     # Beyond these bounds the remainders below would not fit: amounts that no market has.
     far = (volume[1] != 0) | (divisor < 0) | (divisor >= 1 << 61) | (estimate >= 2.0**62) | (quote[1] >= 1 << 50)

@@ -9,6 +9,7 @@ window that imports nothing starts faster.
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -113,8 +114,11 @@ def open_tables(path: Path, options: ReadingOptions, is_stopped: Callable[[], bo
         UsageError: If the user's columns are none of ours.
     """
     try:
-        with readable(path), path.open("rb") as file:
-            head = file.read(16)
+        with readable(path):
+            if not stat.S_ISREG(path.stat().st_mode):  # opening a pipe would wait for somebody to write
+                raise FileError(f"{path} is a device or a pipe: save what it gives in a file first.")
+            with path.open("rb") as file:
+                head = file.read(16)
         if not head:
             raise FileError(f"{path} is empty.")
         is_verified = check_checksum(path, is_stopped)

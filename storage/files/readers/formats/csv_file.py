@@ -38,6 +38,7 @@ _HEAD_ROWS = 200
 _MOST_TITLES, _FEWEST_COLUMNS = 5, 4
 _DELIMITERS = ",\t;|"
 _OFFSET = re.compile(r"(?:Z|[+-]\d\d:?\d\d)$")
+_THOUSANDS = re.compile(r"\d{1,3},\d{3}")
 _DECIMAL_COMMA, _DECIMAL_POINT = re.compile(r"\d+,\d+"), re.compile(r"\d+\.\d+")
 _TRUE_WORDS = ["true", "True", "TRUE", "1", "t", "sell", "SELL", "Sell"]
 _FALSE_WORDS = ["false", "False", "FALSE", "0", "f", "buy", "BUY", "Buy"]
@@ -99,7 +100,7 @@ def csv_head(source: ByteSource) -> tuple[Head, Dialect]:
     if is_header(rows[0]):
         names = tuple(cell.strip() for cell in rows.pop(0))
         before += 1
-    decimal = "," if delimiter != "," and _has_decimal_comma(rows) else "."
+    decimal = "," if _has_decimal_comma(rows, is_delimiter=delimiter == ",") else "."
     return Head(names, [_with_point(row, decimal) for row in rows]), Dialect(delimiter, decimal, before)
 
 
@@ -307,10 +308,16 @@ def _delimiter(lines: Sequence[str]) -> str:
     return max(_DELIMITERS, key=quality)
 
 
-def _has_decimal_comma(rows: Sequence[Sequence[str]]) -> bool:
-    """Whether commas are decimal marks: beside more numbers with a point they are marks of thousands, as in 1,234."""
+def _has_decimal_comma(rows: Sequence[Sequence[str]], *, is_delimiter: bool) -> bool:
+    """
+    Whether commas are decimal marks: beside more numbers with a point they are marks of thousands, as in 1,234.
+
+    Where the comma is the delimiter, too, numbers with one are quoted. They must not all look like thousands.
+    """
     cells = [cell.strip() for row in rows for cell in row]
     commas, points = (sum(map(bool, map(mark.fullmatch, cells))) for mark in (_DECIMAL_COMMA, _DECIMAL_POINT))
+    if is_delimiter and not any(_DECIMAL_COMMA.fullmatch(cell) and not _THOUSANDS.fullmatch(cell) for cell in cells):
+        return False
     return commas > points
 
 
