@@ -12,6 +12,7 @@ from app.market.coverage import IdRanges
 from app.market.errors import StoreUnavailable
 from app.market.interval import SECOND_US, Interval
 from app.serving import candle_ranges
+from app.serving.answers import EncodedAnswer
 from app.serving.candle_ranges import CLOSED_MAX_AGE_S, CandleQuery, judged, passes_for_kline, read_candles
 from storage.database import Database
 from tests.serving.helpers import record
@@ -119,3 +120,19 @@ def test_a_long_range_past_its_deadline_is_given_up(database: Database, monkeypa
     query = CandleQuery("BTCUSDT", INTERVALS[0], trades[0].time_us, trades[-1].time_us + 100 * SECOND_US, 10_000)
     with pytest.raises(StoreUnavailable, match="given up"):
         read_candles(database.store, query, trades[-1].time_us, too_late)
+
+
+@given(st.lists(st.lists(st.integers(), max_size=3), max_size=4))
+def test_an_array_in_parts_is_encoded_as_the_whole(parts: list[list[int]]) -> None:
+    whole = [one for part in parts for one in part]
+    assert EncodedAnswer.of_parts(parts) == EncodedAnswer.of(whole)
+
+
+def test_the_parts_of_a_range_are_the_whole_in_order() -> None:
+    second = INTERVALS[0]
+    batch = columns_of([candle(second, FIRST + number, complete=True) for number in range(5_000)])
+    query = CandleQuery("BTCUSDT", second, 0, None, 10_000)
+    found = judged(batch, query, second.slot_open_us(FIRST + 5_000), is_cut=False)
+    times = [part.numbers("time")[0] for part in found.parts()]
+    assert len(times) == 3
+    assert [one for part in times for one in part] == found.numbers("time")[0]

@@ -27,8 +27,8 @@ MOST_CANDLES = 1_000  # of /candles
 MOST_BARS = 500_000  # of /api/candles: ten months of minutes
 _DEFAULT_BARS = 500
 _TOO_LONG = (
-    "ask for a shorter range at a time or for a longer interval (candles below a minute are added up from each trade), "
-    "or retry later"
+    "ask for a shorter range at a time or for a longer interval (candles below 5 s are added up from each trade), or "
+    "retry later"
 )
 _GROUP = "Candles and what is stored"
 _CANDLES = (
@@ -156,9 +156,9 @@ class MarketRoutes:
         limit = given.count("limit", MOST_CANDLES) or MOST_CANDLES
         asset = given.text("asset")
 
-        def made(found: CandleRange) -> object:
+        def made(found: CandleRange) -> EncodedAnswer:
             columns = found.numbers("time", "open", "high", "low", "close", "trades", "volume")
-            return ServedCandles(
+            answer = ServedCandles(
                 asset,
                 given.text("duration"),
                 _shown(given, "startTime", columns[0][:1]),
@@ -168,6 +168,7 @@ class MarketRoutes:
                 [(begin_us // SECOND_US, end_us // SECOND_US) for begin_us, end_us in found.missing],
                 found.missing_count,
             )
+            return EncodedAnswer.of(answer)
 
         return await self._answered(request, CandleQuery(asset, interval, start_us, end_us, limit), made)
 
@@ -180,8 +181,9 @@ class MarketRoutes:
         default = _DEFAULT_BARS if start_us is None else MOST_BARS
         limit = given.count("limit", MOST_BARS) or default
 
-        def made(found: CandleRange) -> object:
-            return list(map(ServedBar, *found.numbers("time", "open", "high", "low", "close")))
+        def made(found: CandleRange) -> EncodedAnswer:
+            parts = (part.numbers("time", "open", "high", "low", "close") for part in found.parts())
+            return EncodedAnswer.of_parts(list(map(ServedBar, *columns)) for columns in parts)
 
         wanted = CandleQuery(given.text("symbol"), interval, start_us, end_us, limit)
         return await self._answered(request, wanted, made)
@@ -202,10 +204,10 @@ class MarketRoutes:
         return json_answer(await self._market.read(read))
 
     async def _answered(
-        self, request: web.Request, wanted: CandleQuery, made: Callable[[CandleRange], object]
+        self, request: web.Request, wanted: CandleQuery, made: Callable[[CandleRange], EncodedAnswer]
     ) -> web.Response:
         """
-        Return the candles wanted, as ``made`` shapes them; all but the sending happens in a thread.
+        Return the candles wanted, as ``made`` encodes them; all but the sending happens in a thread.
 
         The symbol in ``wanted`` is as the client wrote it.
         """
@@ -214,7 +216,7 @@ class MarketRoutes:
         def read(store: SeparateStore) -> tuple[CandleRange, EncodedAnswer]:
             name = known_symbol(wanted.symbol, store.symbol_names())
             found = read_candles(store, wanted._replace(symbol=name), now_us, check_deadline)
-            return found, EncodedAnswer.of(made(found))
+            return found, made(found)
 
         found, answer = await self._market.read(read, or_else=_TOO_LONG)
         return cached_answer(request, answer, max_age_s=found.max_age_s, is_complete=found.is_complete)
