@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -100,6 +101,13 @@ async def chart(engine: Engine, side: PriceSide = PriceSide.MID) -> AsyncIterato
         session.close()
 
 
+def shows(session: ChartSession, price_e8: int) -> bool:
+    """Whether the newest candle is at that price, and its volume counts its ticks."""
+    session.refresh()
+    newest = session.series.bar(len(session.series) - 1)
+    return math.isclose(newest.close, price_e8 / 1e8) and newest.volume == newest.trades > 0
+
+
 def stored(url: str, data_dir: Path) -> tuple[list[tuple[int, int, int]], int]:
     """Return the stored ticks as (time, bid, ask), and the number of stored trades of the other broker."""
     database = Database.open(url, data_dir)
@@ -157,13 +165,19 @@ async def test_a_chart_shows_the_price_that_was_chosen_and_stays_current(
         async with chart(engine, PriceSide.BID) as bid, chart(engine, PriceSide.ASK) as ask:
             for session in (bid, ask):
                 await until(lambda session=session: session.joined and len(session.series) > 30, "a joined chart")
-            await until(lambda: bid.refresh() and ask.refresh(), "a live candle")
-            last = engine.quotes.recorder.tracker(EUR).last
-            for session, price in ((bid, last.bid_e8), (ask, last.ask_e8)):
-                session.refresh()
-                newest = session.series.bar(len(session.series) - 1)
-                assert math.isclose(newest.close, price / 1e8)
-                assert newest.volume == newest.trades > 0
+            # More than once, and each time what was received last: no chart could show that by chance. A candle that
+            # has just begun has no tick yet, so its price is that of the candle before.
+            recorder = engine.quotes.recorder
+            for _ in range(3):
+                received = recorder.ticks_received
+                await until(
+                    lambda received=received: (
+                        recorder.ticks_received > received
+                        and shows(bid, recorder.tracker(EUR).last.bid_e8)
+                        and shows(ask, recorder.tracker(EUR).last.ask_e8)
+                    ),
+                    "the newest prices in both charts",
+                )
             assert not bid.failure
 
 
@@ -182,6 +196,29 @@ async def test_ticks_received_without_a_database_are_stored_by_the_next_start(
         assert engine.recorded == [BTC]
     ticks, _ = await asyncio.to_thread(stored, url, tmp_path)
     assert {(one.time_us, one.bid_e8, one.ask_e8) for one in received} <= set(ticks)
+
+
+async def test_a_change_of_the_database_loses_no_tick_and_claims_none_of_the_other_one(
+    brokers: Brokers, tmp_path: Path, url: str
+) -> None:
+    received: list[Tick] = []
+    with empty_schema(shared_server(EMBEDDED)) as other:
+        async with running(settings_for(brokers, tmp_path, url), [EUR]) as engine:
+            engine.quotes.recorder.on_event = received.append
+            await until(lambda: len(received) > 20 and engine.database is not None, "ticks")
+            await engine.change_database(partial(Database.open, other, tmp_path))
+            before = len(received)
+            await until(lambda: len(received) > before + 20, "ticks for the other one")
+        first, _ = await asyncio.to_thread(stored, url, tmp_path)
+        second, _ = await asyncio.to_thread(stored, other, tmp_path)
+        database = await asyncio.to_thread(Database.open, other, tmp_path)
+        watched = await asyncio.to_thread(database.ticks.fetched_ticks, EUR)
+        await asyncio.to_thread(database.close)
+    prices = [(one.time_us, one.bid_e8, one.ask_e8) for one in received]
+    assert set(prices) <= {*first, *second}
+    assert len(second) > 20
+    assert watched.count() > 0
+    assert {one for one in prices if not watched.missing(one[0], one[0])} <= set(second)
 
 
 @pytest.mark.parametrize("token", ["", "wrong-token"])

@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Collection
 from typing import NamedTuple
 
 from app.concurrency.tasks import Tasks
+from app.live.recording.database_keeper import fault_sentence
 from app.live.recording.symbol_directory import SymbolDirectory
 from app.market.candle import Candle
 from app.market.errors import CryptopipeError, FeedDisconnected, FeedRejected
@@ -93,8 +94,9 @@ class QuoteBroker:
         """
         if self.parts is not None:
             self.parts.feed.set_symbols(symbols)
-        self._symbols = symbols
-        self._changed.set()
+        if set(symbols) != set(self._symbols):  # else a refusal would be answered by a further attempt
+            self._symbols = symbols
+            self._changed.set()
 
     def retry_now(self) -> None:
         """End a wait between attempts; after a refusal, begin again: the user may have changed something."""
@@ -128,9 +130,14 @@ class QuoteBroker:
                 self._tasks.begin(self.directory.run())
             self.parts.feed.set_symbols(self._symbols)
             await self.parts.feed.run(handler)
-        except CryptopipeError as error:
-            self.reason = str(error)
-            logger.error("%s: nothing is received: %s", self.name, error)
+        except Exception as error:  # because a bug must not look like a quiet market
+            if isinstance(error, CryptopipeError):
+                self.reason = str(error)
+                logger.error("%s: nothing is received: %s", self.name, error)
+            else:
+                self.reason = fault_sentence(f"Receiving prices of {self.name.capitalize()}", error)
+                logger.critical("%s: receiving ended by a fault in the program", self.name, exc_info=error)
+            self._changed.clear()  # of what the refused stream had taken in
             # Another token needs another client; one without a connection costs nothing.
             if self.parts is not None:
                 await self._tasks.end()

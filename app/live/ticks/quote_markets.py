@@ -83,17 +83,22 @@ class QuoteMarkets:
         outbox.release()
         left: list[Tick] = []
         if database is not None:
-            try:
-                async with asyncio.timeout(_FLUSH_S):
-                    await outbox.drain()
-                    await database.tick_writer.flush(_FLUSH_S)
-            except TimeoutError:
-                logger.warning("the database takes too long to store the waiting ticks")
-            await self._save_watched(self.recorder.take_watched())
+            if not outbox.can_skip_database and await self._flushed(database):
+                await self._save_watched(self.recorder.take_watched())
             left = database.tick_writer.unwritten()
         unsaved = await outbox.save(left)
         await outbox.finish()
         return len(unsaved) + self.recorder.lost
+
+    async def _flushed(self, database: OpenedDatabase) -> bool:
+        """Return whether all received ticks are committed; bounded in time."""
+        try:
+            async with asyncio.timeout(_FLUSH_S):
+                await self.recorder.outbox.drain()
+                return await database.tick_writer.flush(_FLUSH_S)
+        except TimeoutError:
+            logger.warning("the database takes too long to store the waiting ticks")
+            return False
 
     def set_symbols(self, symbols: Sequence[str]) -> None:
         """
@@ -124,7 +129,11 @@ class QuoteMarkets:
         """Store into this database, and read from it, from now on."""
         before, self._database = self._database, database
         if before is not None and self._is_recording:
-            self.recorder.outbox.put_first(before.tick_writer.unwritten())
+            self.recorder.outbox.attach(None)
+            self.recorder.change_database(before.tick_writer.unwritten())
+            if database.read_only_reason and not before.read_only_reason:
+                # It would discard what the old one did not store; the disk keeps that for another database.
+                self.recorder.note_lost(len(await self.recorder.outbox.save()))
         for (_, side), history in self._histories.items():
             history.store = database.store.of_side(side)
         if self._has_left:
@@ -191,13 +200,16 @@ class QuoteMarkets:
             return
         outbox = self.recorder.outbox
         # What waits here or on disk is not committed yet, and may be lost: the time is remembered with the next span.
-        if outbox.is_spooling or outbox.waiting or not await database.tick_writer.flush(_FLUSH_S):
-            self.recorder.give_back(watched)
-            return
+        is_saved = False
         try:
-            await in_background(partial(_remember, database, watched), "save-watched")
+            if not outbox.is_spooling and not outbox.waiting and await database.tick_writer.flush(_FLUSH_S):
+                await in_background(partial(_remember, database, watched), "save-watched")
+                is_saved = True
         except StoreError as error:
-            logger.warning("Not remembered from when to when ticks were watched: %s", error)
+            logger.warning("Not remembered yet from when to when ticks were watched: %s", error)
+        finally:  # also where the program ends meanwhile: `close` tries once more
+            if not is_saved and database is self._database:
+                self.recorder.give_back(watched)
 
 
 def _remember(database: OpenedDatabase, watched: Iterable[WatchedSpan]) -> None:

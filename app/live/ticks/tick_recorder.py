@@ -7,7 +7,7 @@ fetched: within it, the stored ticks are all that the stream sent.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from typing import NamedTuple
 
 from app.live.outbox.backlog import OutboxListener
@@ -100,7 +100,23 @@ class TickRecorder:
         for tracker in self._trackers.values():
             self._end_watch(tracker)
         watched, self._watched = self._watched, []
-        return watched
+        return _joined(watched)
+
+    def change_database(self, left: Sequence[Tick]) -> None:
+        """
+        Prepare for another database, before the outbox is given its writer. ``left``: what the old one did not store.
+
+        Times watched until now are not its concern: their ticks are in the old one.
+        """
+        self.outbox.put_first(left)
+        self._watched = []
+        for tracker in self._trackers.values():
+            if tracker.watched_from_us is not None and tracker.last is not None:
+                tracker.watched_from_us = tracker.last.time_us + 1
+
+    def note_lost(self, ticks: int) -> None:
+        """Count ticks that no database and no disk has taken."""
+        self.lost += ticks
 
     def _on_lost(self, ticks: list[Tick]) -> None:
         self.lost += len(ticks)
@@ -133,3 +149,17 @@ class TickRecorder:
         if start_us is not None and last is not None and last.time_us > start_us:
             self._watched.append(WatchedSpan(tracker.symbol, start_us, last.time_us))
             tracker.watched_from_us = last.time_us
+
+
+def _joined(spans: Iterable[WatchedSpan]) -> list[WatchedSpan]:
+    """Return spans with those of a symbol that follow each other without a break as one."""
+    joined: list[WatchedSpan] = []
+    newest: dict[str, int] = {}  # the place of a symbol's last span
+    for span in spans:
+        at = newest.get(span.symbol)
+        if at is not None and joined[at].end_us == span.start_us:
+            joined[at] = joined[at]._replace(end_us=span.end_us)
+        else:
+            newest[span.symbol] = len(joined)
+            joined.append(span)
+    return joined

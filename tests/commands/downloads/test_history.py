@@ -17,6 +17,7 @@ from app.live.transfers.process_lines import message_of
 from app.main import main
 from app.market.ports.archive import DAY_US
 from app.market.trade import Trade
+from app.runtime.shutdown import SHUTDOWN_S
 from app.sandbox.server.server import SandboxServer
 from storage.database import Database
 from storage.files.times import format_time
@@ -172,7 +173,9 @@ def test_a_window_reads_lines_and_ends_the_command_by_closing_its_input(
             assert process.stdin is not None
             process.stdin.close()
             process.stdin = None
-            assert process.wait(30) == 1
+            # What it still prints is read, too, and says why where it ended otherwise; the program bounds its end.
+            _, said = process.communicate(timeout=2 * SHUTDOWN_S)
+            assert process.returncode == 1, said
         server.faults.clear()
         with started("history", "BTCUSDT", "1m", *span, "--lines") as process:
             assert process.stdout is not None

@@ -80,3 +80,27 @@ async def test_a_break_ends_what_is_watched_and_the_next_tick_begins_again() -> 
     assert watched == [WatchedSpan(EUR, 30, 40)]
     made.give_back(watched)
     assert made.take_watched() == watched
+
+
+async def test_times_that_could_not_be_remembered_are_taken_again_as_one() -> None:
+    made = recorder()
+    for at in (1, 5):
+        made.receive(tick(EUR, at), 0)
+        made.receive(tick(JPY, at), 0)
+    made.give_back(made.take_watched())
+    made.receive(tick(EUR, 9), 0)
+    assert sorted(made.take_watched()) == [WatchedSpan(EUR, 1, 9), WatchedSpan(JPY, 1, 5)]
+
+
+async def test_another_database_is_not_said_to_have_what_was_watched_for_the_one_before() -> None:
+    made, writer = recorder(), Writer(10)
+    for at in (1, 5):
+        made.receive(tick(EUR, at), 0)
+    made.outbox.attach(None)
+    made.change_database([tick(EUR, 0)])
+    for at in (20, 30):
+        made.receive(tick(EUR, at), 0)
+    assert made.take_watched() == [WatchedSpan(EUR, 6, 30)]
+    made.outbox.attach(writer)
+    await made.outbox.drain()
+    assert [one.time_us for one in writer.taken] == [0, 1, 5, 20, 30]
