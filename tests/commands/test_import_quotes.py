@@ -122,16 +122,18 @@ def test_files_of_dukascopy_that_cannot_be_used_say_why(play: Play) -> None:
     assert fetched(play) == []
     assert "holds dukascopy:EURUSD by its folders, not oanda:EURUSD" in play.run(damaged, "--symbol", "oanda:EURUSD")[2]
     assert "holds quotes, not trades" in play.run(damaged, "--kind", "trades")[2]
+    assert f"{tree} holds no file of trades." in play.run(tree, "--kind", "trades")[2]
 
 
 def test_recorded_quotes_of_lean(play: Play, shared_data: Callable[[str], Path]) -> None:
-    for path in shared_data("oanda").glob("eurusd_tick_*.zip"):
+    for path in shared_data("oanda").glob("eurusd_*.zip"):  # candles, too, which --kind leaves out
         shutil.copy(path, play.folder)
     code, report = play.report(play.folder, "--symbol", "oanda:EURUSD", "--kind", "quotes")
     assert (code, figures(report)) == (0, (74_684, 74_684, 0, 0, 0))
     assert len(ticks_of(play)) == 74_684
     code, report = play.report(play.folder, "--symbol", "oanda:EURUSD", "--kind", "quotes")
     assert (code, figures(report)) == (0, (74_684, 0, 74_684, 0, 0))
+    assert "holds candles by its name" in play.run(play.folder / "eurusd_hour.zip", "--kind", "quotes")[2]
 
 
 def published_rows(play: Play) -> list[tuple[int, int, int, int]]:

@@ -83,7 +83,4 @@ def open_bi5(path: Path, options: ReadingOptions) -> RowFile | RefusedFile:
     symbol = found.bucket.symbol if isinstance(found, CandleFile) else found.symbol
     if options.symbol not in (None, symbol):
         return RefusedFile(path, f"{path} holds {symbol} by its folders, not {options.symbol}: leave out --symbol.")
-    opened = CandleRowFile(found) if isinstance(found, CandleFile) else TickRowFile(found)
-    if options.kind not in (None, opened.kind):
-        return RefusedFile(path, f"{path} holds {opened.kind}, not {options.kind}: leave out --kind.")
-    return opened
+    return CandleRowFile(found) if isinstance(found, CandleFile) else TickRowFile(found)

@@ -28,6 +28,10 @@ _ARCHIVE = re.compile(
     r"([^\W_]{2,30})-(trades|aggTrades|\d{1,3}[smhdw]|\d{1,2}mo|1M)-(\d{4})-(\d{2})(?:-(\d{2}))?(?=\.|$)"
 )
 _LEAN = re.compile(r"(\d{4})(\d{2})(\d{2})_[^\W_]{2,30}_tick_quote(?=\.|$)", re.IGNORECASE)
+_LEAN_CANDLES = re.compile(
+    r"(?:[^\W_]{2,30}_(?:second|minute|hour|daily)(?:_\d{8})?|\d{8}_[^\W_]{2,30}_(?:second|minute)_quote)\.(?:zip|csv)",
+    re.IGNORECASE,
+)
 _KINDS = {"trades": RowKind.TRADES, "aggtrades": RowKind.AGGTRADES, "quotes": RowKind.QUOTES}
 _OTHER_BROKERS = {"coinbase", "oanda", "dukascopy"}
 _WORDS = re.compile(r"[^\W_]+")
@@ -75,6 +79,11 @@ def name_facts(path: Path, name: str | None = None) -> NameFacts:
     elif len(folders) >= 2 and folders[-2].lower() in _KINDS:
         symbol, kind = folders[-1], _KINDS[folders[-2].lower()]
     return _meta_facts(path, NameFacts(symbol, kind, interval))
+
+
+def is_lean_candles(path: Path) -> bool:
+    """Whether a file holds candles of quotes as Lean names them: ``eurusd_minute_20140501.zip``."""
+    return _LEAN_CANDLES.fullmatch(path.name) is not None
 
 
 def symbol_name(text: str) -> str:

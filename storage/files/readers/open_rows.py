@@ -14,13 +14,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from app.market.errors import FileError
-from app.market.ports.row_files import ReadingOptions, RefusedFile, RowFile, named, never
+from app.market.ports.row_files import ReadingOptions, RefusedFile, RowFile, RowKind, named, never
 from storage.files.readers.formats.json_file import is_json, open_json
 from storage.files.readers.formats.octobot_file import SQLITE, open_octobot
 from storage.files.readers.formats.recording_file import is_recording, open_recording
 from storage.files.readers.formats.rest_answers_file import is_rest_answers, open_rest_answers
 from storage.files.readers.head import Table, UnknownTable
-from storage.files.readers.names import META_SUFFIX, NameFacts, name_facts
+from storage.files.readers.names import META_SUFFIX, NameFacts, is_lean_candles, name_facts
 from storage.files.readers.sources.byte_source import ByteSource, PlainOrPacked, first_bytes, readable
 from storage.files.readers.sources.checksum import CHECKSUM_SUFFIX, check_checksum
 from storage.files.readers.sources.text_blocks import utf8_blocks
@@ -36,8 +36,12 @@ _DATA_SUFFIXES = {
 }
 
 
+class _OtherKind(RefusedFile):
+    """A file that holds another kind of rows than the one asked for, as its name says."""
+
+
 OpenFile = Callable[[Path, ReadingOptions], RowFile | RefusedFile]
-"""Opens a file of a format that is known by its suffix."""
+"""Opens a file of a format that is known by its suffix, whatever kind of rows is asked for."""
 
 
 def open_rows(
@@ -51,7 +55,8 @@ def open_rows(
 
     Each file is opened when the iterator reaches it. A file with rows of several kinds is several RowFiles in a row,
     and so is an archive of several tables. ``is_stopped`` is asked before each block of bytes; once it returns True,
-    the file cannot be used. ``formats``: by their suffixes, such as ``.bi5``, formats that are read elsewhere.
+    the file cannot be used. ``formats``: by their suffixes, such as ``.bi5``, formats that are read elsewhere. Where a
+    kind is asked for, files of a folder that are of another by their name are passed over.
 
     Raises:
         UsageError: If the user's columns are none of ours.
@@ -66,15 +71,27 @@ def open_rows(
         yield RefusedFile(path, str(error))
     if not files and not closed:
         yield RefusedFile(path, f"{path} holds no file of trades, quotes or candles.")
+    found = False
     for file in files:
-        yield from _row_files(file, options, is_stopped, formats)
+        for one in _row_files(file, options, is_stopped, formats):
+            if not isinstance(one, _OtherKind):
+                found = True
+                yield one
+    if files and not found:
+        yield RefusedFile(path, f"{path} holds no file of {options.kind}.")
 
 
 def _row_files(
     path: Path, options: ReadingOptions, is_stopped: Callable[[], bool], formats: Mapping[str, OpenFile]
 ) -> Iterator[RowFile | RefusedFile]:
     if open_file := formats.get(path.suffix.lower()):
-        yield open_file(path, options)
+        opened = open_file(path, options)
+        if not isinstance(opened, RefusedFile) and options.kind not in (None, opened.kind):
+            opened = _OtherKind(path, f"{path} holds {opened.kind}, not {options.kind}: leave out --kind.")
+        yield opened
+        return
+    if options.kind is RowKind.QUOTES and is_lean_candles(path):
+        yield _OtherKind(path, f"{path} holds candles by its name, not quotes: import the file of its ticks.")
         return
     for table in open_tables(path, options, is_stopped):
         yield RefusedFile(path, str(table)) if isinstance(table, FileError) else table
