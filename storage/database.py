@@ -23,7 +23,6 @@ from storage.candles.read_only import NullWriter
 from storage.postgres.connection import Connection, ServerFacts, connect, facts_of
 from storage.postgres.database_url import with_password
 from storage.postgres.pool import MOST_CONNECTIONS
-from storage.quotes.tick_writer import TickBatchWriter, tick_writer
 from storage.retention.job import RetentionJob
 from storage.schema.migrate import migrate
 from storage.schema.privileges import privileges_of
@@ -36,6 +35,7 @@ from storage.trades.trade_writer import TradeBatchWriter, trade_writer
 if TYPE_CHECKING:
     from storage.loading.bulk_loader import BulkLoader
     from storage.loading.tick_loader import TickLoader
+    from storage.quotes.tick_writer import TickBatchWriter
 
 logger = logging.getLogger(__name__)
 
@@ -154,6 +154,8 @@ class Database:
         if self.read_only_reason:
             return NullWriter[Tick]()
         if self._tick_writer is None:
+            from storage.quotes.tick_writer import tick_writer  # here: most programs record no ticks
+
             self._tick_writer = tick_writer(_reconnector(self.url, self._server, _WRITER_NAME))
         return self._tick_writer
 
