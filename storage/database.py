@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from app.market.calendar.calendar import Calendar
 from app.market.coverage import StoredGap
 from app.market.errors import StoreError, StoreUnavailable
 from app.market.quotes.tick import Tick
@@ -91,6 +92,8 @@ class Database:
         keep_trades: RetentionPeriod | str | None = None,
         most_readers: int = MOST_CONNECTIONS,
         ask_password: Callable[[str], str] | None = None,
+        calendars: Mapping[str, str] | None = None,
+        named_calendar: Callable[[str], Calendar] | None = None,
     ) -> Database:
         """
         Open the database that ``url`` names, or the embedded one in ``data_dir`` if ``url`` is None or empty.
@@ -100,7 +103,7 @@ class Database:
         ``batch_trades``, ``batch_seconds``, ``queue_limit``: see `storage.trades.trade_writer.trade_writer`.
         ``keep_trades``: see ``proposed`` of `storage.retention.policy.enforce`. ``most_readers``: connections for
         reading at a time. ``ask_password``: see `storage.postgres.connection.connect`; the password it returns is used
-        for every later connection.
+        for every later connection. ``calendars``, ``named_calendar``: see `storage.sides.symbol_calendars`.
 
         Raises:
             StoreUnavailable: If the server cannot be started or reached.
@@ -130,7 +133,7 @@ class Database:
                 address,
                 facts,
                 NullWriter[Trade](),
-                ReadOnlyMarketStore(connect_reader, most_readers),
+                ReadOnlyMarketStore(connect_reader, most_readers, calendars=calendars, named_calendar=named_calendar),
                 server,
                 privileges.read_only_reason,
             )
@@ -141,7 +144,8 @@ class Database:
             queue_limit=queue_limit,
         )
         retention_job = RetentionJob(_reconnector(address, server, "cryptopipe retention"), keep_trades)
-        return cls(address, facts, writer, MarketStore(connect_reader, most_readers), server, "", retention_job)
+        store = MarketStore(connect_reader, most_readers, calendars=calendars, named_calendar=named_calendar)
+        return cls(address, facts, writer, store, server, "", retention_job)
 
     @property
     def label(self) -> str:
@@ -174,7 +178,7 @@ class Database:
     def separate_store(self, connections: int, statement_timeout_s: float) -> MarketStore:
         """See `app.market.ports.database.OpenedDatabase`; it only reads."""
         connect_reader = _reconnector(self.url, self._server, "cryptopipe serve", statement_timeout_s)
-        return ReadOnlyMarketStore(connect_reader, connections)
+        return self.store.reading_alike(connect_reader, connections)
 
     @property
     def external_url(self) -> str:

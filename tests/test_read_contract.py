@@ -115,7 +115,7 @@ def test_every_view_and_column_of_the_document_is_there_and_no_other(recorded: D
     columns: dict[str, list[str]] = {}
     for view, column in rows:
         columns.setdefault(view, []).append(column)
-    log, candles, beside, ticks, mids, raw, buckets = (
+    log, candles, beside, ticks, mids, sessions, gaps, raw, buckets = (
         [name for cells in re.findall(r"^\| (`.*?) \|", table, re.MULTILINE) for name in re.findall(r"`(\w+)`", cells)]
         for table in re.findall(r"^\| column .*?\n\n", DOCUMENT, re.MULTILINE | re.DOTALL)
     )
@@ -123,6 +123,10 @@ def test_every_view_and_column_of_the_document_is_there_and_no_other(recorded: D
     assert columns.pop("kline_log") == beside
     assert columns.pop("raw_trades") == raw
     assert columns.pop("market_ticks") == ticks
+    with connect(recorded.url) as connection:
+        for table, documented in (("trading_sessions", sessions), ("session_gaps", gaps)):
+            cursor = connection.execute(f"TABLE {table}".encode())
+            assert [column.name for column in cursor.description or ()] == documented, table
     quoted = set(re.findall(r"`(forex_candles_\w+)`", DOCUMENT))
     assert len(quoted) == 5
     for view in quoted:

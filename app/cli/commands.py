@@ -317,6 +317,18 @@ def rebuild(settings: Settings, options: Options) -> Run:
     return _db(settings, options)
 
 
+@db.command("sessions")
+@_SYMBOLS
+@_JSON
+def sessions(settings: Settings, options: Options) -> Run:
+    """
+    Make the tables of market sessions and of the gaps between them again.
+
+    Of the symbols named, or of all with bid and ask. Recording, history and import keep them up to date.
+    """
+    return _db(settings, options)
+
+
 @db.command("retention")
 @click.argument("keep", metavar="[LENGTH]", required=False, shell_complete=keep_periods)
 @click.option("--yes", is_flag=True, help="Confirm it without being asked.")

@@ -30,12 +30,14 @@ from app.commands.reports.retention_report import (
     upkeep_json,
     upkeep_text,
 )
-from app.commands.reports.status_report import spool_json, spool_text, status_json, status_text
+from app.commands.reports.status_report import aligned, spool_json, spool_text, status_json, status_text
 from app.commands.reports.verify_report import advice, mended_text, report_json, report_text
 from app.commands.symbol_names import named_symbols
 from app.config.settings import Settings
 from app.market.errors import StoreError, StoreUnavailable, UsageError
-from app.runtime.open_database import has_database
+from app.market.symbol import read_calendars, read_symbol
+from app.runtime.calendars import named_calendar
+from app.runtime.open_database import has_database, open_database
 from storage.integrity.rebuild import rebuild
 from storage.integrity.status import address_of, read_status
 from storage.integrity.verify import verify
@@ -196,6 +198,29 @@ def _rebuild(settings: Settings, options: Options) -> int:
     return 0
 
 
+def _sessions(settings: Settings, options: Options) -> int:
+    database = open_database(settings)
+    try:
+        if database.read_only_reason:
+            raise StoreError(f"{database.read_only_reason} Name a user who may record: docs/database.md says how.")
+        names = [read_symbol(text) for text in options.symbol]
+        if unknown := [name for name in names if name not in database.store.symbol_names()]:
+            raise UsageError(f"Nothing of {unknown[0]} is stored: cryptopipe symbols lists what is.")
+        for name in read_calendars(settings.calendars).values():
+            named_calendar(name)  # raises where it cannot be loaded
+        kept = database.store.keep_sessions(time.time_ns() // 1_000, names, whole=True)
+    finally:
+        database.close()
+    if options.as_json:
+        print(json.dumps([one._asdict() for one in kept], indent=2))
+    elif kept:
+        rows = [(one.symbol, one.calendar, f"{one.sessions:,}", f"{one.gaps:,}") for one in kept]
+        print(aligned(("symbol", "calendar", "sessions", "gaps"), rows, left=2))
+    else:
+        print("No prices with bid and ask are stored, so there are no sessions to keep.")
+    return 0
+
+
 def _retention(settings: Settings, options: Options) -> int:
     wanted = proposal(options.keep or settings.keep_trades)
     with database_session(settings, statement_timeout_s=_WORK_TIMEOUT_S) as connection:
@@ -302,6 +327,7 @@ _COMMANDS: dict[str, Command] = {
     "db status": _status,
     "db verify": _verify,
     "db rebuild": _rebuild,
+    "db sessions": _sessions,
     "db retention": _retention,
     "db convert": _convert,
     "db url": _url,

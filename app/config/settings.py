@@ -30,7 +30,7 @@ from app.config.foreign_variables import foreign_values
 from app.market.errors import SettingsError, UsageError
 from app.market.interval import Interval
 from app.market.suggestions import nearest
-from app.market.symbol import read_symbol
+from app.market.symbol import read_calendars, read_symbol
 from storage.schema.retention_period import proposal
 
 ENVIRONMENT_PREFIX = "CRYPTOPIPE_"
@@ -40,6 +40,7 @@ DEFAULT_SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT", "BNBUSDT", "ADAUSDT", "XRPUS
 
 # Parsers that refuse an unusable text; the text is parsed again where it is used.
 _TEXT_CHECKS: Mapping[str, Callable[[str], object]] = {
+    "calendars": read_calendars,
     "interval": Interval.parse,
     "keep_trades": proposal,
     "proxy": check_proxy,
@@ -162,6 +163,12 @@ class Settings:
     )
     symbols: tuple[str, ...] = _setting(
         DEFAULT_SYMBOLS, "Symbols to watch and record, separated by commas.", metavar="LIST"
+    )
+    calendars: str = _setting(
+        "",
+        "When markets are open, where it is not as usual: oanda:SPX500USD=XNYS, separated by commas. A calendar is "
+        "crypto, forex, or an exchange's code with the extra calendars.",
+        metavar="LIST",
     )
     interval: str = _setting(DEFAULT_INTERVAL, "Interval the chart opens with.", metavar="INTERVAL")
     theme: Theme = _setting("system", "Colours of the window: system (as the desktop has them), dark or light.")

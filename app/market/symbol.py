@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from datetime import date
 
@@ -40,6 +40,22 @@ def read_symbol(text: str, known: Container[str] = ()) -> str:
     if not name or any(character.isspace() for character in name):
         raise UsageError(f"“{text[:40]}” is not a symbol: write one as BTCUSDT, BTC/USDT or btc-usdt.")
     return f"{broker}:{name}" if broker in QUOTE_BROKERS else in_usual_quote(name, known)
+
+
+def read_calendars(text: str) -> Mapping[str, str]:
+    """
+    Return the names of calendars by symbol: ``"oanda:SPX500USD=XNYS, oanda:EURUSD=forex"``.
+
+    Raises:
+        UsageError: If a part is not a symbol and a name.
+    """
+    chosen: dict[str, str] = {}
+    for part in filter(str.strip, text.split(",")):
+        symbol, equals, name = part.partition("=")
+        if not equals or not name.strip():
+            raise UsageError(f"“{part.strip()[:40]}” names no calendar: write oanda:SPX500USD=XNYS.")
+        chosen[read_symbol(symbol)] = name.strip().upper()
+    return chosen
 
 
 def broker_of(symbol: str) -> str:

@@ -8,6 +8,8 @@ from typing import Any
 from app.config import passwords
 from app.config.settings import SettingOrigin, Settings
 from app.market.errors import StoreError
+from app.market.symbol import read_calendars
+from app.runtime.calendars import named_calendar
 from storage.database import Database
 from storage.postgres.connection import Connection, connect
 from storage.postgres.database_url import holds_secret, password_in, with_password, with_timeout
@@ -32,6 +34,8 @@ def open_database(settings: Settings) -> Database:
         keep_trades=proposal(settings.keep_trades),
         most_readers=settings.database_connections,
         ask_password=passwords.remembered,
+        calendars=read_calendars(settings.calendars),
+        named_calendar=named_calendar,
     )
 
 

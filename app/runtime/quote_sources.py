@@ -16,13 +16,17 @@ from app.market.errors import UsageError
 from app.market.ports.clock import Clock
 from app.market.ports.quote_history import TickHistory
 from app.market.suggestions import nearest
+from app.market.symbol import Symbol
 
 
 class TickSource(NamedTuple):
-    """Past ticks of one broker. ``calendar`` returns when the market of a symbol is closed; it may ask the broker."""
+    """
+    Past ticks of one broker. ``described`` returns a symbol as the broker describes it, and when its market is open;
+    None where it says neither. It may ask the broker.
+    """
 
     history: TickHistory
-    calendar: Callable[[str], Awaitable[Calendar]]
+    described: Callable[[str], Awaitable[tuple[Symbol, Calendar] | None]]
 
 
 def tick_source(settings: Settings, broker: str, clock: Clock) -> AbstractAsyncContextManager[TickSource]:
@@ -61,7 +65,12 @@ async def _dukascopy(settings: Settings, clock: Clock) -> AsyncIterator[TickSour
     from app.runtime.quote_brokers import dukascopy_history  # here: only this needs it
 
     async with dukascopy_history(settings, clock) as history:
-        yield TickSource(history, history.calendar)
+
+        async def described(symbol: str) -> tuple[Symbol, Calendar] | None:
+            instrument = await history.instrument(symbol)
+            return None if instrument is None else (instrument.symbol, instrument.calendar)
+
+        yield TickSource(history, described)
 
 
 _SOURCES: dict[str, Callable[[Settings, Clock], AbstractAsyncContextManager[TickSource]]] = {"dukascopy": _dukascopy}

@@ -13,16 +13,19 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Coroutine
+from functools import partial
 from typing import Any
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
+from app.concurrency.background import in_background
 from app.concurrency.tasks import Tasks
 from app.live.charts.candle_refresh import read_stored
 from app.live.charts.chart_session import ChartSession, SessionState
 from app.live.engine import Engine
 from app.live.recording.measures import PaintWatch
 from app.market.calendar.calendar import Calendar
+from app.market.calendar.of_symbol import usual_calendar
 from app.market.errors import StoreError
 from app.market.interval import Interval
 from app.market.ports.database import OpenedDatabase
@@ -208,6 +211,26 @@ class ChartController(QObject):
         if self._session is not None:
             self._session.set_calendar(calendar)
 
+    def use_calendar_of(self, symbol: str) -> None:
+        """Set the calendar of a symbol that `show` follows for: the usual one at once, a better one once it is read."""
+        database = self._engine.database
+        known = None if database is None else database.store.calendar_at_once(symbol)
+        self._set_market(known or usual_calendar(symbol))
+        if known is None and database is not None:
+            self._tasks.begin(self._read_calendar(database, symbol))
+
+    async def _read_calendar(self, database: OpenedDatabase, symbol: str) -> None:
+        try:
+            calendar = await in_background(partial(database.store.calendar_of, symbol), "read-calendar")
+        except StoreError as error:
+            logger.info("the calendar of %s was not read: %s", symbol, error)
+            return
+        if self._session is not None and self._session.symbol == symbol and database is self._engine.database:
+            self._set_market(calendar)
+
+    def _set_market(self, calendar: Calendar) -> None:
+        self.set_calendar(calendar if calendar.closes else None)
+
     @property
     def price_side(self) -> PriceSide:
         """Which price of ticks the chart shows."""
@@ -279,6 +302,7 @@ class ChartController(QObject):
         self._check_place()
         if database is None or session is None:
             return
+        self.use_calendar_of(session.symbol)
         if before is not None and before is not database:
             self.show(session.symbol, session.interval)  # no candle of the other database may stay
         elif session.read_again():

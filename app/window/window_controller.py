@@ -17,7 +17,6 @@ from PySide6.QtCore import QObject, QTimer, Signal
 from app.config.settings import Settings
 from app.live.charts.chart_session import ChartSession
 from app.live.engine import Engine
-from app.market.calendar.of_symbol import usual_calendar
 from app.market.file_format import FileFormat
 from app.market.indicators.chosen import text_of_indicators
 from app.market.interval import Interval
@@ -233,8 +232,7 @@ class WindowController(QObject):
         self._show_chart(name, interval)
 
     def _show_chart(self, name: str, interval: Interval) -> None:
-        calendar = usual_calendar(name)
-        self.chart_controller.set_calendar(calendar if calendar.closes else None)
+        self.chart_controller.use_calendar_of(name)
         self.chart_controller.show(name, interval)
 
     def _set_symbol(self, symbol: Symbol) -> None:

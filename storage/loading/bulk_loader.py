@@ -59,6 +59,8 @@ class BulkLoader:
         self._stored = 0
         self._times_us: list[int] = []  # of the trades stored: their earliest and latest
         self._ticks = TickLoader(connect)
+        self.quoted = set[str]()
+        """The symbols that ticks were loaded of."""
 
     def prepare(self, batch: TradeBatch) -> PreparedTrades:
         """See `app.market.ports.loading.BulkLoader`. Asks the database once per symbol, on a connection of its own."""
@@ -101,6 +103,7 @@ class BulkLoader:
 
     def load_ticks(self, ticks: TickColumns, fetched: tuple[int, int] | None = None) -> LoadResult:
         """See `app.market.ports.loading.BulkLoader`."""
+        self.quoted.add(ticks.symbol)
         return self._ticks.load(ticks, fetched)
 
     def load_side_candles(

@@ -6,14 +6,15 @@ Who asks for candles need not know what they are made of. Of ticks they are thos
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any
 
 from app.market.availability import StoredTimes
-from app.market.calendar.of_symbol import usual_calendar
+from app.market.calendar.calendar import Calendar
 from app.market.candle import Candle
 from app.market.coverage import IdRanges
 from app.market.interval import Interval
+from app.market.ports.sessions import KeptSessions
 from app.market.quotes.tick import PriceSide
 from app.market.symbol import BROKER, broker_of
 from storage.candles.read_only import ReadOnlyStore
@@ -21,25 +22,58 @@ from storage.candles.store import PostgresStore
 from storage.postgres.connection import Connection
 from storage.postgres.pool import MOST_CONNECTIONS
 from storage.quotes.tick_store import TickStore
+from storage.sides import session_keeper
 from storage.sides.side_store import SideStore
+from storage.sides.symbol_calendars import SymbolCalendars
 
 
 class MarketStore(PostgresStore):
-    """A `app.market.ports.database.MarketStore`; see `PostgresStore`."""
+    """
+    A `app.market.ports.database.MarketStore`; see `PostgresStore`, and for the calendars `SymbolCalendars`.
+    """
 
     is_read_only = False
 
-    def __init__(self, connect: Callable[[], Connection], most: int = MOST_CONNECTIONS) -> None:
+    def __init__(
+        self,
+        connect: Callable[[], Connection],
+        most: int = MOST_CONNECTIONS,
+        *,
+        calendars: Mapping[str, str] | None = None,
+        named_calendar: Callable[[str], Calendar] | None = None,
+    ) -> None:
         super().__init__(connect, most)
+        self._calendars = SymbolCalendars(self.pool, calendars or {}, named_calendar)
         self.tick_store = TickStore(self.pool)
         self._sides = {
-            side: SideStore(self.pool, self.tick_store, side, usual_calendar, saves=not self.is_read_only)
+            side: SideStore(self.pool, self.tick_store, side, self._calendars.of, saves=not self.is_read_only)
             for side in PriceSide
         }
 
     def of_side(self, side: PriceSide) -> SideStore:
         """See `app.market.ports.ticks.SideStores`."""
         return self._sides[side]
+
+    def reading_alike(self, connect: Callable[[], Connection], most: int) -> ReadOnlyMarketStore:
+        """Return a store of the same database on other connections, with the same calendars."""
+        choice = self._calendars
+        return ReadOnlyMarketStore(connect, most, calendars=choice.chosen, named_calendar=choice.named)
+
+    def calendar_at_once(self, symbol: str) -> Calendar | None:
+        """See `app.market.ports.sessions.SessionStore`."""
+        return self._calendars.at_once(symbol)
+
+    def calendar_of(self, symbol: str) -> Calendar:
+        """See `app.market.ports.sessions.SessionStore`."""
+        return self._calendars.of(symbol)
+
+    def learn_calendar(self, symbol: str, calendar: Calendar) -> None:
+        """See `app.market.ports.sessions.SessionStore`."""
+        self._calendars.learn(symbol, calendar)
+
+    def keep_sessions(self, now_us: int, symbols: Sequence[str] = (), *, whole: bool = False) -> list[KeptSessions]:
+        """See `app.market.ports.sessions.SessionStore`."""
+        return session_keeper.keep(self.pool, self, self._calendars, now_us, symbols, whole=whole)
 
     def _mid_of(self, symbol: str) -> SideStore | None:
         """Return the candles of the mid of a symbol with ticks; None for one with trades."""
@@ -118,3 +152,7 @@ class ReadOnlyMarketStore(MarketStore, ReadOnlyStore):
     """A `MarketStore` that reads as usual and saves nothing."""
 
     is_read_only = True
+
+    def keep_sessions(self, now_us: int, symbols: Sequence[str] = (), *, whole: bool = False) -> list[KeptSessions]:
+        """Keep nothing."""
+        return []

@@ -55,6 +55,11 @@ def test_quotes_of_a_table_are_stored_and_the_second_time_they_are_held(play: Pl
     assert fetched(play) == []
     code, report = play.report(path, "--symbol", "oanda:EURUSD")
     assert (code, figures(report)) == (0, (3, 0, 3, 0, 0))
+    with connect(play.world.url) as connection:
+        first = connection.execute(
+            "SELECT exchange, min(session_date)::text FROM trading_sessions GROUP BY 1"
+        ).fetchall()
+        assert first == [("FOREX", "2014-05-01")]
 
 
 def test_unreadable_and_contradicting_rows_lie_beside_the_file(play: Play) -> None:

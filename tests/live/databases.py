@@ -8,11 +8,14 @@ from itertools import groupby
 from typing import Any
 
 from app.market.availability import StoredTimes
+from app.market.calendar.calendar import Calendar
+from app.market.calendar.of_symbol import usual_calendar
 from app.market.candle import Candle, combine
 from app.market.columns.candle_columns import columns_of
 from app.market.coverage import IdRanges
 from app.market.errors import StoreUnavailable
 from app.market.interval import SECOND_US, Interval
+from app.market.ports.sessions import KeptSessions
 from app.market.ports.storage import StoredListener, WriterStatus
 from app.market.symbol import Symbol
 from app.market.trade import Trade
@@ -222,6 +225,18 @@ class FakeStore:
 
     def symbols(self) -> list[Symbol]:
         self._answer()
+        return []
+
+    def calendar_at_once(self, symbol: str) -> Calendar | None:
+        return usual_calendar(symbol)
+
+    def calendar_of(self, symbol: str) -> Calendar:
+        return usual_calendar(symbol)
+
+    def learn_calendar(self, symbol: str, calendar: Calendar) -> None:
+        pass
+
+    def keep_sessions(self, now_us: int, symbols: Sequence[str] = (), *, whole: bool = False) -> list[KeptSessions]:
         return []
 
     def _answer(self) -> None:

@@ -137,6 +137,11 @@ def test_two_charts_follow_the_market_live_side_by_side_and_one_goes_on_when_the
             other.set_calendar(None)
             assert (other_chart._scene.calendar, session_of(other).calendar) == (None, None)
             assert other_chart.accessibleDescription() == "BTC/USDT, 1m"
+            assert engine.database is not None
+            engine.database.store.learn_calendar("BTCUSDT", week)
+            other.use_calendar_of("BTCUSDT")
+            assert session_of(other).calendar is week
+            other.set_calendar(None)
             other_before = newest(other)
             await until(lambda: newest(other) != other_before)
 

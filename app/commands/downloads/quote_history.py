@@ -18,14 +18,17 @@ from app.commands.cancellable_database import opened_database
 from app.commands.options import Options
 from app.commands.progress import Progress, progress
 from app.commands.styling import print_styled
+from app.concurrency.background import in_background
 from app.concurrency.system_clock import SystemClock
 from app.config.settings import Settings
 from app.live.transfers.ticks.tick_download import TickProgress, TickReport, download_ticks
+from app.market.calendar.calendar import Calendar
 from app.market.errors import StoreError, UsageError
 from app.market.ports.archive import DAY_US
+from app.market.ports.database import OpenedDatabase
 from app.market.ports.quote_history import HOUR_US
 from app.market.symbol import broker_of, read_symbol
-from app.runtime.quote_sources import symbols_of_group, tick_source
+from app.runtime.quote_sources import TickSource, symbols_of_group, tick_source
 from app.runtime.shutdown import LONGEST_DAYS, StopEvent, bounded_shutdown, on_signals, unless_stopped
 from storage.files.times import parse_time
 
@@ -108,8 +111,8 @@ async def _downloaded(
         async with tick_source(settings, _broker(wanted.symbols), clock) as source:
 
             async def work() -> TickReport:
-                calendars = {symbol: await source.calendar(symbol) for symbol in wanted.symbols}
-                return await download_ticks(
+                calendars = {symbol: await _calendar(database, source, symbol) for symbol in wanted.symbols}
+                report = await download_ticks(
                     wanted.symbols,
                     start_us,
                     end_us,
@@ -119,8 +122,21 @@ async def _downloaded(
                     parallel=wanted.parallel,
                     on_progress=show,
                 )
+                keep = partial(database.store.keep_sessions, clock.now_us(), wanted.symbols, whole=True)
+                await in_background(keep, "keep-sessions")
+                return report
 
             return await unless_stopped(work(), stop)
+
+
+async def _calendar(database: OpenedDatabase, source: TickSource, symbol: str) -> Calendar:
+    """Return when the market of a symbol is open; its description by the broker, if there is one, is kept."""
+    described = await source.described(symbol)
+    if described is not None:
+        as_described, calendar = described
+        await in_background(partial(database.store.save_symbols, [as_described]), "save-symbols")
+        database.store.learn_calendar(symbol, calendar)
+    return await in_background(partial(database.store.calendar_of, symbol), "read-calendar")
 
 
 def _broker(symbols: Sequence[str]) -> str:

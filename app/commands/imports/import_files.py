@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -20,7 +22,7 @@ from app.commands.styling import print_styled
 from app.config.settings import Settings
 from app.live.transfers.import_report import FileReport, ImportReport
 from app.live.transfers.imports import FileImport, ImportProgress, ImportSource
-from app.market.errors import UsageError
+from app.market.errors import StoreError, UsageError
 from app.market.interval import Interval
 from app.market.ports.loading import BulkLoader
 from app.market.ports.row_files import ReadingOptions, RowKind, named
@@ -29,6 +31,8 @@ from app.runtime.open_database import open_database
 from app.runtime.shutdown import bounded_shutdown, on_signals
 from storage.files.readers.names import symbol_name
 from storage.loading.dry_run import DryRunLoader
+
+logger = logging.getLogger(__name__)
 
 _CLOSE_S = 10.0
 _FAILED, _DONE_IN_PART = 1, 3
@@ -96,6 +100,11 @@ def opened_loader(settings: Settings, begin_shutdown: Callable[[], None]) -> Ite
     try:
         with contextlib.closing(database.bulk_loader()) as loader:
             yield loader
+        if loader.quoted:
+            try:
+                database.store.keep_sessions(time.time_ns() // 1_000, sorted(loader.quoted), whole=True)
+            except StoreError as error:  # what was imported is stored all the same
+                logger.warning("The sessions of markets were not stored: %s", error)
     finally:
         begin_shutdown()
         database.close(_CLOSE_S)

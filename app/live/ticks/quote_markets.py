@@ -32,6 +32,7 @@ logger = logging.getLogger(__name__)
 _FINEST = Interval.parse("5s")  # of the brokers' own candles
 _SAVE_WATCHED_S = 10.0
 _FLUSH_S = 10.0
+_FIRST_SESSIONS_S, _NEXT_SESSIONS_S, _LATER_S = 60.0, 86_400.0, 3_600.0
 
 
 class QuoteMarkets:
@@ -72,6 +73,7 @@ class QuoteMarkets:
             self._tasks.begin(broker.run(self.recorder.receive))
         if self.brokers:
             self._tasks.begin(self._keep_watched())
+            self._tasks.begin(self._keep_sessions())
 
     async def close(self) -> int:
         """Stop receiving, and store what was received; return how many ticks are neither stored nor on disk."""
@@ -192,6 +194,21 @@ class QuoteMarkets:
         while True:
             await self._clock.sleep(_SAVE_WATCHED_S)
             await self._save_watched(self.recorder.take_watched())
+
+    async def _keep_sessions(self) -> None:
+        """Keep the tables of sessions and of the gaps between them, once a day; the start comes first."""
+        await self._clock.sleep(_FIRST_SESSIONS_S)
+        while True:
+            wait_s = _LATER_S
+            database = self._database
+            if database is not None and not database.read_only_reason:
+                work = partial(database.store.keep_sessions, self._clock.now_us())
+                try:
+                    await in_background(work, "keep-sessions")
+                    wait_s = _NEXT_SESSIONS_S
+                except StoreError as error:
+                    logger.warning("The sessions of markets were not stored: %s", error)
+            await self._clock.sleep(wait_s)
 
     async def _save_watched(self, watched: Sequence[WatchedSpan]) -> None:
         """Remember the times watched, once their ticks are committed; otherwise they do not count as watched."""

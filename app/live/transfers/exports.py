@@ -22,7 +22,6 @@ from app.live.transfers.quotes.quote_transfer import QuoteTransfer
 from app.live.transfers.range_ends import whole_request
 from app.live.transfers.trade_report import TradeRequest
 from app.live.transfers.trade_transfer import TradeStore, TradeTransfer
-from app.market.calendar.of_symbol import usual_calendar
 from app.market.candle_request import file_name
 from app.market.coverage import StoredGap
 from app.market.export_plan import ExportPlan, RowsRequest, number_of
@@ -31,11 +30,12 @@ from app.market.file_format import Preset, check_rows
 from app.market.interval import Interval
 from app.market.ports.clock import Clock
 from app.market.ports.files import ExportFile
+from app.market.ports.sessions import SessionStore
 from app.market.ports.storage import CandleStore, SymbolStore
 from app.market.ports.ticks import SideStores, TickReader
 
 
-class ExportStore(CandleStore, TradeStore, SymbolStore, SideStores, Protocol):
+class ExportStore(CandleStore, TradeStore, SymbolStore, SideStores, SessionStore, Protocol):
     """The store roles an export uses."""
 
 
@@ -174,7 +174,8 @@ class Exports:
         wanted = await in_background(ends, "read-candles")
         check_rows(len(wanted.slots), plan.file_format)
         fetched = await in_background(partial(sources.ticks.fetched_ticks, symbol), "read-candles")
-        lacking = partial(missing_slots, interval, usual_calendar(symbol), fetched)
+        calendar = await in_background(partial(sources.store.calendar_of, symbol), "read-calendar")
+        lacking = partial(missing_slots, interval, calendar, fetched)
         show = partial(self._show, request)
         transfer = CandleTransfer(wanted, sources.history, store, sources.clock, show, plan.indicators, lacking)
 
@@ -189,7 +190,7 @@ class Exports:
 
     async def _quotes(self, request: RowsRequest) -> _Job:
         wanted = QuoteRequest(request.symbol, request.start_us, request.end_us)
-        calendar = usual_calendar(request.symbol)
+        calendar = await in_background(partial(self._sources.store.calendar_of, request.symbol), "read-calendar")
         transfer = QuoteTransfer(wanted, self._sources.ticks, calendar, partial(self._show, request))
         check_rows(await transfer.count(), self._plan.file_format)
         name = partial(file_name, request.symbol, RowsOf.QUOTES, suffix=self._plan.file_format)

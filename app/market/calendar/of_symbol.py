@@ -1,4 +1,4 @@
-"""Which calendar holds for a symbol of a broker of quotes, as far as its name and what is stored of it say."""
+"""Which calendar holds for a symbol, as far as its name, its description and the user's choice say."""
 
 from __future__ import annotations
 
@@ -21,6 +21,11 @@ def usual_calendar(symbol: str) -> Calendar:
     if broker_of(symbol) == BROKER or bare_name(symbol).startswith(_COINS):
         return _always()
     return _forex()
+
+
+def own_calendar(name: str) -> Calendar | None:
+    """Return the calendar ``CRYPTO`` or ``FOREX`` by its name, the same object each time; None for another name."""
+    return {"CRYPTO": _always, "FOREX": _forex}.get(name.upper(), lambda: None)()
 
 
 @cache

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from app.market.coverage import StoredGap
 from app.market.ports.loading import BulkLoader
+from app.market.ports.sessions import SessionStore
 from app.market.ports.storage import (
     CandleStore,
     CoverageStore,
@@ -31,6 +32,7 @@ class MarketStore(
     InventoryReader,
     RepairAnnouncements,
     SideStores,
+    SessionStore,
     Protocol,
 ):
     """Every reading role of one database."""

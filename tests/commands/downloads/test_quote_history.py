@@ -7,6 +7,7 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from app.market.quotes.tick import PriceSide
 from app.sandbox.dukascopy.server import DukascopySandbox
 from app.sandbox.dukascopy.sources import RecordedArchive, SimulatedArchive
 from storage.database import Database
+from storage.postgres.connection import connect
 from tests.program import set_surroundings, unchanged_process
 
 EUR = "dukascopy:EURUSD"
@@ -91,7 +93,7 @@ def test_the_recorded_day_comes_whole_and_a_second_run_asks_for_no_tick(
 
 
 def test_an_hour_without_ticks_is_an_answer_and_closed_time_is_not_asked_for(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    data_dir: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # From Friday 20:00, an hour before the forex week ends in summer, to Sunday 23:00, two hours after it begins.
     weekend = ["--from", "2026-07-10T20:00", "--to", "2026-07-12T23:00"]
@@ -101,6 +103,17 @@ def test_an_hour_without_ticks_is_an_answer_and_closed_time_is_not_asked_for(
         assert said["hours"]["closed"] == 48
         assert said["hours"]["fetched"] == 3
         assert server.asked("/2026/7/11/") == server.asked("/2026/06/11/") == 0
+    assert main(["db", "sessions", "--json"]) == 0
+    (kept,) = json.loads(capsys.readouterr().out)
+    assert (kept["symbol"], kept["gaps"]) == (EUR, 1)
+    assert main(["db", "sessions", "oanda:USDJPY"]) == 2
+    assert capsys.readouterr().err.startswith("cryptopipe: Nothing of oanda:USDJPY is stored")
+    with opened(data_dir) as database, connect(database.url) as connection:
+        days = "SELECT session_date FROM session_gaps WHERE symbol = %s"
+        assert connection.execute(days, (EUR,)).fetchall() == [(date(2026, 7, 13),)]
+        sessions = "SELECT session_start FROM trading_sessions WHERE exchange = %s AND session_date = '2026-07-13'"
+        opens = connection.execute(sessions, (kept["calendar"],)).fetchone()
+        assert opens == (datetime(2026, 7, 12, 21, tzinfo=UTC),)
 
 
 def test_a_whole_group_is_fetched_and_two_brokers_at_once_are_not(
