@@ -28,6 +28,7 @@ from app.sandbox.server.server import SandboxServer
 from storage.database import Database
 from storage.spool.disk_spool import TICK_FILE_NAME
 from tests.brokers.binance.helpers import until
+from tests.keyrings import MemoryKeyring, using
 from tests.sandbox.helpers import serving
 from tests.servers import EMBEDDED, empty_schema, shared_server
 
@@ -44,6 +45,12 @@ class Brokers(NamedTuple):
 def url() -> Iterator[str]:
     with empty_schema(shared_server(EMBEDDED)) as url:
         yield url
+
+
+@pytest.fixture(autouse=True)
+def _keyring() -> Iterator[None]:
+    with using(MemoryKeyring()):  # this machine's may ask somebody, or be slow
+        yield
 
 
 @pytest.fixture
