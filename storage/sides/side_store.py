@@ -143,13 +143,12 @@ class SideStore:
     def _published(
         self, symbol: str, interval: Interval, start_us: int | None, end_us: int | None, limit: int | None
     ) -> list[Candle]:
+        calendar = self._calendar_of(symbol)  # first: it may need a connection, and the pool may have just one
         with self._pool.borrowed("read candles") as connection:
             symbol_id = symbol_id_of(connection, symbol)
             if symbol_id is None:
                 return []
-            return quote_klines.read(
-                connection, symbol_id, interval, self._side, start_us, end_us, self._calendar_of(symbol), limit
-            )
+            return quote_klines.read(connection, symbol_id, interval, self._side, start_us, end_us, calendar, limit)
 
     def _published_ends(self, symbol: str, interval: Interval) -> list[tuple[int, int]]:
         with self._pool.borrowed("read candles") as connection:

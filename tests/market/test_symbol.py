@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from app.market.errors import UsageError
-from app.market.symbol import bare_name, broker_of, read_symbol
+from app.market.symbol import bare_name, broker_of, read_calendars, read_symbol
 
 
 @pytest.mark.parametrize(
@@ -61,3 +61,14 @@ def test_what_is_no_symbol_is_refused(text: str) -> None:
 def test_a_symbol_names_its_broker_unless_it_is_binance(symbol, broker, name):
     assert broker_of(symbol) == broker
     assert bare_name(symbol) == name
+
+
+def test_calendars_are_read_by_symbol() -> None:
+    assert read_calendars(" oanda:spx500/usd = xnys ,btc-usdt=crypto,") == {
+        "oanda:SPX500USD": "XNYS",
+        "BTCUSDT": "CRYPTO",
+    }
+    assert read_calendars("") == {}
+    for text in ("oanda:EURUSD", "oanda:EURUSD=", "nobody:EURUSD=forex"):
+        with pytest.raises(UsageError, match="EURUSD"):
+            read_calendars(text)

@@ -18,7 +18,7 @@ from app.market.calendar.calendar import Calendar
 from app.market.calendar.session_table import ListedSession, SessionTable
 from app.market.calendar.spans import spans_of
 from app.market.calendar.weekly import forex
-from app.market.interval import SECOND_US
+from app.market.interval import SECOND_US, Interval
 from app.market.quotes.tick import Tick, with_places
 from app.market.symbol import Symbol
 from app.market.units import E8, parse_e8
@@ -190,6 +190,14 @@ def test_a_chosen_calendar_decides(connection: Connection, open_store: Callable[
     assert store.calendar_of(SYMBOL) is exchange
     store.keep_sessions(us("2024-01-08"))
     assert gaps(connection) == [(date(2024, 1, 5), 1, 2, 1, "up")]
+
+
+def test_one_connection_is_enough(connection: Connection, open_store: Callable[..., MarketStore]) -> None:
+    record(connection, {"2024-01-04T12:00": E8, "2024-01-05T13:00": 3 * E8})
+    store = open_store(most=1)
+    assert len(store.candles(SYMBOL, Interval.parse("1d"))) == 2  # the calendar is read on the way
+    (kept,) = store.keep_sessions(us("2024-01-06"))
+    assert kept.gaps == 1
 
 
 def test_a_calendar_that_cannot_be_loaded_counts_as_none(open_store: Callable[..., MarketStore]) -> None:
