@@ -72,6 +72,8 @@ _ROWS: dict[CommandGroup, tuple[tuple[str, ...], ...]] = {
         ("invert", "Alt+I", "turn the price axis upside down, or back"),
         ("candle_before", ",", "move the crosshair to the candle before"),
         ("candle_after", ".", "move it to the candle after"),
+        ("price_side", "Alt+Q", "show mid, bid or ask in turn, where there are no trades", "context menu"),
+        ("spread_band", "Alt+B", "show the spread as a band there, or no longer", "context menu"),
         ("price_snap", "Alt+S", "snap the crosshair to prices, or no longer"),
         ("measure", "Alt+M", "measure from the crosshair on, and again: keep it", "Shift+drag"),
         ("copy", "Ctrl+C", "copy what is measured, else the candle", "context menu"),

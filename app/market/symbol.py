@@ -12,6 +12,8 @@ BROKER = "binance"
 """The broker of symbols that name none."""
 QUOTE_BROKERS = ("oanda", "dukascopy")
 """The brokers that publish bid and ask without trades."""
+BROKER_TITLES = {BROKER: "Binance spot", "oanda": "OANDA", "dukascopy": "Dukascopy"}
+"""The brokers as they write their own names."""
 _SEPARATORS = str.maketrans("", "", "/-_")
 USUAL_QUOTE = "USDT"
 
@@ -66,6 +68,17 @@ def broker_of(symbol: str) -> str:
 def bare_name(symbol: str) -> str:
     """Return the symbol's name without its broker: ``"EURUSD"`` of ``"oanda:EURUSD"``."""
     return symbol.rpartition(":")[2]
+
+
+def has_trades(symbol: str) -> bool:
+    """Whether a symbol's broker publishes trades, by its name; others publish ticks of bid and ask."""
+    return broker_of(symbol) not in QUOTE_BROKERS
+
+
+def broker_title(symbol: str) -> str:
+    """Return the broker of a symbol, by its name, as people know it: ``"OANDA"``, ``"Binance spot"``."""
+    broker = broker_of(symbol)
+    return BROKER_TITLES.get(broker, broker)
 
 
 def in_usual_quote(name: str, known: Container[str]) -> str:
@@ -146,6 +159,27 @@ class Symbol:
     def display_name(self) -> str:
         """The assets, as ``"BTC/USDT"``; the plain name if they are not known."""
         return f"{self.base}/{self.quote}" if self.base and self.quote else bare_name(self.name)
+
+    @property
+    def has_trades(self) -> bool:
+        """Whether its broker publishes trades; others publish ticks of bid and ask."""
+        return has_trades(self.name)
+
+    @property
+    def broker_note(self) -> str:
+        """The broker to name beside the symbol: ``"OANDA"``; empty for Binance, which goes without saying."""
+        return "" if broker_of(self.name) == BROKER else broker_title(self.name)
+
+    @property
+    def full_name(self) -> str:
+        """The assets, and the broker where that is not Binance: ``"EUR/USD · OANDA"``."""
+        return " · ".join(filter(None, (self.display_name, self.broker_note)))
+
+    @property
+    def written_name(self) -> str:
+        """The assets as `read_symbol` reads them, with the broker before them if it is not Binance."""
+        broker = broker_of(self.name)
+        return self.display_name if broker == BROKER else f"{broker}:{self.display_name}"
 
     @property
     def price_decimals(self) -> int:

@@ -32,11 +32,12 @@ from app.market.ports.database import OpenedDatabase
 from app.market.ports.exchange import FeedState, FeedStatus
 from app.market.quotes.tick import PriceSide
 from app.market.series.series import CandleSeries
-from app.market.symbol import BROKER, Symbol, broker_of
-from app.window.comparison_overlay import ComparisonOverlay
-from app.window.gap_overlay import GapOverlay
+from app.market.symbol import Symbol, has_trades
 from app.window.navigation.history_navigation import HistoryNavigation
 from app.window.navigation.range_navigation import RangeNavigation
+from app.window.overlays.comparison_overlay import ComparisonOverlay
+from app.window.overlays.gap_overlay import GapOverlay
+from app.window.overlays.spread_overlay import SpreadOverlay
 from app.window.panel_values import ChartPrice
 from widgets.chart.chart_widget import ChartWidget
 from widgets.chart.model.time_range import TimeRange
@@ -98,6 +99,7 @@ class ChartController(QObject):
         self._tasks = Tasks("a chart")
         self._gap_overlay = GapOverlay(engine, chart, self._tasks.begin)
         self._comparison = ComparisonOverlay(engine, chart, self._tasks.begin)
+        self._spread = SpreadOverlay(engine, chart, self._tasks.begin)
         self._navigation = HistoryNavigation(chart, engine.clock, self._tasks.begin)
         self._ranges = RangeNavigation(
             chart,
@@ -125,7 +127,7 @@ class ChartController(QObject):
         self._prefetch_timer.setSingleShot(True)
         self._prefetch_timer.timeout.connect(self._navigation.load_around_view)
         chart.retry_requested.connect(self.retry)
-        chart.appearance_changed.connect(self._on_view_moved)  # an indicator may need older candles
+        chart.appearance_changed.connect(self._on_appearance_changed)
         chart.older_history_requested.connect(self._on_view_moved)
         chart.visible_range_changed.connect(self._on_view_moved)
         chart.date_requested.connect(self._navigation.jump_to)
@@ -174,6 +176,7 @@ class ChartController(QObject):
         """
         if self._session is not None:
             self._session.close()
+        self._side = self._chart.chart_style.price_side
         self._symbol = self._engine.symbol(name)
         self._chart.set_series(None, self._symbol)
         self._chart.set_loading("")
@@ -194,6 +197,7 @@ class ChartController(QObject):
         self._ranges.set_session(session)
         self._gap_overlay.set_session(session)
         self._comparison.set_session(session)
+        self._spread.set_session(session)
         self._on_session_state()
         self._replace_session_work(self._run_session(session, view_us))
         self._check_place()
@@ -208,6 +212,7 @@ class ChartController(QObject):
             return
         self._calendar = calendar
         self._chart.set_calendar(calendar)
+        self._spread.set_calendar(calendar)
         if self._session is not None:
             self._session.set_calendar(calendar)
 
@@ -230,19 +235,6 @@ class ChartController(QObject):
 
     def _set_market(self, calendar: Calendar) -> None:
         self.set_calendar(calendar if calendar.closes else None)
-
-    @property
-    def price_side(self) -> PriceSide:
-        """Which price of ticks the chart shows."""
-        return self._side
-
-    def set_price_side(self, side: PriceSide) -> None:
-        """Show another price of ticks, where the symbol has any; the view stays."""
-        if side is not self._side:
-            self._side = side
-            session = self._session
-            if session is not None and broker_of(session.symbol) != BROKER:
-                self.show(session.symbol, session.interval)
 
     def jump_when_ready(self, time_us: int, text: str) -> None:
         """Jump to a time, UTC microseconds, once the chart has candles; ``text`` names the place."""
@@ -276,6 +268,7 @@ class ChartController(QObject):
         """Stop timers and tasks; the chart keeps its last picture."""
         self._chart.set_source(None)
         self._prefetch_timer.stop()
+        self._spread.stop()
         if self._session is not None:
             self._session.close()
         await self._tasks.end()
@@ -330,6 +323,7 @@ class ChartController(QObject):
             self._view_moved = False
             self._navigation.load_around_view()
             self._gap_overlay.on_view_moved()
+            self._spread.load_view()
 
     def tick(self) -> None:
         """Open candles that begin without a trade, and retry failed loads; call about once per second."""
@@ -344,6 +338,7 @@ class ChartController(QObject):
         if self._reload_backoff.take_turn(now_s, is_stale=session.is_stale, is_live=is_live):
             self._replace_session_work(session.reload())
         self._gap_overlay.renew()
+        self._spread.renew()
 
     # Ranges and jumps
 
@@ -385,7 +380,8 @@ class ChartController(QObject):
         session = self._session
         if session is None:
             return
-        title = f"{self._engine.symbol(session.symbol).display_name} · {session.interval}"
+        symbol = self._engine.symbol(session.symbol)
+        title = f"{symbol.full_name} · {session.interval}"
         match session.state:
             case SessionState.LOADING:
                 self._chart.set_state("loading", f"Loading {title}…")
@@ -403,7 +399,10 @@ class ChartController(QObject):
                 self._next_jump = None
             case SessionState.EMPTY:
                 self._show_series(session)
-                self._chart.set_state("empty", f"No trades of {title} yet. The first one will show here.")
+                self._chart.set_state(
+                    "empty",
+                    f"No {'trades' if symbol.has_trades else 'ticks'} of {title} yet. The first one will show here.",
+                )
             case SessionState.FAILED:
                 self._chart.set_state("error", session.failure, self._failure_actions)
 
@@ -413,6 +412,13 @@ class ChartController(QObject):
             self._chart.set_series(session.series, self._engine.symbol(session.symbol))
 
     # Frames
+
+    def _on_appearance_changed(self) -> None:
+        session, side = self._session, self._chart.chart_style.price_side
+        if session is not None and side is not self._side and not has_trades(session.symbol):
+            self.show(session.symbol, session.interval)  # candles of the other price, in the same view
+        self._spread.renew()
+        self._on_view_moved()  # an indicator may need older candles
 
     def _on_view_moved(self) -> None:
         self._view_moved = True  # the gaps wait for `renew`: a drag moves the view in every frame
@@ -424,6 +430,7 @@ class ChartController(QObject):
             self._has_changes = False
             self._session.refresh()
             self._watch_paint(self._session)
+        self._spread.refresh()
 
     def _watch_paint(self, session: ChartSession) -> None:
         """Measure the delay from trade to screen while the newest candle is visible."""

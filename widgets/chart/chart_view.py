@@ -155,7 +155,9 @@ class ChartView(QWidget):
         ``follow``: whether it does from now on; None: as before. A range of values that was set by hand stays while
         it means the same: prices for this symbol, other panes' values for this symbol and interval.
         """
-        if symbol != self._scene.symbol:
+        is_other = symbol != self._scene.symbol
+        if is_other:
+            self._panes.set_spread(None)
             self._readout.gaps = []
             self._differences = []
             self._axis_px = 0.0
@@ -163,10 +165,12 @@ class ChartView(QWidget):
         if series is not self.series:
             self.reading_tools.clear_measure()  # its slots are other times in another interval
         self.navigator.show_series(series, symbol, keep_time_us=keep_time_us, follow=follow)
+        if is_other:
+            self._panes.note_symbol()
         self._dirty.mark_all()
         self._run_frame()
         self._refresh_texts()
-        self.setAccessibleDescription(f"{symbol.display_name}, {series.interval}" if symbol and series else "")
+        self.setAccessibleDescription(f"{symbol.full_name}, {series.interval}" if symbol and series else "")
         self._accessibility.describe_candle(series)
 
     def series_changed(self) -> None:
@@ -194,6 +198,15 @@ class ChartView(QWidget):
             self._mark_gaps(self.series)
             self._refresh_texts()  # the legend counts what is missing
             self._repaint_all()
+
+    def set_spread(self, bid_and_ask: tuple[CandleSeries, CandleSeries] | None) -> None:
+        """
+        Draw the spread between these series of bid and ask as a band, until another symbol is shown; None: no longer.
+
+        Call it again when older candles have come into them; `series_changed` is enough for their newest candle.
+        """
+        self._panes.set_spread(bid_and_ask)
+        self._repaint_all()
 
     def set_differences(self, differing: Sequence[DifferenceView]) -> None:
         """Mark these candles as differing from the exchange's, until another symbol is shown; none: no longer."""

@@ -8,7 +8,7 @@ to type a date into, and the bar under the chart. Requests go up to the window a
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, tzinfo
 from functools import partial
@@ -99,8 +99,8 @@ class ChartWidget(ChartView):
         )
         self.indicators.open_templates = self.templates.open_menu
         self._keyboard.commands.update({each.command: partial(self.range_requested.emit, each) for each in TimeRange})
-        self._keyboard.commands["compare"] = self.comparison_requested.emit
-        self._keyboard.commands["download_view"] = self.download_requested.emit
+        self._keyboard.commands["compare"] = partial(self._with_trades, self.comparison_requested.emit)
+        self._keyboard.commands["download_view"] = partial(self._with_trades, self.download_requested.emit)
         self._hint.download = self.download_requested.emit
         self._keyboard.add_cancel(self._dismiss_comparison)
         self._keyboard.add_cancel(self._cancel_jump)
@@ -253,6 +253,12 @@ class ChartWidget(ChartView):
             self.comparison_dismissed.emit()
         return had_comparison
 
+    def _with_trades(self, request: Callable[[], object]) -> bool:
+        """Request what only a symbol with trades offers; False where it has none."""
+        if not self._panes.counts_ticks:
+            request()
+        return not self._panes.counts_ticks
+
     def _on_action(self, action: str) -> None:
         if action == SIMULATED_MARKET:
             self.simulated_market_requested.emit()
@@ -318,9 +324,10 @@ class ChartWidget(ChartView):
     def _fill_pane_entries(self, menu: QMenu, pane: str, position: QPointF) -> None:
         self.reading_tools.fill_menu(menu, position, self.pictures)
         menus.fill_snap_menu(menu, self.appearance)
-        menus.fill_exchange_menu(
-            menu, self.comparison_requested.emit, self.download_requested.emit, has_candles=self.series is not None
-        )
+        if not self._panes.counts_ticks:
+            menus.fill_exchange_menu(
+                menu, self.comparison_requested.emit, self.download_requested.emit, has_candles=self.series is not None
+            )
         menu.addSeparator()
         self.indicators.fill_menu(menu, pane)
         self.templates.fill_menu(menu.addMenu("Indicator templates"))

@@ -11,9 +11,10 @@ from collections.abc import Callable
 
 from PySide6.QtCore import QPointF, QRectF, Qt
 
+from app.market.series.series import Bar
 from widgets.chart.interaction.navigator import Navigator
 from widgets.chart.interaction.readout import Readout
-from widgets.chart.model.legend import COMPLETENESS, completeness, lacks_trades
+from widgets.chart.model.legend import COMPLETENESS, completeness_of, lacks_trades
 from widgets.chart.painting.canvas import ChartCanvas
 from widgets.chart.painting.chart_overlay import title_middle
 from widgets.chart.painting.scene import Scene
@@ -49,12 +50,12 @@ class CompletenessHint:
 
     def point_at(self, position: QPointF) -> bool:
         """Show what the pointer can do there, and explain the words; False where they are not."""
-        series, bar = self._navigator.series, self._readout.bar
-        if series is None or bar is None or not self.rect.contains(position):
+        series, bar, symbol = self._navigator.series, self._readout.bar, self._scene.symbol
+        if series is None or bar is None or symbol is None or not self.rect.contains(position):
             self._canvas.setToolTip("")
             return False
         missing = missing_in(self._readout.gaps, bar, series.interval)
-        explanation, is_link = completeness(bar, missing).explanation, lacks_trades(bar)
+        explanation, is_link = completeness_of(symbol, bar, missing).explanation, self._can_download(bar)
         self._canvas.setToolTip(explanation if missing or not is_link else f"{explanation} {_DOWNLOAD}")
         shape = Qt.CursorShape.PointingHandCursor if missing or is_link else Qt.CursorShape.ArrowCursor
         self._canvas.setCursor(shape)
@@ -68,9 +69,13 @@ class CompletenessHint:
         """Follow the link, if the mouse was pressed and released on it."""
         if self._is_pressed and self.rect.contains(position):
             bar = self._readout.bar
-            if not self.show_missing() and bar is not None and lacks_trades(bar):
+            if not self.show_missing() and bar is not None and self._can_download(bar):
                 self.download()
         self._is_pressed = False
+
+    def _can_download(self, bar: Bar) -> bool:
+        symbol = self._scene.symbol
+        return symbol is not None and symbol.has_trades and lacks_trades(bar)
 
     def show_missing(self) -> bool:
         """Bring the gaps of the candle that is read into view, and say where they are; False where there are none."""

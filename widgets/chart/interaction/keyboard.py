@@ -9,6 +9,7 @@ from functools import partial
 from PySide6.QtGui import QKeyEvent
 
 from widgets.chart.interaction.navigator import Navigator
+from widgets.chart.model.chart_style import next_side
 from widgets.chart.model.pane_layout import PRICE
 from widgets.chart.painting.scene import Scene
 from widgets.chart.panes.pane_set import PaneSet
@@ -47,6 +48,8 @@ class Keyboard:
             "log": partial(self._toggle_scale, ScaleMode.LOG),
             "percent": partial(self._toggle_scale, ScaleMode.PERCENT),
             "invert": self._invert,
+            "price_side": self._next_price_side,
+            "spread_band": self._toggle_spread_band,
             "taller": partial(self._on_axis, partial(navigator.stretch, factor=1 / _ZOOM)),
             "flatter": partial(self._on_axis, partial(navigator.stretch, factor=_ZOOM)),
             "automatic": partial(self._on_axis, navigator.reset),
@@ -85,6 +88,18 @@ class Keyboard:
 
     def _invert(self) -> None:
         self._panes.change_style(replace(self._panes.style, inverted=not self._panes.style.inverted))
+
+    def _next_price_side(self) -> bool:
+        style, has_sides = self._panes.style, self._panes.counts_ticks
+        if has_sides:
+            self._panes.change_style(replace(style, price_side=next_side(style.price_side)))
+        return has_sides
+
+    def _toggle_spread_band(self) -> bool:
+        style, has_spread = self._panes.style, self._panes.counts_ticks
+        if has_spread:
+            self._panes.change_style(replace(style, spread_band=not style.spread_band))
+        return has_spread
 
     def _on_axis(self, change: Callable[[str], object]) -> None:
         change(self._scene.chosen_pane or PRICE)

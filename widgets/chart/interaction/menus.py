@@ -9,13 +9,16 @@ from functools import partial
 from PySide6.QtGui import QActionGroup
 from PySide6.QtWidgets import QMenu
 
+from app.market.quotes.tick import PriceSide
 from widgets.chart.interaction.appearance import Appearance
-from widgets.chart.model.chart_style import PriceStyle
+from widgets.chart.model.chart_style import PriceStyle, next_side
 from widgets.chart.model.pane_layout import PRICE, VOLUME
 from widgets.chart.painting.pane import Pane
 from widgets.chart.panes.pane_set import TITLES, PaneSet
 from widgets.chart.scales.value_scale import ScaleMode
 from widgets.keys import key_text
+
+_SPREAD_MEANING = "From the last bid of each candle to its last ask. In between, the spread may have been wider."
 
 
 def fill_snap_menu(menu: QMenu, appearance: Appearance) -> None:
@@ -69,16 +72,47 @@ def fill_time_menu(
 
 def fill_style_menu(menu: QMenu, panes: PaneSet) -> None:
     """Add the styles of prices, price axis and volume, one below the other."""
-    for fill in (fill_price_style_menu, fill_scale_menu, fill_volume_menu):
+    fills = (fill_price_style_menu, fill_scale_menu, fill_volume_menu)
+    for fill in (fill_tick_price_menu, *fills) if panes.counts_ticks else fills:
         fill(menu, panes)
         menu.addSeparator()
 
 
 def fill_style_menus(menu: QMenu, panes: PaneSet) -> None:
     """Add the styles of prices, price axis and volume, each as a submenu."""
+    if panes.counts_ticks:
+        fill_tick_price_menu(menu.addMenu("Price shown"), panes)
     fill_price_style_menu(menu.addMenu("Prices as"), panes)
     fill_scale_menu(menu.addMenu("Price axis"), panes)
-    fill_volume_menu(menu.addMenu("Volume"), panes)
+    fill_volume_menu(menu.addMenu(panes.title_of(VOLUME)), panes)
+
+
+def fill_tick_price_menu(menu: QMenu, panes: PaneSet) -> None:
+    """Add which price of ticks is shown, and whether the spread is: for symbols without trades."""
+    style = panes.style
+    _add_choices(
+        menu,
+        [
+            (
+                f"{side.value.capitalize()} prices",
+                side is style.price_side,
+                partial(_change_style, panes, price_side=side),
+            )
+            for side in PriceSide
+        ],
+    )
+    for action, side in zip(menu.actions(), PriceSide, strict=True):
+        if side is next_side(style.price_side):
+            action.setText(f"{action.text()}{_key_hint('price_side')}")
+    menu.addSeparator()
+    _add_toggle(
+        menu,
+        f"Spread as a band{_key_hint('spread_band')}",
+        on=style.spread_band,
+        turn=lambda on: _change_style(panes, spread_band=on),
+    )
+    menu.actions()[-1].setToolTip(_SPREAD_MEANING)
+    menu.setToolTipsVisible(True)
 
 
 def fill_price_style_menu(menu: QMenu, panes: PaneSet) -> None:
@@ -111,15 +145,19 @@ def fill_scale_menu(menu: QMenu, panes: PaneSet) -> None:
 
 def fill_volume_menu(menu: QMenu, panes: PaneSet) -> None:
     """Add where volume is drawn, and whether it is split by takers."""
-    style, own = panes.style, VOLUME in panes.layout.keys
+    style, own, ticks = panes.style, VOLUME in panes.layout.keys, panes.counts_ticks
+    texts = ("Ticks in a pane of their own", "Ticks behind the prices", "No ticks")
+    apart, behind, none = texts if ticks else ("Volume in a pane of its own", "Volume behind the prices", "No volume")
     _add_choices(
         menu,
         [
-            ("Volume in a pane of its own", own, partial(panes.open, VOLUME)),
-            ("Volume behind the prices", style.underlaid, partial(_change_style, panes, underlaid=True)),
-            ("No volume", not own and not style.underlaid, partial(_hide_volume, panes)),
+            (apart, own, partial(panes.open, VOLUME)),
+            (behind, style.underlaid, partial(_change_style, panes, underlaid=True)),
+            (none, not own and not style.underlaid, partial(_hide_volume, panes)),
         ],
     )
+    if ticks:
+        return
     menu.addSeparator()
     text = "Split volume into taker buys and sells"
     _add_toggle(menu, text, on=style.takers, turn=lambda on: _change_style(panes, takers=on))
@@ -149,7 +187,7 @@ def fill_pane_menu(menu: QMenu, panes: PaneSet, key: str) -> None:
         menu.addAction(f"Close {title}{_key_hint('close_pane')}", lambda: panes.close(key))
     for other in TITLES:
         if other not in keys:
-            menu.addAction(f"Show {TITLES[other]}", partial(panes.open, other))
+            menu.addAction(f"Show {panes.title_of(other)}", partial(panes.open, other))
 
 
 def _change_style(panes: PaneSet, **changes: object) -> None:

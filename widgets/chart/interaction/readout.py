@@ -12,6 +12,7 @@ from collections.abc import Callable
 from PySide6.QtCore import QPointF, QRectF
 
 from app.market.interval import Interval
+from app.market.quotes.tick import PriceSide
 from app.market.series.series import Bar, CandleSeries
 from app.market.symbol import Symbol
 from widgets.chart.interaction.measure_tool import MeasureTool
@@ -53,7 +54,7 @@ class Readout:
         self.measure_tool = MeasureTool(scene)
         self.pointer: QPointF | None = None
         self.gaps: list[GapBand] = []
-        self._legend_key: tuple[Symbol, Interval, Bar | None, int] | None = None  # of the pieces below
+        self._legend_key: tuple[Symbol, Interval, Bar | None, int, PriceSide] | None = None  # of the pieces below
         self._pieces: list[Piece] = []
 
     def move_crosshair(self, series: CandleSeries | None) -> list[QRectF]:
@@ -121,7 +122,7 @@ class Readout:
         if symbol is None or series is None:
             return []
         missing = missing_in(self.gaps, bar, series.interval) if bar else 0
-        key = symbol, series.interval, bar, missing
+        key = symbol, series.interval, bar, missing, self._scene.price_side
         if key != self._legend_key:  # the title and the accessible description both ask for it
             self._legend_key, self._pieces = key, legend_pieces(*key)
         return self._pieces

@@ -8,6 +8,7 @@ from datetime import UTC, tzinfo
 from enum import Enum
 from typing import Any
 
+from app.market.quotes.tick import PriceSide
 from widgets.chart.scales.value_scale import ScaleMode
 from widgets.chart.scales.zones import UTC_ZONE, Zone, zone_named
 
@@ -67,6 +68,12 @@ class PriceStyle(Enum):
         return {PriceStyle.BARS: "OHLC bars", PriceStyle.HEIKIN_ASHI: "Heikin-Ashi"}.get(self, self.value.capitalize())
 
 
+def next_side(side: PriceSide) -> PriceSide:
+    """Return the price of ticks that the key shows after ``side``."""
+    sides = list(PriceSide)
+    return sides[(sides.index(side) + 1) % len(sides)]
+
+
 @dataclass(frozen=True, slots=True)
 class ChartStyle:
     """
@@ -76,6 +83,9 @@ class ChartStyle:
     in a pane of its own. ``takers``: volume columns are split into taker buys and sells instead of coloured by the
     candle's direction. ``axis_labels``: the indicators' last values are labelled on the axes. ``fits_prices_only``: the
     automatic price axis follows the prices, and of the indicators over them only those that the user had it follow.
+
+    ``price_side`` and ``spread_band`` count for symbols without trades: which price of ticks is drawn, and whether
+    the spread lies behind it as a band.
     """
 
     price_style: PriceStyle = PriceStyle.CANDLES
@@ -85,6 +95,8 @@ class ChartStyle:
     takers: bool = False
     axis_labels: bool = True
     fits_prices_only: bool = True
+    price_side: PriceSide = PriceSide.MID
+    spread_band: bool = False
 
     def to_values(self) -> dict[str, Any]:
         """Return plain values for a file."""
@@ -96,12 +108,15 @@ class ChartStyle:
             "volume by takers": self.takers,
             "labels": self.axis_labels,
             "fit prices only": self.fits_prices_only,
+            "price": self.price_side.value,
+            "spread": self.spread_band,
         }
 
     @classmethod
     def from_values(cls, values: object) -> ChartStyle:
         """Restore the values of `to_values`; invalid ones fall back to the default."""
         known: Mapping[Any, Any] = values if isinstance(values, Mapping) else {}
+        sides = {side.value: side for side in PriceSide}
         styles, modes = {style.value: style for style in PriceStyle}, {mode.value: mode for mode in ScaleMode}
         return cls(
             price_style=styles.get(_text(known.get("kind")), PriceStyle.CANDLES),
@@ -111,6 +126,8 @@ class ChartStyle:
             takers=known.get("volume by takers") is True,
             axis_labels=known.get("labels") is not False,
             fits_prices_only=known.get("fit prices only") is not False,
+            price_side=sides.get(_text(known.get("price")), PriceSide.MID),
+            spread_band=known.get("spread") is True,
         )
 
 

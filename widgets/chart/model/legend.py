@@ -8,8 +8,9 @@ from typing import NamedTuple
 
 from app.market.candle import CandleSource
 from app.market.interval import Interval
+from app.market.quotes.tick import PriceSide
 from app.market.series.series import Bar
-from app.market.symbol import Symbol
+from app.market.symbol import Symbol, broker_of, broker_title
 from widgets.chart.scales.value_marks import format_price
 
 
@@ -35,9 +36,18 @@ class Piece(NamedTuple):
     rank: int
 
 
-def legend_pieces(symbol: Symbol, interval: Interval, bar: Bar | None, missing: int = 0) -> list[Piece]:
-    """Return the legend of a candle, left to right. ``missing``: the trades known to be missing from it."""
+def legend_pieces(
+    symbol: Symbol, interval: Interval, bar: Bar | None, missing: int = 0, side: PriceSide = PriceSide.MID
+) -> list[Piece]:
+    """
+    Return the legend of a candle, left to right.
+
+    ``missing``: the trades known to be missing from it. ``side``: the price shown of a symbol without trades.
+    """
     pieces = [Piece(f"{symbol.display_name} · {interval.name}", Tone.TITLE, "title", 0)]
+    if not symbol.has_trades:
+        pieces = [Piece(f"{symbol.display_name} · {side} · {interval.name}", Tone.TITLE, "title", 0)]
+        pieces.append(Piece(f"· {symbol.broker_note}", Tone.LABEL, "broker", 2))
     if bar is None:
         return pieces
     decimals = symbol.price_decimals
@@ -46,11 +56,14 @@ def legend_pieces(symbol: Symbol, interval: Interval, bar: Bar | None, missing: 
     direction = Tone.RISING if bar.close >= bar.open else Tone.FALLING
     pieces += _field("C", format_price(bar.close, decimals), direction, 1)
     pieces.append(Piece(_change(bar, decimals), direction, "change", 2))
-    pieces += _field("V", format_quantity(bar.volume, symbol.quantity_decimals), Tone.VALUE, 6)
-    pieces += _field("Trades", f"{bar.trades:,}", Tone.VALUE, 8)
-    if bar.volume > 0 and bar.taker_buy_volume > 0:
-        pieces += _field("Taker buys", f"{bar.taker_buy_volume / bar.volume * 100:.0f} %", Tone.VALUE, 7)
-    state = completeness(bar, missing)
+    if symbol.has_trades:
+        pieces += _field("V", format_quantity(bar.volume, symbol.quantity_decimals), Tone.VALUE, 6)
+        pieces += _field("Trades", f"{bar.trades:,}", Tone.VALUE, 8)
+        if bar.volume > 0 and bar.taker_buy_volume > 0:
+            pieces += _field("Taker buys", f"{bar.taker_buy_volume / bar.volume * 100:.0f} %", Tone.VALUE, 7)
+    else:
+        pieces += _field("Ticks", f"{bar.trades:,}", Tone.VALUE, 6)
+    state = completeness_of(symbol, bar, missing)
     is_whole = bar.complete and not missing
     tone = Tone.FAINT if is_whole else Tone.LINK if missing else Tone.WARNING
     may_go = is_whole and bar.source is not CandleSource.AGGTRADES  # else figures could pass for those of trades
@@ -58,6 +71,8 @@ def legend_pieces(symbol: Symbol, interval: Interval, bar: Bar | None, missing: 
     return pieces
 
 
+TICKS = "Ticks"
+"""The name of the volume of a symbol without trades: it counts ticks."""
 COMPLETENESS = "complete"
 """The field that says how much of a candle is known."""
 
@@ -71,6 +86,33 @@ class Completeness(NamedTuple):
 
     text: str
     explanation: str
+
+
+def completeness_of(symbol: Symbol, bar: Bar, missing: int = 0) -> Completeness:
+    """Return the completeness of a symbol's candle. ``missing``: the trades known to be missing from it."""
+    return completeness(bar, missing) if symbol.has_trades else _tick_completeness(broker_of(symbol.name), bar)
+
+
+def _tick_completeness(broker: str, bar: Bar) -> Completeness:
+    title, is_live = broker_title(f"{broker}:"), not bar.closed
+    if not bar.complete:
+        return Completeness(
+            "incomplete", "Ticks of this candle may be missing: it was neither watched nor fetched from end to end."
+        )
+    if bar.source is CandleSource.KLINE:
+        return Completeness("broker's candle", f"The candle as {title} publishes it. Its ticks are not stored.")
+    if bar.source is CandleSource.MIXED and is_live:
+        return Completeness(
+            "broker's candle, then ticks", f"The candle of {title} up to the start of recording, and its ticks since."
+        )
+    if bar.source is CandleSource.MIXED:
+        return Completeness("from several sources", "Added up from parts: candles of the broker, and its ticks.")
+    if broker == "oanda":
+        return Completeness(
+            "sampled",
+            "OANDA sends at most four prices a second, so quicker changes are not there. All that it sent is counted.",
+        )
+    return Completeness("as published", f"Every tick of this candle that {title} publishes is stored.")
 
 
 def completeness(bar: Bar, missing: int = 0) -> Completeness:
@@ -148,6 +190,8 @@ def volume_title(symbol: Symbol, bar: Bar | None) -> list[Piece]:
     """Return the volume pane's title row for a candle."""
     if bar is None:
         return []
+    if not symbol.has_trades:
+        return [Piece(TICKS, Tone.LABEL, "volume", 0), Piece(f"{bar.trades:,}", Tone.VALUE, "volume", 0)]
     quantity = format_quantity(bar.volume, symbol.quantity_decimals)
     return [
         Piece("Volume", Tone.LABEL, "volume", 0),

@@ -40,6 +40,7 @@ class Colours:
             Tone.FAINT: self.dim,
         }
         self.accent = QColor(palette.accent)
+        self.spread = mixed(palette.background, palette.accent, 0.16)
         self.crosshair = mixed(palette.background, palette.text, 0.45)
         self.level = self.frame = frame_colour(palette)
         self.closed = mixed(palette.background, palette.text, 0.22)  # the line where closed time is left out

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from app.market.series.series import TAKER_SIDES, CandleSeries
+import numpy as np
+from numpy.typing import NDArray
+
+from app.market.series.series import TAKER_SIDES, BarColumns, CandleSeries
 from widgets.chart.model.chart_style import PriceStyle
 from widgets.chart.model.derived_bars import DerivedBars, closes_only, heikin_ashi
 from widgets.chart.painting.pane import VisibleBars
@@ -62,6 +65,48 @@ class PriceBars:
         each_alone = self._style in (PriceStyle.CANDLES, PriceStyle.HEIKIN_ASHI, PriceStyle.BARS)
         bars = brush.candles_exposed(self._bars) if each_alone else brush.bars_exposed(self._bars)
         _PAINTS[self._style](brush, bars)
+
+
+class SpreadBand:
+    """
+    The spread of a symbol without trades: the band between the closes of its candles of bid and of ask.
+
+    ``series``: those of bid and ask, of the interval shown; None draws nothing.
+    """
+
+    title = "the spread"
+
+    def __init__(self) -> None:
+        self.series: tuple[CandleSeries, CandleSeries] | None = None
+        self._bars = NO_BARS
+        self._asks: NDArray[np.float64] = NO_BARS.close
+
+    def update(self, series: CandleSeries, visible: VisibleBars, height_px: float) -> None:
+        self._bars, self._asks = NO_BARS, NO_BARS.close
+        if self.series is None or self.series[0].interval != series.interval:
+            return
+        first = visible.first_slot - visible.bars.span  # one bar early: the band starts there
+        bids, asks = (each.bars_between(first, visible.last_slot, visible.level) for each in self.series)
+        if np.array_equal(bids.slot, asks.slot):
+            self._bars, self._asks = bids, asks.close
+        else:  # for a moment, while only one of them has loaded a page
+            _, at, other = np.intersect1d(bids.slot, asks.slot, assume_unique=True, return_indices=True)
+            self._bars = BarColumns._make((bids.span, *(column[at] for column in bids[1:])))
+            self._asks = asks.close[other]
+
+    def extent(self) -> tuple[float, float] | None:
+        if not len(self._asks):
+            return None
+        return float(self._bars.close.min()), float(self._asks.max())
+
+    def paint_behind(self, brush: PaneBrush) -> None:
+        rows = brush.rows_exposed(self._bars)
+        bars = BarColumns._make((self._bars.span, *(column[rows] for column in self._bars[1:])))
+        if len(bars.slot):
+            brush.band_between(brush.colours.spread, bars, bars.close, self._asks[rows])
+
+    def paint(self, brush: PaneBrush) -> None:
+        """Paint nothing: the band lies below the grid and the prices."""
 
 
 class Volume:

@@ -15,6 +15,7 @@ from PySide6.QtGui import QRegion
 
 from app.market.calendar.calendar import Calendar
 from app.market.calendar.open_axis import PLAIN_AXIS, OpenAxis
+from app.market.quotes.tick import PriceSide
 from app.market.series.series import Bar, BarColumns
 from app.market.symbol import Symbol
 from widgets.chart.model.chart_style import TimeStyle
@@ -109,6 +110,7 @@ class Scene:
     gaps: list[GapMark] = field(default_factory=list)
     differences: list[GapMark] = field(default_factory=list)  # candles that differ from the exchange's
     crosshair: Crosshair | None = None
+    price_side: PriceSide = PriceSide.MID  # which price is shown of a symbol without trades
     price_snap: bool = False  # whether the crosshair snaps to a candle's prices
     measure: Measure | None = None
     shown_close: float | None = None

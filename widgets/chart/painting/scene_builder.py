@@ -137,6 +137,8 @@ def value_text(scene: Scene, pane: Pane, value: float) -> str:
     if pane.value_format is ValueFormat.NUMBER:
         return format_price(value, decimals_for(pane.value_scale.high - pane.value_scale.low))
     decimals = scene.symbol.quantity_decimals if scene.symbol else _UNKNOWN_DECIMALS
+    if scene.symbol is not None and not scene.symbol.has_trades:
+        decimals = 0  # ticks are counted
     return format_quantity(value, min(decimals, 2))
 
 

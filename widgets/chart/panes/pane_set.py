@@ -14,13 +14,15 @@ from typing import Any
 from PySide6.QtCore import QRectF
 
 from app.market.indicators import Placement, Unit
+from app.market.series.series import CandleSeries
 from widgets.chart.indicators.study import MOST_STUDIES, Study, StudySet
 from widgets.chart.indicators.study_layer import StudyLayer
 from widgets.chart.model.chart_style import ChartStyle
+from widgets.chart.model.legend import TICKS
 from widgets.chart.model.line_style import LineStyle
 from widgets.chart.model.pane_layout import PRICE, VOLUME, VOLUME_SHARE, PaneLayout
 from widgets.chart.painting.chart_overlay import LEGEND_ROW_PX
-from widgets.chart.painting.layers import PriceBars, Volume
+from widgets.chart.painting.layers import PriceBars, SpreadBand, Volume
 from widgets.chart.painting.pane import Pane, ValueFormat
 from widgets.chart.painting.scene import Scene
 from widgets.chart.scales.value_scale import Margins, ValueScale
@@ -111,6 +113,7 @@ class PaneSet:
         self._scene, self._changed = scene, changed
         self._layout = PaneLayout()
         self._style = ChartStyle()
+        self._spread = SpreadBand()
         self.studies = StudySet()
 
     @property
@@ -150,13 +153,38 @@ class PaneSet:
             kept.get(key) or (study_pane(own[key]) if key in own else make_pane(key)) for key in layout.keys
         ]
         self._layout = layout
-        apply_style(self._scene.panes, self._style)
+        self._apply_style()
         self._scene.shows_axis_labels = self._style.axis_labels
         overlay_studies(self._scene.panes, self.studies, fits_prices_only=self._style.fits_prices_only)
         self.reserve_legend_rows(self._scene.legend_rows)
         if self._scene.chosen_pane not in layout.keys:
             self._scene.chosen_pane = None
         self._scene.marked_separator = None
+
+    @property
+    def counts_ticks(self) -> bool:
+        """Whether the symbol shown has ticks, not trades: its volume counts them, and they have no taker."""
+        symbol = self._scene.symbol
+        return symbol is not None and not symbol.has_trades
+
+    def note_symbol(self) -> None:
+        """Draw the scene's symbol, which is another one, as its broker's data allow."""
+        self._apply_style()
+
+    def set_spread(self, bid_and_ask: tuple[CandleSeries, CandleSeries] | None) -> None:
+        """Draw the spread between these series of bid and ask as a band; None: no longer."""
+        self._spread.series = bid_and_ask
+        self._apply_style()
+
+    def _apply_style(self) -> None:
+        # Ticks are quotes: nobody took them.
+        apply_style(self._scene.panes, replace(self._style, takers=self._style.takers and not self.counts_ticks))
+        self._scene.price_side = self._style.price_side
+        price = self._scene.price
+        price.layers = [layer for layer in price.layers if layer is not self._spread]
+        if self._spread.series is not None:
+            at = next(index for index, layer in enumerate(price.layers) if isinstance(layer, PriceBars))
+            price.layers.insert(at, self._spread)
 
     def reserve_legend_rows(self, legend_rows: int) -> None:
         """Keep the prices clear of that many rows of studies below the legend."""
@@ -209,7 +237,9 @@ class PaneSet:
     def title_of(self, key: str) -> str:
         """Return a pane's name for the user."""
         study = self.studies.get(key)
-        return TITLES[key] if study is None else study.label
+        if study is not None:
+            return study.label
+        return TICKS if key == VOLUME and self.counts_ticks else TITLES[key]
 
     def note_change(self) -> None:
         """Lay out again and report a change of what else the scene shows, such as the folded legend."""

@@ -14,7 +14,7 @@ from app.market.candle_request import CandleRequest
 from app.market.comparison import FieldDifference
 from app.market.interval import Interval
 from app.sandbox.market.simulated import SimulatedMarket
-from app.window.comparison_overlay import differing_candles, sentence_of
+from app.window.overlays.comparison_overlay import differing_candles, sentence_of
 from tests.end_to_end.helpers import open_window, run_on_qt_loop, settings_in, until
 from tests.sandbox.helpers import serving
 from widgets.view_values import DifferenceView

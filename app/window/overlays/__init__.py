@@ -1,0 +1,1 @@
+"""What lies over a chart beside its candles: marks of missing trades and of differing candles, the spread."""
