@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -27,10 +28,10 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 from PySide6.QtCore import QDateTime, QPoint, QPointF, Qt, QTimeZone
 from PySide6.QtGui import QImage
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QWidget
+from PySide6.QtWidgets import QApplication, QMenu, QWidget
 
 from app.concurrency.system_clock import SystemClock
-from app.config.settings import Settings, load
+from app.config.settings import Secret, Settings, load
 from app.live.charts.chart_session import SessionState
 from app.market.calendar.weekly import forex
 from app.market.interval import Interval
@@ -38,6 +39,8 @@ from app.market.ports.archive import DAY_US
 from app.market.symbol import Symbol
 from app.market.units import E8
 from app.sandbox.market.simulated import SimulatedMarket
+from app.sandbox.oanda.server import ACCOUNT, TOKEN, OandaSandbox
+from app.sandbox.oanda.tape import SimulatedTape
 from tests.conftest import SHARED_DATA
 from tests.end_to_end.helpers import RECORDED_TRADES, RECORDING, Running, open_window, replay, run_on_qt_loop, until
 from tests.sandbox.helpers import serving
@@ -228,6 +231,55 @@ async def symbols(shooting: Shooting) -> None:
             await shooting.take(running, "symbols-behind")
             await shooting.take_dialog(dialog, "symbols")
             dialog.reject()
+
+
+async def quotes(shooting: Shooting) -> None:
+    """A symbol of a broker of quotes: its weekend, the spread, the choice of price, the picker, and the broker away."""
+    oanda = OandaSandbox(SimulatedTape(seed=3, prices_per_s=4.0))
+    await oanda.start()
+    async with serving(SimulatedMarket(seed=5, rate=50)) as server:
+        named = shooting.settings(
+            binance_ws_url=server.ws_url,
+            binance_rest_url=server.rest_url,
+            oanda_rest_url=oanda.url,
+            oanda_stream_url=oanda.url,
+            symbols="oanda:EURUSD,oanda:USDJPY,BTCUSDT",
+            interval="15m",
+        )
+        settings = replace(named, oanda_api_key=Secret(TOKEN), oanda_account_id=Secret(ACCOUNT))
+        async with open_window(settings) as running:
+            chart, window = running.chart, running.window
+            await until(lambda: running.session.joined and running.engine.database is not None)
+            chart.appearance.set_chart_style(ChartStyle(spread_band=True))
+            chart.appearance_changed.emit()
+            await shooting.take(running, "quotes")
+            await menu_shown(shooting, running, lambda at: chart.open_style_menu(at), "quotes-menu")
+            chart.navigator.zoom(8)
+            point(running, 0.62, 0.4)
+            await shooting.take(running, "quotes-near")
+            window.open_symbol_picker("eur")
+            await shooting.take(running, "quotes-picker")
+            window.symbol_picker.hide()
+            window.export_requested.emit()
+            (dialog,) = window.findChildren(ExportDialog)
+            await shooting.take_dialog(dialog, "quotes-export")
+            dialog.reject()
+            await oanda.stop()
+            await until(lambda: running.engine.status_of("oanda:EURUSD").attempt >= 2, seconds=60)
+            await shooting.take(running, "quotes-away")
+            window.symbol_requested.emit("BTCUSDT")
+            await until(lambda: running.session.joined)
+            await shooting.take(running, "quotes-beside")
+
+
+async def menu_shown(shooting: Shooting, running: Running, open_at: Callable[[QPoint], object], name: str) -> None:
+    """Take the window with a menu over it, which is a window of its own."""
+    open_at(running.chart.mapToGlobal(QPoint(120, 60)))
+    await asyncio.sleep(0.5)
+    menu = QApplication.activePopupWidget()
+    assert isinstance(menu, QMenu)
+    await shooting.take_dialog(menu, name)
+    menu.close()
 
 
 async def export(shooting: Shooting) -> None:
@@ -468,12 +520,18 @@ SCENES: dict[str, Scene] = {
     "downloads": downloads,
     "studies": studies,
     "symbols": symbols,
+    "quotes": quotes,
 }
 RUNS = [  # theme, scale, size, scenes
-    ("dark", "1", SMALL, ("recording", "export", "loading", "empty", "error", "database", "diagnostics", "forex")),
+    (
+        "dark",
+        "1",
+        SMALL,
+        ("recording", "export", "loading", "empty", "error", "database", "diagnostics", "forex", "quotes"),
+    ),
     ("dark", "2", SMALL, ("recording", "error", "database", "diagnostics", "studies", "symbols", "downloads")),
     ("light", "1", LARGE, ("recording", "empty", "database", "diagnostics", "studies", "symbols", "downloads")),
-    ("light", "2", SMALL, ("recording", "export", "database", "diagnostics", "studies", "symbols", "forex")),
+    ("light", "2", SMALL, ("recording", "export", "database", "diagnostics", "studies", "symbols", "forex", "quotes")),
     ("dark", "1.5", SMALL, ("recording",)),
     ("dark", "1", LARGE, ("recording", "studies", "symbols")),
 ]

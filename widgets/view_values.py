@@ -66,7 +66,8 @@ class QuoteView:
     Bid and ask quantities are None where the spread comes from a setting, not from the exchange's book. ``high``,
     ``low`` and ``volume`` (of the base asset) are over the last 24 hours. ``repairing``: missing trades are being
     fetched. ``recorded``: its trades are being stored; ``recording`` says so, or why not, in words. ``watched``: it is
-    in a watchlist. ``live``: its figures are those of now; others are dimmed.
+    in a watchlist. ``live``: its figures are those of now; others are dimmed. ``ticks``: how many were received since
+    the start, of a symbol without trades; None for the others, and while it is not recorded.
     """
 
     symbol: Symbol
@@ -87,6 +88,7 @@ class QuoteView:
     watched: bool = True
     live: bool = True
     download: DownloadView | None = None
+    ticks: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +96,8 @@ class StatusView:
     """
     The state of the feed and of the database, for the status bar.
 
+    - ``broker``: whose feed it is, where that is not the exchange: ``"OANDA"``. ``counted``: what arrives there and is
+      queued, ``"trades"`` or ``"ticks"``.
     - ``feed_reason``, ``history_reason``, ``database_reason``: one sentence about what is wrong, else empty.
       ``retry_in_s``: the time until the feed or the history is tried again, None where nothing waits.
     - ``delay_ms``: the age of the exchange's messages on arrival.
@@ -130,6 +134,8 @@ class StatusView:
     connections: int = 1
     connections_down: int = 0
     connections_refused: bool = False
+    broker: str = ""
+    counted: str = "trades"
 
 
 @dataclass(frozen=True, slots=True)

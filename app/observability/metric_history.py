@@ -98,6 +98,7 @@ class _MeanSeries:
 def _plots() -> list[_Plot]:
     return [
         _Plot("Trades received", "/s", "Live trades received each second", _RateSeries("trades_received")),
+        _Plot("Ticks received", "/s", "Live ticks of bid and ask received each second", _RateSeries("ticks_received")),
         _Plot("Trades stored", "/s", "Trades committed to the database each second", _RateSeries("trades_stored")),
         _Plot(
             "Receipt delay",

@@ -40,7 +40,8 @@ class MetricDeclaration:
     """
     One metric: its name as Prometheus shows it, its sentence, and how it is read.
 
-    ``read`` returns None while the value is not known; histograms have ``stages`` instead.
+    ``read`` returns None while the value is not known; histograms have ``stages`` instead, and figures of brokers of
+    quotes ``by_broker``: values by the label ``broker``.
     """
 
     name: str
@@ -48,10 +49,13 @@ class MetricDeclaration:
     sentence: str
     read: Callable[[Metrics], Value] = lambda _: None
     stages: Callable[[Metrics], Stages] = lambda _: ()
+    by_broker: Callable[[Metrics], Sequence[tuple[str, float]]] | None = None
 
     @property
     def label(self) -> str:
         """The name of its label; empty if it has none."""
+        if self.by_broker is not None:
+            return "broker"
         return "stage" if self.name.endswith("trade_delay_seconds") else ""
 
 
@@ -107,6 +111,11 @@ def _is_live(metrics: Metrics) -> Value:
     return float(metrics.engine.feed.status.state is FeedState.LIVE and not metrics.engine.feed_reason)
 
 
+def _broker_live(metrics: Metrics) -> Sequence[tuple[str, float]]:
+    brokers = metrics.engine.quotes.brokers.values()
+    return [(one.name, float(one.status.state is FeedState.LIVE)) for one in brokers if one.is_live]
+
+
 def _delays(metrics: Metrics) -> Stages:
     measures = metrics.measures
     return ("received", measures.received), ("stored", measures.stored), ("painted", measures.painted)
@@ -126,7 +135,13 @@ def _histogram(name: str, sentence: str, stages: Callable[[Metrics], Stages]) ->
 
 METRICS: Sequence[MetricDeclaration] = (
     _gauge("feed_live", "1 while the exchange's stream is live, at least in part, else 0.", _is_live),
-    _gauge("symbols_recorded", "Symbols being recorded.", lambda m: len(m.engine.recorder.symbols)),
+    MetricDeclaration(
+        f"{_PREFIX}broker_live",
+        MetricKind.GAUGE,
+        "1 while the stream of that broker of quotes is live, else 0.",
+        by_broker=_broker_live,
+    ),
+    _gauge("symbols_recorded", "Symbols being recorded.", lambda m: len(m.engine.recorded)),
     _counter("messages_received", "Messages of the exchange's stream.", lambda m: m.engine.feed.counters.messages),
     _counter(
         "messages_malformed",
@@ -142,6 +157,13 @@ METRICS: Sequence[MetricDeclaration] = (
         lambda m: m.engine.recorder.trades_received,
     ),
     _counter("trades_stored", "Trades committed to the database in use.", lambda m: m.writer.stored),
+    _counter("ticks_received", "Live ticks of brokers of quotes.", lambda m: m.engine.quotes.recorder.ticks_received),
+    _counter("ticks_stored", "Ticks committed to the database in use.", lambda m: m.engine.quotes.writer_status.stored),
+    _gauge(
+        "queued_ticks",
+        "Ticks in memory that wait to be committed.",
+        lambda m: m.engine.quotes.writer_status.queued + m.engine.quotes.recorder.outbox.waiting,
+    ),
     _counter(
         "trades_repaired", "Missing trades that were fetched from the exchange.", lambda m: m.engine.repairer.repaired
     ),

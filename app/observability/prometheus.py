@@ -45,6 +45,10 @@ class _EngineCollector(Collector):
                     buckets = _cumulative(distribution)
                     family.add_metric([stage] if declared.label else [], buckets, distribution.total)
                 yield family
+            elif declared.by_broker is not None:
+                for broker, figure in declared.by_broker(self._metrics):
+                    family.add_metric([broker], figure)
+                yield family
             elif (value := declared.read(self._metrics)) is not None:
                 family.add_metric([], value)
                 yield family

@@ -8,7 +8,7 @@ A follower only reads a database that others record into; a recorder has an engi
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import psutil
 
@@ -38,6 +38,13 @@ class ProgramFigures:
     is_feed_live: bool = False
 
 
+class BrokerState(NamedTuple):
+    """The state of a broker's stream, as `app.market.ports.exchange.FeedState` names it, and what is wrong with it."""
+
+    state: str
+    trouble: str = ""
+
+
 class ServedProgram(Protocol):
     """What the server reports of the program it runs in; called on the server's loop."""
 
@@ -47,6 +54,9 @@ class ServedProgram(Protocol):
 
     async def feed_trouble(self) -> str:
         """Return one sentence while the exchange's stream is not live, else an empty text."""
+
+    async def brokers(self) -> dict[str, BrokerState]:
+        """Return how the streams are of brokers of quotes that it records from, by their names."""
 
     async def metrics_text(self) -> bytes:
         """Return its metrics as Prometheus's text."""
@@ -68,6 +78,10 @@ class Follower:
     async def feed_trouble(self) -> str:
         """Return an empty text: there is no feed to be in trouble."""
         return ""
+
+    async def brokers(self) -> dict[str, BrokerState]:
+        """Return none: it records from no broker."""
+        return {}
 
     async def metrics_text(self) -> bytes:
         """Return nothing: what it measures, the server does."""

@@ -19,6 +19,7 @@ from app.live.engine import Engine
 from app.live.recording.measures import Distribution
 from app.market.errors import StoreError
 from app.market.ports.exchange import FeedState
+from app.market.symbol import broker_of, broker_title
 from app.market.trade import DayTicker, MarketEvent, Quote, Trade
 from app.observability.metrics import Metrics
 from app.observability.prometheus import metrics_text
@@ -28,7 +29,7 @@ from app.serving.live.hub import LiveHub
 from app.serving.live.live_client import LiveItem
 from app.serving.live.stored_follower import StoredFollower
 from app.serving.live.subscriptions import QUOTE, TICK, TRADE
-from app.serving.program import ProgramFigures
+from app.serving.program import BrokerState, ProgramFigures
 
 _MOST_WAITING = 200_000  # events on their way to the server's loop
 _KEPT, _KEPT_US = 20_000, 60_000_000  # trades of each symbol that may not be stored yet: batches are a second long
@@ -171,6 +172,10 @@ class RecordingProgram:
         """See `app.serving.program.ServedProgram`."""
         return await self._on_engine(self._trouble, "The program does not answer.")
 
+    async def brokers(self) -> dict[str, BrokerState]:
+        """See `app.serving.program.ServedProgram`."""
+        return await self._on_engine(self._brokers, {})
+
     async def metrics_text(self) -> bytes:
         """See `app.serving.program.ServedProgram`."""
         return await self._on_engine(lambda: metrics_text(self._metrics), b"")
@@ -200,6 +205,17 @@ class RecordingProgram:
         if status.state is FeedState.LIVE:
             return ""
         return status.reason or status.sentence(engine.clock.monotonic_s()) or "The exchange's stream is not live yet."
+
+    def _brokers(self) -> dict[str, BrokerState]:
+        engine, found = self._engine, dict[str, BrokerState]()
+        used = {broker_of(name) for name in engine.quotes.recorder.symbols}
+        for name, broker in engine.quotes.brokers.items():
+            if name in used:
+                status = broker.status
+                trouble = status.reason or f"The stream of {broker_title(f'{name}:')} is not live yet."
+                is_live = status.state is FeedState.LIVE
+                found[name] = BrokerState(status.state.value, "" if is_live else trouble)
+        return found
 
     def _figures(self) -> ProgramFigures:
         engine, measures = self._engine, self._metrics.measures

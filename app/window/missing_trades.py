@@ -102,7 +102,7 @@ class MissingTrades:
         link = self._window.status_bar.missing
         menu = context_menu(link)
         for name, number in counts.items():
-            shown = self._engine.symbol(name).display_name
+            shown = self._engine.symbol(name).full_name
             menu.addAction(f"{shown}\t{count(number)} missing", partial(self.show, name))
         menu.setActiveAction(menu.actions()[0])
         pop_up(menu, link.mapToGlobal(link.rect().topLeft()))

@@ -44,15 +44,17 @@ def notice_of(
     why the data is not served, ``chart_trouble`` which part the chart leaves out, ``comparison`` how the candles in
     view compare with the exchange's; empty if there is none. ``simulated``: the market is a simulation, so offer none.
     """
-    status = feed_status(engine)
+    status = feed_status(engine, symbol.name)
     if engine.database is None and engine.database_failed:
         return Notice(engine.database_reason, (NoticeAction.RETRY_DATABASE, NoticeAction.CHOOSE_DATABASE))
     if status.reason and _is_away(status):
         now_s = engine.clock.monotonic_s()
-        retry = () if engine.ban.left_s(now_s) else (NoticeAction.RETRY_FEED,)
-        instead = () if simulated else (NoticeAction.OPEN_SIMULATED_MARKET,)
+        is_banned = symbol.has_trades and engine.ban.left_s(now_s)
+        retry = () if is_banned else (NoticeAction.RETRY_FEED,)
+        # The simulated market has no symbols of other brokers.
+        instead = () if simulated or not symbol.has_trades else (NoticeAction.OPEN_SIMULATED_MARKET,)
         return Notice(status.sentence(now_s), (*retry, *instead))
-    if waiting := history_reason(engine):
+    if symbol.has_trades and (waiting := history_reason(engine)):
         return Notice(waiting)
     if session is not None and session.failure and len(session.series):
         return Notice(f"Some candles may be missing. {session.failure}", (NoticeAction.RETRY_FEED,))
@@ -78,6 +80,7 @@ def _is_away(status: FeedStatus) -> bool:
 
 
 def _trouble_sentence(symbol: Symbol, trouble: str) -> str:
+    source = "exchange" if symbol.has_trades else "broker"
     if symbol.is_listed:
-        return f"{symbol.display_name}: {trouble.lower()} at the exchange. It goes on here by itself when that changes."
-    return f"{symbol.display_name}: {trouble.lower()} by the exchange. What is stored of it can still be looked at."
+        return f"{symbol.display_name}: {trouble.lower()} at the {source}. It goes on here by itself when that changes."
+    return f"{symbol.display_name}: {trouble.lower()} by the {source}. What is stored of it can still be looked at."

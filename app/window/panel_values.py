@@ -11,7 +11,7 @@ from app.live.recording.market_snapshot import SymbolSnapshot
 from app.live.recording.measures import Rate
 from app.live.repair.repairer import TRADES_A_MINUTE
 from app.market.ports.exchange import FeedState, FeedStatus
-from app.market.symbol import BROKER, Symbol, broker_of
+from app.market.symbol import BROKER, Symbol, broker_of, broker_title, has_trades
 from app.market.units import E8
 from widgets.view_values import DownloadView, GapBand, QuoteView, StatusView, WatchRow
 
@@ -43,8 +43,8 @@ class PanelValues:
         self._spread_percent = spread_percent
         self._simulated = simulated
         self._chart_price = chart_price
-        self._trade_rate = Rate()
-        self._row_rate = Rate()
+        self._trade_rate, self._row_rate = Rate(), Rate()
+        self._tick_rate, self._tick_row_rate = Rate(), Rate()
 
     def watch_row(self, symbol: Symbol) -> WatchRow:
         """Return a row of the watchlist."""
@@ -84,6 +84,8 @@ class PanelValues:
         last_e8 = self._last_e8(symbol.name, latest)
         bid, ask = latest.bid_ask_e8(self._spread_percent, last_e8)
         book = latest.quote if self._spread_percent == 0 else None
+        tick = latest.tick if self._spread_percent == 0 else None
+        ticks = self._engine.quotes.recorder.tracker(symbol.name)
         day = latest.day
         return QuoteView(
             symbol=symbol,
@@ -91,9 +93,9 @@ class PanelValues:
             last=_price(last_e8),
             change_percent=latest.change_percent_at(last_e8),
             bid=_price(bid),
-            bid_quantity=_whole(book.bid_quantity_e8) if book else None,
+            bid_quantity=_whole(book.bid_quantity_e8) if book else _size(tick.bid_size_e8) if tick else None,
             ask=_price(ask),
-            ask_quantity=_whole(book.ask_quantity_e8) if book else None,
+            ask_quantity=_whole(book.ask_quantity_e8) if book else _size(tick.ask_size_e8) if tick else None,
             high=_price(day.high_e8) if day else None,
             low=_price(day.low_e8) if day else None,
             volume=_whole(day.volume_e8) if day else None,
@@ -104,6 +106,7 @@ class PanelValues:
             recorded=self._records and symbol.is_trading and self._engine.is_recorded(symbol.name),
             watched=watched,
             download=self._download(symbol.name) if self._records else None,
+            ticks=None if ticks is None else ticks.total,
         )
 
     def _last_e8(self, name: str, latest: SymbolSnapshot) -> int | None:
@@ -127,13 +130,39 @@ class PanelValues:
         """Whether trades are stored here: a read-only database holds those that other programs stored."""
         return self._engine.database is not None and not self._engine.database.read_only_reason
 
-    def status(self) -> StatusView:
-        """Return the status bar's values; call at a steady pace, because the rates are per call."""
+    def status(self, symbol: str = "") -> StatusView:
+        """
+        Return the status bar's values; call at a steady pace, because the rates are per call.
+
+        ``symbol``: the chart's. The state of the feed is that of its own broker, so are the counts of what arrives.
+        """
         engine = self._engine
         now_s = engine.clock.monotonic_s()
-        status = feed_status(engine)
+        status = feed_status(engine, symbol)
         skew_us = engine.exchange_clock.skew_us
         writer = engine.database.writer.status if engine.database else None
+        rate = self._trade_rate.update(engine.recorder.trades_received, now_s)
+        row_rate = self._row_rate.update(writer.stored if writer else 0, now_s)
+        tick_rate = self._tick_rate.update(engine.quotes.recorder.ticks_received, now_s)
+        tick_writer = engine.quotes.writer_status
+        tick_row_rate = self._tick_row_rate.update(tick_writer.stored, now_s)
+        if not has_trades(symbol):
+            return StatusView(
+                feed_state=status.state,
+                feed_reason=status.reason,
+                retry_in_s=None if status.retry_at_s is None else max(0.0, status.retry_at_s - now_s),
+                trades_per_s=tick_rate,
+                database=engine.database.label if engine.database else "",
+                database_reason=tick_writer.reason if engine.database else engine.database_reason,
+                read_only_reason=engine.database.read_only_reason if engine.database else "",
+                rows_per_s=tick_row_rate,
+                queued=tick_writer.queued + engine.quotes.recorder.outbox.waiting,
+                exchange_time_us=engine.exchange_clock.now_us(),
+                skew_s=None if skew_us is None else skew_us / 1e6,
+                simulated=self._simulated,
+                broker=broker_title(symbol),
+                counted="ticks",
+            )
         return StatusView(
             feed_state=status.state,
             feed_reason=status.reason,
@@ -143,11 +172,11 @@ class PanelValues:
             history_reason=engine.ban.reason if history_reason(engine) else "",
             retry_in_s=_retry_in_s(engine, status, now_s),
             delay_ms=engine.recorder.delay.value,
-            trades_per_s=self._trade_rate.update(engine.recorder.trades_received, now_s),
+            trades_per_s=rate,
             database=engine.database.label if engine.database else "",
             database_reason=writer.reason if writer else engine.database_reason,
             read_only_reason=engine.database.read_only_reason if engine.database else "",
-            rows_per_s=self._row_rate.update(writer.stored if writer else 0, now_s),
+            rows_per_s=row_rate,
             queued=(writer.queued if writer else 0) + engine.waiting_trades,
             spooled=engine.spool_status.trades,
             spool_reason=engine.spool_status.reason,
@@ -166,8 +195,10 @@ def gap_band(gap: PlacedGap, *, repairing: bool) -> GapBand:
     return GapBand(gap.start_us, gap.end_us, gap.missing, repairing)
 
 
-def feed_status(engine: Engine) -> FeedStatus:
-    """Return the feed's status, also after it ended for good."""
+def feed_status(engine: Engine, symbol: str = "") -> FeedStatus:
+    """Return the status of the feed of a symbol's broker, also after it ended for good."""
+    if not has_trades(symbol):
+        return engine.status_of(symbol)
     if engine.feed_reason:
         return FeedStatus(FeedState.REFUSED, engine.feed_reason)
     return engine.feed.status
@@ -189,6 +220,11 @@ def history_reason(engine: Engine) -> str:
 
 def _whole(amount_e8: int | None) -> float | None:
     return None if amount_e8 is None else amount_e8 / E8
+
+
+def _size(millions_e8: int) -> float | None:
+    """Return the size of a tick in whole units of the base asset; None where the broker gives none."""
+    return millions_e8 * 1e6 / E8 if millions_e8 else None
 
 
 def _price(amount_e8: int | None) -> float | None:

@@ -15,7 +15,7 @@ from app.market.symbol import in_usual_quote
 from app.window.panel_values import PanelValues
 from app.window.symbol_lists import SymbolList, put_back
 from app.window.window_state import WindowState
-from widgets.symbols.symbols_dialog import SymbolsDialog, unknown_sentence
+from widgets.symbols.symbols_dialog import SymbolsDialog, unknown_names, unknown_sentence
 from widgets.window.main_window import MainWindow
 
 
@@ -111,13 +111,13 @@ class WatchlistController:
             return
         self.replace([one for one in before if one != name], can_undo=False, at=shown)
         self._window.toasts.show(
-            f"{self._engine.symbol(name).display_name} moved to “{lists.lists[at].name}”.",
+            f"{self._engine.symbol(name).full_name} moved to “{lists.lists[at].name}”.",
             "Undo",
             lambda: self._restore(lists.lists[shown].name, before, [name]),
         )
 
     def _offer_undo(self, list_name: str, before: Sequence[str], removed: Sequence[str]) -> None:
-        one, several = self._engine.symbol(removed[0]).display_name, f"{len(removed)} symbols"
+        one, several = self._engine.symbol(removed[0]).full_name, f"{len(removed)} symbols"
         self._window.toasts.show(
             f"{one if len(removed) == 1 else several} removed. What is recorded stays.",
             "Undo",
@@ -215,7 +215,7 @@ class WatchlistController:
 
     def _apply_dialog(self, dialog: SymbolsDialog, names: list[str]) -> None:
         known, listed = self._engine.symbols, set(self._state.watchlist)
-        unknown = [name for name in names if known and name not in known and name not in listed]
+        unknown = [name for name in unknown_names(names, known) if name not in listed]
         if unknown:
             dialog.refuse(unknown_sentence(unknown))
         elif self.replace(names):

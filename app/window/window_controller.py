@@ -17,11 +17,12 @@ from PySide6.QtCore import QObject, QTimer, Signal
 from app.config.settings import Settings
 from app.live.charts.chart_session import ChartSession
 from app.live.engine import Engine
+from app.live.ticks.quote_broker import QuoteBroker
 from app.market.file_format import FileFormat
 from app.market.indicators.chosen import text_of_indicators
 from app.market.interval import Interval
 from app.market.ports.exchange import FeedStatus
-from app.market.symbol import Symbol, in_usual_quote
+from app.market.symbol import Symbol, broker_of, has_trades, in_usual_quote
 from app.window.appearance import show_palette, show_state
 from app.window.chart_controller import ChartController
 from app.window.collector import freeze_startup_objects
@@ -206,6 +207,7 @@ class WindowController(QObject):
         self.chart_controller.first_painted.connect(self.first_painted)
         self.chart_controller.interval_chosen.connect(self._on_interval_requested)
         engine.feed.on_status(self._on_feed_status_changed)
+        engine.quotes.on_status = self._on_broker_status_changed
         engine.on_database = self._on_database_changed
         engine.on_symbols = self._on_symbols_changed
         engine.on_exchange_back = self.chart_controller.on_exchange_back
@@ -292,7 +294,13 @@ class WindowController(QObject):
     # Changes of the engine
 
     def _on_feed_status_changed(self, status: FeedStatus) -> None:
-        self.chart_controller.on_feed_status(status)
+        if has_trades(self._state.symbol):
+            self.chart_controller.on_feed_status(status)
+        self._renew_notice()
+
+    def _on_broker_status_changed(self, broker: QuoteBroker) -> None:
+        if broker_of(self._state.symbol) == broker.name:
+            self.chart_controller.on_feed_status(broker.status)
         self._renew_notice()
 
     def _on_database_changed(self) -> None:
@@ -315,7 +323,7 @@ class WindowController(QObject):
     def _renew_panels(self) -> None:
         self._watchlist.renew()
         self._renew_quote()
-        self._window.set_status(self._panel_values.status())
+        self._window.set_status(self._panel_values.status(self._state.symbol))
         self.chart_controller.renew()
         # The notice and the chart's `tick` need only one call per second.
         self._renewals += 1

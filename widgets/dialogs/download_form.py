@@ -25,7 +25,7 @@ from widgets.dialogs.form_parts import (
     time_edit,
     utc_day,
 )
-from widgets.symbols.symbols_dialog import names_in, unknown_sentence
+from widgets.symbols.symbols_dialog import names_in, unknown_names, unknown_sentence
 from widgets.theme import style
 
 _DAY_US = 86_400 * SECOND_US
@@ -92,7 +92,7 @@ class DownloadForm(QObject):
         self._start = start
         self._listed = {one.name: one for one in symbols}
         self.symbols = ChipEntry("Symbols", self._read_symbols, title=self.title)
-        self.symbols.offer(one.display_name for one in symbols)
+        self.symbols.offer(one.written_name for one in symbols)
         self.symbols.add([start.symbol])
         self.rows = {choice: choice_button(choice.value) for choice in Rows}
         self.rows[Rows.TRADES].setChecked(True)
@@ -175,7 +175,7 @@ class DownloadForm(QObject):
 
     def _read_symbols(self, text: str) -> list[str]:
         names = names_in(text, self._listed)
-        unknown = [name for name in names if self._listed and name not in self._listed]
+        unknown = unknown_names(names, self._listed)
         if unknown:
             raise UsageError(unknown_sentence(unknown))
         return [read_symbol(name) for name in names]
@@ -183,7 +183,7 @@ class DownloadForm(QObject):
     def title(self, name: str) -> str:
         """Return a symbol's name as it is shown: “BTC/USDT” where the symbol is known."""
         known = self._listed.get(name)
-        return name if known is None else known.display_name
+        return name if known is None else known.full_name
 
     def _show_fields(self) -> None:
         self.interval.setEnabled(self.rows[Rows.CANDLES].isChecked() and self.rows[Rows.CANDLES].isEnabled())

@@ -42,7 +42,7 @@ class Column(Enum):
 COLUMNS = tuple(Column)
 
 _KEYS: dict[Column, Callable[[StoredSymbol], object]] = {
-    Column.SYMBOL: lambda one: one.symbol.display_name,
+    Column.SYMBOL: lambda one: one.symbol.full_name,
     Column.TRADES: lambda one: one.trades,
     Column.COMPLETE: lambda one: 2.0 if one.share is None else one.share,
     Column.SIZE: lambda one: one.size_bytes,
@@ -143,7 +143,7 @@ class StoredSymbolsModel(QAbstractTableModel):
     def _text_of(self, one: StoredSymbol, column: Column) -> str:
         if column is Column.SYMBOL:
             dot = "● " if self.is_recorded(one) else ""
-            return f"{dot}{one.symbol.display_name}"
+            return f"{dot}{one.symbol.full_name}"
         if column is Column.TRADES:
             return compact(one.trades) if one.trades else UNKNOWN
         if column is Column.COMPLETE:

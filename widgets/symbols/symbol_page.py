@@ -21,7 +21,7 @@ from PySide6.QtWidgets import (
 
 from app.market.candle import CandleSource
 from app.market.stored_symbol import DayHeld, StoredSymbol, StoredTrade
-from app.market.symbol import Symbol
+from app.market.symbol import Symbol, broker_title
 from app.market.units import format_e8
 from widgets.controls.bar_parts import tool_button
 from widgets.controls.flow_layout import FlowLayout
@@ -106,7 +106,7 @@ class SymbolPage(QWidget):
         symbol, self._symbol = one.symbol, one.symbol
         self.name.setText(symbol.display_name)
         status = (symbol.trouble or "trading").lower() if symbol.status else ""
-        words = ["Binance spot", status, "recorded now" if is_recorded else ""]
+        words = [broker_title(symbol.name), status, "recorded now" if is_recorded else ""]
         self.about.setText(", ".join(filter(None, words)))
         is_described = bool(symbol.base)  # by the exchange
         tick, lot = f"{_amount(symbol.tick_size_e8)} {symbol.quote}", f"{_amount(symbol.step_size_e8)} {symbol.base}"

@@ -33,11 +33,11 @@ class SymbolListModel(RowModel[Symbol]):
     recorded: Collection[str] = frozenset()
 
     def title(self, row: Symbol) -> str:
-        return row.display_name
+        return row.full_name
 
     def spoken(self, row: Symbol) -> str:
         watched = "in the watchlist" if row.name in self.watched else ""
-        return ", ".join(part for part in (row.display_name, row.trouble, watched) if part)
+        return ", ".join(part for part in (row.full_name, row.trouble, watched) if part)
 
     def row_of(self, name: str) -> int:
         """Return the row of that symbol, or -1."""
@@ -84,7 +84,9 @@ class SymbolDelegate(RowDelegate):
         painter.drawText(behind, middle, slash + quote)
         painter.setFont(style.font(style.SMALL_PX))
         painter.setPen(QColor(palette.warning if symbol.trouble else palette.dim))
-        painter.drawText(inner, middle | Qt.AlignmentFlag.AlignRight, symbol.trouble or symbol.name)
+        painter.drawText(
+            inner, middle | Qt.AlignmentFlag.AlignRight, symbol.trouble or symbol.broker_note or symbol.name
+        )
 
     def _paint_tick(self, painter: QPainter, inner: QRect, *, ticked: bool) -> None:
         box = QRect(inner.left(), inner.center().y() - 7, 14, 14)
@@ -157,7 +159,9 @@ class SymbolPicker(ListPicker):
     def open_for(self, text: str, top_left: QPoint, *, adding: bool = False) -> None:
         """Open with ``text`` typed, to choose the symbol to show or, when ``adding``, symbols for the watchlist."""
         self._adding = adding
-        self.edit.setPlaceholderText("Add symbols to the watchlist" if adding else "Search symbols: btc, eth/btc …")
+        self.edit.setPlaceholderText(
+            "Add symbols to the watchlist" if adding else "Search symbols: btc, eth/btc, oanda:eur/usd …"
+        )
         self.hint.setText("Enter add or remove   Esc done" if adding else "Enter open   Shift+Enter watch   Esc close")
         self._delegate.ticks = adding
         self._rebuild()

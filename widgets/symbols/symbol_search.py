@@ -1,7 +1,8 @@
 """
 The search for a symbol among thousands: the text typed, against each symbol's base asset and name.
 
-Case, “/”, spaces and dashes do not matter. Best first: the text is the name, it is the base asset, the base begins with
+Case, “/”, spaces and dashes do not matter. A broker before a colon (``oanda:EUR/USD``) leaves only its symbols.
+Best first: the text is the name, it is the base asset, the base begins with
 it, the name begins with it, the name contains it. Within each of these, markets in the most common quote asset come
 first. Symbols that do not trade come last.
 """
@@ -11,7 +12,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Sequence
 
-from app.market.symbol import Symbol
+from app.market.errors import UsageError
+from app.market.symbol import QUOTE_BROKERS, Symbol, bare_name, broker_of, read_symbol
+
+_CURRENCY_PAIR = 6  # letters: two currencies of three
 
 
 class SymbolSearch:
@@ -29,7 +33,9 @@ class SymbolSearch:
         others = [symbol for symbol in symbols if not symbol.is_trading]
         others.sort(key=lambda symbol: symbol.name)
         self._trading = len(trading)
-        self._entries = [(search_key(symbol.base), search_key(symbol.name), symbol) for symbol in (*trading, *others)]
+        self._entries = [
+            (search_key(symbol.base), search_key(bare_name(symbol.name)), symbol) for symbol in (*trading, *others)
+        ]
         shown = [*trading, *(symbol for symbol in others if symbol.name in positions)]
         self._unfiltered = sorted(shown, key=lambda symbol: positions.get(symbol.name, len(positions)))
 
@@ -39,17 +45,32 @@ class SymbolSearch:
 
     def matches(self, text: str) -> list[Symbol]:
         """Return the symbols that match ``text``, best first; for an empty one, all that trade or are ``first``."""
-        wanted = search_key(text.rpartition(":")[2])  # without the broker: binance:BTCUSDT
+        prefix, colon, pair = text.rpartition(":")
+        broker, wanted = prefix.strip().lower() if colon else "", search_key(pair)
+        if not wanted and broker:
+            return [symbol for symbol in self._unfiltered if broker_of(symbol.name) == broker]
         if not wanted:
             # Punctuation alone matches nothing.
             return [] if text.strip() else list(self._unfiltered)
         ranked: list[list[Symbol]] = [[], [], [], [], []]
         for base, name, symbol in self._entries:
             rank = _rank(wanted, base, name)
-            if rank is not None:
+            if rank is not None and broker in ("", broker_of(symbol.name)):
                 ranked[rank].append(symbol)
         # A stable sort: within those that trade, and those that do not, the ranks stay.
-        return sorted((symbol for group in ranked for symbol in group), key=lambda symbol: not symbol.is_trading)
+        found = sorted((symbol for group in ranked for symbol in group), key=lambda symbol: not symbol.is_trading)
+        return found or _named_whole(text)
+
+
+def _named_whole(text: str) -> list[Symbol]:
+    """Return the symbol that ``text`` names with its broker: one that is not connected yet has listed none."""
+    try:
+        name = read_symbol(text)
+    except UsageError:
+        return []
+    pair = bare_name(name)
+    is_whole = broker_of(name) in QUOTE_BROKERS and len(pair) == _CURRENCY_PAIR and pair.isalpha()
+    return [Symbol(name, pair[:3], pair[3:], tick_size_e8=1_000)] if is_whole else []
 
 
 def search_key(text: str) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Container, Sequence
+from collections.abc import Collection, Container, Iterable, Sequence
 
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import (
@@ -23,7 +23,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.market.errors import UsageError
-from app.market.symbol import Symbol, read_symbol
+from app.market.symbol import Symbol, broker_of, read_symbol
 from widgets.controls.dialog_frame import PADDING_PX, size_first
 from widgets.controls.labels import label
 from widgets.controls.number_format import count
@@ -41,6 +41,14 @@ def names_in(text: str, known: Container[str] = ()) -> list[str]:
     """
     # Brackets and quotes separate too: lists are pasted from configuration files and code.
     return list(dict.fromkeys(_name(word, known) for word in re.findall(r"[^\s,;\[\]\"'()]+", text)))
+
+
+def unknown_names(names: Iterable[str], known: Iterable[str]) -> list[str]:
+    """Return the names that their broker, of which some symbols are ``known``, does not list."""
+    listed = frozenset(known)
+    # A broker that is not connected yet has listed nothing, and refuses nothing.
+    brokers = {broker_of(name) for name in listed}
+    return [name for name in names if name not in listed and broker_of(name) in brokers]
 
 
 def _name(word: str, known: Container[str]) -> str:
@@ -161,9 +169,7 @@ class SymbolsDialog(QDialog):
 
     def _check(self) -> None:
         names = self.names()
-        unknown = [
-            name for name in names if self._symbols and name not in self._symbols and name not in self._listed_before
-        ]
+        unknown = [name for name in unknown_names(names, self._symbols) if name not in self._listed_before]
         if unknown:
             self.refuse(unknown_sentence(unknown))
         else:

@@ -269,7 +269,7 @@ class Watchlist(QWidget):
         menu.addAction("Edit the list…", self.edit_requested.emit)
 
     def _add_row_entries(self, menu: QMenu, row: WatchRow, place: int) -> None:
-        name, shown = row.symbol.name, row.symbol.display_name
+        name, shown = row.symbol.name, row.symbol.full_name
         menu.addAction(f"Show {shown}\t{key_text('show_row')}", lambda: self.symbol_requested.emit(name))
         menu.addSeparator()
         last = price(row.last, row.symbol)

@@ -13,6 +13,7 @@ from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QRectF, QS
 from PySide6.QtGui import QColor, QFont, QFontMetrics, QPainter, QPen
 from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
+from app.market.symbol import Symbol
 from widgets.controls.number_format import UNKNOWN, compact, direction, percent, price
 from widgets.theme import style
 from widgets.theme.palettes import DARK, Palette
@@ -133,6 +134,14 @@ class WatchlistDelegate(QStyledItemDelegate):
         painter.setPen(QColor(self._palette.dim if row.symbol.trouble else self._palette.text))
         name = QRect(line.left(), line.top(), max(room - last_width - gap, 0), line.height())
         _draw_elided(painter, name, _LEFT, row.symbol.display_name)
+        self._paint_broker(painter, name.adjusted(name_width + _SPACE, 0, 0, 0), row.symbol)
+
+    def _paint_broker(self, painter: QPainter, room: QRect, symbol: Symbol) -> None:
+        """Draw the broker beside the name where it has room; the tool tip says it anyway."""
+        painter.setFont(self._small)
+        if symbol.broker_note and painter.fontMetrics().horizontalAdvance(symbol.broker_note) <= room.width():
+            painter.setPen(QColor(self._palette.dim))
+            painter.drawText(room, _LEFT, symbol.broker_note)
 
     def _use_fitting_font(self, painter: QPainter, figure: str, room: int) -> None:
         """Draw a figure smaller rather than cut, it or the name beside it: a part of it would be another figure."""

@@ -106,7 +106,7 @@ class WatchlistModel(QAbstractListModel):
         row = self._rows[index.row()]
         match role:
             case Qt.ItemDataRole.DisplayRole:
-                return row.symbol.display_name
+                return row.symbol.full_name
             case Qt.ItemDataRole.AccessibleTextRole | Qt.ItemDataRole.ToolTipRole:
                 return in_words(row)
             case _ if role == ROW_ROLE:
@@ -122,13 +122,14 @@ class WatchlistModel(QAbstractListModel):
 
 def in_words(row: WatchRow) -> str:
     """Return a row in words, in several lines."""
-    recording = "Recording" if row.receiving else "Waiting for the exchange"
+    source, moves = ("exchange", "trades") if row.symbol.has_trades else ("broker", "ticks")
+    recording = "Recording" if row.receiving else f"Waiting for the {source}"
     state = row.symbol.trouble or (recording if row.recorded else "Not recording")
     return (
-        f"{row.symbol.display_name} · {state}\n"
+        f"{row.symbol.full_name} · {state}\n"
         f"Last {price(row.last, row.symbol)}, 24 h change {percent(row.change_percent)}\n"
         f"Bid {price(row.bid, row.symbol)}, ask {price(row.ask, row.symbol)}\n"
-        f"{compact(row.trades_per_minute)} trades a minute"
+        f"{compact(row.trades_per_minute)} {moves} a minute"
     )
 
 

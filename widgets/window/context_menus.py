@@ -132,7 +132,7 @@ class ContextMenus(QObject):
         quote = self._panel.quote
         if quote is None:
             return
-        name, shown = quote.symbol.name, quote.symbol.display_name
+        name, shown = quote.symbol.name, quote.symbol.full_name
         if quote.watched:
             menu.addAction(f"Remove {shown} from the watchlist", lambda: self.unwatch_requested.emit(name))
         else:

@@ -179,7 +179,7 @@ class MainWindow(QMainWindow):
             self.top_bar.set_quote(quote)
             self.quote_panel.set_quote(quote)
         last = "" if quote.last is None else f"{price(quote.last, quote.symbol)} "
-        self.setWindowTitle(f"{last}{quote.symbol.display_name} · cryptopipe")
+        self.setWindowTitle(f"{last}{quote.symbol.full_name} · cryptopipe")
 
     def set_status(self, status: StatusView) -> None:
         self.status_bar.set_status(status)

@@ -29,7 +29,17 @@ from widgets.controls.number_format import UNKNOWN, count, price, quantity
 from widgets.theme import style
 from widgets.view_values import DownloadView, QuoteView
 
-_FIGURES = ("Spread", "24 h high", "24 h low", "24 h volume", "Recording", "Stored trades", "Missing trades")
+_FIGURES = (
+    "Spread",
+    "24 h high",
+    "24 h low",
+    "24 h volume",
+    "Recording",
+    "Ticks received",
+    "Stored trades",
+    "Missing trades",
+)
+_OF_TICKS = frozenset(("Spread", "Recording", "Ticks received"))  # what a symbol without trades has
 _MARKET_FIGURES = frozenset(_FIGURES[:4])  # dimmed while they are not live; the others are about the database
 _PROGRESS_STEPS = 1000
 
@@ -67,6 +77,7 @@ class QuotePanel(QWidget):
         policy.setRetainSizeWhenHidden(True)
         self.watch_button.setSizePolicy(policy)
         self.watch_button.hide()
+        self._rows: dict[str, QWidget] = {}
         self.figures: dict[str, QLabel] = {name: label(UNKNOWN, "faint") for name in _FIGURES[:-1]}
         self.figures["Recording"] = ElidedLabel(UNKNOWN, "faint")  # a sentence may give way, a number must not
         self.missing = LinkLabel(UNKNOWN, "faint")
@@ -107,6 +118,7 @@ class QuotePanel(QWidget):
             price(quote.low, symbol),
             volume if quote.volume is None else f"{volume} {symbol.base}",
             quote.recording or UNKNOWN,
+            count(quote.ticks),
             count(quote.stored_trades),
             _missing_text(quote),
         )
@@ -114,6 +126,8 @@ class QuotePanel(QWidget):
             self.figures[name].setText(text)
             is_dimmed = text == UNKNOWN or (not quote.live and name in _MARKET_FIGURES)
             style.set_tone(self.figures[name], "faint" if is_dimmed else "")
+        for name, row in self._rows.items():
+            row.setVisible(name != "Ticks received" if symbol.has_trades else name in _OF_TICKS)
         self.figures["Recording"].setToolTip(quote.recording)
         if symbol.trouble:
             style.set_tone(self.figures["Recording"], "warning")
@@ -132,7 +146,7 @@ class QuotePanel(QWidget):
             ("Symbol", self.quote.symbol.name),
             ("Last", price(self.quote.last, self.quote.symbol)),
             *sides,
-            *((name, figure.text()) for name, figure in self.figures.items()),
+            *((name, figure.text()) for name, figure in self.figures.items() if not self._rows[name].isHidden()),
         ]
         return "\n".join(f"{name}\t{value.strip()}" for name, value in rows)
 
@@ -149,11 +163,13 @@ class QuotePanel(QWidget):
             caption.setBuddy(figure)
             figure.setAccessibleName(name)
             figure.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-            row = QHBoxLayout()
+            parts = self._rows[name] = QWidget()
+            row = QHBoxLayout(parts)
+            row.setContentsMargins(0, 0, 0, 0)
             row.setSpacing(8)
             row.addWidget(caption)
             row.addWidget(figure, 1)
-            table.addLayout(row)
+            table.addWidget(parts)
         return table
 
 
@@ -181,7 +197,7 @@ class QuoteCard(QFrame):
         """
         self.price.setText(price(value, symbol))
         style.set_tone(self.price, self._tone if value is not None and live else "faint")
-        unknown = UNKNOWN if value is None else "by spread setting"
+        unknown = UNKNOWN if value is None else "by spread setting" if symbol.has_trades else ""
         self.quantity.setText(unknown if amount is None else f"{quantity(amount, symbol)} {symbol.base}")
         self.setAccessibleName(f"{self.caption} {self.price.text()}, {self.quantity.text()}")
 

@@ -92,9 +92,10 @@ class StatusBar(QStatusBar):
         self.status = status
         self._show_feed(status)
         self._show_database(status)
-        self.rate.setText(f"{rate(status.trades_per_s)} trades/s")
+        self.rate.setText(f"{rate(status.trades_per_s)} {status.counted}/s")
         style.set_tone(self.rate, "dim" if status.feed_state is FeedState.LIVE else "faint")
         self.queue.setText(f"Queue {count(status.queued)}")
+        self.queue.setToolTip(f"{status.counted.capitalize()} waiting to be written")
         self._show_spool(status)
         repairing = " · repairing" if status.repairing else ""
         self.missing.setText(f"{counted(status.missing_trades, 'trade')} missing{repairing}")
@@ -152,10 +153,12 @@ class StatusBar(QStatusBar):
             text = f"{word} · {_delay(status.delay_ms)}"
         else:
             text = word
+        text = f"{status.broker} · {text}" if status.broker else text
         self.feed.is_sentence = bool(reason)
         self.feed.setText(text)
         full = reason if left_s is None or not reason else with_retry(reason, left_s)
-        self.feed.setToolTip(full or "How old the exchange's messages are when they arrive")
+        age = "How old the exchange's messages are when they arrive"
+        self.feed.setToolTip(full or (f"The connection to {status.broker}" if status.broker else age))
         style.set_tone(self.feed, (tone if status.feed_reason else "warning") if reason else "dim")
         style.set_tone(self.dot, tone)
 
@@ -180,7 +183,7 @@ class StatusBar(QStatusBar):
         self.database.setText(f"{status.database} · {detail}" if status.database else status.database_reason)
         self._is_due[self.database] = bool(self.database.text())
         self.database.is_sentence = bool(status.database_reason)
-        meaning = status.read_only_reason or "Trades written to the database each second"
+        meaning = status.read_only_reason or f"{status.counted.capitalize()} written to the database each second"
         self.database.setToolTip(status.database_reason or meaning)
         style.set_tone(self.database, "warning" if status.database_reason else "dim")
 

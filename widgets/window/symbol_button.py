@@ -102,12 +102,13 @@ class SymbolButton(QPushButton):
 
     def _describe(self) -> None:
         symbol, trouble = self._symbol, self._symbol.trouble if self._symbol is not None else ""
-        self.market.setText(trouble or self._market)
+        market = (symbol.broker_note if symbol is not None else "") or self._market
+        self.market.setText(trouble or market)
         style.set_tone(self.market, "warning" if trouble else "dim")
         name = symbol.display_name if symbol is not None else ""
         self.setAccessibleName(f"{name}, choose another symbol" if name else "Choose a symbol")
         tip = f"Choose a symbol ({key_text('symbols')})"
-        self.setToolTip(f"{name} · {trouble or self._market}\n{tip}" if name else tip)
+        self.setToolTip(f"{name} · {trouble or market}\n{tip}" if name else tip)
         self._fit_inside()
 
     def _fit_inside(self) -> None:

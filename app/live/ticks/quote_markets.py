@@ -23,6 +23,7 @@ from app.market.interval import Interval
 from app.market.ports.clock import Clock
 from app.market.ports.database import OpenedDatabase
 from app.market.ports.exchange import FeedState, FeedStatus
+from app.market.ports.storage import WriterStatus
 from app.market.ports.ticks import TickSpool
 from app.market.quotes.tick import PriceSide, Tick
 from app.market.symbol import Symbol, broker_of
@@ -66,6 +67,13 @@ class QuoteMarkets:
         for broker in brokers:
             broker.directory.on_change = lambda _: self.on_symbols()
             broker.on_status = partial(self._on_broker_status, broker)
+
+    @property
+    def writer_status(self) -> WriterStatus:
+        """The status of the writer of ticks; an empty one while none writes."""
+        database = self._database
+        writes = database is not None and self.brokers and not database.read_only_reason
+        return database.tick_writer.status if database is not None and writes else WriterStatus()
 
     def start(self) -> None:
         """Begin to receive, and to keep the brokers' symbols current."""

@@ -27,17 +27,19 @@ _NO_FEED = "This server has no feed of its own: it follows a database that other
 _GROUP = "Health and metrics"
 
 
-class Healthy(msgspec.Struct):
-    """Everything asked about works."""
+class Healthy(msgspec.Struct, omit_defaults=True):
+    """Everything asked about works. ``brokers``: the states of the streams of brokers of quotes, by their names."""
 
     status: Literal["ok"] = "ok"
+    brokers: dict[str, str] = {}
 
 
-class Unhealthy(msgspec.Struct):
-    """``error`` says what does not work."""
+class Unhealthy(msgspec.Struct, omit_defaults=True):
+    """``error`` says what does not work; ``brokers`` as where all works."""
 
     error: str
     status: Literal["unhealthy"] = "unhealthy"
+    brokers: dict[str, str] = {}
 
 
 class Performance(msgspec.Struct, rename="camel"):
@@ -112,7 +114,9 @@ class HealthRoutes:
         troubles = [await self._database_trouble()]
         if self._program.has_feed:
             troubles.append(await self._program.feed_trouble())
-        return _health(" ".join(filter(None, troubles)))
+        brokers = await self._program.brokers()
+        troubles += [one.trouble for one in brokers.values()]
+        return _health(" ".join(filter(None, troubles)), {name: one.state for name, one in brokers.items()})
 
     async def database(self, request: web.Request) -> web.Response:
         """200 while the database answers."""
@@ -145,10 +149,10 @@ def _touch(store: SeparateStore) -> None:
     store.coverage_of(())
 
 
-def _health(trouble: str) -> web.Response:
+def _health(trouble: str, brokers: dict[str, str] | None = None) -> web.Response:
     if trouble:
-        return json_answer(Unhealthy(trouble), status=503)
-    return json_answer(Healthy())
+        return json_answer(Unhealthy(trouble, brokers=brokers or {}), status=503)
+    return json_answer(Healthy(brokers=brokers or {}))
 
 
 def _wants_json(accept: str) -> bool:

@@ -294,4 +294,4 @@ class DownloadController:
         return self._engine.database
 
     def _title(self, name: str) -> str:
-        return self._engine.symbol(name).display_name
+        return self._engine.symbol(name).full_name

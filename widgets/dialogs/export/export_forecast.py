@@ -62,7 +62,7 @@ def forecast(form: ExportForm, plan: ExportPlan, now_us: int) -> Forecast:
     Raises:
         UsageError: If all that is stored is asked for, and nothing is.
     """
-    names = {one.name: one.display_name for one in form.rows.chosen_symbols()}
+    names = {one.name: one.full_name for one in form.rows.chosen_symbols()}
     files, shown = list[_FileForecast](), list[FileAvailability]()
     for request in plan.files:
         one = _of_file(form, plan, request, now_us)

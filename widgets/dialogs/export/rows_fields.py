@@ -14,7 +14,7 @@ from app.market.errors import UsageError
 from app.market.export_plan import RowsRequest
 from app.market.file_columns import Rows, RowsOf
 from app.market.interval import MENU_INTERVALS, Interval
-from app.market.symbol import Symbol
+from app.market.symbol import Symbol, bare_name
 from widgets.controls.chip_entry import ChipEntry
 from widgets.controls.labels import label
 from widgets.dialogs.export.range_fields import RangeFields
@@ -67,9 +67,9 @@ class RowsFields(QObject):
         self.kinds = {choice: choice_button(choice.value) for choice in RowKind}
         self._group = button_group(self.kinds.values(), self)
         self.kinds[RowKind.CANDLES].setChecked(True)
-        self.symbols = ChipEntry("Symbols", lambda text: [self._symbol(part).display_name for part in _parts(text)])
-        self.symbols.offer(offered.display_name for offered in self._symbols.values())
-        self.symbols.add([start.symbol.display_name])
+        self.symbols = ChipEntry("Symbols", lambda text: [self._symbol(part).written_name for part in _parts(text)])
+        self.symbols.offer(offered.written_name for offered in self._symbols.values())
+        self.symbols.add([start.symbol.written_name])
         self.intervals = ChipEntry("Intervals", lambda text: [Interval.parse(part).name for part in _parts(text)])
         self.intervals.offer(offered.name for offered in MENU_INTERVALS)
         self.intervals.add([start.interval.name])
@@ -169,6 +169,10 @@ class RowsFields(QObject):
 
     def _symbol(self, text: str) -> Symbol:
         found = self._symbols.get(search_key(text))
+        if found is None:
+            # Without its broker, where only one has it.
+            same = [one for one in self._symbols.values() if search_key(bare_name(one.name)) == search_key(text)]
+            found = same[0] if len(same) == 1 else None
         if found is None:
             raise UsageError(f"“{text.strip()[:30]}” is not a symbol here: choose one from the list.")
         return found
