@@ -252,6 +252,8 @@ async def quotes(shooting: Shooting) -> None:
             await until(lambda: running.session.joined and running.engine.database is not None)
             chart.appearance.set_chart_style(ChartStyle(spread_band=True))
             chart.appearance_changed.emit()
+            controller = running.controller.chart_controller
+            await until(lambda: [each for each in controller.spread if len(each.series) > 100 and each.joined][1:])
             await shooting.take(running, "quotes")
             await menu_shown(shooting, running, lambda at: chart.open_style_menu(at), "quotes-menu")
             chart.navigator.zoom(8)

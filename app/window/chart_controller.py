@@ -142,6 +142,11 @@ class ChartController(QObject):
         return self._session
 
     @property
+    def spread(self) -> list[ChartSession]:
+        """The sessions of bid and ask behind the band of the spread; empty while none is drawn."""
+        return self._spread.sessions
+
+    @property
     def comparison(self) -> str:
         """The outcome of the last comparison in words, until it is dismissed."""
         return self._comparison.sentence

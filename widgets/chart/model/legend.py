@@ -46,8 +46,8 @@ def legend_pieces(
     """
     pieces = [Piece(f"{symbol.display_name} · {interval.name}", Tone.TITLE, "title", 0)]
     if not symbol.has_trades:
-        pieces = [Piece(f"{symbol.display_name} · {side} · {interval.name}", Tone.TITLE, "title", 0)]
-        pieces.append(Piece(f"· {symbol.broker_note}", Tone.LABEL, "broker", 2))
+        title = f"{symbol.display_name} · {side} · {interval.name} · {symbol.broker_note}"
+        pieces = [Piece(title, Tone.TITLE, "title", 0)]
     if bar is None:
         return pieces
     decimals = symbol.price_decimals
