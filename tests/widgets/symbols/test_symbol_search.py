@@ -78,3 +78,22 @@ def test_a_delisted_symbol_is_found_by_its_own_name_alone() -> None:
 def test_while_nothing_is_typed_the_watched_symbols_lead_in_the_watchlists_order() -> None:
     search = SymbolSearch([BTCUSDT, DELISTED, ETHUSDT, SATS], first=["1000SATSUSDT", "VENUSDT", "ETHUSDT"])
     assert names(search.matches("")) == ["1000SATSUSDT", "VENUSDT", "ETHUSDT", "BTCUSDT"]
+
+
+@pytest.mark.parametrize("typed", ["EUR/USD", "eurusd", "oanda:EUR_USD", "oanda:eur/usd", "OANDA:eur"])
+def test_a_symbol_of_a_broker_is_found_with_and_without_it(exchange_symbols: list[Symbol], typed: str) -> None:
+    forex = [Symbol(f"{broker}:EURUSD", "EUR", "USD") for broker in ("oanda", "dukascopy")]
+    found = names(SymbolSearch([*exchange_symbols, *forex]).matches(typed))
+    assert "oanda:EURUSD" in found[:2]
+    assert ("dukascopy:EURUSD" in found) == (":" not in typed)
+
+
+def test_a_broker_alone_lists_its_symbols_and_one_that_is_not_connected_takes_a_whole_pair(
+    search: SymbolSearch,
+) -> None:
+    forex = SymbolSearch([Symbol("oanda:EURUSD", "EUR", "USD"), BTCUSDT])
+    assert names(forex.matches("oanda:")) == ["oanda:EURUSD"]
+    (found,) = search.matches("oanda:gbp_usd")
+    assert (found.name, found.full_name) == ("oanda:GBPUSD", "GBP/USD · OANDA")
+    assert not search.matches("oanda:gbp")
+    assert not search.matches("nobody:gbpusd")

@@ -11,7 +11,7 @@ from pytestqt.qtbot import QtBot
 
 from app.market.symbol import Symbol
 from tests.widgets.conftest import BTCUSDT, DELISTED, ETHUSDT, IDRT, SATS
-from widgets.symbols.symbols_dialog import SymbolsDialog, names_in
+from widgets.symbols.symbols_dialog import SymbolsDialog, names_in, unknown_names
 
 
 @pytest.fixture
@@ -73,3 +73,10 @@ def test_new_symbols_keep_the_text_that_is_typed(dialog: SymbolsDialog) -> None:
 def test_an_empty_list_cannot_be_saved(dialog: SymbolsDialog) -> None:
     dialog.edit.setPlainText("  , ")
     assert not save(dialog).isEnabled()
+
+
+def test_a_broker_that_has_listed_nothing_refuses_nothing() -> None:
+    known = ["BTCUSDT", "oanda:EURUSD"]
+    names = ["BTCUSDT", "NOPE", "oanda:NOPE", "dukascopy:EURUSD"]
+    assert unknown_names(names, known) == ["NOPE", "oanda:NOPE"]
+    assert unknown_names(names, []) == []
