@@ -157,6 +157,8 @@ class PanelValues:
                 read_only_reason=engine.database.read_only_reason if engine.database else "",
                 rows_per_s=tick_row_rate,
                 queued=tick_writer.queued + engine.quotes.recorder.outbox.waiting,
+                spooled=engine.quotes.recorder.outbox.spool_status.trades,
+                spool_reason=engine.quotes.recorder.outbox.spool_status.reason,
                 exchange_time_us=engine.exchange_clock.now_us(),
                 skew_s=None if skew_us is None else skew_us / 1e6,
                 simulated=self._simulated,
