@@ -255,6 +255,12 @@ async def quotes(shooting: Shooting) -> None:
             controller = running.controller.chart_controller
             await until(lambda: [each for each in controller.spread if len(each.series) > 100 and each.joined][1:])
             await shooting.take(running, "quotes")
+            usual, shooting.size = shooting.size, (960, 720)
+            await shooting.take(running, "quotes-narrow")
+            window.text_percent_requested.emit(200)
+            await shooting.take(running, "quotes-large-text")
+            window.text_percent_requested.emit(100)
+            shooting.size = usual
             await menu_shown(shooting, running, lambda at: chart.open_style_menu(at), "quotes-menu")
             chart.navigator.zoom(8)
             point(running, 0.62, 0.4)

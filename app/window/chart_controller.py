@@ -340,8 +340,11 @@ class ChartController(QObject):
         if is_trading and self._engine.is_receiving(session.symbol) and session.tick():
             self._chart.series_changed()
         now_s, is_live = self._engine.clock.monotonic_s(), self._engine.is_receiving(session.symbol)
-        if self._reload_backoff.take_turn(now_s, is_stale=session.is_stale, is_live=is_live):
-            self._replace_session_work(session.reload())
+        is_stale = session.is_stale or self._spread.is_stale
+        if self._reload_backoff.take_turn(now_s, is_stale=is_stale, is_live=is_live):
+            self._spread.reload()
+            if session.is_stale:
+                self._replace_session_work(session.reload())
         self._gap_overlay.renew()
         self._spread.renew()
 

@@ -157,7 +157,6 @@ class ChartView(QWidget):
         """
         is_other = symbol != self._scene.symbol
         if is_other:
-            self._panes.set_spread(None)
             self._readout.gaps = []
             self._differences = []
             self._axis_px = 0.0
@@ -201,9 +200,10 @@ class ChartView(QWidget):
 
     def set_spread(self, bid_and_ask: tuple[CandleSeries, CandleSeries] | None) -> None:
         """
-        Draw the spread between these series of bid and ask as a band, until another symbol is shown; None: no longer.
+        Draw the spread between these series of bid and ask as a band; None: no longer.
 
-        Call it again when older candles have come into them; `series_changed` is enough for their newest candle.
+        It shows beside their own symbol and interval only. Call it again when older candles have come into them;
+        `series_changed` is enough for their newest candle.
         """
         self._panes.set_spread(bid_and_ask)
         self._repaint_all()

@@ -54,20 +54,29 @@ class SpreadOverlay:
             each.set_calendar(calendar)
 
     def renew(self) -> None:
-        """Begin or end the band as the chart's style says, and load again what failed; call about once per second."""
+        """Begin or end the band as the chart's style says, and open candles without a tick; call once per second."""
         shown = self._shown
         is_wanted = shown is not None and self._chart.chart_style.spread_band and not has_trades(shown.symbol)
         if shown is None or not is_wanted:
             self.stop()
         elif not self._sides:
             self._sides = [self._session(shown, side) for side in (PriceSide.BID, PriceSide.ASK)]
-            self._work = [self._begin(each.run(self._chart.visible_range_us())) for each in self._sides]
+            self._work = [self._begin(self._run(each)) for each in self._sides]
             self._show()
         elif self._engine.is_receiving(shown.symbol):
-            for at, each in enumerate(self._sides):
+            for each in self._sides:
                 each.tick()
-                if each.is_stale and self._work[at].done():
-                    self._work[at] = self._begin(each.reload())
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether `reload` may find more."""
+        return any(each.is_stale for each in self._sides)
+
+    def reload(self) -> None:
+        """Load again what failed, or was left out after a break of the stream."""
+        for at, each in enumerate(self._sides):
+            if each.is_stale and self._work[at].done():
+                self._work[at] = self._begin(each.reload())
 
     def load_view(self) -> None:
         """Load what the view shows of bid and ask."""
@@ -93,6 +102,10 @@ class SpreadOverlay:
             each.close()
         self._sides, self._work, self._view_work = [], [], None
         self._chart.set_spread(None)
+
+    async def _run(self, session: ChartSession) -> None:
+        await self._engine.wait_for_clock()  # the live join needs the exchange's time
+        await session.run(self._chart.visible_range_us())
 
     async def _load_view(self, start_us: int, end_us: int) -> None:
         await asyncio.gather(*(each.load_view(start_us, end_us) for each in self._sides))

@@ -83,10 +83,13 @@ class SpreadBand:
 
     def update(self, series: CandleSeries, visible: VisibleBars, height_px: float) -> None:
         self._bars, self._asks = NO_BARS, NO_BARS.close
-        if self.series is None or self.series[0].interval != series.interval:
+        if self.series is None:
+            return
+        bid, ask = self.series
+        if (bid.symbol, bid.interval) != (series.symbol, series.interval):
             return
         first = visible.first_slot - visible.bars.span  # one bar early: the band starts there
-        bids, asks = (each.bars_between(first, visible.last_slot, visible.level) for each in self.series)
+        bids, asks = (each.bars_between(first, visible.last_slot, visible.level) for each in (bid, ask))
         if np.array_equal(bids.slot, asks.slot):
             self._bars, self._asks = bids, asks.close
         else:  # for a moment, while only one of them has loaded a page
