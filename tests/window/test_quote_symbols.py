@@ -85,11 +85,18 @@ def test_each_symbol_shows_the_state_of_its_own_broker(play_quotes: PlayQuotes) 
 
         await oanda.stop()
         await until(lambda: window.status_bar.feed.text().startswith("OANDA · ") and not engine.is_receiving(EUR))
-        await until(lambda: "OANDA" in window.notice_bar.text.text() or engine.status_of(EUR).attempt < 2)
+        await until(lambda: engine.status_of(EUR).attempt >= 2)
+
+        def is_said() -> bool:
+            reason, bar = engine.status_of(EUR).reason, window.notice_bar
+            return bar.isVisible() and bool(reason) and reason.rstrip(".") in bar.text.text()
+
+        await until(is_said)
         assert registry.get_sample_value("cryptopipe_broker_live", {"broker": "oanda"}) == 0
         window.symbol_requested.emit(BTC)
         await joined(running, BTC)
         await until(lambda: window.status_bar.feed.text().startswith("Live"))
+        await until(lambda: window.notice_bar.isHidden())
         assert registry.get_sample_value("cryptopipe_feed_live") == 1
 
     play_quotes(scene)
