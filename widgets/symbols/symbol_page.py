@@ -36,6 +36,7 @@ _SOURCES = {
     CandleSource.TRADES: "Candles from trades",
     CandleSource.KLINE: "Exchange's candles",
     CandleSource.AGGTRADES: "Aggregated candles",
+    CandleSource.TICKS: "Candles from ticks",
     CandleSource.MIXED: "Exchange's, aggregated",
 }
 _LEGEND = (

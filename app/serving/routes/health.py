@@ -27,14 +27,14 @@ _NO_FEED = "This server has no feed of its own: it follows a database that other
 _GROUP = "Health and metrics"
 
 
-class Healthy(msgspec.Struct, omit_defaults=True):
+class Healthy(msgspec.Struct):
     """Everything asked about works. ``brokers``: the states of the streams of brokers of quotes, by their names."""
 
     status: Literal["ok"] = "ok"
     brokers: dict[str, str] = {}
 
 
-class Unhealthy(msgspec.Struct, omit_defaults=True):
+class Unhealthy(msgspec.Struct):
     """``error`` says what does not work; ``brokers`` as where all works."""
 
     error: str
