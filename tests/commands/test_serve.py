@@ -78,7 +78,7 @@ def test_serve_follows_what_another_program_records_and_ends_on_ctrl_c(recorder:
     record(recorder, trades[:100])
     with started("serve", "--port", "0") as process:
         url = address(process)
-        assert answer(url, "/health") == (200, {"status": "ok", "brokers": {}})
+        assert answer(url, "/health") == (200, {"status": "ok", "brokers": []})
         for count in (100, 250, 400):
             record(recorder, trades[:count])
             assert answer(url, "/api/metadata?symbol=BTC")[1]["tick_count"] == count
@@ -188,7 +188,7 @@ def test_serve_alone_has_the_metrics_at_their_port_unless_a_recorder_has_it(reco
     with started("serve", "--port", "0", CRYPTOPIPE_METRICS_PORT=str(port)) as process:
         url = address(process)
         assert metrics_of(f"{own}/metrics") == metrics_of(f"{url}/metrics") != ""
-        assert answer(own, "/health") == (200, {"status": "ok", "brokers": {}})
+        assert answer(own, "/health") == (200, {"status": "ok", "brokers": []})
         assert answer(own, "/api/metadata")[0] == 404
         process.send_signal(signal.SIGINT)
         assert process.communicate(timeout=30) == ("", "")

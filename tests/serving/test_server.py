@@ -49,7 +49,7 @@ async def test_health_is_the_database_of_a_follower() -> None:
 
 async def test_health_and_metrics_are_text_or_json(database: Database) -> None:
     async with served(database) as client:
-        assert (await client.get("/health")).body == {"status": "ok", "brokers": {}}
+        assert (await client.get("/health")).body == {"status": "ok", "brokers": []}
         assert (await client.get("/health/db")).status == 200
         assert "no feed of its own" in (await client.get("/health/binance")).body["error"]
         text = await client.get("/metrics", {"Accept": "text/plain;version=0.0.4;q=0.5,application/json;q=0.1"})

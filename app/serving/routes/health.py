@@ -27,11 +27,18 @@ _NO_FEED = "This server has no feed of its own: it follows a database that other
 _GROUP = "Health and metrics"
 
 
+class BrokerStream(msgspec.Struct):
+    """The state of the stream of a broker of quotes: ``live``, ``connecting``, ``refused`` …"""
+
+    broker: str
+    state: str
+
+
 class Healthy(msgspec.Struct):
-    """Everything asked about works. ``brokers``: the states of the streams of brokers of quotes, by their names."""
+    """Everything asked about works. ``brokers``: those of quotes that are recorded."""
 
     status: Literal["ok"] = "ok"
-    brokers: dict[str, str] = {}
+    brokers: list[BrokerStream] = []
 
 
 class Unhealthy(msgspec.Struct):
@@ -39,7 +46,7 @@ class Unhealthy(msgspec.Struct):
 
     error: str
     status: Literal["unhealthy"] = "unhealthy"
-    brokers: dict[str, str] = {}
+    brokers: list[BrokerStream] = []
 
 
 class Performance(msgspec.Struct, rename="camel"):
@@ -116,7 +123,9 @@ class HealthRoutes:
             troubles.append(await self._program.feed_trouble())
         brokers = await self._program.brokers()
         troubles += [one.trouble for one in brokers.values()]
-        return _health(" ".join(filter(None, troubles)), {name: one.state for name, one in brokers.items()})
+        return _health(
+            " ".join(filter(None, troubles)), [BrokerStream(name, one.state) for name, one in brokers.items()]
+        )
 
     async def database(self, request: web.Request) -> web.Response:
         """200 while the database answers."""
@@ -149,10 +158,10 @@ def _touch(store: SeparateStore) -> None:
     store.coverage_of(())
 
 
-def _health(trouble: str, brokers: dict[str, str] | None = None) -> web.Response:
+def _health(trouble: str, brokers: Sequence[BrokerStream] = ()) -> web.Response:
     if trouble:
-        return json_answer(Unhealthy(trouble, brokers=brokers or {}), status=503)
-    return json_answer(Healthy(brokers=brokers or {}))
+        return json_answer(Unhealthy(trouble, brokers=list(brokers)), status=503)
+    return json_answer(Healthy(brokers=list(brokers)))
 
 
 def _wants_json(accept: str) -> bool:
