@@ -172,6 +172,7 @@ def history(settings: Settings, options: Options) -> Run:
     Bring past trades or candles into the database, from the exchange's archive and what that lacks by REST.
 
     Of Dukascopy's symbols it brings quotes, hour by hour: cryptopipe history dukascopy:EURUSD quotes --days 30.
+    Of OANDA's it brings the candles that OANDA makes, of bid, ask and mid: cryptopipe history oanda:EURUSD 1m --days 5.
 
     SYMBOL is written as BTCUSDT, BTC/USDT, btc-usdt or BTC; INTERVAL as 1m, 4h, 13m, 90s, 1M. What is stored is not
     fetched again, so a command that was interrupted goes on when it is given again. Exit code 3: some of it could not

@@ -22,7 +22,7 @@ from app.commands.options import Options
 from app.commands.progress import Progress, progress
 from app.commands.reports.status_report import aligned
 from app.commands.styling import print_styled
-from app.commands.symbol_names import stored_symbol
+from app.commands.symbol_names import check_have_trades, stored_symbol
 from app.concurrency.background import in_background
 from app.concurrency.system_clock import SystemClock
 from app.config.settings import Settings
@@ -94,6 +94,7 @@ def prepare(settings: Settings, options: Options) -> Callable[[], int]:
     if not CandleRequest("", interval, start_us, end_us).slots:
         raise UsageError(f"No whole candle of {interval} lies in that range: choose a longer one.")
     read_symbol(options.symbol)
+    check_have_trades([options.symbol], "no candles are counted from them")
     check_addresses(settings)
     if not has_database(settings):
         raise StoreError(

@@ -20,7 +20,7 @@ from app.commands.database_session import database_session
 from app.commands.options import Options
 from app.commands.progress import Progress, progress
 from app.commands.reports.status_report import aligned
-from app.commands.symbol_names import named_symbols
+from app.commands.symbol_names import check_have_trades, named_symbols
 from app.concurrency.background import in_background
 from app.concurrency.system_clock import SystemClock
 from app.config.settings import Settings
@@ -65,6 +65,7 @@ def prepare(settings: Settings, options: Options) -> Callable[[], int]:
     """
     if options.to_now and not options.repair:
         raise UsageError("--to-now says what to fetch: give --repair, too.")
+    check_have_trades(options.symbol, "none can be missing between them")
     if not has_database(settings):
         raise UsageError(
             f"Nothing is recorded in {settings.data_dir} yet: record with the window or cryptopipe collect first, or "

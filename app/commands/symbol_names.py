@@ -62,6 +62,18 @@ def names_among(texts: Iterable[str], known: Collection[str]) -> list[str]:
     return list(dict.fromkeys(names))
 
 
+def check_have_trades(texts: Iterable[str], so: str) -> None:
+    """
+    Return if none of the symbols written as ``texts`` is of a broker of quotes; ``so``: what follows for the command.
+
+    Raises:
+        UsageError: If one is.
+    """
+    for text in texts:
+        if ":" in text and broker_of(read_symbol(text)) != BROKER:
+            raise UsageError(f"{text.strip()} has quotes and no trades, so {so}: cryptopipe symbols lists its quotes.")
+
+
 def is_of_quotes(options: Options) -> bool:
     """
     Whether the symbols that were typed, or the group, are of a broker of quotes.

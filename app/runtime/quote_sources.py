@@ -1,20 +1,22 @@
 """
-Where past ticks come from, by broker: built from the settings for one command.
+Where past ticks, and candles of brokers of quotes, come from, by broker: built from the settings for one command.
 
-A further broker is a folder under `app.brokers` and one line in `_SOURCES`.
+A further broker is a folder under `app.brokers` and one line in `_SOURCES` or `_CANDLES`.
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 from typing import NamedTuple
 
+from app.concurrency.background import in_background
 from app.config.settings import Settings
 from app.market.calendar.calendar import Calendar
 from app.market.errors import UsageError
 from app.market.ports.clock import Clock
-from app.market.ports.quote_history import TickHistory
+from app.market.ports.quote_history import QuoteCandleSource, TickHistory
 from app.market.suggestions import nearest
 from app.market.symbol import Symbol
 
@@ -37,9 +39,38 @@ def tick_source(settings: Settings, broker: str, clock: Clock) -> AbstractAsyncC
         UsageError: If the broker publishes none.
         SettingsError: If one of its addresses cannot be one.
     """
-    source = _SOURCES.get(broker)
+    check_has_ticks(broker)
+    return _SOURCES[broker](settings, clock)
+
+
+def has_ticks(broker: str) -> bool:
+    """Whether the broker publishes past ticks."""
+    return broker in _SOURCES
+
+
+def check_has_ticks(broker: str) -> None:
+    """
+    Return if the broker publishes past ticks.
+
+    Raises:
+        UsageError: If it has candles alone.
+    """
+    if not has_ticks(broker):
+        raise UsageError(f"{broker}: publishes no past ticks; write 1m instead of quotes, for its own candles.")
+
+
+def candle_source(settings: Settings, broker: str, clock: Clock) -> AbstractAsyncContextManager[QuoteCandleSource]:
+    """
+    Return the context in which a broker can be asked for candles that it made itself, on the running loop.
+
+    Entering it raises FeedRejected without credentials, and SettingsError for an address that cannot be one.
+
+    Raises:
+        UsageError: If the broker makes none.
+    """
+    source = _CANDLES.get(broker)
     if source is None:
-        raise UsageError(f"{broker.capitalize()} publishes no past ticks: its symbols have candles alone.")
+        raise UsageError(f"{broker}: publishes no candles of its own; write quotes, of which candles are made.")
     return source(settings, clock)
 
 
@@ -73,4 +104,14 @@ async def _dukascopy(settings: Settings, clock: Clock) -> AsyncIterator[TickSour
         yield TickSource(history, described)
 
 
+@asynccontextmanager
+async def _oanda(settings: Settings, clock: Clock) -> AsyncIterator[QuoteCandleSource]:
+    from app.runtime.quote_brokers import oanda, oanda_credentials  # here: only this needs it
+
+    credentials = await in_background(partial(oanda_credentials, settings), "read-credentials")
+    async with oanda(settings, clock, credentials) as parts:
+        yield parts.rest
+
+
 _SOURCES: dict[str, Callable[[Settings, Clock], AbstractAsyncContextManager[TickSource]]] = {"dukascopy": _dukascopy}
+_CANDLES: dict[str, Callable[[Settings, Clock], AbstractAsyncContextManager[QuoteCandleSource]]] = {"oanda": _oanda}

@@ -24,6 +24,10 @@ pytestmark = pytest.mark.usefixtures("surroundings")
         ["export", "BTCUSDT", "1m", "--from", "noon", "--out", "a.csv"],
         ["export", "BTCUSDT", "1m", "--from", "2024-02-02", "--to", "2024-02-01", "--out", "a.csv"],
         ["export", "BTCUSDT", "1m", "--out", "a.csv"],  # nothing is recorded yet
+        ["gaps", "oanda:EURUSD"],
+        ["db", "compare", "oanda:EURUSD", "1m", "--from", "2026-07-08T10:00", "--to", "2026-07-08T11:00"],
+        ["history", "oanda:EURUSD", "quotes", "--days", "1"],
+        ["history", "oanda:EURUSD", "trades", "--days", "1"],
         ["sandbox", "--history", "long"],
         ["sandbox", "--history", "999999999d"],
         ["sandbox", "--history", "9" * 5000 + "d"],

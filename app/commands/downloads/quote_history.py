@@ -1,6 +1,8 @@
 """
 ``cryptopipe history`` for a broker of quotes: brings past ticks into the database, hour by hour.
 
+Of a broker without past ticks, the candles that it makes itself are fetched instead (`quote_candle_history`).
+
 `app.live.transfers.ticks` fetches and stores. This module checks what was typed, opens the database and the broker,
 hears signals, and says what was stored and which hours are missing.
 """
@@ -24,15 +26,17 @@ from app.config.settings import Settings
 from app.live.transfers.ticks.tick_download import TickProgress, TickReport, download_ticks
 from app.market.calendar.calendar import Calendar
 from app.market.errors import StoreError, UsageError
+from app.market.interval import Interval
 from app.market.ports.archive import DAY_US
 from app.market.ports.database import OpenedDatabase
 from app.market.ports.quote_history import HOUR_US
 from app.market.symbol import broker_of, read_symbol
-from app.runtime.quote_sources import TickSource, symbols_of_group, tick_source
+from app.runtime.quote_sources import TickSource, check_has_ticks, has_ticks, symbols_of_group, tick_source
 from app.runtime.shutdown import LONGEST_DAYS, StopEvent, bounded_shutdown, on_signals, unless_stopped
 from storage.files.times import parse_time
 
 QUOTES = "quotes"
+_TRADES = "trades"
 _MOST_PARALLEL = 10
 _PUBLISHED_US = 600_000_000  # after its end, an hour is there
 _CANCELLED, _DONE_IN_PART = 1, 3
@@ -57,11 +61,12 @@ def prepare(settings: Settings, options: Options) -> Callable[[], int]:
     what = options.what.strip().lower()
     texts = [text for text in options.symbols.split(",") if text.strip()]
     symbols = [read_symbol(text) for text in texts] + (symbols_of_group(options.group) if options.group else [])
-    if what != QUOTES:
-        raise UsageError(
-            f"Of brokers of quotes, {QUOTES} are fetched: write {QUOTES} instead of “{options.what[:20]}”. Candles of "
-            "any interval are made of them."
-        )
+    broker = _broker(symbols)
+    if what == _TRADES:
+        raise UsageError(f"“{_TRADES}” are not published by brokers of quotes: write {QUOTES} instead, or 1m.")
+    interval = None if what == QUOTES else Interval.parse(options.what)
+    if interval is None:
+        check_has_ticks(broker)
     start_us = parse_time(options.start) if options.start else None
     end_us = parse_time(options.end) if options.end else None
     if (start_us is None) == (options.days is None):
@@ -73,7 +78,14 @@ def prepare(settings: Settings, options: Options) -> Callable[[], int]:
     if not 1 <= options.parallel <= _MOST_PARALLEL:
         raise UsageError(f"--parallel must be a number from 1 to {_MOST_PARALLEL}.")
     wanted = _Wanted(tuple(dict.fromkeys(symbols)), start_us, end_us, options.days, options.parallel)
-    return partial(_run, settings, wanted, as_json=options.as_json)
+    if interval is None or has_ticks(broker):  # candles of every interval are made of ticks
+        return partial(_run, settings, wanted, as_json=options.as_json)
+    from app.commands.downloads import quote_candle_history
+
+    range_us = _range(wanted, SystemClock().now_us(), interval)
+    return partial(
+        quote_candle_history.run, settings, wanted.symbols, interval, range_us, _say, as_json=options.as_json
+    )
 
 
 def _run(settings: Settings, wanted: _Wanted, *, as_json: bool) -> int:
@@ -146,13 +158,17 @@ def _broker(symbols: Sequence[str]) -> str:
     return brokers[0]
 
 
-def _range(wanted: _Wanted, now_us: int) -> tuple[int, int]:
-    """Return both ends; without --to it ends with the hours that are published by now."""
+def _range(wanted: _Wanted, now_us: int, interval: Interval | None = None) -> tuple[int, int]:
+    """Return both ends; without --to it ends with the hours that are published by now, or the candles closed by now."""
     latest_us = now_us - _PUBLISHED_US
-    end_us = latest_us - latest_us % HOUR_US if wanted.end_us is None else wanted.end_us
-    start_us = end_us - (wanted.days or 0) * DAY_US if wanted.start_us is None else wanted.start_us
+    latest_us = latest_us - latest_us % HOUR_US if interval is None else interval.open_time_us(now_us)
+    end_us = latest_us if wanted.end_us is None else wanted.end_us
+    start_us = wanted.start_us
+    if start_us is None:  # whole days, as of trades
+        start_us = end_us - end_us % DAY_US - (wanted.days or 0) * DAY_US
     if end_us <= start_us:
-        raise UsageError("No whole hour lies in that range yet: begin earlier.")
+        what = "hour" if interval is None else "candle"
+        raise UsageError(f"No whole {what} lies in that range yet: begin earlier.")
     return start_us, end_us
 
 

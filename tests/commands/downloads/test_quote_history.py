@@ -127,6 +127,12 @@ def test_a_whole_group_is_fetched_and_two_brokers_at_once_are_not(
         assert "one broker at a time" in capsys.readouterr().err
         assert main(["history", "quotes", "--group", "majorz", *hour]) == 2
         assert "did you mean majors?" in capsys.readouterr().err
+        assert main(["history", EUR, "1m", *hour, "--json"]) == 0  # made of ticks, which are there
+        assert json.loads(capsys.readouterr().out)["hours"]["known"] == 1
+        ahead = ["--days", "2", "--to", "2026-07-08T11:00", "--json"]  # whole days before that one
+        assert main(["history", EUR, "quotes", *ahead]) == 0
+        hours = json.loads(capsys.readouterr().out)["hours"]
+        assert hours["fetched"] + hours["known"] + hours["closed"] == 48 + 11
         assert main(["history", EUR, "trades", *hour]) == 2
         assert "write quotes instead" in capsys.readouterr().err
     with opened(data_dir) as database:

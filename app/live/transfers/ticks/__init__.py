@@ -1,1 +1,1 @@
-"""Past ticks of brokers of quotes into the database."""
+"""Past ticks and candles of brokers of quotes into the database."""

@@ -1,0 +1,177 @@
+"""
+Brings a broker's own candles of bid, ask and mid into the database, in pieces, oldest first.
+
+They are asked for again each time: what is stored already stays as it is. Each piece is stored with the note that it
+was fetched, so that a candle of longer intervals is known to be whole. A broker that is away is asked a limited number
+of times; then the rest is missing, and named.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import NamedTuple
+
+from app.concurrency.background import in_background
+from app.live.transfers.exchange_patience import ExchangePatience
+from app.live.transfers.report import iso
+from app.market.calendar.calendar import Calendar
+from app.market.calendar.closed_slots import open_slots
+from app.market.candle import CandleSource
+from app.market.errors import FeedRejected
+from app.market.interval import Interval
+from app.market.ports.clock import Clock
+from app.market.ports.quote_history import QuoteCandle, QuoteCandleSource
+from app.market.ports.ticks import SideStores
+from app.market.quote_candles.side_candles import side_candle
+from app.market.quotes.tick import PriceSide
+
+_PIECE = 4_900  # candles, which is one request
+# The mid last: its candles carry the note that all three were fetched.
+_SIDES = (PriceSide.BID, PriceSide.ASK, PriceSide.MID)
+
+
+class MissingCandles(NamedTuple):
+    """A range ``[start_us, end_us)`` of a symbol (UTC microseconds) that could not be had, and why, in one sentence."""
+
+    symbol: str
+    start_us: int
+    end_us: int
+    reason: str
+
+
+@dataclass(slots=True)
+class QuoteCandleReport:
+    """The outcome: ``read`` candles, each with bid, ask and mid; ``changed`` of them were not stored like that."""
+
+    interval: Interval
+    read: int = 0
+    changed: int = 0
+    missing: list[MissingCandles] = field(default_factory=list)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether everything that was asked for and exists is stored."""
+        return not self.missing
+
+    @property
+    def lacks(self) -> list[str]:
+        """Return what is missing, a sentence each; none where nothing is."""
+        return [
+            f"missing: {one.symbol} {self.interval} from {iso(one.start_us)} to {iso(one.end_us)}: {one.reason}"
+            for one in self.missing
+        ]
+
+    def facts(self) -> dict[str, object]:
+        """Return it for JSON."""
+        return {
+            "interval": self.interval.name,
+            "read": self.read,
+            "stored": self.changed,
+            "held": self.read - self.changed,
+            "missing": [
+                {
+                    "symbol": one.symbol,
+                    "from": iso(one.start_us),
+                    "to": iso(one.end_us),
+                    "reason": one.reason,
+                }
+                for one in self.missing
+            ],
+        }
+
+
+class CandleProgress(NamedTuple):
+    """``done`` of ``total`` pieces; ``candles`` read by now; ``work``: what is fetched, or why it waits."""
+
+    done: int
+    total: int
+    candles: int
+    work: str
+
+
+async def download_quote_candles(
+    symbols: Sequence[str],
+    interval: Interval,
+    start_us: int,
+    end_us: int,
+    *,
+    source: QuoteCandleSource,
+    store: SideStores,
+    calendar_of: Callable[[str], Calendar],
+    clock: Clock,
+    on_progress: Callable[[CandleProgress], None] = lambda _: None,
+) -> QuoteCandleReport:
+    """
+    Fetch the closed candles that open in ``[start_us, end_us)`` (UTC microseconds), and store bid, ask and mid.
+
+    ``source`` has candles of ``interval``. Time in which a market is closed is not asked for. Cancel the task to stop;
+    what is stored stays.
+
+    Raises:
+        FeedRejected: If the broker refuses, or has no such symbol.
+        StoreError: If the database does not take the candles.
+    """
+    report = QuoteCandleReport(interval)
+    first, end = interval.slot(start_us), interval.slot(end_us - 1) + 1
+    pieces = [
+        (symbol, interval.slot_open_us(slot), interval.slot_open_us(min(slot + _PIECE, end)))
+        for symbol in symbols
+        for slot in range(first, end, _PIECE)
+        if any(True for _ in open_slots(calendar_of(symbol), interval, slot, min(slot + _PIECE, end)))
+    ]
+
+    def show(done: int, work: str) -> None:
+        on_progress(CandleProgress(done, len(pieces), report.read, work))
+
+    for done, (symbol, from_us, until_us) in enumerate(pieces):
+        show(done, f"Downloading {symbol} {interval}")
+        refusals: list[FeedRejected] = []
+
+        async def ask(
+            symbol: str = symbol,
+            from_us: int = from_us,
+            until_us: int = until_us,
+            refusals: list[FeedRejected] = refusals,
+        ) -> Sequence[QuoteCandle]:
+            try:
+                return await source.quote_candles(symbol, interval, from_us, until_us)
+            except FeedRejected as error:
+                refusals.append(error)
+                raise
+
+        patience = ExchangePatience(clock, lambda why, done=done: show(done, f"Waiting ({why.rstrip('.')})"))
+        found = await patience.answer(ask)
+        if refusals:
+            raise refusals[0]
+        if found is None:
+            # The others would be waited for as long, one after another: the same command goes on from here.
+            report.missing += [MissingCandles(*piece, patience.gave_up) for piece in pieces[done:]]
+            break
+        await _save(report, store, symbol, from_us, until_us, found)
+    show(len(pieces) - len(report.missing), f"Downloading {interval}")
+    return report
+
+
+async def _save(
+    report: QuoteCandleReport,
+    store: SideStores,
+    symbol: str,
+    from_us: int,
+    until_us: int,
+    found: Sequence[QuoteCandle],
+) -> None:
+    """Store the candles that are closed; an open one, and what follows it, is not said to be fetched."""
+    closed = [one.candle for one in found if one.closed]
+    fetched_until_us = min([one.candle.open_time_us for one in found if not one.closed], default=until_us)
+    changed = 0
+    for side in _SIDES:
+        candles = [
+            side_candle(one, side)._replace(closed=True, complete=True, source=CandleSource.KLINE) for one in closed
+        ]
+        fetched = (from_us, fetched_until_us) if fetched_until_us > from_us else None
+        save = partial(store.of_side(side).save_klines, symbol, report.interval, candles, fetched)
+        changed = max(changed, await in_background(save, "save-candles"))
+    report.read += len(closed)
+    report.changed += changed

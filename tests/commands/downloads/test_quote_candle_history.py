@@ -1,0 +1,111 @@
+"""``cryptopipe history`` of candles that a broker of quotes makes, against an OANDA on loopback."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from app.live.transfers import exchange_patience
+from app.main import main
+from app.market.interval import Interval
+from app.market.quotes.tick import PriceSide
+from app.sandbox.oanda.server import ACCOUNT, TOKEN, OandaSandbox
+from app.sandbox.oanda.tape import SimulatedTape
+from storage.database import Database
+from tests.program import set_surroundings, unchanged_process
+
+EUR = "oanda:EURUSD"
+HOURS = ["--from", "2026-07-08T10:00", "--to", "2026-07-08T12:00"]
+MINUTE = Interval.parse("1m")
+
+
+@pytest.fixture(autouse=True)
+def _surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, data_dir: Path) -> Iterator[None]:
+    set_surroundings(monkeypatch, tmp_path, data_dir)
+    with unchanged_process():
+        yield
+
+
+@contextmanager
+def broker(monkeypatch: pytest.MonkeyPatch) -> Iterator[OandaSandbox]:
+    """Serve in a thread of its own, because a command runs a loop of its own."""
+    made = OandaSandbox(SimulatedTape(seed=3, prices_per_s=1.0))
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+
+    def run(work):  # type: ignore[no-untyped-def]  # because any coroutine may be given
+        return asyncio.run_coroutine_threadsafe(work, loop).result(30)
+
+    run(made.start())
+    monkeypatch.setenv("CRYPTOPIPE_OANDA_REST_URL", made.url)
+    monkeypatch.setenv("OANDA_API_KEY", TOKEN)
+    monkeypatch.setenv("OANDA_ACCOUNT_ID", ACCOUNT)
+    try:
+        yield made
+    finally:
+        run(made.stop())
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(10)
+        loop.close()
+
+
+def test_minutes_of_bid_ask_and_mid_are_stored_and_those_of_an_hour_are_whole(
+    data_dir: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with broker(monkeypatch):
+        assert main(["history", EUR, "1m", *HOURS]) == 0
+        assert capsys.readouterr().out == "120 1m candles of bid, ask and mid read, 120 stored, 0 held already.\n"
+        assert main(["history", EUR, "1m", *HOURS, "--json"]) == 0
+        said = json.loads(capsys.readouterr().out)
+        assert (said["read"], said["stored"], said["held"], said["missing"]) == (120, 0, 120, [])
+    database = Database.open(None, data_dir)
+    try:
+        bid, ask, mid = (
+            database.store.of_side(side).candles(EUR, MINUTE) for side in (PriceSide.BID, PriceSide.ASK, PriceSide.MID)
+        )
+        assert len(bid) == len(ask) == len(mid) == 120
+        assert all(
+            low.close_e8 < middle.close_e8 < high.close_e8 for low, middle, high in zip(bid, mid, ask, strict=True)
+        )
+        hours = database.store.candles(EUR, Interval.parse("1h"))
+        assert [one.trades for one in hours] == [
+            sum(one.trades for one in mid[:60]),
+            sum(one.trades for one in mid[60:]),
+        ]
+    finally:
+        database.close()
+
+
+def test_what_cannot_be_fetched_is_one_sentence_and_an_exit_code(
+    data_dir: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with broker(monkeypatch):
+        for arguments, said in (
+            ([EUR, "quotes"], "no past ticks"),
+            ([EUR, "trades"], "“trades” are not published"),
+            ([EUR, "7m"], "has no candles of 7m: fetch 1m"),
+            (["oanda:EURXYZ", "1m"], "EURXYZ"),
+        ):
+            assert main(["history", *arguments, *HOURS]) in (1, 2)
+            printed = capsys.readouterr()
+            assert said in printed.err
+            assert len(printed.err.strip().splitlines()) == 1
+        monkeypatch.setenv("OANDA_API_KEY", "wrong-token")
+        assert main(["history", EUR, "1m", *HOURS]) == 1
+        printed = capsys.readouterr()
+        assert len(printed.err.strip().splitlines()) == 1
+        assert "wrong-token" not in printed.err + printed.out
+    monkeypatch.setattr(exchange_patience, "AWAY_S", 0.0)
+    assert main(["history", EUR, "1m", *HOURS]) == 3
+    said = capsys.readouterr().err
+    assert "cryptopipe: missing: oanda:EURUSD 1m from 2026-07-08T10:00:00Z to 2026-07-08T12:00:00Z: " in said
+    monkeypatch.delenv("OANDA_API_KEY")
+    assert main(["history", EUR, "1m", *HOURS]) == 1
+    assert "OANDA_API_KEY" in capsys.readouterr().err
