@@ -125,6 +125,10 @@ async def download_quote_candles(
     def show(done: int, work: str) -> None:
         on_progress(CandleProgress(done, len(pieces), report.read, work))
 
+    def show_wait(done: int, why: str) -> None:
+        if why:
+            show(done, f"Waiting ({why.rstrip('.')})")
+
     for done, (symbol, from_us, until_us) in enumerate(pieces):
         show(done, f"Downloading {symbol} {interval}")
         refusals: list[FeedRejected] = []
@@ -141,7 +145,7 @@ async def download_quote_candles(
                 refusals.append(error)
                 raise
 
-        patience = ExchangePatience(clock, lambda why, done=done: show(done, f"Waiting ({why.rstrip('.')})"))
+        patience = ExchangePatience(clock, partial(show_wait, done))
         found = await patience.answer(ask)
         if refusals:
             raise refusals[0]
