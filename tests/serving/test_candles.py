@@ -9,6 +9,7 @@ import pytest
 
 from app.market.candle import Candle
 from app.market.interval import SECOND_US, Interval
+from app.market.quotes.tick import Tick
 from app.market.trade import Trade
 from storage.database import Database
 from tests.serving.helpers import StillClock, record, served
@@ -260,3 +261,18 @@ async def test_metadata_says_what_is_stored_of_each_symbol(database: Database) -
     assert one.body["latest"] == trades[-1].time_us // SECOND_US
     assert one.body["tick_count"] == 100
     assert {"1s", "5m", "1d", "1M"} <= set(one.body["timeframes"])
+
+
+async def test_metadata_and_candles_of_quotes_are_answered(database: Database) -> None:
+    begin_us = 1_783_504_800 * SECOND_US  # a Wednesday
+    ticks = [Tick("oanda:EURUSD", begin_us + second * SECOND_US, 0, 117_000_000, 117_002_000) for second in range(120)]
+    loader = database.tick_loader()
+    loader.store_ticks(ticks, ("oanda:EURUSD", begin_us, begin_us + 120 * SECOND_US))
+    loader.close()
+    async with served(database) as client:
+        one = await client.get("/api/metadata", symbol="oanda:EURUSD")
+        candles = await client.get("/candles", asset="oanda:EURUSD", duration="1m")
+    assert (one.body["earliest"], one.body["latest"]) == (begin_us // SECOND_US, begin_us // SECOND_US + 119)
+    assert one.body["tick_count"] == 120
+    assert "1m" in one.body["timeframes"]
+    assert [(bar["open"], bar["volume"]) for bar in candles.body["candles"]] == [(1.17001, 60)] * 2

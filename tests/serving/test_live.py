@@ -13,6 +13,7 @@ import pytest
 from aiohttp import WSMsgType
 
 from app.market.interval import Interval
+from app.market.quotes.tick import Tick
 from app.market.trade import Trade
 from app.market.units import E8
 from app.serving.access import Access
@@ -126,6 +127,8 @@ async def test_a_client_hears_prices_unasked_and_from_its_first_subscription_on_
 
 async def test_a_message_that_cannot_be_used_gets_a_sentence_and_the_connection_stays(database: Database) -> None:
     record(database, some_trades(10))
+    database.tick_writer.put([Tick("oanda:EURUSD", 1_783_504_800_000_000, 0, 117_000_000, 117_002_000)])
+    assert await database.tick_writer.flush(10.0)
     wrong: list[tuple[object, str]] = [
         ("{", "This message cannot be used"),
         ("[]", "This message cannot be used"),
@@ -137,6 +140,7 @@ async def test_a_message_that_cannot_be_used_gets_a_sentence_and_the_connection_
         ({"action": "subscribe", "symbols": ["BTC"], "types": ["depth"]}, "“depth” is no type"),
         ({"action": "subscribe", "symbols": ["BTC"], "types": ["candle:5x"]}, "“5x” is not an interval"),
         ({"action": "subscribe", "symbols": ["BTC"], "types": ["quote"]}, "Quotes are not stored"),
+        ({"action": "subscribe", "symbols": ["oanda:EURUSD"]}, "oanda:EURUSD has quotes"),
         ({"action": "subscribe", "symbols": ["BTC"], "broker": "oanda"}, "“oanda” is no broker here"),
         ({"action": "subscribe", "symbols": ["BTC"], "since": 5}, "since is the id of a trade"),
         ({"action": "subscribe", "symbols": ["BTC"], "types": ["trade"], "since": -5}, "from 0 on"),

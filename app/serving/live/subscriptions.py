@@ -14,6 +14,7 @@ import msgspec
 
 from app.market.errors import UsageError
 from app.market.interval import Interval
+from app.market.symbol import BROKER, broker_of
 
 TICK, TRADE, QUOTE, CANDLE = "tick", "trade", "quote", "candle:"
 MOST_TOPICS = 1_024
@@ -65,6 +66,9 @@ def read_request(text: str | bytes, resolve: Callable[[str], str], *, has_quotes
         raise UsageError(f"A message may name {_MOST_LISTED} pairs of symbol and type at most.")
     types = [_type(one, has_quotes=has_quotes) for one in message.types]
     symbols = list(dict.fromkeys(map(resolve, message.symbols)))
+    for symbol in symbols:
+        if broker_of(symbol) != BROKER:
+            raise UsageError(f"{symbol} has quotes, and live messages are of trades: ask /candles for its candles.")
     return LiveRequest(
         message.action,
         [(symbol, kind) for symbol in symbols for kind in types],

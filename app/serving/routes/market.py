@@ -100,7 +100,7 @@ class ServedBar(msgspec.Struct):
 
 
 class ServedMetadata(msgspec.Struct):
-    """What is stored of a symbol; ``earliest`` and ``latest`` in Unix seconds."""
+    """What is stored of a symbol: ``earliest`` and ``latest`` in Unix seconds, ``tick_count`` of trades or quotes."""
 
     symbol: str
     earliest: int | None
@@ -239,15 +239,19 @@ def _metadata(one: StoredSymbol) -> ServedMetadata:
         begins += made_of_trades  # whose days begin at midnight, earlier than the first trade
     if one.last is not None and one.last.time_us is not None:
         ends.append(one.last.time_us)
+    if one.ticks is not None:
+        begins.append(one.ticks.first_us)
+        ends.append(one.ticks.last_us)
+    count = one.trades or (one.ticks.ticks if one.ticks is not None else 0)
     known = [Interval.parse(stored.interval) for stored in one.candles]
     return ServedMetadata(
         one.symbol.name,
         min(begins) // SECOND_US if begins else None,
         max(ends) // SECOND_US if ends else None,
-        one.trades,
+        count,
         [
             interval.name
             for interval in MENU_INTERVALS
-            if one.trades or any(part == interval or part.tiles(interval) for part in known)
+            if count or any(part == interval or part.tiles(interval) for part in known)
         ],
     )
