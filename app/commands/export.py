@@ -29,6 +29,7 @@ from app.config.version import VERSION
 from app.live.charts.candle_history import CandleHistory
 from app.live.environment.clocks import ExchangeClock
 from app.live.transfers.exports import ExportedFile, ExportProgress, Exports, ExportSources
+from app.live.transfers.ticks.quote_candle_download import CandleProgress
 from app.market.errors import CryptopipeError, FeedError, UsageError
 from app.market.interval import Interval
 from app.market.ports.exchange import SymbolSource
@@ -159,6 +160,13 @@ async def _export(
                     await measure_exchange_clock(exchange_clock, rest)
                 exchange = rest if wanted.plan.fetches else None
                 plan = wanted.of_symbols([await _symbol(database.store, exchange, one) for one in wanted.symbols])
+                if wanted.plan.fetch and any(one.is_of_quotes for one in plan.files):
+                    from app.commands.downloads import quote_candle_history  # here: only quotes need it
+
+                    show = partial(_show_fetching, shown)
+                    why = await quote_candle_history.fetch_missing(settings, database, plan.files, show)
+                    if why:
+                        _say(f"what is not recorded was not fetched: {why}")
                 sources = ExportSources(history, database.store, exchange_clock, database.gaps, database.ticks)
                 exports = Exports(
                     plan, sources, partial(open_file, wanted.plan, wanted.path), VERSION, partial(_show_progress, shown)
@@ -194,6 +202,10 @@ def _show_progress(shown: Progress, progress: ExportProgress) -> None:
     work = f"Exporting {request.subject}" if is_candles else f"Exporting the {request.rows} of {request.symbol}"
     waits = f"Waiting ({now.waits_because.rstrip('.')})"
     shown.update(now.done, total=now.total, description=waits if now.waits_because else work)
+
+
+def _show_fetching(shown: Progress, now: CandleProgress) -> None:
+    shown.update(now.done, total=now.total, description=now.work)
 
 
 def _say(sentence: str) -> None:

@@ -48,6 +48,11 @@ def has_ticks(broker: str) -> bool:
     return broker in _SOURCES
 
 
+def has_candles(broker: str) -> bool:
+    """Whether the broker makes candles itself."""
+    return broker in _CANDLES
+
+
 def check_has_ticks(broker: str) -> None:
     """
     Return if the broker publishes past ticks.

@@ -8,19 +8,23 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
 from app.commands.cancellable_database import opened_database
 from app.commands.progress import Progress, progress
+from app.concurrency.background import in_background
 from app.concurrency.system_clock import SystemClock
 from app.config.settings import Settings
 from app.live.transfers.ticks.quote_candle_download import CandleProgress, QuoteCandleReport, download_quote_candles
 from app.market.calendar.of_symbol import usual_calendar
-from app.market.errors import StoreError, UsageError
+from app.market.coverage import IdRanges
+from app.market.errors import FeedError, StoreError, UsageError
+from app.market.export_plan import RowsRequest
 from app.market.interval import Interval
+from app.market.ports.database import OpenedDatabase
 from app.market.symbol import broker_of
-from app.runtime.quote_sources import candle_source
+from app.runtime.quote_sources import candle_source, has_candles
 from app.runtime.shutdown import StopEvent, bounded_shutdown, on_signals, unless_stopped
 
 
@@ -84,6 +88,57 @@ async def _downloaded(
                 on_progress=show,
             )
             return await unless_stopped(work, stop)
+
+
+async def fetch_missing(
+    settings: Settings,
+    database: OpenedDatabase,
+    requests: Iterable[RowsRequest],
+    show: Callable[[CandleProgress], None],
+) -> str:
+    """
+    Store the broker's candles of what is not recorded of these, where it makes such; return why some are not there.
+
+    What has no begin or no candles of a broker is passed over. Raises StoreError.
+    """
+    clock = SystemClock()
+    for request in requests:
+        interval, symbol, start_us = request.rows, request.symbol, request.start_us
+        if not isinstance(interval, Interval) or not request.is_of_quotes or start_us is None:
+            continue
+        if not has_candles(broker_of(symbol)) or database.read_only_reason:
+            continue
+        end_us = clock.now_us() if request.end_us is None else min(request.end_us, clock.now_us())
+        end_us = interval.open_time_us(end_us)  # what is not over yet is not asked for
+        known = await in_background(partial(_known, database, symbol, interval), "read-candles")
+        missing = list(known.missing(start_us, end_us - 1)) if end_us > start_us else []
+        if not missing:
+            continue
+        try:
+            async with candle_source(settings, broker_of(symbol), clock) as source:
+                if not source.has_candles_of(interval):
+                    continue
+                report = await download_quote_candles(
+                    [symbol],
+                    interval,
+                    missing[0][0],
+                    missing[-1][1] + 1,
+                    source=source,
+                    store=database.store,
+                    calendar_of=usual_calendar,
+                    clock=clock,
+                    on_progress=show,
+                )
+        except FeedError as error:
+            return str(error)
+        if report.missing:
+            return report.missing[0].reason
+    return ""
+
+
+def _known(database: OpenedDatabase, symbol: str, interval: Interval) -> IdRanges:
+    """Return the microseconds of which all ticks, or the broker's candles, are stored."""
+    return database.ticks.fetched_ticks(symbol) | database.store.fetched_klines(symbol, interval)
 
 
 def _show_progress(shown: Progress, now: CandleProgress) -> None:

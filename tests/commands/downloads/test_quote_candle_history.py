@@ -13,11 +13,12 @@ import pytest
 
 from app.live.transfers import exchange_patience
 from app.main import main
-from app.market.interval import Interval
-from app.market.quotes.tick import PriceSide
+from app.market.interval import SECOND_US, Interval
+from app.market.quotes.tick import PriceSide, Tick
 from app.sandbox.oanda.server import ACCOUNT, TOKEN, OandaSandbox
 from app.sandbox.oanda.tape import SimulatedTape
 from storage.database import Database
+from storage.files.times import parse_time
 from tests.program import set_surroundings, unchanged_process
 
 EUR = "oanda:EURUSD"
@@ -109,3 +110,29 @@ def test_what_cannot_be_fetched_is_one_sentence_and_an_exit_code(
     monkeypatch.delenv("OANDA_API_KEY")
     assert main(["history", EUR, "1m", *HOURS]) == 1
     assert "OANDA_API_KEY" in capsys.readouterr().err
+
+
+def test_an_export_asks_the_broker_for_what_is_not_recorded(
+    data_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "bid.csv"
+    begin_us = parse_time("2026-07-08T10:00")
+    database = Database.open(None, data_dir)
+    loader = database.tick_loader()
+    ticks = [Tick(EUR, begin_us + second * SECOND_US, 0, 200_000_000, 200_002_000) for second in range(60)]
+    loader.store_ticks(ticks, (EUR, begin_us, begin_us + 60 * SECOND_US))
+    loader.close()
+    database.close()
+    wanted = ["export", EUR, "1m", *HOURS, "--price", "bid", "--out", str(out)]
+    assert main([*wanted, "--stored"]) == 3
+    assert len(out.read_text().splitlines()) == 2
+    with broker(monkeypatch) as server:
+        capsys.readouterr()
+        assert main(wanted) == 0, capsys.readouterr().err
+        asked = sum(server.requests.values())
+        assert main(wanted) == 0
+        assert sum(server.requests.values()) == asked  # all of it is stored now
+    rows = out.read_text().splitlines()[1:]
+    assert len(rows) == 120
+    assert rows[0].split(",")[4] == "2.00000000"  # of the recorded ticks
+    assert all(not row.split(",")[4].startswith("2") for row in rows[1:])
