@@ -357,6 +357,7 @@ async def test_the_page_says_what_it_lacks_and_goes_on_by_itself(
         client.service.use(database)
         await page.until(HEADLINE, "Nothing is stored yet")
         assert await page.value("document.getElementById('intervals').hidden") is True
+        assert await page.value("innerWidth - document.getElementById('theme').getBoundingClientRect().right") < 20
         record(database, some_trades(100))
         await page.until(IS_LIVE)
         await page.until("document.getElementById('connection').textContent.startsWith('Live')")
