@@ -33,7 +33,7 @@ from app.market.errors import (
     StoreError,
     StoreUnavailable,
 )
-from app.market.ports.exchange import FeedState
+from app.market.ports.exchange import FeedState, FeedStatus
 from app.market.symbol import BROKER, broker_of, read_symbol
 from app.observability.monitoring import monitoring
 from app.runtime.exchange_addresses import check_addresses
@@ -233,10 +233,10 @@ async def _record(
     # A recording of fixed length that fails says so in one line, at its end.
     say = logger.warning if seconds is not None else _say
     outage = _OutageReport(engine, say, is_away=unchecked is not None)
-    refusals = _Refusals(engine, quoted)
+    refusals = _Refusals(engine, quoted, _say if engine.recorder.symbols else say)
     while not stop.is_set and (left_s := end_s - time.monotonic()) > 0:
         _raise_if_failed(engine)
-        refusals.look()
+        refusals.look(time.monotonic())
         if unchecked is not None and engine.directory.is_current:
             _check_late(engine, unchecked, quoted)
             unchecked = None
@@ -246,7 +246,8 @@ async def _record(
         await _pause(stop, min(left_s, _PROGRESS_EVERY_S))
     _raise_if_failed(engine)
     if seconds is not None and not stop.is_set and not (outage.was_live or refusals.was_live):
-        reason = engine.feed.status.reason or "It did not answer."
+        away = engine.feed.status if engine.recorder.symbols else engine.status_of(quoted[0])
+        reason = away.reason or "It did not answer."
         raise FeedDisconnected(f"Nothing was recorded, because the exchange was away all the time. {reason}")
 
 
@@ -263,16 +264,23 @@ def _check_late(engine: Engine, names: Sequence[str], quoted: Sequence[str]) -> 
 
 
 class _Refusals:
-    """Says why symbols of brokers of quotes are refused, each reason once; ends a recording of nothing else."""
+    """
+    Says why symbols of brokers of quotes are refused, each reason once, and by ``say`` which brokers are away and back.
 
-    def __init__(self, engine: Engine, quoted: Sequence[str]) -> None:
+    Ends a recording of nothing but refused symbols.
+    """
+
+    def __init__(self, engine: Engine, quoted: Sequence[str], say: Callable[[str], None]) -> None:
         self.was_live = False
         self._engine = engine
         self._quoted = quoted
+        self._say = say
         self._said: set[str] = set()
+        self._since_s: dict[str, float] = {}
+        self._away: set[str] = set()  # brokers that were said to be away
 
-    def look(self) -> None:
-        """Look at the brokers now. Raises FeedRejected if all that is recorded is refused."""
+    def look(self, now_s: float) -> None:
+        """Look at the brokers now, about once per second. Raises FeedRejected if all that is recorded is refused."""
         statuses = [self._engine.status_of(name) for name in self._quoted]
         self.was_live = self.was_live or any(status.state is FeedState.LIVE for status in statuses)
         refused = [status.reason for status in statuses if status.state is FeedState.REFUSED]
@@ -282,6 +290,22 @@ class _Refusals:
             if reason not in self._said:
                 self._said.add(reason)
                 _say(reason)
+        for name in self._quoted:
+            self._look_at(broker_of(name), self._engine.status_of(name), now_s)
+
+    def _look_at(self, broker: str, status: FeedStatus, now_s: float) -> None:
+        if status.state is FeedState.REFUSED:
+            return
+        if status.state is FeedState.LIVE:
+            self._since_s.pop(broker, None)
+            if broker in self._away:
+                self._away.discard(broker)
+                self._say(f"{broker} is back; its quotes are recorded again.")
+            return
+        since_s = self._since_s.setdefault(broker, now_s)
+        if broker not in self._away and status.reason and now_s - since_s >= _SAID_AFTER_S:
+            self._away.add(broker)
+            self._say(f"Waiting for {broker}; its quotes are recorded once it is back. {status.reason}")
 
 
 class _OutageReport:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from app.commands import collect
 from app.main import main
 from app.sandbox.oanda.server import ACCOUNT, TOKEN, OandaSandbox
 from app.sandbox.oanda.tape import SimulatedTape
@@ -99,3 +100,22 @@ def test_refused_credentials_end_a_recording_of_nothing_else_with_one_sentence(
     assert re.fullmatch(r"cryptopipe: OANDA refuses the token \(HTTP 401\): .+\.\n", printed.err)
     assert sum(broker.requests.values()) <= 3
     assert "wr0ng" not in printed.out + printed.err + (data_dir / "logs" / "cryptopipe.log").read_text()
+
+
+def test_a_broker_that_is_away_is_named_while_the_exchange_is_recorded(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(collect, "_SAID_AFTER_S", 0.0)
+    monkeypatch.setenv("CRYPTOPIPE_OANDA_STREAM_URL", "http://127.0.0.1:1")
+    with exchange() as binance:
+        point_to(binance, monkeypatch)
+        assert main(["collect", "--symbols", f"BTCUSDT,{EUR}", "--for", "5s"]) == 0
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) == 1
+    assert said[0].startswith("cryptopipe: Waiting for oanda; its quotes are recorded once it is back. ")
+    assert "127.0.0.1" in said[0]
+    assert main(["collect", "--symbols", EUR, "--for", "5s"]) == 1
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) == 1
+    assert said[0].startswith("cryptopipe: Nothing was recorded, because the exchange was away all the time. ")
+    assert "127.0.0.1" in said[0]
