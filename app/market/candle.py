@@ -79,6 +79,11 @@ def has_prices_alone(candle: Candle) -> bool:
     return bool(candle.volume_e8) and not candle.quote_volume_e16
 
 
+def lacks_amounts(candle: Candle) -> bool:
+    """Whether it knows prices and volume alone and might know more, which a candle of ticks never could."""
+    return has_prices_alone(candle) and candle.source is not CandleSource.TICKS
+
+
 def has_taker_sides(candle: Candle) -> bool:
     """
     Whether it is known what takers bought of the volume; it is of no volume.

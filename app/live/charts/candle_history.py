@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from app.concurrency.background import in_background
 from app.live.charts.kline_cache import KlineCache
-from app.market.candle import Candle, CandleSource, combine, has_prices_alone
+from app.market.candle import Candle, CandleSource, combine, lacks_amounts
 from app.market.coverage import IdRanges
 from app.market.errors import CryptopipeError
 from app.market.interval import EXCHANGE_INTERVALS, SECOND_US, Interval, kline_interval_for
@@ -247,7 +247,7 @@ class CandleHistory:
             if candle.closed
             and candle.complete
             and candle.open_time_us >= start_us
-            and (not has_prices_alone(candle) or candle.open_time_us in stored.fetched)
+            and (not lacks_amounts(candle) or candle.open_time_us in stored.fetched)
         }
 
     async def _rows(self, symbol: str, offered: Interval, start_us: int, end_us: int) -> list[Candle]:

@@ -19,7 +19,7 @@ from typing import NamedTuple
 from app.live.charts.candle_history import CandleHistory, StoredPage
 from app.market.calendar.calendar import Calendar
 from app.market.calendar.closed_slots import closed_slots, first_of_open, open_slots
-from app.market.candle import Candle, has_prices_alone, is_whole_so_far
+from app.market.candle import Candle, is_whole_so_far, lacks_amounts
 from app.market.coverage import IdRanges
 from app.market.errors import CryptopipeError, FeedError, StoreError
 from app.market.interval import Interval, kline_interval_for
@@ -55,7 +55,7 @@ def missing_slots(
     have not been ``fetched`` (in microseconds) yet, and in which the market is open at some time.
     """
     slot, open_us = interval.slot, interval.slot_open_us
-    enough = {slot(one.open_time_us) for one in candles if one.closed and one.complete and not has_prices_alone(one)}
+    enough = {slot(one.open_time_us) for one in candles if one.closed and one.complete and not lacks_amounts(one)}
     return [
         at
         for at in open_slots(calendar, interval, first, last + 1)

@@ -25,7 +25,7 @@ from app.live.transfers.batch_stream import BatchStream
 from app.live.transfers.exchange_patience import ExchangePatience
 from app.live.transfers.file_work import to_its_end
 from app.live.transfers.report import Delivery, Lack, TransferReport
-from app.market.candle import has_prices_alone
+from app.market.candle import lacks_amounts
 from app.market.candle_request import CandleRequest, candle_file_name
 from app.market.columns.candle_columns import columns_of, flags, open_times, prices_alone, slots_of
 from app.market.coverage import IdRanges
@@ -200,7 +200,7 @@ class CandleTransfer:
             await self._patience.answer(published)
         if lacking and not self._patience.gave_up:
             first_lacking = known.get(open_us(lacking[0]))
-            if first_lacking is None or has_prices_alone(first_lacking):
+            if first_lacking is None or lacks_amounts(first_lacking):
                 await self._find_listing()
         lack = Lack.NOT_FETCHED if self._patience.gave_up else Lack.ABSENT
         candles = [known[at] for at in sorted(known)]

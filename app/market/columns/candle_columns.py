@@ -83,9 +83,10 @@ def flags(batch: Any, name: str) -> NDArray[np.bool_]:
 
 
 def prices_alone(batch: Any) -> NDArray[np.bool_]:
-    """Return which candles of a batch know prices and volume alone (`app.market.candle.has_prices_alone`)."""
+    """Return which candles of a batch might know more than prices and volume (`app.market.candle.lacks_amounts`)."""
     pc = arrow_compute()
     is_alone = pc.and_(pc.greater(batch.column("volume"), 0), pc.equal(batch.column("quote_volume"), 0))
+    is_alone = pc.and_(is_alone, pc.not_equal(batch.column("source"), CandleSource.TICKS.value))
     found: NDArray[np.bool_] = is_alone.to_numpy(zero_copy_only=False)
     return found
 

@@ -168,6 +168,12 @@ def test_a_candle_of_prices_and_volume_alone_is_asked_for_until_it_has_been() ->
     assert missing_slots(MINUTE, 0, 10, known, fetched) == [3, 4]
 
 
+def test_a_complete_candle_of_ticks_has_no_more_to_ask_for() -> None:
+    candle = Candle(MINUTE.slot_open_us(7), 5, 6, 4, 5, 3, 0, 3, 0, 0, source=CandleSource.TICKS)
+    assert missing_slots(MINUTE, 7, 7, [candle], IdRanges()) == []
+    assert missing_slots(MINUTE, 7, 7, [candle._replace(source=CandleSource.KLINE)], IdRanges()) == [7]
+
+
 def bare_hour(market: CountedMarket) -> list[Candle]:
     """The candles of an hour long past, as a file without quote volumes has them."""
     now_us = MINUTE.open_time_us(market.now_us()) - 3 * 3_600 * SECOND_US
