@@ -30,7 +30,7 @@ from app.runtime.early_open import EarlyOpen, open_database
 from app.runtime.exchange_addresses import check_addresses
 from app.runtime.instance_lock import InstanceLock
 from app.runtime.running_window import WindowPort, check_room_for_window, raised_running_window
-from app.runtime.shutdown import StopEvent, bounded_shutdown, on_signals
+from app.runtime.shutdown import StopEvent, bounded_shutdown, on_signals, run_to_end
 from app.window.window_state import WindowState, load_state, save_state
 
 if TYPE_CHECKING:
@@ -424,5 +424,10 @@ def process_age_s() -> float:
     return time.time() - psutil.Process().create_time()
 
 
+def program() -> None:
+    """Run the command line of this process and end it with the exit code."""
+    run_to_end(main)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    program()

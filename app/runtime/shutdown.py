@@ -2,12 +2,13 @@
 Ending a program: on Ctrl-C or SIGTERM, with the process that started it, after a given time, and in bounded time.
 
 A shutdown may hang: on a database that does not answer, or on a thread that Python joins at exit. `leave` ends the
-process even so, and nobody needs to kill it.
+process even so, and nobody needs to kill it. `run_to_end` leaves threads behind that need not be waited for.
 """
 
 from __future__ import annotations
 
 import asyncio
+import atexit
 import contextlib
 import logging
 import os
@@ -36,6 +37,32 @@ def leave(why: str) -> NoReturn:
             sys.stderr.write(f"cryptopipe: {why}\n")
             sys.stderr.flush()
     os._exit(_FAILED)
+
+
+def run_to_end(work: Callable[[], int]) -> NoReturn:
+    """
+    Do the program's work and end the process with the exit code that it returns; call it once, at the very start.
+
+    At its end Python stops threads that need not be waited for wherever they are. One that is inside the database's
+    library then aborts the process now and then. So if any is left once all else is done, the process leaves it.
+    """
+    code = _FAILED
+
+    def leave_threads() -> None:
+        if any(thread.daemon for thread in threading.enumerate()):
+            logging.shutdown()
+            for stream in (sys.stdout, sys.stderr):
+                with contextlib.suppress(OSError, ValueError, AttributeError):
+                    stream.flush()
+            os._exit(code)
+
+    atexit.register(leave_threads)  # registered before all others, so it is called after them
+    try:
+        code = work()
+    except SystemExit as error:
+        code = error.code if isinstance(error.code, int) else _FAILED
+        raise
+    sys.exit(code)
 
 
 @contextlib.contextmanager

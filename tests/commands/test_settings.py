@@ -124,7 +124,7 @@ def test_a_wrong_line_of_the_file_can_be_corrected(said: Callable[..., str]) -> 
         ("interval", "5min", "did you mean 5m?"),
         ("them", "dark", "There is no setting “them”: did you mean theme?"),
         ("symbols", ",", "The setting symbols names none"),
-        ("symbols", "oanda:EUR_USD", "is not a symbol of Binance"),
+        ("symbols", "kraken:EUR_USD", "names no broker that is known"),
         ("binance_ws_url", "https://x", "is no address of the exchange"),
         ("database_url", "postgresql://me:s3cret@h/d", "must hold no password in a file"),
         ("database_url", "nonsense", "The database URL cannot be read"),

@@ -1,6 +1,9 @@
-"""How lengths of time are read, such as that of a recording."""
+"""How lengths of time are read, such as that of a recording, and how a process ends."""
 
 from __future__ import annotations
+
+import subprocess
+import sys
 
 import pytest
 
@@ -26,3 +29,29 @@ def test_the_longest_length_of_time_is_ten_years() -> None:
 def test_other_texts_than_lengths_of_time_are_refused(text: str) -> None:
     with pytest.raises(UsageError, match="is not a length of time"):
         parse_duration(text)
+
+
+_ENDING = """
+import atexit, sys, threading, time
+from app.runtime.shutdown import run_to_end
+
+def work():
+    atexit.register(print, "the last words", flush=True)
+    threading.Thread(target=time.sleep, args=(3600,), daemon={daemon}).start() if {waits} else None
+    threading.Thread(target=lambda: (time.sleep(0.2), print("joined"))).start()
+    {outcome}
+
+run_to_end(work)
+"""
+
+
+@pytest.mark.parametrize("waits", [True, False])
+@pytest.mark.parametrize(("outcome", "code"), [("return 0", 0), ("return 3", 3), ("raise SystemExit(2)", 2)])
+def test_a_process_ends_with_its_code_once_all_else_is_done_whatever_threads_are_left(
+    waits: bool, outcome: str, code: int
+) -> None:
+    script = _ENDING.format(daemon=True, waits=waits, outcome=outcome)
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)
+    assert ended.stdout.splitlines() == ["joined", "the last words"]
+    assert ended.stderr == ""
+    assert ended.returncode == code
