@@ -21,6 +21,7 @@ from app.config.settings import Settings
 from app.market.candle import CandleSource
 from app.market.errors import StoreError
 from app.market.stored_symbol import DayHeld, StoredCandles, StoredSymbol, StoredTicks, StoredTrade
+from app.market.symbol import BROKER, broker_of
 from app.market.units import format_e8
 from app.runtime.open_database import has_database
 from storage.candles import stored_symbols
@@ -30,6 +31,9 @@ from storage.postgres.symbol_ids import symbol_id_of
 from storage.schema.migrate import migrate
 
 _TIMEOUT_S = 120.0
+_HEAD = ("symbol", "status", "active", "tick", "lot")
+_TRADES_HEAD = ("trades", "missing", "complete", "first trade (UTC)", "last trade (UTC)", "size")
+_TICKS_HEAD = ("ticks", "first tick (UTC)", "last tick (UTC)", "size")
 
 _Days = dict[str, list[DayHeld]]
 
@@ -146,24 +150,6 @@ def _text(found: Sequence[StoredSymbol], days: _Days, *, is_named: bool) -> str:
     rest = f"{known} known, of which nothing is stored." if others else ""
     if not stored:
         return " ".join(["Nothing is stored of any symbol.", rest]).strip()
-    header = ("symbol", "status", "active", "tick", "lot", "trades", "missing", "complete", "first trade (UTC)",
-              "last trade (UTC)", "size")  # fmt: skip
-    rows = [
-        (
-            one.symbol.name,
-            one.symbol.status.lower() or "unknown",
-            "yes" if one.active else "no",
-            _amount(one.symbol.tick_size_e8) if one.symbol.base else "–",
-            _amount(one.symbol.step_size_e8) if one.symbol.base else "–",
-            f"{one.trades:,}",
-            f"{one.missing:,}",
-            percent(one.share),
-            _time(one.first),
-            _time(one.last),
-            f"≈ {data_size(one.size_bytes)}",
-        )
-        for one in stored
-    ]
     series = [
         (
             one.symbol.name,
@@ -176,14 +162,13 @@ def _text(found: Sequence[StoredSymbol], days: _Days, *, is_named: bool) -> str:
         for one in stored
         for candles in one.candles
     ]
-    parts = [aligned(header, rows, left=2)]
-    quoted = [
-        (one.symbol.name, f"{one.ticks.ticks:,}", _minute(one.ticks.first_us), _minute(one.ticks.last_us))
-        for one in stored
-        if one.ticks
-    ]
+    traded = [one for one in stored if broker_of(one.symbol.name) == BROKER]
+    quoted = [one for one in stored if broker_of(one.symbol.name) != BROKER]
+    parts = []
+    if traded:
+        parts.append(aligned((*_HEAD, *_TRADES_HEAD), [*map(_trades_row, traded)], left=2))
     if quoted:
-        parts.append(aligned(("symbol", "ticks", "first tick (UTC)", "last tick (UTC)"), quoted, left=1))
+        parts.append(aligned((*_HEAD, *_TICKS_HEAD), [*map(_ticks_row, quoted)], left=2))
     if series:
         parts.append(aligned(("symbol", "interval", "made of", "first candle", "last candle", "rows"), series, left=3))
     by_day = [
@@ -194,6 +179,37 @@ def _text(found: Sequence[StoredSymbol], days: _Days, *, is_named: bool) -> str:
     if by_day:
         parts.append(aligned(("symbol", "day (UTC)", "trades", "missing", "complete", "candles"), by_day, left=2))
     return "\n\n".join([*parts, *filter(None, [rest])])
+
+
+def _described(one: StoredSymbol) -> tuple[str, ...]:
+    """Return the cells of `_HEAD`."""
+    symbol = one.symbol
+    return (
+        symbol.name,
+        symbol.status.lower() or "unknown",
+        "yes" if one.active else "no",
+        _amount(symbol.tick_size_e8) if symbol.base else "–",
+        _amount(symbol.step_size_e8) if symbol.base else "–",
+    )
+
+
+def _trades_row(one: StoredSymbol) -> tuple[str, ...]:
+    return (
+        *_described(one),
+        f"{one.trades:,}",
+        f"{one.missing:,}",
+        percent(one.share),
+        _time(one.first),
+        _time(one.last),
+        f"≈ {data_size(one.size_bytes)}",
+    )
+
+
+def _ticks_row(one: StoredSymbol) -> tuple[str, ...]:
+    count, first, last = "0", "–", "–"
+    if one.ticks is not None:
+        count, first, last = f"{one.ticks.ticks:,}", _minute(one.ticks.first_us), _minute(one.ticks.last_us)
+    return (*_described(one), count, first, last, f"≈ {data_size(one.size_bytes)}")
 
 
 def percent(share: float | None) -> str:

@@ -65,7 +65,7 @@ class StoredSymbol:
 
     ``trades`` counts the trades stored, ``dropped`` those that retention dropped, ``missing`` the ids between the first
     and the last that nothing has. ``trades_bytes`` is their share of the trades' table. ``candles``: finest first,
-    those of trades before klines. ``active``: trades of it are being recorded now. ``ticks``: None without any.
+    those of trades before klines. ``active``: its trades or ticks are being recorded now. ``ticks``: None without any.
     """
 
     symbol: Symbol

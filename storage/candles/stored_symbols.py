@@ -236,15 +236,20 @@ def read(connection: Connection) -> list[StoredSymbol]:
         candles[symbol_id].append(stored)
     is_recording, now_us = connection.execute(_RECORDING).fetchone() or (False, 0)
     ticks = stored_ticks.read(connection)
+
+    def is_active(last_us: int | None) -> bool:
+        return bool(is_recording) and last_us is not None and last_us >= now_us - _ACTIVE_S * 1_000_000
+
     found = []
     for symbol_id, symbol in _symbols(connection):
+        quoted = ticks.get(symbol_id)
         if symbol_id not in covered:
-            found.append(StoredSymbol(symbol, candles=tuple(candles[symbol_id]), ticks=ticks.get(symbol_id)))
+            is_quoted_now = quoted is not None and is_active(quoted.last_us)
+            found.append(StoredSymbol(symbol, candles=tuple(candles[symbol_id]), active=is_quoted_now, ticks=quoted))
             continue
         held, missing, first_id, last_id = covered[symbol_id]
         first_us, last_us = times.get(symbol_id, (None, None))
         gone = min(dropped.get(symbol_id, 0), held)
-        is_fresh = last_us is not None and last_us >= now_us - _ACTIVE_S * 1_000_000
         found.append(
             StoredSymbol(
                 symbol,
@@ -255,8 +260,8 @@ def read(connection: Connection) -> list[StoredSymbol]:
                 StoredTrade(last_id, last_us),
                 int(shares.get(symbol_id, 0)),
                 tuple(candles[symbol_id]),
-                bool(is_recording and is_fresh),
-                ticks.get(symbol_id),
+                is_active(last_us),
+                quoted,
             )
         )
     return found

@@ -12,12 +12,14 @@ from pathlib import Path
 import pytest
 
 from app.main import main
+from app.market.quotes.tick import Tick
 from app.market.symbol import Symbol
 from storage.database import Database
 from storage.files.times import format_time
 from tests.program import set_surroundings, unchanged_process
 from tests.servers import forget
 from tests.storage.helpers import some_trades
+from tests.storage.quotes.helpers import some_ticks
 
 TRADES = [one for one in some_trades(1_000) if not 500 <= one.trade_id < 520]
 
@@ -106,6 +108,32 @@ def test_a_symbol_is_active_while_a_program_records_it(
     active = {one["symbol"]: one["active"] for one in listed}
     assert [listed[-1][name] for name in ("base", "status", "tick_size")] == [None, None, None]  # not described yet
     assert active == {"ADABTC": False, "BTCUSDT": False, "SOLUSDT": True}
+
+
+def test_a_symbol_with_quotes_is_listed_with_its_ticks_and_active_while_it_is_recorded(
+    recorded: Database, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("CRYPTOPIPE_DATABASE_URL", recorded.url)
+    now_us = time.time_ns() // 1_000
+    ended = some_ticks(5, symbol="oanda:USDJPY")
+    newest = Tick("oanda:EURUSD", now_us, 0, 110_000_000, 110_010_000)
+    assert recorded.tick_writer.put([*ended, newest])
+    assert recorded.tick_writer.drain(30.0)
+    assert main(["symbols", "--json"]) == 0
+    active = {one["symbol"]: one["active"] for one in json.loads(capsys.readouterr().out)}
+    assert (active["oanda:EURUSD"], active["oanda:USDJPY"]) == (True, False)
+    assert main(["symbols"]) == 0
+    said = capsys.readouterr().out
+    of_trades, of_ticks, *_ = said.split("\n\n")
+    assert "oanda:" not in of_trades
+    head, *rows = (line.split() for line in of_ticks.splitlines())
+    assert head[:6] == ["symbol", "status", "active", "tick", "lot", "ticks"]
+    assert [row[:6] for row in rows] == [
+        ["oanda:EURUSD", "unknown", "yes", "–", "–", "1"],
+        ["oanda:USDJPY", "unknown", "no", "–", "–", "5"],
+    ]
+    assert main(["symbols", "oanda:EURUSD"]) == 0
+    assert "trade" not in capsys.readouterr().out
 
 
 def test_what_is_not_there_gets_one_sentence(
