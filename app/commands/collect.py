@@ -131,7 +131,7 @@ class _RecordingResult(NamedTuple):
 async def _close(engine: Engine) -> _RecordingResult:
     database = engine.database  # after closing, the engine has none, but the writer's final counts remain
     unstored = await engine.close()
-    spooled = engine.spool_status.trades
+    spooled = engine.spool_status.rows
     received, ticks = engine.recorder.trades_received, engine.quotes.recorder.ticks_received
     show_progress("")
     if database is None:
@@ -362,7 +362,7 @@ def _progress_line(engine: Engine) -> str:
     # stored trades would be another thing: it has the downloaded ones, too.
     queued = engine.database.writer.status.queued if engine.database is not None else 0
     waiting = f" · {queued:,} to be stored" if queued else ""
-    spooled = engine.spool_status.trades
+    spooled = engine.spool_status.rows
     on_disk = f" · {spooled:,} on disk" if spooled else ""
     feed = engine.feed.status.sentence(engine.clock.monotonic_s()) or engine.feed.status.state
     has_ticks = engine.quotes.recorder.symbols

@@ -188,7 +188,7 @@ METRICS: Sequence[MetricDeclaration] = (
     _gauge(
         "spooled_trades",
         "Trades on disk until the database takes them.",
-        lambda m: m.engine.spool_status.trades,
+        lambda m: m.engine.spool_status.rows,
     ),
     _gauge("missing_trades", "Trades known to be missing.", lambda m: m.engine.recorder.missing()),
     _gauge("gaps_open", "Stretches of missing trades.", _open_gaps),

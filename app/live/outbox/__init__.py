@@ -1,1 +1,1 @@
-"""Received trades on their way to the database."""
+"""Received trades and ticks on their way to the database."""

@@ -18,8 +18,8 @@ class NullSpool(Generic[Row]):
     async def open(self) -> None:
         """Find nothing."""
 
-    async def append(self, trades: Sequence[Row]) -> int:
-        """Take none of the trades."""
+    async def append(self, rows: Sequence[Row]) -> int:
+        """Take none of the rows."""
         return 0
 
     async def read(self, after: int, limit: int) -> SpooledBatch[Row] | None:

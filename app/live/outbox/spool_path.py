@@ -1,12 +1,12 @@
 """
-The path of trades by disk, used while the direct one (`app.live.outbox.writer_path`) is blocked.
+The path of rows by disk, used while the direct one (`app.live.outbox.writer_path`) is blocked.
 
-First the trades that the writer holds and has not committed go to disk; then, four times per second, the waiting ones.
-When the database is back, it gets the oldest first, while newer trades still go to disk behind them. Once the disk is
-empty and the waiting trades have been handed over, the direct path is used again. `SpoolState` names the steps.
+First the rows that the writer holds and has not committed go to disk; then, four times per second, the waiting ones.
+When the database is back, it gets the oldest first, while newer rows still go to disk behind them. Once the disk is
+empty and the waiting rows have been handed over, the direct path is used again. `SpoolState` names the steps.
 
-Invariant: a batch leaves the disk only after a database has committed it, and while the disk holds any trades, newer
-ones go behind them. A trade may be both with the writer and on disk, but never in neither.
+Invariant: a batch leaves the disk only after a database has committed it, and while the disk holds any rows, newer
+ones go behind them. A row may be both with the writer and on disk, but never in neither.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ from app.market.ports.storage import Row, RowSpool, RowWriter, SpoolStatus
 
 logger = logging.getLogger(__name__)
 
-_LOOK_S = 0.25  # how often the database is checked, and how old trades get before they are on disk
+_LOOK_S = 0.25  # how often the database is checked, and how old rows get before they are on disk
 _IDLE_S = 0.025  # while the database is away: it may be back any moment
-_SAVE_TRADES = 20_000
-_GIVE_TRADES = 10_000
-_COMMIT_S = 0.25  # newer trades must get to disk meanwhile
+_SAVE_ROWS = 20_000
+_GIVE_ROWS = 10_000
+_COMMIT_S = 0.25  # newer rows must get to disk meanwhile
 _TRY_AGAIN_S = 1.0
 _ROOM_WAIT_S = 2.0
 _OPENING_S = 5.0
@@ -41,9 +41,9 @@ _SHORTLY_S = 0.005
 
 class SpoolPath(Generic[Row]):
     """
-    Moves trades through one spool from `start` to `finish`; all methods on the loop.
+    Moves rows through one spool from `start` to `finish`; all methods on the loop.
 
-    ``by_disk``: trades go to disk, not to the writer. ``is_available``: there is a spool and it has not failed; always
+    ``by_disk``: rows go to disk, not to the writer. ``is_available``: there is a spool and it has not failed; always
     False without ``spool``. ``on_unavailable`` is called when it fails.
     """
 
@@ -59,7 +59,7 @@ class SpoolPath(Generic[Row]):
     ) -> None:
         self._spool: RowSpool[Row] = NullSpool() if spool is None else spool
         self._state = SpoolState.UNAVAILABLE if spool is None else SpoolState.OPENING
-        # Attributes, not properties, because they are read for every trade.
+        # Attributes, not properties, because they are read for every row.
         self.by_disk = self._state in BY_DISK
         self.is_available = self._state is not SpoolState.UNAVAILABLE
         self._backlog = backlog
@@ -83,17 +83,17 @@ class SpoolPath(Generic[Row]):
         return self._spool.status if self.is_available else SpoolStatus()
 
     def held(self, symbol: str) -> IdRanges:
-        """Return the trade ids of a symbol that are on disk; none while there is no spool."""
+        """Return the ids of a symbol's trades, or the times of its ticks, that are on disk; none without a spool."""
         return self._spool.held(symbol) if self.is_available else IdRanges()
 
     @property
     def is_empty(self) -> bool:
-        """Whether all trades on disk have been stored."""
-        return self._spool.last_number <= self._committed or not self._spool.status.trades
+        """Whether all rows on disk have been stored."""
+        return self._spool.last_number <= self._committed or not self._spool.status.rows
 
     @property
     def covers_writers(self) -> bool:
-        """Whether every trade that a writer was given and did not store is on disk."""
+        """Whether every row that a writer was given and did not store is on disk."""
         return self._state in ALL_ON_DISK and self._writer_path.recording
 
     @property
@@ -102,13 +102,13 @@ class SpoolPath(Generic[Row]):
         return self._work is not None and not self._work.done()
 
     def start(self) -> None:
-        """Open the spool and begin to move trades; do nothing without a spool."""
+        """Open the spool and begin to move rows; do nothing without a spool."""
         if self.is_available:
             self._work = asyncio.get_running_loop().create_task(self._run())
             self._work.add_done_callback(self._on_work_done)
 
     def divert(self) -> None:
-        """Send trades to disk from now on, until all of them are stored."""
+        """Send rows to disk from now on, until all of them are stored."""
         self._apply(SpoolEvent.DIVERTED)
 
     async def make_room(self) -> None:
@@ -134,10 +134,10 @@ class SpoolPath(Generic[Row]):
                 while self.is_running and len(self._backlog) and self._refused_s < asked_s:
                     await self._clock.sleep(_SHORTLY_S)
         except TimeoutError:
-            logger.warning("the disk takes too long to keep the waiting trades")
+            logger.warning("the disk takes too long to keep the waiting %s", self._backlog.plural)
 
     async def finish(self) -> None:
-        """Stop; trades on disk stay there. Bounded in time."""
+        """Stop; rows on disk stay there. Bounded in time."""
         work = self._work
         if work is None:
             return
@@ -168,7 +168,8 @@ class SpoolPath(Generic[Row]):
             self._fail()
             return False
         if not self.is_empty:
-            logger.info("%d trades of an earlier run wait in the spool on disk", self._spool.status.trades)
+            count, plural = self._spool.status.rows, self._backlog.plural
+            logger.info("%d %s of an earlier run wait in the spool on disk", count, plural)
             self._listener.on_spool_changed()
         self._apply(SpoolEvent.OPENED)
         return True
@@ -184,7 +185,7 @@ class SpoolPath(Generic[Row]):
         elif not self.is_empty:
             is_readable = await self._give_some(writer)
             self._report_lost()
-            if not is_readable:  # the trades stay on disk until it is
+            if not is_readable:  # the rows stay on disk until it is
                 await self._clock.sleep(_LOOK_S)
         else:
             await self._return_to_writer()
@@ -197,12 +198,12 @@ class SpoolPath(Generic[Row]):
         if why:
             await self._start_spooling(why)
             return
-        if self.is_empty and self._spool.status.trades:  # stored, but the disk would not delete them
+        if self.is_empty and self._spool.status.rows:  # stored, but the disk would not delete them
             await self._spool.forget(self._committed)
         await self._clock.sleep(_LOOK_S)
 
     async def _start_spooling(self, why: str) -> None:
-        logger.warning("trades go to the spool on disk: %s", why)
+        logger.warning("%s go to the spool on disk: %s", self._backlog.plural, why)
         self._apply(SpoolEvent.TROUBLED)
         self._writer_path.is_full = False
         # During a hold the writer's owner takes back what it did not store: see `Outbox.put_first`.
@@ -211,13 +212,13 @@ class SpoolPath(Generic[Row]):
         self._saved_s = float("-inf")
 
     async def _save_unwritten(self, writer: RowWriter[Row] | None) -> bool:
-        """Write the trades that the writer has not committed to disk; return whether all of them are there."""
-        trades = [] if writer is None else writer.unwritten()
-        if not trades:
+        """Write the rows that the writer has not committed to disk; return whether all of them are there."""
+        rows = [] if writer is None else writer.unwritten()
+        if not rows:
             return True
-        taken = await self._spool.append(trades)
-        is_all = taken == len(trades)
-        # The spool was empty before, so this writer has been given every trade on disk.
+        taken = await self._spool.append(rows)
+        is_all = taken == len(rows)
+        # The spool was empty before, so this writer has been given every row on disk.
         self._given, self._given_to = (self._spool.last_number, writer) if is_all else (self._committed, None)
         return is_all
 
@@ -229,14 +230,14 @@ class SpoolPath(Generic[Row]):
         waiting = self._backlog.waiting
         if not waiting or not self._writer_path.recording or self._is_refusing:
             return False
-        is_due = self._clock.monotonic_s() - self._saved_s >= _LOOK_S or len(waiting) >= _SAVE_TRADES
+        is_due = self._clock.monotonic_s() - self._saved_s >= _LOOK_S or len(waiting) >= _SAVE_ROWS
         return self._room_needed or (is_due and not self._writer_path.is_held)
 
     async def _save_some(self) -> None:
-        taken = await self._spool.append(self._backlog.begin_spooling(_SAVE_TRADES))
+        taken = await self._spool.append(self._backlog.begin_spooling(_SAVE_ROWS))
         if not self._backlog.end_spooling(taken):
             self._refused_s = self._clock.monotonic_s()
-        elif len(self._backlog.waiting) < _SAVE_TRADES:
+        elif len(self._backlog.waiting) < _SAVE_ROWS:
             self._saved_s = self._clock.monotonic_s()
             if not self._writer_path.trouble():
                 self._backlog.note_progress("the spool")
@@ -245,12 +246,12 @@ class SpoolPath(Generic[Row]):
         self._progress.set()
 
     async def _give_some(self, writer: RowWriter[Row]) -> bool:
-        """Give the writer the next trades, and a moment to commit them. False: the disk cannot be read just now."""
+        """Give the writer the next rows, and a moment to commit them. False: the disk cannot be read just now."""
         if writer is not self._given_to:
             self._given, self._given_to = self._committed, writer
         is_given = self._given > self._committed
         if not is_given:
-            batch = await self._spool.read(self._committed, _GIVE_TRADES)
+            batch = await self._spool.read(self._committed, _GIVE_ROWS)
             if batch is None:
                 return self.is_empty
             is_given = writer.put(batch.rows)  # the next batch follows once this one is committed
@@ -263,7 +264,7 @@ class SpoolPath(Generic[Row]):
         return True
 
     async def _forget_committed(self, writer: RowWriter[Row]) -> None:
-        """Delete the trades given to this writer from the disk, if it commits them in time."""
+        """Delete the rows given to this writer from the disk, if it commits them in time."""
         given = self._given
         if writer is self._given_to and given > self._committed and await writer.flush(_COMMIT_S):
             self._committed = max(given, self._committed)

@@ -11,13 +11,13 @@ from enum import Enum
 
 
 class SpoolState(Enum):
-    """Where trades go, and whether those a writer holds are safe on disk."""
+    """Where rows go, and whether those a writer holds are safe on disk."""
 
-    OPENING = "opening"  # trades wait until it is known what an earlier run left
-    DIRECT = "direct"  # trades go straight to the writer
-    EXPOSED = "exposed"  # trades go by disk, but a writer still holds earlier ones that are not there
-    SPOOLING = "spooling"  # trades go by disk, and so do all that a writer holds
-    UNAVAILABLE = "unavailable"  # there is no spool, or it failed: trades go straight to the writer, or wait
+    OPENING = "opening"  # rows wait until it is known what an earlier run left
+    DIRECT = "direct"  # rows go straight to the writer
+    EXPOSED = "exposed"  # rows go by disk, but a writer still holds earlier ones that are not there
+    SPOOLING = "spooling"  # rows go by disk, and so do all that a writer holds
+    UNAVAILABLE = "unavailable"  # there is no spool, or it failed: rows go straight to the writer, or wait
 
 
 class SpoolEvent(Enum):
@@ -25,7 +25,7 @@ class SpoolEvent(Enum):
 
     OPENED = "opened"
     DIVERTED = "diverted"  # by its owner: a database gets what is on disk first, or everything is to be saved
-    TROUBLED = "troubled"  # the database does not take trades
+    TROUBLED = "troubled"  # the database does not take rows
     COVERED = "covered"  # all that the writer holds is on disk, too
     EMPTIED = "emptied"  # nothing is left on disk, and what waited was handed over
     FAILED = "failed"  # the spool is of no use in this run
@@ -35,7 +35,7 @@ _E = SpoolEvent
 _S = SpoolState
 
 TRANSITIONS: dict[SpoolState, dict[SpoolEvent, SpoolState]] = {
-    # The trades of an earlier run come first, so an opened spool is emptied before the direct path is used.
+    # The rows of an earlier run come first, so an opened spool is emptied before the direct path is used.
     _S.OPENING: {_E.OPENED: _S.SPOOLING, _E.DIVERTED: _S.OPENING, _E.FAILED: _S.UNAVAILABLE},
     _S.DIRECT: {_E.TROUBLED: _S.EXPOSED, _E.DIVERTED: _S.SPOOLING, _E.FAILED: _S.UNAVAILABLE},
     _S.EXPOSED: {
@@ -49,10 +49,10 @@ TRANSITIONS: dict[SpoolState, dict[SpoolEvent, SpoolState]] = {
 }
 
 BY_DISK = frozenset({_S.OPENING, _S.EXPOSED, _S.SPOOLING})
-"""The states in which trades go by disk."""
+"""The states in which rows go by disk."""
 
 ALL_ON_DISK = frozenset({_S.OPENING, _S.SPOOLING})
-"""The states in which every trade that a writer did not store is on disk."""
+"""The states in which every row that a writer did not store is on disk."""
 
 
 def next_state(state: SpoolState, event: SpoolEvent) -> SpoolState:

@@ -1,8 +1,8 @@
 """
-The direct path of trades: from the backlog into the queue of the writer in use.
+The direct path of rows: from the backlog into the queue of the writer in use.
 
-It knows the writer in use and judges whether the database takes trades: whether it does right now (`trouble`), and
-whether it has failed for so long that trades should go to disk (`note_trouble`). `app.live.outbox.spool_path` takes
+It knows the writer in use and judges whether the database takes rows: whether it does right now (`trouble`), and
+whether it has failed for so long that rows should go to disk (`note_trouble`). `app.live.outbox.spool_path` takes
 them there.
 """
 
@@ -21,10 +21,10 @@ _HOLD_S = 30.0
 
 class WriterPath(Generic[Row]):
     """
-    Hands the trades of ``backlog`` to ``writer``; all methods on the loop.
+    Hands the rows of ``backlog`` to ``writer``; all methods on the loop.
 
-    ``recording`` False: the writer discards trades. ``last_writer`` is the newest writer attached, which may still hold
-    trades when it is no longer in use. ``is_full``: the writer's queue refused the last batch.
+    ``recording`` False: the writer discards rows. ``last_writer`` is the newest writer attached, which may still hold
+    rows when it is no longer in use. ``is_full``: the writer's queue refused the last batch.
     """
 
     def __init__(self, backlog: Backlog[Row], clock: Clock) -> None:
@@ -56,11 +56,11 @@ class WriterPath(Generic[Row]):
 
     @property
     def is_held(self) -> bool:
-        """Whether a `hold` is on: a writer is about to be attached, or to return the trades it did not store."""
+        """Whether a `hold` is on: a writer is about to be attached, or to return the rows it did not store."""
         return self._clock.monotonic_s() < self._held_until_s
 
     def hand_over(self) -> bool:
-        """Put all waiting trades into the writer's queue; return False if it is full, or too many wait for a writer."""
+        """Put all waiting rows into the writer's queue; return False if it is full, or too many wait for a writer."""
         backlog = self._backlog
         if self.writer is None:
             return len(backlog.waiting) <= backlog.limit
@@ -77,7 +77,7 @@ class WriterPath(Generic[Row]):
         return self.writer is not None and self.writer.status.at_work_s > _HANGS_S
 
     def trouble(self) -> str:
-        """Return why trades do not reach the database just now, in words; empty if they do."""
+        """Return why rows do not reach the database just now, in words; empty if they do."""
         if self.writer is None:
             return "no database is open"
         reason = self.writer.status.reason
@@ -89,7 +89,7 @@ class WriterPath(Generic[Row]):
         """
         Time the `trouble` there is; return it once it has lasted half a second or filled the queue, else nothing.
 
-        Trouble that puts no trade at risk does not count. Call it a few times per second: the half second begins with
+        Trouble that puts no row at risk does not count. Call it a few times per second: the half second begins with
         the first call that sees the trouble.
         """
         why = self.trouble()
@@ -103,5 +103,5 @@ class WriterPath(Generic[Row]):
         return why if self.is_full or now_s - self._trouble_since_s >= _MOMENT_S else ""
 
     def end_trouble(self) -> None:
-        """Note that trades reach the database again."""
+        """Note that rows reach the database again."""
         self._trouble_since_s = None

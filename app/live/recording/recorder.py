@@ -51,7 +51,7 @@ class Recorder:
             on_spool_lost=self._on_spool_lost,
             on_spool_changed=self._on_spool_changed,
         )
-        self.outbox = Outbox(queue_trades, listener, spool=spool, clock=clock)
+        self.outbox = Outbox(queue_trades, listener, plural="trades", spool=spool, clock=clock)
         self.delay = Smoothed()
         self.measures = Measures(exchange_clock)
         self.trades_received = 0
@@ -102,7 +102,7 @@ class Recorder:
         """
         self.outbox.put_first(left)
         kept: dict[str, IdRanges] = {}
-        for trade in self.outbox.waiting_trades():
+        for trade in self.outbox.waiting_rows():
             kept.setdefault(trade.symbol, IdRanges()).add(trade.trade_id)
         for symbol, tracker in self._trackers.items():
             tracker.change_database(kept.get(symbol, IdRanges()) | self.outbox.spooled(symbol))

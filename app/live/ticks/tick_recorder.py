@@ -46,7 +46,7 @@ class TickRecorder:
         clock: Clock | None = None,
     ) -> None:
         listener: OutboxListener[Tick] = OutboxListener(on_lost=self._on_lost, on_spool_lost=self._on_spool_lost)
-        self.outbox: Outbox[Tick] = Outbox(queue_ticks, listener, spool=spool, clock=clock)
+        self.outbox: Outbox[Tick] = Outbox(queue_ticks, listener, plural="ticks", spool=spool, clock=clock)
         self.ticks_received = 0
         self.lost = 0
         self.on_event: Callable[[MarketEvent], None] | None = None

@@ -83,12 +83,12 @@ TradeWriter = RowWriter[Trade]
 @dataclass(frozen=True, slots=True)
 class SpoolStatus:
     """
-    The contents of a `RowSpool`: its rows, trades or ticks, repeats counted, and their size.
+    The contents of a `RowSpool`: its ``rows``, trades or ticks, repeats counted, and their size.
 
     ``reason``: one sentence while it accepts no more, else empty.
     """
 
-    trades: int = 0
+    rows: int = 0
     size_bytes: int = 0
     reason: str = ""
 
@@ -247,7 +247,7 @@ class CandleStore(CandleReader, KlineStore, Protocol):
 
 
 class FetchedTrades(Protocol):
-    """Remembers of which times the trades were fetched to the last one, which their ids alone do not tell."""
+    """Remembers of which times the trades were fetched to the last one, which their ids alone do not prove."""
 
     def save_fetched_trades(self, symbol: str, start_us: int, end_us: int) -> None:
         """Remember that every trade of ``[start_us, end_us)``, UTC microseconds, is stored that the exchange has."""

@@ -96,6 +96,7 @@ class Run:
                 on_recovered=self._on_recovered,
                 on_spool_lost=self.spool_lost.update,
             ),
+            plural="trades",
             spool=self.spool,
             clock=self.clock,
         )
@@ -139,7 +140,7 @@ async def spooled_in(folder: Path, writer: ShakyWriter, count: int = 100) -> Asy
     async with run_in(folder) as run:
         run.box.attach(writer)
         await run.put(batch(1, count))
-        await until(lambda: run.box.spool_status.trades == count)
+        await until(lambda: run.box.spool_status.rows == count)
         yield run
 
 

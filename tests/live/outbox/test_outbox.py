@@ -20,7 +20,8 @@ class Boxed:
     def __init__(self, limit: int) -> None:
         self.lost: list[int] = []
         self.recovered = 0
-        self.box = Outbox(limit, OutboxListener(on_lost=self._on_lost, on_recovered=self._on_recovered))
+        listener = OutboxListener(on_lost=self._on_lost, on_recovered=self._on_recovered)
+        self.box = Outbox(limit, listener, plural="trades")
 
     def _on_lost(self, trades: list[Trade]) -> None:
         self.lost += [one.trade_id for one in trades]

@@ -20,14 +20,14 @@ async def test_while_the_database_is_away_waiting_trades_and_the_writers_go_to_d
         await until(lambda: len(writer.queue) == 700)
         writer.commit(300)
         writer.reason = AWAY
-        await until(lambda: run.box.spool_status.trades == 400)
+        await until(lambda: run.box.spool_status.rows == 400)
         await run.put(batch(701, 1_500))
-        await until(lambda: run.box.spool_status.trades == 1_200)
+        await until(lambda: run.box.spool_status.rows == 1_200)
         assert list(run.box.spooled(SYMBOL)) == [(301, 1_500)]
         assert len(writer.queue) == 400
         writer.reason = ""
         await run.is_straight()
-        assert run.box.spool_status.trades == 0
+        assert run.box.spool_status.rows == 0
         await run.put(batch(1_501, 1_600))
         await until(lambda: len(writer.queue) == 100)
         writer.commit()
@@ -62,7 +62,7 @@ async def test_trades_given_to_a_database_that_hangs_go_to_disk_too(tmp_path: Pa
         await run.is_straight()
         writer.hangs = True
         await run.put(batch(1, 600))
-        await until(lambda: run.box.spool_status.trades == 600)
+        await until(lambda: run.box.spool_status.rows == 600)
         assert run.box.can_skip_database
     # Killed now, the next run stores them.
     async with run_in(tmp_path) as run:
@@ -102,7 +102,7 @@ async def test_a_busy_market_with_the_database_away_for_long_is_stored_in_order(
             await run.put(batch(first, first + 4_999))
             most = max(most, run.box.waiting)
             await asyncio.sleep(0)
-        await until(lambda: run.box.spool_status.trades == count)
+        await until(lambda: run.box.spool_status.rows == count)
         assert most <= 20_000
         assert run.box.spool_status.size_bytes < count * 48
         writer.reason = ""

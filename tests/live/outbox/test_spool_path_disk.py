@@ -27,7 +27,7 @@ async def test_trades_the_spool_cannot_take_are_given_up_and_counted_and_recover
             await run.put(batch(first, first + 999))
         await until(lambda: run.lost and run.box.spool_status.reason)
         kept = 30_000 - len(run.lost)
-        assert run.box.spool_status.trades + run.box.waiting == kept
+        assert run.box.spool_status.rows + run.box.waiting == kept
         assert run.recovered == 0
         writer.reason = ""
         await run.is_straight()
@@ -85,7 +85,7 @@ async def test_trades_that_cannot_be_read_stay_on_disk_until_they_can(tmp_path: 
         writer.reason = ""
         await until(lambda: "not authorized" in run.box.spool_status.reason)
         await run.put(batch(101, 200))
-        await until(lambda: run.box.spool_status.trades == 200)
+        await until(lambda: run.box.spool_status.rows == 200)
         assert ledger.ids() == []
         run.spool._file._connection.set_authorizer(None)
         await run.is_straight()
@@ -100,7 +100,7 @@ async def test_stored_trades_that_the_disk_would_not_delete_are_deleted_later(tm
         writer.reason = ""
         await run.is_straight()
         assert ledger.ids() == list(range(1, 101))
-        assert run.box.spool_status.trades == 100
+        assert run.box.spool_status.rows == 100
         run.spool._file._connection.set_authorizer(None)
         await until(lambda: run.box.spool_status == SpoolStatus())
 
@@ -114,7 +114,7 @@ async def test_at_the_end_waiting_trades_go_to_disk_even_if_reading_it_fails(tmp
         run.box.attach(None)
         await run.put(batch(101, 200))
         assert await run.box.save() == []
-        assert run.box.spool_status.trades == 200
+        assert run.box.spool_status.rows == 200
 
 
 class LateWriter(ShakyWriter):
@@ -135,7 +135,7 @@ async def test_a_disk_that_hangs_does_not_keep_the_program_from_ending(
     run = Run(tmp_path)
     run.box.attach(writer)
     await run.put(batch(1, 100))
-    await until(lambda: run.box.spool_status.trades == 100)
+    await until(lambda: run.box.spool_status.rows == 100)
     writer.reason = ""
     await until(lambda: len(writer.queue) == 100)
     hangs = threading.Event()

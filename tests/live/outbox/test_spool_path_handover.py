@@ -18,7 +18,7 @@ async def test_a_read_only_database_gets_no_spooled_trades_and_adds_none(tmp_pat
         run.box.attach(reading, recording=False)
         await run.put(batch(111, 2_000))
         await until(lambda: len(reading.queue) == 1_890)
-        assert run.box.spool_status.trades == 110
+        assert run.box.spool_status.rows == 110
         run.box.attach(writing)
         await run.is_straight()
     assert ledger.ids() == list(range(1, 111))
@@ -32,7 +32,7 @@ async def test_with_a_read_only_database_nothing_is_on_disk_at_the_end(tmp_path:
         await run.box.drain()
         run.box.attach(None)
         assert await run.box.save() == []
-        assert run.box.spool_status.trades == 0
+        assert run.box.spool_status.rows == 0
     assert len(reading.queue) == 3
 
 
@@ -79,7 +79,7 @@ async def test_a_flood_while_a_database_is_about_to_come_goes_to_disk_and_nothin
             run.box.hold()
         await run.put(batch(1, 30_000))
         assert run.box.waiting <= 1_000
-        assert run.box.spool_status.trades + run.box.waiting == 30_000
+        assert run.box.spool_status.rows + run.box.waiting == 30_000
         assert run.box._writer_path.is_held
         run.clock.on_sleep = lambda _: None
         run.box.attach(new)

@@ -39,7 +39,7 @@ async def test_trades_given_to_a_database_that_hangs_are_kept_and_stored_by_the_
             engine.start([SYMBOL])
             await until(lambda: engine.database is not None and not engine.recorder.outbox.is_spooling)
             assert await engine.close() == 0
-            assert engine.spool_status.trades == 0
+            assert engine.spool_status.rows == 0
         database = await asyncio.to_thread(open_database, settings())
         held = database.store.coverage(SYMBOL)
         stored = database.store.trades(SYMBOL, 0, 2**62)
@@ -58,7 +58,7 @@ async def _recorded_while_it_hangs(settings: Settings, url: str) -> IdRanges:
         await until(lambda: engine.database is not None and engine.database.writer.status.stored > 100)
         with psycopg.connect(url) as other:
             other.execute("LOCK TABLE trades IN ACCESS EXCLUSIVE MODE")
-            await until(lambda: engine.spool_status.trades > 300)
+            await until(lambda: engine.spool_status.rows > 300)
             received = IdRanges(engine.recorder.tracker(SYMBOL).received.held)
             began_s = time.monotonic()
             assert await engine.close() == 0

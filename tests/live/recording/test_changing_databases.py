@@ -308,13 +308,13 @@ async def test_spooled_trades_skip_a_read_only_database_and_go_to_the_next_writa
     async with recording_into(dying, settings_for) as engine:
         outbox = engine.recorder.outbox
         await asyncio.to_thread(dying.stop)
-        await until(lambda: outbox.spool_status.trades > 100)
+        await until(lambda: outbox.spool_status.rows > 100)
         await engine.change_database(lambda: open_database(reading))
         kept = outbox.spooled(SYMBOL)
-        spooled = outbox.spool_status.trades
+        spooled = outbox.spool_status.rows
         received = engine.recorder.trades_received
         await until(lambda: engine.recorder.trades_received > received + 100)
-        assert outbox.spool_status.trades == spooled
+        assert outbox.spool_status.rows == spooled
         await engine.change_database(lambda: open_database(settings_for()))
         await until(lambda: not outbox.is_spooling)
     in_new = await asyncio.to_thread(held, settings_for())

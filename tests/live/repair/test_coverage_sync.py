@@ -53,7 +53,7 @@ async def test_trades_moving_from_disk_to_the_database_during_a_read_are_not_mis
     coverage_sync = CoverageSync(recorder, lambda: database, HandClock())
     recorder.outbox.start()
     try:
-        await until(lambda: recorder.outbox.spool_status.trades == 3)
+        await until(lambda: recorder.outbox.spool_status.rows == 3)
         loading = asyncio.ensure_future(coverage_sync.load([SYMBOL]))
         await until(store.is_asked.is_set)
         recorder.attach(database.writer)

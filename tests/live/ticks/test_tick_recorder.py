@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import pytest
+
 from app.live.recording.market_snapshot import MarketSnapshot
 from app.live.ticks.tick_recorder import TickRecorder, WatchedSpan
 from app.market.ports.storage import WriterStatus
@@ -51,7 +53,7 @@ async def test_every_tick_of_a_recorded_symbol_reaches_the_writer_once() -> None
     assert made.ticks_received == 3
 
 
-async def test_the_time_of_a_tick_that_is_given_up_does_not_count_as_watched() -> None:
+async def test_the_time_of_a_tick_that_is_given_up_does_not_count_as_watched(caplog: pytest.LogCaptureFixture) -> None:
     made = recorder(limit=2)
     for at in range(1, 2_000):
         wait = made.receive(tick(EUR, at), 0)
@@ -59,8 +61,9 @@ async def test_the_time_of_a_tick_that_is_given_up_does_not_count_as_watched() -
             await wait
     given_up = made.lost
     assert given_up
+    assert "newest ticks are given up" in caplog.text
     assert made.outbox.waiting + given_up == 1_999
-    waiting = {one.time_us for one in made.outbox.waiting_trades()}
+    waiting = {one.time_us for one in made.outbox.waiting_rows()}
     spans = made.take_watched()
     assert spans
     assert all(at in waiting for span in spans for at in range(span.start_us, span.end_us))

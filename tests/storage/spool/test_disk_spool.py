@@ -61,10 +61,10 @@ async def test_what_is_appended_is_read_in_order_by_this_run_and_by_the_next(tmp
         assert await spool.read(0, 100) is None
         assert await spool.append(trades(1, 5_001)) == 5_001
         assert await spool.append(trades(10, 12, "ETHUSDT")) == 3
-        assert spool.status.trades == 5_004
+        assert spool.status.rows == 5_004
         assert await contents(spool) == trades(1, 5_001) + trades(10, 12, "ETHUSDT")
     async with spool_in(tmp_path) as again:
-        assert again.status.trades == 5_004
+        assert again.status.rows == 5_004
         assert list(again.held(SYMBOL)) == [(1, 5_001)]
         assert list(again.held("ETHUSDT")) == [(10, 12)]
         assert await contents(again) == trades(1, 5_001) + trades(10, 12, "ETHUSDT")
@@ -81,7 +81,7 @@ async def test_what_is_forgotten_is_gone_and_numbers_are_not_used_again(tmp_path
         assert list(spool.held(SYMBOL)) == [(2_001, 4_000)]
         last = spool.last_number
         await spool.forget(last)
-        assert spool.status.trades == spool.status.size_bytes == 0
+        assert spool.status.rows == spool.status.size_bytes == 0
         await spool.append(trades(9, 9))
         assert spool.last_number == last + 1
         assert await contents(spool) == trades(9, 9)
@@ -133,7 +133,7 @@ async def test_a_file_that_is_no_spool_is_set_aside(
 ) -> None:
     (tmp_path / FILE_NAME).write_bytes(contents_before)
     async with spool_in(tmp_path) as spool:
-        assert spool.status.trades == 0
+        assert spool.status.rows == 0
         assert await spool.append(trades(1, 3)) == 3
         assert await contents(spool) == trades(1, 3)
     (aside,) = set_aside(tmp_path)
@@ -262,7 +262,7 @@ async def test_a_full_disk_keeps_what_it_has_and_empties_without_room(disk: Smal
         assert disk.free == 0
         assert await contents(spool) == trades(1, taken)
         await spool.forget(spool.last_number)
-        assert spool.status.trades == 0
+        assert spool.status.rows == 0
         assert await spool.append(trades(1, 2_000)) == 2_000
         assert spool.status.reason == ""
         assert IdRanges(spool.held(SYMBOL)) == IdRanges([(1, 2_000)])
@@ -274,7 +274,7 @@ async def test_a_cancelled_job_does_no_harm_and_leaves_no_thread(tmp_path: Path)
         await asyncio.sleep(0)
         waiting.cancel()
         assert await spool.append(trades(90_000, 90_000)) == 1
-        assert spool.status.trades in (1, 20_001)
+        assert spool.status.rows in (1, 20_001)
     assert not [thread for thread in threading.enumerate() if thread.name == "spool"]
 
 
@@ -308,10 +308,10 @@ async def test_an_id_spooled_twice_is_gone_with_its_first_batch_and_no_other_id_
         assert spool.held(SYMBOL) == IdRanges([(1, 20)])
         await spool.forget(1)
         assert spool.held(SYMBOL) == IdRanges([(11, 20)])
-        assert spool.status.trades == 13
+        assert spool.status.rows == 13
         await spool.forget(2)
         assert spool.held(SYMBOL) == IdRanges()
-        assert spool.status.size_bytes == spool.status.trades == 0
+        assert spool.status.size_bytes == spool.status.rows == 0
 
 
 def test_a_day_of_small_batches_takes_no_more_memory_than_a_few() -> None:

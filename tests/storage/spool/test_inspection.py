@@ -36,7 +36,7 @@ async def test_the_summary_is_read_beside_the_program_that_fills_the_spool_and_a
     assert read_summary(killed / FILE_NAME) == expected
     again = DiskSpool(killed / FILE_NAME, 1 << 30)
     await again.open()
-    assert again.status.trades == 5_011
+    assert again.status.rows == 5_011
     assert await again.close(10)
 
 

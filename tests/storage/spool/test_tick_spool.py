@@ -35,7 +35,7 @@ async def test_ticks_are_read_in_order_by_the_next_run_and_gone_once_they_are_fo
     assert await spool.close(10)
     again = TickDiskSpool(tmp_path / TICK_FILE_NAME, PLENTY)
     await again.open()
-    assert again.status.trades == 5_001
+    assert again.status.rows == 5_001
     assert await contents(again) == [*ticks, odd]
     assert again.held(SYMBOL) == IdRanges((tick.time_us, tick.time_us) for tick in ticks)
     await again.forget(again.last_number)
