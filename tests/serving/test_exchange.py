@@ -9,11 +9,12 @@ import pytest
 from app.brokers.binance.rest import BinanceRest
 from app.concurrency.system_clock import SystemClock
 from app.live.environment.clocks import ExchangeClock
-from app.market.errors import FeedRejected
+from app.market.errors import FeedRejected, StoreUnavailable
 from app.market.interval import Interval
 from app.market.symbol import Symbol
 from app.market.trade import Trade
 from app.market.units import format_e8
+from app.serving.stored_market import StoredMarket
 from storage.database import Database
 from tests.serving.helpers import StillClock, record, served
 from tests.storage.helpers import START_US, folded, some_trades
@@ -130,6 +131,29 @@ async def test_a_kline_that_lacks_a_trade_is_left_out_and_a_page_is_filled_up_wi
         assert await opens(startTime=whole[1], endTime=whole[-2]) == (whole[1:-1], "true")
         future = await client.get("/api/v3/klines", symbol="BTCUSDT", interval="1m", startTime=now_us // 1000 + 10**9)
         assert (future.status, future.body) == (200, [])  # as from the exchange
+
+
+async def test_a_search_for_whole_klines_ends_at_the_deadline(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trades = [
+        one._replace(time_us=START_US + number * 10_000_000) for number, one in enumerate(some_trades(240, first_id=1))
+    ]
+    record(database, [one for one in trades if one.trade_id % 4])  # no minute is whole
+    looks = 0
+
+    def check_deadline() -> None:
+        nonlocal looks
+        looks += 1
+        if looks == 5:
+            raise StoreUnavailable("The read was given up: it took too long.")
+
+    monkeypatch.setattr(StoredMarket, "deadline", lambda _: check_deadline)
+    async with served(database, clock=StillClock(trades[-1].time_us)) as client:
+        for start in ({}, {"startTime": trades[0].time_us // 1000}):
+            looks = 0
+            answer = await client.get("/api/v3/klines", symbol="BTCUSDT", interval="1m", limit=1, **start)
+            assert (answer.status, answer.body["code"], looks) == (503, -1001, 5)
 
 
 async def test_what_is_not_stored_is_an_error_of_the_exchange(database: Database) -> None:

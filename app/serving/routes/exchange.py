@@ -173,6 +173,7 @@ class _StoredSource:
             has_more = found.is_cut if start_us is not None else len(read) == query.limit
             if len(passed) == len(read) or not has_more:
                 break
+            self._check_deadline()  # thousands of klines in a row may lack trades
             # Clients take a page of fewer than they asked for to be the last.
             query = query._replace(limit=limit - len(klines))
             if start_us is not None:
