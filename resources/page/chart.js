@@ -11,7 +11,7 @@ const MOST_SLOT_PX = 80;
 const FIRST_SLOT_PX = 9;
 const FONT = "system-ui, sans-serif";
 const BODY_SHARE = 0.82; // of a slot's width
-const PALETTE = "background panel raised line grid text dim rising falling warning accent".split(" ");
+const PALETTE = "background line grid text dim rising falling warning".split(" ");
 
 /** Events: ``view`` (other candles are in view) and ``cursor`` (the crosshair is at another candle). */
 export class Chart extends EventTarget {
@@ -47,21 +47,21 @@ export class Chart extends EventTarget {
         return Math.max(this.#canvas.clientWidth - this.#axisPx, 1);
     }
 
-    get slotPx() {
-        return this.#slotPx;
-    }
-
     /** The slot positions at the edges of the plot. */
     get view() {
         return { left: this.#right - this.plotWidth / this.#slotPx, right: this.#right };
     }
 
-    /** Whether the newest candle is in view. */
-    get isAtLatest() {
-        return this.series === null || this.series.isEmpty || this.#right >= this.series.last + 1;
+    get #isEmpty() {
+        return this.series === null || this.series.isEmpty;
     }
 
-    get restingRight() {
+    /** Whether the newest candle is in view. */
+    get isAtLatest() {
+        return this.#isEmpty || this.#right >= this.series.last + 1;
+    }
+
+    get #restingRight() {
         const slots = this.plotWidth / this.#slotPx;
         return this.series.last + 1 + Math.min(Math.max(slots * 0.04, 2), 8);
     }
@@ -74,12 +74,12 @@ export class Chart extends EventTarget {
     }
 
     goToLatest() {
-        if (this.series !== null && !this.series.isEmpty) this.#right = this.restingRight;
+        if (!this.#isEmpty) this.#right = this.#restingRight;
         this.#moved();
     }
 
     goToFirst() {
-        if (this.series === null || this.series.isEmpty) return;
+        if (this.#isEmpty) return;
         this.#right = this.series.first + this.plotWidth / this.#slotPx;
         this.#moved();
     }
@@ -100,7 +100,7 @@ export class Chart extends EventTarget {
         const staysLatest = x >= this.plotWidth && this.isAtLatest;
         const fromRight = this.plotWidth - x;
         this.#right += fromRight / this.#slotPx - fromRight / before;
-        if (staysLatest && !this.series?.isEmpty && this.series) this.#right = this.restingRight;
+        if (staysLatest && !this.#isEmpty) this.#right = this.#restingRight;
         this.#moved();
     }
 
@@ -115,16 +115,16 @@ export class Chart extends EventTarget {
 
     /** Put the crosshair at a point of the canvas, css pixels; null takes it away. */
     point(x, y) {
-        const isOut = x === null || x > this.plotWidth || y > this.#heights().bottom || !this.series || this.series.isEmpty;
+        const isOut = x === null || x > this.plotWidth || y > this.#heights().bottom || this.#isEmpty;
         this.cursor = isOut ? null : { slot: Math.floor(this.view.left + x / this.#slotPx), y };
         this.#pointed();
     }
 
     /** Move the crosshair by candles; it begins at the newest in view. */
     step(candles) {
-        if (!this.series || this.series.isEmpty) return;
+        if (this.#isEmpty) return;
         const { left, right } = this.view;
-        const from = this.cursor?.slot ?? Math.min(this.series.last, Math.floor(right) - 1) - Math.sign(candles) * 1;
+        const from = this.cursor?.slot ?? Math.min(this.series.last, Math.floor(right) - 1) - Math.sign(candles);
         const slot = Math.min(Math.max(from + candles, this.series.first), this.series.last);
         this.cursor = { slot, y: this.cursor?.y ?? null };
         if (slot < left) this.pan((left - slot) * this.#slotPx);
@@ -139,7 +139,7 @@ export class Chart extends EventTarget {
 
     #moved() {
         const { series } = this;
-        if (series !== null && !series.isEmpty) {
+        if (!this.#isEmpty) {
             const slots = this.plotWidth / this.#slotPx;
             const kept = Math.min(slots / 2, 10);
             this.#right = Math.min(Math.max(this.#right, series.first + kept), series.last + 1 + slots - kept);
@@ -167,11 +167,9 @@ export class Chart extends EventTarget {
         this.#canvas.height = Math.round(this.#canvas.clientHeight * this.#ratio);
         this.#widths.clear();
         this.cursor = null;
-        if (wasLatest && this.series && !this.series.isEmpty) this.#right = this.restingRight;
+        if (wasLatest && !this.#isEmpty) this.#right = this.#restingRight;
         this.#moved();
-        this.#isDue = false;
         this.#paint(); // at once: a canvas that was resized is empty
-        this.#isDue = false;
     }
 
     #readColours() {
@@ -203,7 +201,7 @@ export class Chart extends EventTarget {
         const [width, height] = [this.#canvas.width, this.#canvas.height];
         context.fillStyle = colours.background;
         context.fillRect(0, 0, width, height);
-        if (this.series === null || this.series.isEmpty) return;
+        if (this.#isEmpty) return;
         const heights = this.#heights();
         const { left, right } = this.view;
         const shown = [];

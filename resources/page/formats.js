@@ -47,7 +47,7 @@ export function decimalsOf(values) {
 
 const two = (number) => String(number).padStart(2, "0");
 
-export function clock(timeS, { withSeconds }) {
+function clock(timeS, { withSeconds }) {
     const moment = new Date(timeS * 1_000);
     const text = `${two(moment.getUTCHours())}:${two(moment.getUTCMinutes())}`;
     return withSeconds ? `${text}:${two(moment.getUTCSeconds())}` : text;

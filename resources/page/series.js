@@ -4,7 +4,6 @@
 // two volumes that of more trades. So it never matters in which order answers, candles and trades arrive.
 
 const SETTLES_S = 5; // a candle that ended less than that ago may still get trades
-const MOST_MISSING = 200; // ranges in one answer; the server leaves out the others
 const MOST_TRIES = 10; // to get a candle whole
 const TAIL = 500; // slots that are kept current
 
@@ -30,7 +29,7 @@ export class Series {
     candle(slot) {
         const [stored, live] = [this.#stored.get(slot), this.#live.get(slot)];
         if (live === undefined) return stored;
-        if (stored === undefined) return { ...live, isComplete: live.isComplete, isFinal: false };
+        if (stored === undefined) return { ...live, isFinal: false };
         return {
             ...stored,
             high: Math.max(stored.high, live.high),
@@ -58,7 +57,8 @@ export class Series {
     addAnswer(answer, nowS) {
         const { interval } = this;
         const missing = answer.missing.map(([begin, end]) => [interval.slot(begin), interval.slot(end)]);
-        const knownTo = missing.length >= MOST_MISSING ? missing.at(-1)[1] : Infinity;
+        // An answer has only the first where they are many.
+        const knownTo = answer.missing_count > missing.length ? missing.at(-1)[1] : Infinity;
         let range = 0;
         for (const one of answer.candles) {
             const slot = interval.slot(one.time);

@@ -6,15 +6,13 @@ They have no data, so they need no token: a page asks for it. A request that ope
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from functools import cache
 from importlib import resources
-from typing import NamedTuple
 
 from aiohttp import web
 
-from app.serving.answers import has_tag
+from app.serving.answers import EncodedAnswer, tagged_answer
 from app.serving.description.route import Handler, Route
 from app.serving.request_values import is_upgrade
 
@@ -25,14 +23,12 @@ SECURITY_POLICY = (
 _GROUP = "The page with the chart"
 _TYPES = {".css": "text/css", ".html": "text/html", ".js": "text/javascript", ".svg": "image/svg+xml"}
 _FOLDER, _START = "page", "index.html"
-
-
-class _File(NamedTuple):
-    """``tag``: its ETag."""
-
-    content: bytes
-    content_type: str
-    tag: str
+_HEADERS = {
+    "Cache-Control": "no-cache",  # asked for each time, so that no page mixes versions
+    "Content-Security-Policy": SECURITY_POLICY,
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
 
 
 class PageRoutes:
@@ -65,22 +61,11 @@ def _route(path: str, folder: str, name: str) -> Route:
 
 
 def _answer(request: web.Request, folder: str, name: str) -> web.Response:
-    """Return a file; 304 if the client has this very one. It is asked for each time, so that no page mixes versions."""
-    file = _file(folder, name)
-    headers = {
-        "ETag": file.tag,
-        "Cache-Control": "no-cache",
-        "Content-Security-Policy": SECURITY_POLICY,
-        "Referrer-Policy": "no-referrer",
-        "Cross-Origin-Resource-Policy": "same-origin",
-    }
-    if has_tag(request.headers.get("If-None-Match", ""), file.tag):
-        return web.Response(status=304, headers=headers)
-    return web.Response(body=file.content, content_type=file.content_type, charset="utf-8", headers=headers)
+    """Return a file; 304 if the client has this very one."""
+    content_type = _TYPES[name[name.rindex(".") :]]
+    return tagged_answer(request, _file(folder, name), _HEADERS, content_type=content_type, charset="utf-8")
 
 
 @cache
-def _file(folder: str, name: str) -> _File:
-    content = resources.files("resources").joinpath(folder, name).read_bytes()
-    tag = f'"{hashlib.blake2b(content, digest_size=12).hexdigest()}"'
-    return _File(content, _TYPES[name[name.rindex(".") :]], tag)
+def _file(folder: str, name: str) -> EncodedAnswer:
+    return EncodedAnswer.of_body(resources.files("resources").joinpath(folder, name).read_bytes())
