@@ -15,6 +15,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 import psutil
 import pytest
@@ -64,14 +65,29 @@ def unchanged_process() -> Iterator[None]:
 
 @contextmanager
 def exchange(port: int = 0, rate: float = 40.0) -> Iterator[SandboxServer]:
-    """A sandbox exchange in a thread of its own, so that commands can run their own loop; ``rate``: trades a second."""
+    """A sandbox exchange, `served`; ``rate``: trades per second."""
     listings = [
         Listing("BTC", "60000", "0.01", "0.00001", 1.0),
         Listing("LUNA", "80", "0.01", "0.01", 0.0, status="BREAK"),
     ]
-    server = SandboxServer(SimulatedMarket(3, listings, rate=rate), port=port)
+    with served(SandboxServer(SimulatedMarket(3, listings, rate=rate), port=port)) as server:
+        yield server
+
+
+class _Sandbox(Protocol):
+    async def start(self) -> None: ...
+
+    async def stop(self) -> None: ...
+
+
+AnySandbox = TypeVar("AnySandbox", bound=_Sandbox)
+
+
+@contextmanager
+def served(server: AnySandbox) -> Iterator[AnySandbox]:
+    """Start a sandbox on a loop in a thread of its own, so that commands can run theirs; stop it afterwards."""
     loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever, name="exchange")
+    thread = threading.Thread(target=loop.run_forever, name="sandbox")
     thread.start()
     try:
         asyncio.run_coroutine_threadsafe(server.start(), loop).result(20)

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -17,34 +14,15 @@ from app.sandbox.oanda.server import ACCOUNT, TOKEN, OandaSandbox
 from app.sandbox.oanda.tape import SimulatedTape
 from storage.database import Database
 from storage.server.embedded_server import EmbeddedServer
-from tests.program import exchange, point_to
+from tests.program import exchange, point_to, served
 
 EUR, JPY = "oanda:EURUSD", "oanda:USDJPY"
-
-
-@contextmanager
-def oanda() -> Iterator[OandaSandbox]:
-    """A sandbox of OANDA in a thread of its own, so that commands can run their own loop."""
-    server = OandaSandbox(SimulatedTape(3, prices_per_s=8.0, always_open=True))
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever, name="oanda")
-    thread.start()
-    try:
-        asyncio.run_coroutine_threadsafe(server.start(), loop).result(20)
-        try:
-            yield server
-        finally:
-            asyncio.run_coroutine_threadsafe(server.stop(), loop).result(20)
-    finally:
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join(20)
-        loop.close()
 
 
 @pytest.fixture(autouse=True)
 def broker(surroundings: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[OandaSandbox]:
     """A sandbox of OANDA that the program finds, with credentials."""
-    with oanda() as made:
+    with served(OandaSandbox(SimulatedTape(3, prices_per_s=8.0, always_open=True))) as made:
         monkeypatch.setenv("CRYPTOPIPE_OANDA_REST_URL", f"{made.url}/v3")
         monkeypatch.setenv("CRYPTOPIPE_OANDA_STREAM_URL", made.url)
         monkeypatch.setenv("OANDA_API_KEY", TOKEN)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,42 +17,24 @@ from app.sandbox.oanda.server import ACCOUNT, TOKEN, OandaSandbox
 from app.sandbox.oanda.tape import SimulatedTape
 from storage.database import Database
 from storage.files.times import parse_time
-from tests.program import set_surroundings, unchanged_process
+from tests.program import served
 
 EUR = "oanda:EURUSD"
 HOURS = ["--from", "2026-07-08T10:00", "--to", "2026-07-08T12:00"]
 MINUTE = Interval.parse("1m")
 
 
-@pytest.fixture(autouse=True)
-def _surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, data_dir: Path) -> Iterator[None]:
-    set_surroundings(monkeypatch, tmp_path, data_dir)
-    with unchanged_process():
-        yield
+pytestmark = pytest.mark.usefixtures("surroundings")
 
 
 @contextmanager
 def broker(monkeypatch: pytest.MonkeyPatch) -> Iterator[OandaSandbox]:
-    """Serve in a thread of its own, because a command runs a loop of its own."""
-    made = OandaSandbox(SimulatedTape(seed=3, prices_per_s=1.0))
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever)
-    thread.start()
-
-    def run(work):  # type: ignore[no-untyped-def]  # because any coroutine may be given
-        return asyncio.run_coroutine_threadsafe(work, loop).result(30)
-
-    run(made.start())
-    monkeypatch.setenv("CRYPTOPIPE_OANDA_REST_URL", made.url)
-    monkeypatch.setenv("OANDA_API_KEY", TOKEN)
-    monkeypatch.setenv("OANDA_ACCOUNT_ID", ACCOUNT)
-    try:
+    """An OANDA that the program finds, with credentials."""
+    with served(OandaSandbox(SimulatedTape(seed=3, prices_per_s=1.0))) as made:
+        monkeypatch.setenv("CRYPTOPIPE_OANDA_REST_URL", made.url)
+        monkeypatch.setenv("OANDA_API_KEY", TOKEN)
+        monkeypatch.setenv("OANDA_ACCOUNT_ID", ACCOUNT)
         yield made
-    finally:
-        run(made.stop())
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join(10)
-        loop.close()
 
 
 def test_minutes_of_bid_ask_and_mid_are_stored_and_those_of_an_hour_are_whole(

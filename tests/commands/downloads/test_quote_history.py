@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
@@ -20,40 +18,23 @@ from app.sandbox.dukascopy.server import DukascopySandbox
 from app.sandbox.dukascopy.sources import RecordedArchive, SimulatedArchive
 from storage.database import Database
 from storage.postgres.connection import connect
-from tests.program import set_surroundings, unchanged_process
+from tests.program import served
 
 EUR = "dukascopy:EURUSD"
 DAY = ["--from", "2019-02-04", "--to", "2019-02-05"]
 TICKS = 136_741  # of the recorded day
 
 
-@pytest.fixture(autouse=True)
-def _surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, data_dir: Path) -> Iterator[None]:
-    set_surroundings(monkeypatch, tmp_path, data_dir)
-    with unchanged_process():
-        yield
+pytestmark = pytest.mark.usefixtures("surroundings")
 
 
 @contextmanager
 def broker(made: DukascopySandbox, monkeypatch: pytest.MonkeyPatch) -> Iterator[DukascopySandbox]:
-    """Serve in a thread of its own, because a command runs a loop of its own."""
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever)
-    thread.start()
-
-    def run(work):  # type: ignore[no-untyped-def]  # because any coroutine may be given
-        return asyncio.run_coroutine_threadsafe(work, loop).result(30)
-
-    run(made.start())
-    monkeypatch.setenv("CRYPTOPIPE_DUKASCOPY_URL", f"{made.url}/v1")
-    monkeypatch.setenv("CRYPTOPIPE_DUKASCOPY_FILES_URL", f"{made.url}/datafeed")
-    try:
+    """Serve it, where the program finds it."""
+    with served(made):
+        monkeypatch.setenv("CRYPTOPIPE_DUKASCOPY_URL", f"{made.url}/v1")
+        monkeypatch.setenv("CRYPTOPIPE_DUKASCOPY_FILES_URL", f"{made.url}/datafeed")
         yield made
-    finally:
-        run(made.stop())
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join(10)
-        loop.close()
 
 
 @contextmanager
