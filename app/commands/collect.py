@@ -20,7 +20,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NamedTuple
 
-from app.commands.database_session import show_progress
+from app.commands.database_session import check_may_record, show_progress
 from app.concurrency.latency import low_latency
 from app.config.settings import Settings
 from app.live.engine import Engine
@@ -30,7 +30,6 @@ from app.market.errors import (
     FeedDisconnected,
     FeedRejected,
     SettingsError,
-    StoreError,
     StoreUnavailable,
 )
 from app.market.ports.exchange import FeedState, FeedStatus
@@ -351,8 +350,8 @@ def _raise_if_failed(engine: Engine) -> None:
     # The window shows these faults and goes on; without a window an exit code is the only thing a script sees.
     if engine.database is None and engine.database_failed:
         raise StoreUnavailable(engine.database_reason)
-    if engine.database is not None and engine.database.read_only_reason:
-        raise StoreError(f"{engine.database.read_only_reason} Name a user who may record: docs/database.md says how.")
+    if engine.database is not None:
+        check_may_record(engine.database.read_only_reason)
     if engine.feed_reason and engine.recorder.symbols:
         raise FeedRejected(engine.feed_reason)
 

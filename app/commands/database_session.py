@@ -1,7 +1,7 @@
 """
-A command's one connection to the settings' database, and its progress line.
+A command's one connection to the settings' database, whether it may record there, and its progress line.
 
-For commands that neither record nor read candles: those open a `storage.database.Database`.
+The connection is for commands that neither record nor read candles: those open a `storage.database.Database`.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator
 
 from app.config.settings import Settings
+from app.market.errors import StoreError
 from app.runtime.open_database import connect_to, database_url, embedded_server
 from app.runtime.shutdown import on_signals
 from storage.postgres.connection import Connection
@@ -32,6 +33,12 @@ def database_session(settings: Settings, *, statement_timeout_s: float = 60.0) -
         url = database_url(settings) if server is None else server.start()
         connection = connect_to(url, application_name="cryptopipe db", statement_timeout_s=statement_timeout_s)
         yield ending.enter_context(contextlib.closing(connection))
+
+
+def check_may_record(read_only_reason: str) -> None:
+    """Raise StoreError, with advice, if the database may only be read; ``read_only_reason`` is empty otherwise."""
+    if read_only_reason:
+        raise StoreError(f"{read_only_reason} Name a user who may record: docs/database.md says how.")
 
 
 def show_progress(line: str) -> None:

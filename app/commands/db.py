@@ -19,7 +19,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-from app.commands.database_session import database_session
+from app.commands.database_session import check_may_record, database_session
 from app.commands.options import Options
 from app.commands.progress import progress
 from app.commands.reports.retention_report import (
@@ -201,8 +201,7 @@ def _rebuild(settings: Settings, options: Options) -> int:
 def _sessions(settings: Settings, options: Options) -> int:
     database = open_database(settings)
     try:
-        if database.read_only_reason:
-            raise StoreError(f"{database.read_only_reason} Name a user who may record: docs/database.md says how.")
+        check_may_record(database.read_only_reason)
         names = [read_symbol(text) for text in options.symbol]
         if unknown := [name for name in names if name not in database.store.symbol_names()]:
             raise UsageError(f"Nothing of {unknown[0]} is stored: cryptopipe symbols lists what is.")

@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
-from app.commands.database_session import database_session
+from app.commands.database_session import check_may_record, database_session
 from app.commands.options import Options
 from app.commands.progress import Progress, progress
 from app.commands.reports.status_report import aligned
@@ -30,7 +30,7 @@ from app.live.recording.recorder import Recorder
 from app.live.repair.coverage_sync import CoverageSync
 from app.live.repair.repairer import Repairer
 from app.market.coverage import StoredGap
-from app.market.errors import FeedDisconnected, StoreError, StoreUnavailable, UnknownSymbol, UsageError
+from app.market.errors import FeedDisconnected, StoreUnavailable, UnknownSymbol, UsageError
 from app.market.ports.exchange import TradeSource
 from app.runtime.exchange_addresses import check_addresses
 from app.runtime.open_database import has_database, open_database
@@ -108,8 +108,7 @@ async def _fetched(
     """Return the gaps left in the end, the number of trades fetched, and why no more were."""
     database = await in_background(partial(open_database, settings), "open-database")
     try:
-        if database.read_only_reason:
-            raise StoreError(f"{database.read_only_reason} Name a user who may record: docs/database.md says how.")
+        check_may_record(database.read_only_reason)
         with connect(database.url, application_name="cryptopipe gaps", statement_timeout_s=_TIMEOUT_S) as connection:
             names = named_symbols(connection, options.symbol)
             before = read_gaps(connection, names, timed=0)

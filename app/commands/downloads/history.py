@@ -2,23 +2,29 @@
 ``cryptopipe history``: brings past trades or candles into the database, from the exchange's archive and by REST.
 
 `app.live.transfers.downloads` fetches and stores. This module checks what was typed, opens the database, the archive
-and the exchange, hears signals, and says what was stored and what is missing.
+and the exchange, and says what was stored; `download_run` does what all downloads share.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
-import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NamedTuple
 
-from app.commands.cancellable_database import measure_exchange_clock, opened_database
+from app.commands.cancellable_database import measure_exchange_clock
+from app.commands.downloads.download_run import (
+    ChosenRange,
+    check_parallel,
+    chosen_range,
+    exit_code,
+    print_report,
+    recording_database,
+    run_download,
+)
 from app.commands.line_output import ProgressLines, send
 from app.commands.options import Options
-from app.commands.progress import Progress, progress
-from app.commands.styling import print_styled
+from app.commands.progress import Progress
 from app.commands.symbol_names import is_of_quotes, listed_symbol, stored_symbol
 from app.concurrency.background import in_background
 from app.concurrency.system_clock import SystemClock
@@ -30,23 +36,15 @@ from app.live.transfers.downloads.outcome import DownloadOutcome
 from app.live.transfers.downloads.plan import moment
 from app.live.transfers.downloads.report import DownloadReport
 from app.live.transfers.downloads.resources import Resources
-from app.market.errors import FeedError, StoreError, UsageError
+from app.market.errors import FeedError, UsageError
 from app.market.interval import SECOND_US, Interval
 from app.market.ports.archive import DAY_US
 from app.market.ports.exchange import SymbolSource
 from app.market.symbol import read_symbol
 from app.runtime.exchange_addresses import check_addresses
-from app.runtime.shutdown import (
-    LONGEST_DAYS,
-    StopEvent,
-    at_end_of_stdin,
-    bounded_shutdown,
-    on_signals,
-    unless_stopped,
-)
+from app.runtime.shutdown import StopEvent, at_end_of_stdin, unless_stopped
 from app.runtime.wiring import exchange_archive, exchange_rest
 from storage.files.readers.open_rows import open_rows
-from storage.files.times import parse_time
 from storage.sides.market_store import MarketStore
 
 _TRADES = "trades"
@@ -54,17 +52,14 @@ _MOST_PARALLEL = 32
 _LISTING_S = 20.0
 _WEIGHT_SHARE = 0.6  # of each minute's weight: a window on the same address must be able to load its charts
 _SETTLED_US = 61 * SECOND_US  # after its end, a candle is final; no download waits for one
-_CANCELLED, _DONE_IN_PART = 1, 3
 
 
 class _Wanted(NamedTuple):
-    """What to fetch, checked as far as possible without database and exchange; ``end_us`` is None for now."""
+    """What to fetch, checked as far as possible without database and exchange."""
 
     symbols: tuple[str, ...]
     interval: Interval | None
-    start_us: int | None
-    end_us: int | None
-    days: int | None
+    chosen: ChosenRange
     source: Source
     parallel: int
     keep_files: bool
@@ -97,23 +92,13 @@ def prepare(settings: Settings, options: Options) -> Callable[[], int]:
     for text in symbols:
         read_symbol(text)
     interval = None if options.what.strip().lower() == _TRADES else Interval.parse(options.what)
-    start_us = parse_time(options.start) if options.start else None
-    end_us = parse_time(options.end) if options.end else None
-    if (start_us is None) == (options.days is None):
-        raise UsageError("Say from when on: either --from 2024-08-08 or --days 30.")
-    if options.days is not None and not 1 <= options.days <= LONGEST_DAYS:
-        raise UsageError(f"--days must be a number from 1 to {LONGEST_DAYS}.")
-    if start_us is not None and end_us is not None and end_us <= start_us:
-        raise UsageError("--to must be later than --from: nothing was fetched.")
-    if not 1 <= options.parallel <= _MOST_PARALLEL:
-        raise UsageError(f"--parallel must be a number from 1 to {_MOST_PARALLEL}.")
+    chosen = chosen_range(options)
+    check_parallel(options.parallel, _MOST_PARALLEL)
     check_addresses(settings)
     wanted = _Wanted(
         symbols,
         interval,
-        start_us,
-        end_us,
-        options.days,
+        chosen,
         Source(options.source or Source.ANY),
         options.parallel,
         options.keep_files or settings.archive_keep,
@@ -126,27 +111,12 @@ def _run_history(settings: Settings, wanted: _Wanted, *, as_json: bool) -> int:
     stop = StopEvent()
     if wanted.in_lines:
         at_end_of_stdin(stop.set)
-    with (
-        on_signals(stop.set),
-        bounded_shutdown() as begin_shutdown,
-        progress("Downloading", None, "hours") as shown,
-    ):
-        show = ProgressLines().show if wanted.in_lines else partial(_show_progress, shown)
-        report = asyncio.run(_downloaded(settings, wanted, stop, begin_shutdown, show))
+    report = run_download(partial(_downloaded, settings, wanted), "hours", stop)
     if wanted.in_lines:
         if report is not None:
             send(DownloadOutcome.of(report))
-        return _CANCELLED if report is None else 0 if report.is_whole else _DONE_IN_PART
-    if report is None:
-        _say("the download was cancelled; what is stored stays, and the same command goes on from there.")
-        return _CANCELLED
-    if as_json:
-        print(json.dumps(report.facts(), indent=2))
-    else:
-        print(_summary(report, wanted))
-    for sentence in report.lacks:
-        _say(sentence)
-    return 0 if report.is_whole else _DONE_IN_PART
+        return exit_code(report)
+    return print_report(report, partial(_summary, wanted), as_json=as_json)
 
 
 async def _downloaded(
@@ -154,14 +124,13 @@ async def _downloaded(
     wanted: _Wanted,
     stop: StopEvent,
     begin_shutdown: Callable[[], None],
-    show: Callable[[DownloadProgress], None],
+    shown: Progress,
 ) -> DownloadReport | None:
     """Return the report; None if ``stop`` was set first."""
-    async with opened_database(settings, stop, begin_shutdown) as database:
+    show = ProgressLines().show if wanted.in_lines else partial(_show_progress, shown)
+    async with recording_database(settings, stop, begin_shutdown) as database:
         if database is None:
             return None
-        if database.read_only_reason:
-            raise StoreError(f"{database.read_only_reason} Name a user who may record: docs/database.md says how.")
         exchange_clock = ExchangeClock(SystemClock())
         async with (
             exchange_rest(settings, exchange_clock, share=_WEIGHT_SHARE) as rest,
@@ -190,13 +159,11 @@ async def _downloaded(
 
 def _request(wanted: _Wanted, symbols: Sequence[str], now_us: int) -> DownloadRequest:
     """Return the request with both ends; without --to it ends with what is final by now."""
-    end_us = wanted.end_us
+    end_us = wanted.chosen.end_us
     if end_us is None:
         end_us = now_us - _SETTLED_US
         end_us = end_us - end_us % SECOND_US if wanted.interval is None else wanted.interval.open_time_us(end_us)
-    start_us = wanted.start_us
-    if start_us is None:  # whole days, which are in the archive: as the window's dialog
-        start_us = end_us - end_us % DAY_US - (wanted.days or 0) * DAY_US
+    start_us = wanted.chosen.begin_us(end_us)
     if end_us <= start_us:
         raise UsageError("No whole candle lies in that range yet: begin earlier.")
     return DownloadRequest(symbols, wanted.interval, start_us, end_us, wanted.source, wanted.parallel)
@@ -204,7 +171,8 @@ def _request(wanted: _Wanted, symbols: Sequence[str], now_us: int) -> DownloadRe
 
 def _is_recent(wanted: _Wanted) -> bool:
     """Whether it matters that our clock may differ from the exchange's."""
-    return wanted.end_us is None or wanted.end_us > SystemClock().now_us() - DAY_US
+    end_us = wanted.chosen.end_us
+    return end_us is None or end_us > SystemClock().now_us() - DAY_US
 
 
 async def _symbols(store: MarketStore, exchange: SymbolSource | None, texts: Sequence[str]) -> list[str]:
@@ -247,7 +215,7 @@ def _show_progress(shown: Progress, now: DownloadProgress) -> None:
     shown.update(int(now.done), total=int(now.total), description=work)
 
 
-def _summary(report: DownloadReport, wanted: _Wanted) -> str:
+def _summary(wanted: _Wanted, report: DownloadReport) -> str:
     rows, what = report.rows, wanted.what
     if not report.done and not report.skipped:
         done = "all of it is stored already: nothing was fetched."
@@ -256,10 +224,7 @@ def _summary(report: DownloadReport, wanted: _Wanted) -> str:
         parts = [f"{rows.read:,} {what} read", f"{rows.stored:,} stored", f"{rows.held:,} held already"]
         counted = "1 file" if files == 1 else f"{files:,} files"
         done = f"{', '.join(parts)}; {counted} from the archive."
-    sentences = [done[0].upper() + done[1:] if wanted.days is None else f"Since {moment(report.start_us)}: {done}"]
+    is_since = wanted.chosen.days is not None
+    sentences = [f"Since {moment(report.start_us)}: {done}" if is_since else done[0].upper() + done[1:]]
     sentences += [f"{symbol} is traded since {moment(at_us)}." for symbol, at_us in report.listed_us.items()]
     return " ".join(sentences)
-
-
-def _say(sentence: str) -> None:
-    print_styled(("cryptopipe:", "bold yellow"), f" {sentence}", to=sys.stderr)

@@ -6,55 +6,32 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
-from app.commands.cancellable_database import opened_database
-from app.commands.progress import Progress, progress
+from app.commands.downloads.download_run import print_report, recording_database, run_download
+from app.commands.progress import Progress
 from app.concurrency.background import in_background
 from app.concurrency.system_clock import SystemClock
 from app.config.settings import Settings
 from app.live.transfers.ticks.quote_candle_download import CandleProgress, QuoteCandleReport, download_quote_candles
 from app.market.calendar.of_symbol import usual_calendar
 from app.market.coverage import IdRanges
-from app.market.errors import FeedError, StoreError, UsageError
+from app.market.errors import FeedError, UsageError
 from app.market.export_plan import RowsRequest
 from app.market.interval import Interval
 from app.market.ports.database import OpenedDatabase
 from app.market.symbol import broker_of
 from app.runtime.quote_sources import candle_source, has_candles
-from app.runtime.shutdown import StopEvent, bounded_shutdown, on_signals, unless_stopped
+from app.runtime.shutdown import StopEvent, unless_stopped
 
 
 def run(
-    settings: Settings,
-    symbols: Sequence[str],
-    interval: Interval,
-    range_us: tuple[int, int],
-    say: Callable[[str], None],
-    *,
-    as_json: bool,
+    settings: Settings, symbols: Sequence[str], interval: Interval, range_us: tuple[int, int], *, as_json: bool
 ) -> int:
-    """Fetch the candles that open in ``range_us``, and print what was stored; ``say`` prints what is missing."""
-    stop = StopEvent()
-    with (
-        on_signals(stop.set),
-        bounded_shutdown() as begin_shutdown,
-        progress("Downloading", None, "pieces") as shown,
-    ):
-        show = partial(_show_progress, shown)
-        report = asyncio.run(_downloaded(settings, symbols, interval, range_us, stop, begin_shutdown, show))
-    if report is None:
-        say("the download was cancelled; what is stored stays, and the same command goes on from there.")
-        return 1
-    counted = f"{report.changed:,} stored, {report.read - report.changed:,} held already"
-    summary = f"{report.read:,} {interval} candles of bid, ask and mid read, {counted}."
-    print(json.dumps(report.facts(), indent=2) if as_json else summary)
-    for sentence in report.lacks:
-        say(sentence)
-    return 0 if report.is_whole else 3
+    """Fetch the candles that open in ``range_us``, print what was stored, and return the exit code."""
+    report = run_download(partial(_downloaded, settings, symbols, interval, range_us), "pieces")
+    return print_report(report, _summary, as_json=as_json)
 
 
 async def _downloaded(
@@ -64,7 +41,7 @@ async def _downloaded(
     range_us: tuple[int, int],
     stop: StopEvent,
     begin_shutdown: Callable[[], None],
-    show: Callable[[CandleProgress], None],
+    shown: Progress,
 ) -> QuoteCandleReport | None:
     """Return the report; None if ``stop`` was set first."""
     clock = SystemClock()
@@ -72,11 +49,9 @@ async def _downloaded(
     async with candle_source(settings, broker_of(symbols[0]), clock) as source:
         if not source.has_candles_of(interval):
             raise UsageError(f"The broker has no candles of {interval}: fetch 1m or 1d, of which longer ones are made.")
-        async with opened_database(settings, stop, begin_shutdown) as database:
+        async with recording_database(settings, stop, begin_shutdown) as database:
             if database is None:
                 return None
-            if database.read_only_reason:
-                raise StoreError(f"{database.read_only_reason} Name a user who may record: docs/database.md says how.")
             work = download_quote_candles(
                 symbols,
                 interval,
@@ -85,7 +60,7 @@ async def _downloaded(
                 store=database.store,
                 calendar_of=usual_calendar,
                 clock=clock,
-                on_progress=show,
+                on_progress=partial(_show_progress, shown),
             )
             return await unless_stopped(work, stop)
 
@@ -143,3 +118,8 @@ def _known(database: OpenedDatabase, symbol: str, interval: Interval) -> IdRange
 
 def _show_progress(shown: Progress, now: CandleProgress) -> None:
     shown.update(now.done, total=now.total, description=f"{now.work} · {now.candles:,} candles")
+
+
+def _summary(report: QuoteCandleReport) -> str:
+    counted = f"{report.changed:,} stored, {report.read - report.changed:,} held already"
+    return f"{report.read:,} {report.interval} candles of bid, ask and mid read, {counted}."

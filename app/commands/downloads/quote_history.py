@@ -3,50 +3,48 @@
 
 Of a broker without past ticks, the candles that it makes itself are fetched instead (`quote_candle_history`).
 
-`app.live.transfers.ticks` fetches and stores. This module checks what was typed, opens the database and the broker,
-hears signals, and says what was stored and which hours are missing.
+`app.live.transfers.ticks` fetches and stores. This module checks what was typed, opens the database and the broker, and
+says what was stored; `download_run` does what all downloads share.
 """
 
 from __future__ import annotations
 
-import asyncio
-import json
-import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NamedTuple
 
-from app.commands.cancellable_database import opened_database
+from app.commands.downloads.download_run import (
+    ChosenRange,
+    check_parallel,
+    chosen_range,
+    print_report,
+    recording_database,
+    run_download,
+)
 from app.commands.options import Options
-from app.commands.progress import Progress, progress
-from app.commands.styling import print_styled
+from app.commands.progress import Progress
 from app.concurrency.background import in_background
 from app.concurrency.system_clock import SystemClock
 from app.config.settings import Settings
 from app.live.transfers.ticks.tick_download import TickProgress, TickReport, download_ticks
 from app.market.calendar.calendar import Calendar
-from app.market.errors import StoreError, UsageError
+from app.market.errors import UsageError
 from app.market.interval import Interval
-from app.market.ports.archive import DAY_US
 from app.market.ports.database import OpenedDatabase
 from app.market.ports.quote_history import HOUR_US
 from app.market.symbol import broker_of, read_symbol
 from app.runtime.quote_sources import TickSource, check_has_ticks, has_ticks, symbols_of_group, tick_source
-from app.runtime.shutdown import LONGEST_DAYS, StopEvent, bounded_shutdown, on_signals, unless_stopped
-from storage.files.times import parse_time
+from app.runtime.shutdown import StopEvent, unless_stopped
 
 QUOTES = "quotes"
 _TRADES = "trades"
 _MOST_PARALLEL = 10
 _PUBLISHED_US = 600_000_000  # after its end, an hour is there
-_CANCELLED, _DONE_IN_PART = 1, 3
 
 
 class _Wanted(NamedTuple):
     symbols: tuple[str, ...]
-    start_us: int | None
-    end_us: int | None
-    days: int | None
+    chosen: ChosenRange
     parallel: int
 
 
@@ -67,42 +65,20 @@ def prepare(settings: Settings, options: Options) -> Callable[[], int]:
     interval = None if what == QUOTES else Interval.parse(options.what)
     if interval is None:
         check_has_ticks(broker)
-    start_us = parse_time(options.start) if options.start else None
-    end_us = parse_time(options.end) if options.end else None
-    if (start_us is None) == (options.days is None):
-        raise UsageError("Say from when on: either --from 2024-08-08 or --days 30.")
-    if options.days is not None and not 1 <= options.days <= LONGEST_DAYS:
-        raise UsageError(f"--days must be a number from 1 to {LONGEST_DAYS}.")
-    if start_us is not None and end_us is not None and end_us <= start_us:
-        raise UsageError("--to must be later than --from: nothing was fetched.")
-    if not 1 <= options.parallel <= _MOST_PARALLEL:
-        raise UsageError(f"--parallel must be a number from 1 to {_MOST_PARALLEL}.")
-    wanted = _Wanted(tuple(dict.fromkeys(symbols)), start_us, end_us, options.days, options.parallel)
+    chosen = chosen_range(options)
+    check_parallel(options.parallel, _MOST_PARALLEL)
+    wanted = _Wanted(tuple(dict.fromkeys(symbols)), chosen, options.parallel)
     if interval is None or has_ticks(broker):  # candles of every interval are made of ticks
         return partial(_run, settings, wanted, as_json=options.as_json)
     from app.commands.downloads import quote_candle_history
 
     range_us = _range(wanted, SystemClock().now_us(), interval)
-    return partial(
-        quote_candle_history.run, settings, wanted.symbols, interval, range_us, _say, as_json=options.as_json
-    )
+    return partial(quote_candle_history.run, settings, wanted.symbols, interval, range_us, as_json=options.as_json)
 
 
 def _run(settings: Settings, wanted: _Wanted, *, as_json: bool) -> int:
-    stop = StopEvent()
-    with (
-        on_signals(stop.set),
-        bounded_shutdown() as begin_shutdown,
-        progress("Downloading", None, "hours") as shown,
-    ):
-        report = asyncio.run(_downloaded(settings, wanted, stop, begin_shutdown, partial(_show_progress, shown)))
-    if report is None:
-        _say("the download was cancelled; what is stored stays, and the same command goes on from there.")
-        return _CANCELLED
-    print(json.dumps(report.facts(), indent=2) if as_json else _summary(report))
-    for sentence in report.lacks:
-        _say(sentence)
-    return 0 if report.is_whole else _DONE_IN_PART
+    report = run_download(partial(_downloaded, settings, wanted), "hours")
+    return print_report(report, _summary, as_json=as_json)
 
 
 async def _downloaded(
@@ -110,16 +86,14 @@ async def _downloaded(
     wanted: _Wanted,
     stop: StopEvent,
     begin_shutdown: Callable[[], None],
-    show: Callable[[TickProgress], None],
+    shown: Progress,
 ) -> TickReport | None:
     """Return the report; None if ``stop`` was set first."""
     clock = SystemClock()
     start_us, end_us = _range(wanted, clock.now_us())
-    async with opened_database(settings, stop, begin_shutdown) as database:
+    async with recording_database(settings, stop, begin_shutdown) as database:
         if database is None:
             return None
-        if database.read_only_reason:
-            raise StoreError(f"{database.read_only_reason} Name a user who may record: docs/database.md says how.")
         async with tick_source(settings, _broker(wanted.symbols), clock) as source:
 
             async def work() -> TickReport:
@@ -132,7 +106,7 @@ async def _downloaded(
                     database=database,
                     calendars=calendars,
                     parallel=wanted.parallel,
-                    on_progress=show,
+                    on_progress=partial(_show_progress, shown),
                 )
                 keep = partial(database.store.keep_sessions, clock.now_us(), wanted.symbols, whole=True)
                 await in_background(keep, "keep-sessions")
@@ -162,10 +136,8 @@ def _range(wanted: _Wanted, now_us: int, interval: Interval | None = None) -> tu
     """Return both ends; without --to it ends with the hours that are published by now, or the candles closed by now."""
     latest_us = now_us - _PUBLISHED_US
     latest_us = latest_us - latest_us % HOUR_US if interval is None else interval.open_time_us(now_us)
-    end_us = latest_us if wanted.end_us is None else wanted.end_us
-    start_us = wanted.start_us
-    if start_us is None:  # whole days, as of trades
-        start_us = end_us - end_us % DAY_US - (wanted.days or 0) * DAY_US
+    end_us = latest_us if wanted.chosen.end_us is None else wanted.chosen.end_us
+    start_us = wanted.chosen.begin_us(end_us)
     if end_us <= start_us:
         what = "hour" if interval is None else "candle"
         raise UsageError(f"No whole {what} lies in that range yet: begin earlier.")
@@ -182,7 +154,3 @@ def _summary(report: TickReport) -> str:
     counted = f"{report.read:,} ticks read, {report.stored:,} stored, {report.held:,} held already"
     hours = f"{report.hours:,} hours fetched, {report.empty:,} of them without a tick"
     return f"{counted}; {hours}; {report.known:,} hours known before, {report.closed:,} closed."
-
-
-def _say(sentence: str) -> None:
-    print_styled(("cryptopipe:", "bold yellow"), f" {sentence}", to=sys.stderr)
