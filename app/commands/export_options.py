@@ -11,7 +11,7 @@ from app.commands.export_target import STREAM, check_path
 from app.commands.options import Options
 from app.market.candle_request import CandleRequest
 from app.market.errors import UsageError
-from app.market.export_plan import ExportPlan, RowsRequest, files_of
+from app.market.export_plan import ExportPlan, files_of
 from app.market.file_columns import Rows, RowsOf, row_layout
 from app.market.file_format import (
     FileLayout,
@@ -103,7 +103,7 @@ def wanted_of(options: Options) -> Wanted:
         raise UsageError("--indicators is for candles: leave it out for trades, quotes and gaps.")
     files = files_of(symbols, kinds, start_us, end_us)
     for one in files:
-        _check_market(one)
+        one.check()
         row_layout(one.rows, layout._replace(is_of_quotes=one.is_of_quotes), file_format)
     for each in indicators:
         if layout.columns and not set(each.columns) & set(layout.columns):
@@ -125,14 +125,6 @@ def _price(text: str | None, symbols: Sequence[str]) -> PriceSide:
     if all(broker_of(symbol) == BROKER for symbol in symbols):
         raise UsageError("--price is for candles of quotes, such as those of oanda:EURUSD: leave it out for trades.")
     return PriceSide(text)
-
-
-def _check_market(request: RowsRequest) -> None:
-    """Raise UsageError if the symbol's broker has no such rows."""
-    if request.is_of_quotes and request.rows in (RowsOf.TRADES, RowsOf.GAPS):
-        raise UsageError(f"{request.symbol} has quotes, and neither trades nor gaps between them: name quotes instead.")
-    if not request.is_of_quotes and request.rows is RowsOf.QUOTES:
-        raise UsageError(f"{request.symbol} has trades, not quotes: name trades, or a symbol such as oanda:EURUSD.")
 
 
 def _kind(text: str) -> Rows:

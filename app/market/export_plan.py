@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from app.market.file_columns import Rows
+from app.market.errors import UsageError
+from app.market.file_columns import Rows, RowsOf
 from app.market.file_format import FileFormat, FileLayout, Preset, freqtrade_name, name_in_folder
 from app.market.indicators.chosen import ChosenIndicator
 from app.market.interval import Interval
@@ -38,6 +39,20 @@ class RowsRequest(NamedTuple):
     def subject(self) -> str:
         """Symbol and rows, as people write them: ``BTCUSDT 1m``, ``BTCUSDT trades``."""
         return f"{self.symbol} {self.rows}"
+
+    def check(self) -> None:
+        """
+        Check that the symbol's broker has such rows.
+
+        Raises:
+            UsageError: If it has trades and quotes are asked for, or the other way round.
+        """
+        if self.is_of_quotes and self.rows in (RowsOf.TRADES, RowsOf.GAPS):
+            raise UsageError(
+                f"{self.symbol} has quotes, and neither trades nor gaps between them: name quotes instead."
+            )
+        if not self.is_of_quotes and self.rows is RowsOf.QUOTES:
+            raise UsageError(f"{self.symbol} has trades, not quotes: name trades, or a symbol such as oanda:EURUSD.")
 
 
 class ExportPlan(NamedTuple):

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from app.market.errors import UsageError
 from app.market.interval import Interval
+from app.market.symbol import bare_name
 
 MOST_SHEET_ROWS = 1_048_575
 """The rows of an Excel sheet, without that of the names."""
@@ -50,7 +51,7 @@ class FileLayout(NamedTuple):
 
     ``zone``: the IANA name of the time zone of times that are text. ``columns``: the names of those wanted, in their
     order; empty for all of the preset. ``indicators``: the names of the columns of indicators, after the others.
-    ``is_of_quotes``: candles have the columns that those of quotes have besides.
+    ``is_of_quotes``: candles have the columns of those of quotes: the sizes of both sides, and no trade ids.
     """
 
     preset: Preset = Preset.DEFAULT
@@ -146,7 +147,7 @@ def freqtrade_name(
 
     Source: freqtrade/data/history/datahandlers/idatahandler.py, ``_pair_data_filename``.
     """
-    base, quote = pair or _guessed_pair(symbol, _QUOTES)
+    base, quote = pair or _guessed_pair(bare_name(symbol), _QUOTES)
     # Its file systems may ignore case, so a month is not 1M beside the minute's 1m.
     return (
         f"{base}_{quote}-{interval.name.replace('M', 'Mo')}.{file_format}"

@@ -52,7 +52,11 @@ logger = logging.getLogger(__name__)
 _FLUSH_S = 5.0  # how long to wait for trades just received to be stored, so that the file has them
 _MOST_COPIED = 100_000  # candles; more text than spreadsheets take from the clipboard
 _FETCHED_LATER = "None of these candles is stored yet: they are fetched when the export begins."
-_NO_ROWS = {RowsOf.TRADES: "No trade of this range is stored.", RowsOf.GAPS: "No gap lies in this range."}
+_NO_ROWS = {
+    RowsOf.TRADES: "No trade of this range is stored.",
+    RowsOf.QUOTES: "No quote of this range is stored.",
+    RowsOf.GAPS: "No gap lies in this range.",
+}
 
 
 class ExportController:
@@ -198,7 +202,7 @@ class _Preview:
         self._gaps: dict[str, Sequence[StoredGap]] = {}
 
     async def show(self, plan: ExportPlan) -> None:
-        """Tell the dialog the first rows of the plan's file."""
+        """Show the first rows of the plan's file in the dialog."""
         self._wanted = plan
         async with self._turn:
             database = self._engine.database
@@ -206,10 +210,10 @@ class _Preview:
                 return
             from storage.files.preview_file import PreviewFile  # here: Arrow takes a quarter of a second
 
-            rows = plan.files[0].rows
-            missing = "No candle of this range is stored." if not plan.fetch else _FETCHED_LATER
+            rows, layout = plan.files[0].rows, plan.layout_of(plan.files[0])
+            missing = "No candle of this range is stored." if not plan.fetches else _FETCHED_LATER
             note = _NO_ROWS[rows] if isinstance(rows, RowsOf) else missing
-            make = partial(PreviewFile, plan.file_format, plan.layout, rows, PREVIEW_ROWS)
+            make = partial(PreviewFile, plan.file_format, layout, rows, PREVIEW_ROWS)
             header: Sequence[str] = ()
             shown: Sequence[Sequence[str]] = ()
             try:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QMenu
@@ -13,6 +15,9 @@ from app.observability.prometheus import registry_of
 from app.sandbox.oanda.server import OandaSandbox
 from tests.end_to_end.helpers import Running, until
 from tests.window.playing import PlayQuotes, shown
+from widgets.dialogs.export.column_chooser import ColumnChip
+from widgets.dialogs.export.export_dialog import ExportDialog
+from widgets.dialogs.export.rows_fields import RowKind
 
 EUR, BTC = "oanda:EURUSD", "BTCUSDT"
 
@@ -112,3 +117,37 @@ def test_refused_credentials_are_said_once_with_what_to_set(play_quotes: PlayQuo
         await until(lambda: running.engine.is_receiving(BTC))
 
     play_quotes(scene, token="wrong-token")
+
+
+def test_candles_and_quotes_are_exported_with_the_columns_and_names_that_they_have(
+    play_quotes: PlayQuotes, tmp_path: Path
+) -> None:
+    async def scene(running: Running, oanda: OandaSandbox) -> None:
+        await joined(running, EUR)
+        await until(lambda: running.engine.quotes.writer_status.stored > 10)
+        running.window.export_requested.emit()
+        (dialog,) = running.window.findChildren(ExportDialog)
+        form = dialog.form
+        offered = [chip.text() for chip in form.layout_of_rows.columns.findChildren(ColumnChip)]
+        assert {"bid_volume", "ask_volume"} < set(offered)
+        assert not {"first_trade_id", "last_trade_id"} & set(offered)
+        assert Path(form.target.path.text()).name.startswith("oanda-EURUSD-1m-")
+        form.rows.include_open.click()
+        await until(dialog.preview.rowCount)
+        assert [dialog.preview.horizontalHeaderItem(at).text() for at in range(len(offered))] == offered
+
+        form.rows.kinds[RowKind.TRADES].click()
+        assert "has quotes, and neither trades nor gaps" in dialog.foot.outcome.text()
+        form.rows.kinds[RowKind.QUOTES].click()
+        assert Path(form.target.path.text()).name.startswith("oanda-EURUSD-quotes-")
+        form.target.set_path(str(tmp_path / "quotes.csv"))
+        await until(dialog.preview.rowCount)
+        shown_rows = [",".join(row) for row in dialog.preview.texts()]
+        dialog.foot.start_button.click()
+        await until(lambda: "quotes written to" in dialog.foot.outcome.text())
+        names, *rows = (tmp_path / "quotes.csv").read_text().splitlines()
+        assert names == "time,bid,ask,bid_size,ask_size"
+        assert rows[: len(shown_rows)] == shown_rows
+        dialog.reject()
+
+    play_quotes(scene)

@@ -26,7 +26,7 @@ from app.market.candle_request import file_name
 from app.market.coverage import StoredGap
 from app.market.export_plan import ExportPlan, RowsRequest, number_of
 from app.market.file_columns import RowsOf
-from app.market.file_format import Preset, check_rows
+from app.market.file_format import Preset, check_rows, name_in_folder
 from app.market.interval import Interval
 from app.market.ports.clock import Clock
 from app.market.ports.files import ExportFile
@@ -217,7 +217,7 @@ class Exports:
     async def _gaps(self, request: RowsRequest) -> _Job:
         transfer = GapTransfer(request, self._sources.gaps)
         check_rows(len(await transfer.read()), self._plan.file_format)
-        name = f"{request.symbol}-{RowsOf.GAPS}.{self._plan.file_format}"
+        name = name_in_folder(request.symbol, RowsOf.GAPS, self._plan.file_format)
 
         async def write() -> ExportedFile:
             report, path = await transfer.run(await self._opened(request), self._version, name)

@@ -10,6 +10,7 @@ from app.concurrency.background import in_background
 from app.live.transfers.candle_transfer import CandleTransfer
 from app.live.transfers.exports import ExportSources
 from app.live.transfers.gap_transfer import GapTransfer
+from app.live.transfers.quotes.quote_candle_file import QuoteCandleFile
 from app.live.transfers.quotes.quote_transfer import quote_pages
 from app.live.transfers.range_ends import whole_request
 from app.market.availability import Origin, availability
@@ -19,6 +20,7 @@ from app.market.export_plan import ExportPlan, RowsRequest
 from app.market.file_columns import RowsOf
 from app.market.interval import Interval
 from app.market.ports.files import ExportFile
+from app.market.ports.storage import CandleStore
 
 _ALL_END_US = 4_102_444_800_000_000  # the year 2100
 
@@ -58,7 +60,11 @@ async def _candles(
     )
     if wanted is None:
         return False
-    transfer = CandleTransfer(wanted, sources.history, sources.store, sources.clock, indicators=plan.indicators)
+    store: CandleStore = sources.store
+    if request.is_of_quotes:
+        store = sources.store.of_side(plan.price)
+        file = QuoteCandleFile(file, sources.ticks, request.symbol, interval, plan.price)
+    transfer = CandleTransfer(wanted, sources.history, store, sources.clock, indicators=plan.indicators)
     report, _ = await transfer.run(file, "")
     return report.rows > 0
 

@@ -56,6 +56,8 @@ def test_freqtrade_s_names_of_files() -> None:
     month = Interval.parse("1M")
     assert freqtrade_name("BTCUSDT", month, FileFormat.FEATHER) == "BTC_USDT-1Mo.feather"
     assert freqtrade_name("ADABTC", MINUTE, FileFormat.JSON) == "ADA_BTC-1m.json"
+    assert freqtrade_name("oanda:EURJPY", MINUTE, FileFormat.JSON) == "EUR_JPY-1m.json"  # no file may have a colon
+    assert freqtrade_name("oanda:SPX500USD", MINUTE, FileFormat.JSON) == "oanda-SPX500USD-1m.json"
     assert freqtrade_name("WBTCUSDT", MINUTE, FileFormat.JSON, ("WBTC", "USDT")) == "WBTC_USDT-1m.json"
 
 

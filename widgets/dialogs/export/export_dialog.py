@@ -38,8 +38,11 @@ _WIDTH_PX = 720
 _HEAD_PX = 64
 _PREVIEW_AFTER_MS = 200
 _MOST_LACKS = _MOST_NAMED = 3
-_TRADES_SAID = "Trades that are stored; what is missing between them is named."
-_GAPS_SAID = "The ids missing between stored trades, and the times around them."
+_SAID = {
+    RowKind.TRADES: "Trades that are stored; what is missing between them is named.",
+    RowKind.QUOTES: "Quotes that are stored; open time without them is named.",
+    RowKind.GAPS: "The ids missing between stored trades, and the times around them.",
+}
 
 
 class ExportState(Enum):
@@ -269,7 +272,7 @@ class ExportDialog(QDialog):
         self.card.setVisible(kind is RowKind.CANDLES)
         self.preview.show_header(self.form.columns(plan))
         if kind is not RowKind.CANDLES:
-            self._say_idle(_TRADES_SAID if kind is RowKind.TRADES else _GAPS_SAID, "dim")
+            self._say_idle(_SAID[kind], "dim")
             return
         self.card.show_files(expected.files)
         self._say_idle(expected.sentence, "warning" if expected.lacks else "dim")

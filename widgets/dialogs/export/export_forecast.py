@@ -74,7 +74,7 @@ def forecast(form: ExportForm, plan: ExportPlan, now_us: int) -> Forecast:
 
 
 def _of_file(form: ExportForm, plan: ExportPlan, request: RowsRequest, now_us: int) -> _FileForecast:
-    columns = len(row_layout(request.rows, plan.layout, plan.file_format).columns)
+    columns = len(row_layout(request.rows, plan.layout_of(request), plan.file_format).columns)
     wanted, stored = form.candles_of(plan, request), form.stored_of(request)
     if wanted is None:
         return _FileForecast(request, ("", ""), [], columns)

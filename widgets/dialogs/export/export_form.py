@@ -63,8 +63,8 @@ class ExportForm(QObject):
         Return what the fields ask for; made once per change of a field.
 
         Raises:
-            UsageError: If a field is wrong, no candle lies in the range, nothing is stored of “All stored”, or a sheet
-                would have too many rows.
+            UsageError: If a field is wrong, a symbol has no such rows, a file no such column, no candle lies in the
+                range, nothing is stored of “All stored”, or a sheet would have too many rows.
         """
         if isinstance(self._plan, str):
             raise UsageError(self._plan)
@@ -87,8 +87,9 @@ class ExportForm(QObject):
         return [self._name_of(plan, request, symbols.get(request.symbol)) for request in plan.files]
 
     def columns(self, plan: ExportPlan) -> list[str]:
-        """Return the names of the columns of its files."""
-        return [one.name for one in row_layout(plan.files[0].rows, plan.layout, plan.file_format).columns]
+        """Return the names of the columns of its first file."""
+        first = plan.files[0]
+        return [one.name for one in row_layout(first.rows, plan.layout_of(first), plan.file_format).columns]
 
     def candles_of(self, plan: ExportPlan, request: RowsRequest) -> CandleRequest | None:
         """
@@ -109,7 +110,8 @@ class ExportForm(QObject):
             start_us, end_us = whole_candles(
                 request.rows, stored.first_us, self._now_us + 1, self._now_us, include_open=plan.include_open
             )
-        return CandleRequest(request.symbol, request.rows, start_us, end_us, plan.fetch, plan.include_open)
+        fetch = plan.fetch and not request.is_of_quotes
+        return CandleRequest(request.symbol, request.rows, start_us, end_us, fetch, plan.include_open)
 
     def stored_of(self, request: RowsRequest) -> StoredTimes | None:
         """Return what is stored of the candles of a file; None: not known."""
@@ -147,7 +149,7 @@ class ExportForm(QObject):
     def _renew(self) -> None:
         """Make the plan, offer the columns of the rows chosen, and suggest where they could go."""
         try:
-            self.layout_of_rows.set_kinds(self.rows.chosen_rows())
+            self.layout_of_rows.set_kinds(self.rows.chosen_rows(), are_of_quotes=self.rows.are_of_quotes)
             plan = self._plan = self._made()
         except UsageError as error:
             self._plan = str(error)
@@ -165,6 +167,8 @@ class ExportForm(QObject):
             self.rows.include_open.isChecked(),
         )
         for request in plan.files:
+            request.check()
+            row_layout(request.rows, plan.layout_of(request), plan.file_format)
             wanted = self.candles_of(plan, request)
             if wanted is not None:
                 wanted.check()

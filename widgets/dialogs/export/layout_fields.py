@@ -54,6 +54,7 @@ class LayoutFields(QObject):
     def __init__(self, indicators: str, parent: QObject) -> None:
         super().__init__(parent)
         self._kinds: Sequence[Rows] = ()
+        self._are_of_quotes = False
         self.format = _choice(list(_FORMATS.values()), "Format")
         self.preset = _choice(list(_PRESETS.values()), "Columns for")
         self.zone = combo(_ZONES, "UTC", "Time zone of text")
@@ -79,7 +80,7 @@ class LayoutFields(QObject):
 
     def chosen_indicators(self) -> tuple[ChosenIndicator, ...]:
         """
-        Return the indicators whose values become columns; none for trades and gaps.
+        Return the indicators whose values become columns; none for other rows than candles.
 
         Raises:
             UsageError: If the text names one that is none, or a value that is not allowed.
@@ -97,9 +98,9 @@ class LayoutFields(QObject):
         zone = named_zone(self.zone.currentText())
         return FileLayout(self.chosen_preset, zone, self.columns.chosen(), _columns_of(self.chosen_indicators()))
 
-    def set_kinds(self, kinds: Sequence[Rows]) -> None:
-        """Offer the columns of these rows."""
-        self._kinds = kinds
+    def set_kinds(self, kinds: Sequence[Rows], *, are_of_quotes: bool) -> None:
+        """Offer the columns of these rows; ``are_of_quotes``: of a symbol that has quotes, not trades."""
+        self._kinds, self._are_of_quotes = kinds, are_of_quotes
         self._offer_columns()
 
     def set_palette(self, palette: Palette) -> None:
@@ -140,7 +141,8 @@ class LayoutFields(QObject):
             extras = _columns_of(self.chosen_indicators())
         except UsageError:
             return  # it is not typed to its end
-        columns = row_layout(self._kinds[0], FileLayout(self.chosen_preset), self.chosen_format).columns
+        layout = FileLayout(self.chosen_preset, is_of_quotes=self._are_of_quotes)
+        columns = row_layout(self._kinds[0], layout, self.chosen_format).columns
         self.columns.offer([column.name for column in columns], extras)
 
     def _on_edit(self) -> None:

@@ -1,4 +1,4 @@
-"""The row fields of the export dialog: candles, trades or gaps, their symbols, intervals and range."""
+"""The row fields of the export dialog: candles, trades, quotes or gaps, their symbols, intervals and range."""
 
 from __future__ import annotations
 
@@ -28,10 +28,11 @@ class RowKind(Enum):
 
     CANDLES = "Candles"
     TRADES = "Trades"
+    QUOTES = "Quotes"
     GAPS = "Gaps"
 
 
-_OTHER_ROWS = {RowKind.TRADES: RowsOf.TRADES, RowKind.GAPS: RowsOf.GAPS}
+_OTHER_ROWS = {RowKind.TRADES: RowsOf.TRADES, RowKind.QUOTES: RowsOf.QUOTES, RowKind.GAPS: RowsOf.GAPS}
 
 
 class FormStart(NamedTuple):
@@ -67,6 +68,8 @@ class RowsFields(QObject):
         self.kinds = {choice: choice_button(choice.value) for choice in RowKind}
         self._group = button_group(self.kinds.values(), self)
         self.kinds[RowKind.CANDLES].setChecked(True)
+        if all(offered.has_trades for offered in self._symbols.values()):
+            self.kinds[RowKind.QUOTES].hide()
         self.symbols = ChipEntry("Symbols", lambda text: [self._symbol(part).written_name for part in _parts(text)])
         self.symbols.offer(offered.written_name for offered in self._symbols.values())
         self.symbols.add([start.symbol.written_name])
@@ -92,6 +95,14 @@ class RowsFields(QObject):
     @property
     def are_candles(self) -> bool:
         return self.chosen_kind is RowKind.CANDLES
+
+    @property
+    def are_of_quotes(self) -> bool:
+        """Whether the first symbol has quotes, not trades: the columns offered are those of its file."""
+        try:
+            return not self.chosen_symbols()[0].has_trades
+        except UsageError:
+            return False
 
     def chosen_symbols(self) -> list[Symbol]:
         """
@@ -130,7 +141,7 @@ class RowsFields(QObject):
         kinds, include_open = self.chosen_rows(), self.include_open.isChecked()
         ranges = {}
         for kind in kinds:
-            # Trades and gaps are those of the chart's candles.
+            # Trades, quotes and gaps are those of the chart's candles.
             interval = kind if isinstance(kind, Interval) else self._interval
             ranges[kind] = self.range.range_of(interval, include_open=include_open)
         return tuple(RowsRequest(one.name, kind, *ranges[kind]) for one in self.chosen_symbols() for kind in kinds)
