@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from app.live.transfers.import_report import ImportReport
 from app.live.transfers.imports import FileImport, ImportSource
-from app.live.transfers.trade_report import TradeRequest
 from app.live.transfers.trade_transfer import TradeTransfer
+from app.market.export_plan import RowsRequest
 from app.market.file_columns import RowsOf
 from app.market.file_format import FileFormat, FileLayout
 from app.market.ports.row_files import ReadingOptions
@@ -69,7 +69,7 @@ def markets(draw: st.DrawFn) -> tuple[FileFormat, list[Trade]]:
 
 def exported(database: Database, symbol: str, path: Path, file_format: FileFormat) -> None:
     async def run() -> None:
-        transfer = TradeTransfer(TradeRequest(symbol, None, None), database.store)
+        transfer = TradeTransfer(RowsRequest(symbol, RowsOf.TRADES, None, None), database.store)
         await transfer.count()
         file = rows_file(NewFile(path.parent, path.name), file_format, FileLayout(), RowsOf.TRADES)
         await transfer.run(file, "1", lambda *_: path.name)

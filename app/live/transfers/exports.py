@@ -17,10 +17,9 @@ from app.live.charts.candle_history import CandleHistory
 from app.live.transfers.candle_transfer import CandleTransfer, TransferProgress
 from app.live.transfers.gap_transfer import GapTransfer
 from app.live.transfers.quotes.quote_candle_file import QuoteCandleFile
-from app.live.transfers.quotes.quote_report import QuoteRequest, missing_slots, remedy
+from app.live.transfers.quotes.quote_report import missing_slots, remedy
 from app.live.transfers.quotes.quote_transfer import QuoteTransfer
 from app.live.transfers.range_ends import whole_request
-from app.live.transfers.trade_report import TradeRequest
 from app.live.transfers.trade_transfer import TradeStore, TradeTransfer
 from app.market.candle_request import file_name
 from app.market.coverage import StoredGap
@@ -189,9 +188,8 @@ class Exports:
         return write
 
     async def _quotes(self, request: RowsRequest) -> _Job:
-        wanted = QuoteRequest(request.symbol, request.start_us, request.end_us)
         calendar = await in_background(partial(self._sources.store.calendar_of, request.symbol), "read-calendar")
-        transfer = QuoteTransfer(wanted, self._sources.ticks, calendar, partial(self._show, request))
+        transfer = QuoteTransfer(request, self._sources.ticks, calendar, partial(self._show, request))
         check_rows(await transfer.count(), self._plan.file_format)
         name = partial(file_name, request.symbol, RowsOf.QUOTES, suffix=self._plan.file_format)
 
@@ -202,8 +200,7 @@ class Exports:
         return write
 
     async def _trades(self, request: RowsRequest) -> _Job:
-        wanted = TradeRequest(request.symbol, request.start_us, request.end_us)
-        transfer = TradeTransfer(wanted, self._sources.store, partial(self._show, request))
+        transfer = TradeTransfer(request, self._sources.store, partial(self._show, request))
         check_rows(await transfer.count(), self._plan.file_format)
         name = partial(file_name, request.symbol, RowsOf.TRADES, suffix=self._plan.file_format)
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from app.concurrency.background import in_background
 from app.live.transfers.file_work import to_its_end
-from app.live.transfers.report import asked, span
+from app.live.transfers.report import row_facts
 from app.market.columns.gap_columns import gap_rows
 from app.market.coverage import StoredGap
 from app.market.export_plan import RowsRequest
@@ -24,18 +24,7 @@ class GapReport(NamedTuple):
 
     def facts(self, version: str) -> dict[str, object]:
         """Return what stands beside the file, for JSON."""
-        return {
-            "symbol": self.request.symbol,
-            "interval": str(self.request.rows),
-            "zone": "UTC",
-            "source": "trades",
-            "version": version,
-            "rows": self.rows,
-            "asked": asked(self.request.start_us, self.request.end_us),
-            "given": span(None),
-            "complete": True,
-            "missing": [],
-        }
+        return row_facts(self.request, version, source="trades", rows=self.rows)
 
 
 class GapTransfer:

@@ -8,6 +8,7 @@ some of its trades. Only the open candle is not, where it was asked for.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from enum import Enum, auto
 from typing import Any, NamedTuple
@@ -15,6 +16,7 @@ from typing import Any, NamedTuple
 from app.market.candle import CandleSource
 from app.market.candle_request import CandleRequest
 from app.market.columns.candle_columns import open_times
+from app.market.export_plan import RowsRequest
 from app.market.symbol import BROKER, broker_of
 
 
@@ -142,6 +144,31 @@ class Delivery:
         if len(found) == 1:
             return [f"{found[0][0]}."]
         return [f"{sentence} ({count:,})." for sentence, count in found]
+
+
+def row_facts(
+    request: RowsRequest,
+    version: str,
+    *,
+    source: str,
+    rows: int,
+    given: tuple[int, int] | None = None,
+    missing: Sequence[tuple[int, int]] = (),
+    complete: bool = True,
+) -> dict[str, object]:
+    """Return what stands beside a file of other rows than candles, for JSON."""
+    return {
+        "symbol": request.symbol,
+        "interval": str(request.rows),
+        "zone": "UTC",
+        "source": source,
+        "version": version,
+        "rows": rows,
+        "asked": asked(request.start_us, request.end_us),
+        "given": span(given),
+        "complete": complete,
+        "missing": [[iso(start_us), iso(end_us)] for start_us, end_us in missing],
+    }
 
 
 def minute(time_us: int) -> str:

@@ -2,28 +2,17 @@
 What an export of trades delivered and what it lacks. Pure.
 
 Trades have consecutive ids, so those missing between two stored ones are known. Before the first and after the last
-stored trade nobody knows how many there were: that time is missing then, unless a download fetched all of it.
+stored trade nobody knows how many there were: that time is then missing, unless a download fetched all of it.
 """
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-from app.live.transfers.report import asked, iso, minute, span
+from app.live.transfers.report import minute, row_facts
 from app.market.coverage import IdRanges
+from app.market.export_plan import RowsRequest
 from app.market.trade import Trade
-
-
-class TradeRequest(NamedTuple):
-    """
-    The trades of ``symbol`` in ``[start_us, end_us)``, UTC microseconds.
-
-    None: from the first one stored, or to the last.
-    """
-
-    symbol: str
-    start_us: int | None
-    end_us: int | None
 
 
 class TradeReport(NamedTuple):
@@ -34,7 +23,7 @@ class TradeReport(NamedTuple):
     trades, are missing, ends exclusive; ``dropped``: how many trades retention has dropped there.
     """
 
-    request: TradeRequest
+    request: RowsRequest
     rows: int
     given: tuple[int, int] | None
     missing_ids: list[tuple[int, int]]
@@ -70,19 +59,16 @@ class TradeReport(NamedTuple):
 
     def facts(self, version: str) -> dict[str, object]:
         """Return what stands beside the file, for JSON."""
-        return {
-            "symbol": self.request.symbol,
-            "interval": "trades",
-            "zone": "UTC",
-            "source": "trades",
-            "version": version,
-            "rows": self.rows,
-            "asked": asked(self.request.start_us, self.request.end_us),
-            "given": span(self.given),
-            "complete": self.complete,
-            "missing": [[iso(start_us), iso(end_us)] for start_us, end_us in self.missing],
-            "missing_ids": [list(one) for one in self.missing_ids],
-        }
+        facts = row_facts(
+            self.request,
+            version,
+            source="trades",
+            rows=self.rows,
+            given=self.given,
+            missing=self.missing,
+            complete=self.complete,
+        )
+        return {**facts, "missing_ids": [list(one) for one in self.missing_ids]}
 
 
 class Surroundings(NamedTuple):
@@ -94,7 +80,7 @@ class Surroundings(NamedTuple):
     after: Trade | None
 
 
-def missing_ids(request: TradeRequest, near: Surroundings, held: IdRanges, fetched: IdRanges) -> list[tuple[int, int]]:
+def missing_ids(request: RowsRequest, near: Surroundings, held: IdRanges, fetched: IdRanges) -> list[tuple[int, int]]:
     """
     Return the ids missing in the range; ``held``: those that are stored, or known to be absent or dropped.
 
@@ -117,20 +103,20 @@ def missing_ids(request: TradeRequest, near: Surroundings, held: IdRanges, fetch
     return held.missing(begins, last.trade_id)
 
 
-def unknown_times(request: TradeRequest, near: Surroundings, fetched: IdRanges) -> list[tuple[int, int]]:
+def unknown_times(request: RowsRequest, near: Surroundings, fetched: IdRanges) -> list[tuple[int, int]]:
     """
-    Return the ends of the range of which no stored trade is near enough to tell what is missing.
+    Return the ends of the range that no stored trade is near enough to, so that nobody knows what is missing there.
 
     ``fetched``: as for `missing_ids`; none of these times is among those returned.
     """
     return [
         (first_us, last_us + 1)
-        for start_us, end_us in _untold_times(request, near)
+        for start_us, end_us in _unknown_ends(request, near)
         for first_us, last_us in fetched.missing(start_us, end_us - 1)
     ]
 
 
-def _untold_times(request: TradeRequest, near: Surroundings) -> list[tuple[int, int]]:
+def _unknown_ends(request: RowsRequest, near: Surroundings) -> list[tuple[int, int]]:
     start_us, end_us = request.start_us, request.end_us
     known = [one for one in near if one is not None]
     if not known:

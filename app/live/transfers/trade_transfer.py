@@ -7,18 +7,16 @@ is read in one snapshot but the coverage, which is read first: a trade stored me
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable
-from contextlib import aclosing
+from collections.abc import Callable
 from functools import partial
-from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Protocol
 
 from app.concurrency.background import in_background
-from app.live.transfers.batch_stream import BatchStream
 from app.live.transfers.candle_transfer import TransferProgress
-from app.live.transfers.file_work import to_its_end
-from app.live.transfers.trade_report import Surroundings, TradeReport, TradeRequest, missing_ids, unknown_times
+from app.live.transfers.file_work import Written, write_stored
+from app.live.transfers.trade_report import Surroundings, TradeReport, missing_ids, unknown_times
 from app.market.coverage import IdRanges
+from app.market.export_plan import RowsRequest
 from app.market.ports.files import ExportFile
 from app.market.ports.storage import CoverageStore, FetchedTrades, TradeReader
 from app.market.trade import Trade
@@ -28,14 +26,7 @@ _MOST_SPANS = 500  # each costs two look-ups
 
 
 class TradeStore(TradeReader, CoverageStore, FetchedTrades, Protocol):
-    """The roles of a store that an export of trades asks."""
-
-
-class TradeOutcome(NamedTuple):
-    """What was delivered, and the file it is in; None for a stream."""
-
-    report: TradeReport
-    path: Path | None
+    """The store roles an export of trades uses."""
 
 
 class TradeTransfer:
@@ -47,7 +38,7 @@ class TradeTransfer:
 
     def __init__(
         self,
-        request: TradeRequest,
+        request: RowsRequest,
         store: TradeStore,
         on_progress: Callable[[TransferProgress], None] = lambda _: None,
     ) -> None:
@@ -62,7 +53,7 @@ class TradeTransfer:
         await in_background(self._look, "look-for-trades")
         return self._held_inside()
 
-    async def run(self, file: ExportFile, version: str, name: Callable[[int, int], str]) -> TradeOutcome:
+    async def run(self, file: ExportFile, version: str, name: Callable[[int, int], str]) -> Written[TradeReport]:
         """
         Write the trades into ``file`` and finish it. Cancelled or failed, it leaves no file.
 
@@ -72,35 +63,20 @@ class TradeTransfer:
             StoreError: If the database cannot be read.
             FileError: If the file cannot be written.
         """
-        total, rows, given = self._held_inside(), 0, None
-        try:
-            self._on_progress(TransferProgress(0, total))
-            async with aclosing(self._pages()) as pages:
-                async for page in pages:
-                    times = page.column("time")
-                    first_us, last_us = (times[at].value for at in (0, -1))
-                    given = (first_us if given is None else given[0], last_us + 1)
-                    rows += page.num_rows
-                    await to_its_end(partial(file.write, page))
-                    self._on_progress(TransferProgress(rows, max(total, rows)))
-            report = await in_background(partial(self._report, rows, given), "look-for-trades")
-            named = name(*(given or (self._request.start_us or 0, self._request.end_us or 0)))
-            path = await to_its_end(partial(file.finish, named, report.facts(version)))
-        finally:
-            file.discard()
-        return TradeOutcome(report, path)
-
-    async def _pages(self) -> AsyncGenerator[Any, None]:
-        start_us, end_us = self._request.start_us or 0, self._request.end_us or _ALL_END_US
-        stream = BatchStream(self._store.iter_trade_columns(self._request.symbol, start_us, end_us))
-        try:
-            while (page := await stream.next()) is not None:
-                yield page
-        finally:
-            await stream.close()
+        start_us, end_us = self._request.start_us or 0, self._request.end_us or 0
+        total = self._held_inside()
+        return await write_stored(
+            file,
+            self._store.iter_trade_columns(self._request.symbol, start_us, end_us or _ALL_END_US),
+            self._report,
+            version=version,
+            name=name,
+            asked=(start_us, end_us),
+            on_rows=lambda rows: self._on_progress(TransferProgress(rows, max(total, rows))),
+        )
 
     def _look(self) -> None:
-        symbol, start_us, end_us = self._request
+        symbol, start_us, end_us = self._request.symbol, self._request.start_us, self._request.end_us
         absent = self._store.absent_of([symbol])[symbol]
         self._fetched = self._store.fetched_trades(symbol)  # before the coverage: times are noted after their trades
         self._covered = self._store.coverage(symbol)

@@ -13,9 +13,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.live.transfers.trade_report import TradeReport, TradeRequest
+from app.live.transfers.trade_report import TradeReport
 from app.live.transfers.trade_transfer import TradeTransfer
 from app.market.columns.wide_decimals import counts_of
+from app.market.export_plan import RowsRequest
 from app.market.file_columns import RowsOf
 from app.market.file_format import FileFormat, FileLayout
 from app.market.interval import SECOND_US
@@ -44,7 +45,7 @@ def _small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(trade_columns, "_PAGE", 7)
 
 
-def exported(world: World, request: TradeRequest, path: Path) -> tuple[list[Trade], TradeReport]:
+def exported(world: World, request: RowsRequest, path: Path) -> tuple[list[Trade], TradeReport]:
     async def run() -> TradeReport:
         transfer = TradeTransfer(request, world.store)
         expected = await transfer.count()
@@ -84,7 +85,7 @@ def test_every_stored_trade_is_in_the_file_and_every_missing_id_is_named(
     world.record(stored)
     span_us = at_us - START_US + 60 * SECOND_US
     start_us, end_us = sorted(START_US + dice.randrange(-span_us // 4, span_us) for _ in range(2))
-    wanted = TradeRequest(symbol, dice.choice([start_us, None]), dice.choice([end_us + 1, None]))
+    wanted = RowsRequest(symbol, RowsOf.TRADES, dice.choice([start_us, None]), dice.choice([end_us + 1, None]))
     inside = [one for one in market if (wanted.start_us or 0) <= one.time_us < (wanted.end_us or at_us + 1)]
     rows, report = exported(world, wanted, tmp_path / "a.parquet")
     assert rows == [one for one in inside if one in stored]
@@ -105,14 +106,14 @@ def test_every_stored_trade_is_in_the_file_and_every_missing_id_is_named(
 def test_a_range_that_was_fetched_whole_is_complete_whatever_is_missing_beside_it(world: World, tmp_path: Path) -> None:
     trades = [Trade("DOWNUSDT", number, START_US + number * SECOND_US, 10**8, 10**8, True) for number in range(100)]
     fetched_us = START_US + 20 * SECOND_US, START_US + 40 * SECOND_US
-    whole = TradeRequest("DOWNUSDT", *fetched_us)
+    whole = RowsRequest("DOWNUSDT", RowsOf.TRADES, *fetched_us)
     world.record(trades[20:40])
     assert exported(world, whole, tmp_path / "a.parquet")[1].complete is False  # nobody knows what lies beside them
     world.store.save_fetched_trades("DOWNUSDT", *fetched_us)
     for _ in range(2):
         rows, report = exported(world, whole, tmp_path / "a.parquet")
         assert (rows, report.complete, report.lack, report.missing) == (trades[20:40], True, "", [])
-        inner = TradeRequest("DOWNUSDT", fetched_us[0] + 100, fetched_us[0] + 200)  # between two trades
+        inner = RowsRequest("DOWNUSDT", RowsOf.TRADES, fetched_us[0] + 100, fetched_us[0] + 200)  # between two trades
         assert exported(world, inner, tmp_path / "b.parquet")[1].complete
         world.record([*trades[:5], *trades[90:]])
     for start_us, end_us, lacking in (
@@ -120,7 +121,7 @@ def test_a_range_that_was_fetched_whole_is_complete_whatever_is_missing_beside_i
         (fetched_us[0], fetched_us[1] + 1, [(40, 89)]),
         (START_US, START_US + 99 * SECOND_US, [(5, 19), (40, 89)]),
     ):
-        report = exported(world, TradeRequest("DOWNUSDT", start_us, end_us), tmp_path / "c.parquet")[1]
+        report = exported(world, RowsRequest("DOWNUSDT", RowsOf.TRADES, start_us, end_us), tmp_path / "c.parquet")[1]
         assert (report.complete, report.missing_ids) == (False, lacking)
 
 
@@ -129,7 +130,7 @@ def test_the_sentence_names_the_first_missing_id_and_its_minute(world: World, tm
         Trade("GAPUSDT", number, START_US + number * 30 * SECOND_US, 10**8, 10**8, True) for number in range(1, 20)
     ]
     world.record([one for one in trades if one.trade_id not in (5, 6, 9)])
-    wanted = TradeRequest("GAPUSDT", START_US, START_US + 500 * SECOND_US)
+    wanted = RowsRequest("GAPUSDT", RowsOf.TRADES, START_US, START_US + 500 * SECOND_US)
     rows, report = exported(world, wanted, tmp_path / "a.parquet")
     assert len(rows) == 13
     assert report.missing_ids == [(5, 6), (9, 9)]

@@ -1,35 +1,24 @@
 """
 What an export of quotes delivered and what it lacks. Pure.
 
-Quotes have no ids. What is known are the times for which a source was asked, or watched. Other open time is missing;
-closed time never is.
+Quotes have no ids, but the times for which a source was asked or watched are known. Other open time is missing; closed
+time never is.
 """
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-from app.live.transfers.report import asked, iso, minute, span
+from app.live.transfers.report import minute, row_facts
 from app.market.calendar.calendar import Calendar
 from app.market.coverage import IdRanges
+from app.market.export_plan import RowsRequest
 from app.market.interval import Interval
 from app.market.quote_candles.side_candles import known_times
 from app.market.symbol import broker_of
 
 _MINUTE_US = 60_000_000
 _SAMPLED = {"oanda"}
-
-
-class QuoteRequest(NamedTuple):
-    """
-    The quotes of ``symbol`` in ``[start_us, end_us)``, UTC microseconds.
-
-    None: from the first one stored, or to the last.
-    """
-
-    symbol: str
-    start_us: int | None
-    end_us: int | None
 
 
 class QuoteReport(NamedTuple):
@@ -40,7 +29,7 @@ class QuoteReport(NamedTuple):
     retention has dropped in the range.
     """
 
-    request: QuoteRequest
+    request: RowsRequest
     rows: int
     given: tuple[int, int] | None
     missing: list[tuple[int, int]]
@@ -66,19 +55,16 @@ class QuoteReport(NamedTuple):
 
     def facts(self, version: str) -> dict[str, object]:
         """Return what stands beside the file, for JSON."""
-        return {
-            "symbol": self.request.symbol,
-            "interval": "quotes",
-            "zone": "UTC",
-            "source": broker_of(self.request.symbol),
-            "completeness": completeness(self.request.symbol),
-            "version": version,
-            "rows": self.rows,
-            "asked": asked(self.request.start_us, self.request.end_us),
-            "given": span(self.given),
-            "complete": self.complete,
-            "missing": [[iso(start_us), iso(end_us)] for start_us, end_us in self.missing],
-        }
+        facts = row_facts(
+            self.request,
+            version,
+            source=broker_of(self.request.symbol),
+            rows=self.rows,
+            given=self.given,
+            missing=self.missing,
+            complete=self.complete,
+        )
+        return {**facts, "completeness": completeness(self.request.symbol)}
 
 
 def completeness(symbol: str) -> str:

@@ -7,33 +7,24 @@ stored meanwhile counts as missing at worst. A file of any length takes the memo
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Generator
-from contextlib import aclosing, closing
-from functools import partial
-from pathlib import Path
-from typing import Any, NamedTuple
+from collections.abc import Callable, Generator
+from contextlib import closing
+from typing import Any
 
 from app.concurrency.background import in_background
-from app.live.transfers.batch_stream import BatchStream
 from app.live.transfers.candle_transfer import TransferProgress
-from app.live.transfers.file_work import to_its_end
-from app.live.transfers.quotes.quote_report import QuoteReport, QuoteRequest, missing_times
+from app.live.transfers.file_work import Written, write_stored
+from app.live.transfers.quotes.quote_report import QuoteReport, missing_times
 from app.market.calendar.calendar import Calendar
 from app.market.columns.quote_columns import quote_rows
 from app.market.coverage import IdRanges
 from app.market.errors import UsageError
+from app.market.export_plan import RowsRequest
 from app.market.interval import Interval
 from app.market.ports.files import ExportFile
 from app.market.ports.ticks import TickReader
 
 _DAY, _HOUR = Interval.parse("1d"), Interval.parse("1h")
-
-
-class QuoteOutcome(NamedTuple):
-    """What was delivered, and the file it is in; None for a stream."""
-
-    report: QuoteReport
-    path: Path | None
 
 
 class QuoteTransfer:
@@ -45,7 +36,7 @@ class QuoteTransfer:
 
     def __init__(
         self,
-        request: QuoteRequest,
+        request: RowsRequest,
         ticks: TickReader,
         calendar: Calendar,
         on_progress: Callable[[TransferProgress], None] = lambda _: None,
@@ -69,7 +60,7 @@ class QuoteTransfer:
         await in_background(self._look, "look-for-quotes")
         return self._count
 
-    async def run(self, file: ExportFile, version: str, name: Callable[[int, int], str]) -> QuoteOutcome:
+    async def run(self, file: ExportFile, version: str, name: Callable[[int, int], str]) -> Written[QuoteReport]:
         """
         Write the quotes into ``file`` and finish it. Cancelled or failed, it leaves no file.
 
@@ -79,38 +70,24 @@ class QuoteTransfer:
             StoreError: If the database cannot be read.
             FileError: If the file cannot be written.
         """
-        rows, given = 0, None
-        try:
-            self._on_progress(TransferProgress(0, self._count))
-            async with aclosing(self._pages()) as pages:
-                async for page in pages:
-                    times = page.column("time")
-                    first_us, last_us = (times[at].value for at in (0, -1))
-                    given = (first_us if given is None else given[0], last_us + 1)
-                    rows += page.num_rows
-                    await to_its_end(partial(file.write, page))
-                    self._on_progress(TransferProgress(rows, max(self._count, rows)))
-            missing = await in_background(
-                partial(missing_times, self._calendar, self._fetched, *self._range), "look-for-quotes"
-            )
-            report = QuoteReport(self._request, rows, given, missing, max(0, self._count - rows))
-            path = await to_its_end(partial(file.finish, name(*(given or self._range)), report.facts(version)))
-        finally:
-            file.discard()
-        return QuoteOutcome(report, path)
+        return await write_stored(
+            file,
+            quote_pages(self._ticks, self._request.symbol, *self._range),
+            self._report,
+            version=version,
+            name=name,
+            asked=self._range,
+            on_rows=lambda rows: self._on_progress(TransferProgress(rows, max(self._count, rows))),
+        )
 
-    async def _pages(self) -> AsyncGenerator[Any, None]:
-        stream = BatchStream(quote_pages(self._ticks, self._request.symbol, *self._range))
-        try:
-            while (page := await stream.next()) is not None:
-                yield page
-        finally:
-            await stream.close()
+    def _report(self, rows: int, given: tuple[int, int] | None) -> QuoteReport:
+        missing = missing_times(self._calendar, self._fetched, *self._range)
+        return QuoteReport(self._request, rows, given, missing, max(0, self._count - rows))
 
     def _look(self) -> None:
-        symbol, start_us, end_us = self._request
+        symbol = self._request.symbol
         self._fetched = self._ticks.fetched_ticks(symbol)
-        self._range = stored_range(self._ticks, symbol, start_us, end_us)
+        self._range = stored_range(self._ticks, symbol, self._request.start_us, self._request.end_us)
         self._count = _count(self._ticks, symbol, *self._range)
 
 

@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.live.transfers.quotes.quote_report import QuoteReport, QuoteRequest
+from app.live.transfers.quotes.quote_report import QuoteReport
 from app.live.transfers.quotes.quote_rows import collected_ticks
 from app.market.columns.quote_columns import quote_rows
+from app.market.export_plan import RowsRequest
 from app.market.file_columns import RowsOf
 from app.market.file_format import FileFormat, FileLayout
 from app.market.ports.row_files import ReadingOptions, RefusedFile, RowKind
@@ -43,7 +44,7 @@ def write(path: Path, file_format: FileFormat, zone: str, pages: Sequence[Sequen
     file = rows_file(NewFile(path.parent, path.name), file_format, FileLayout(zone=zone), RowsOf.QUOTES)
     for page in pages:
         file.write(quote_rows(page))
-    report = QuoteReport(QuoteRequest(SYMBOL, None, None), sum(map(len, pages)), None, [])
+    report = QuoteReport(RowsRequest(SYMBOL, RowsOf.QUOTES), sum(map(len, pages)), None, [])
     file.finish(path.name, report.facts("1"))
 
 
