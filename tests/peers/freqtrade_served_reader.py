@@ -20,6 +20,7 @@ from typing import Any
 
 from freqtrade.data.history.datahandlers import get_datahandler
 from freqtrade.enums import CandleType, TradingMode
+from served_expectations import differences, joined
 
 PAIR = "BTC/USDT"
 FREQTRADE = Path(sys.executable).with_name("freqtrade")
@@ -48,25 +49,6 @@ def download(folder: Path, first_ms: int, last_ms: int, *more: str) -> None:
     subprocess.run([*map(str, command), *times, *more], check=True)
 
 
-def differences(found: list[list[Any]], wanted: list[list[Any]]) -> str:
-    """Return how rows differ; empty if they do not."""
-    if len(found) != len(wanted):
-        return f"{len(found):,} and not {len(wanted):,}"
-    return next((f"{one} and not {other}" for one, other in zip(found, wanted, strict=True) if one != other), "")
-
-
-def joined(trades: list[list[Any]]) -> list[list[Any]]:
-    """Return trades of one time, price and side in a row as one; quantities in units of 1e-8."""
-    found: list[list[Any]] = []
-    for at, (trade_id, time_ms, price, quantity, is_sell) in enumerate(trades):
-        units, same = round(float(quantity) * 1e8), [time_ms, float(price), is_sell]
-        if found and [*found[-1][1:3], found[-1][4]] == same and trades[at - 1][0] + 1 == trade_id:
-            found[-1][3] += units
-        else:
-            found.append([trade_id, time_ms, float(price), units, is_sell])
-    return found
-
-
 def main() -> None:
     url, expected = sys.argv[1], json.loads(Path(sys.argv[2]).read_text())
     trades, wrong = expected["trades"][: expected["stored"]], 0
@@ -88,7 +70,7 @@ def main() -> None:
         loaded = handler._trades_load(PAIR, TradingMode.SPOT)
         rows = loaded[["id", "timestamp", "price", "amount", "side"]].values.tolist()
         found = [[int(one[0]), int(one[1]), one[2], round(one[3] * 1e8), one[4] == "sell"] for one in rows]
-        said = differences(found, joined(trades))
+        said = differences(found, [[*one[:2], float(one[2]), *one[3:5]] for one in joined(trades)])
         wrong += bool(said)
         print(f"{'':>8}  {len(rows):>6,} aggregated trades, {said or 'the same'}")
     print(f"freqtrade {version('freqtrade')}: {f'{wrong} differ' if wrong else 'no difference'}")

@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -19,33 +18,11 @@ from binance.spot import Spot
 from cryptofeed import FeedHandler
 from cryptofeed.defines import CANDLES, TRADES
 from cryptofeed.exchanges import Binance
+from served_expectations import differences, end, joined, read_trades
 
 SYMBOL, PAIR = "BTCUSDT", "BTC-USDT"
 PAGE = 1000
 WATCH_S = 120
-
-
-def differences(found: list[Any], wanted: list[Any]) -> str:
-    """Return how two lists differ; empty if they do not."""
-    if len(found) != len(wanted):
-        return f"{len(found):,} and not {len(wanted):,}"
-    for at, (one, other) in enumerate(zip(found, wanted, strict=True)):
-        if one != other:
-            return f"row {at} is {one} and not {other}"
-    return ""
-
-
-def joined(trades: list[list[Any]]) -> list[list[Any]]:
-    """Return trades of one time, price and side in a row as one: first id, time, price, quantity, side, last id."""
-    found: list[list[Any]] = []
-    for trade_id, time_ms, price, quantity, is_sell in trades:
-        units = round(float(quantity) * 1e8)
-        if found and found[-1][5] + 1 == trade_id and found[-1][1:3] + found[-1][4:5] == [time_ms, price, is_sell]:
-            found[-1][3] += units
-            found[-1][5] = trade_id
-        else:
-            found.append([trade_id, time_ms, price, units, is_sell, trade_id])
-    return found
 
 
 def with_binance_connector(url: str, expected: dict[str, Any]) -> dict[str, str]:
@@ -55,13 +32,7 @@ def with_binance_connector(url: str, expected: dict[str, Any]) -> dict[str, str]
     for interval, wanted in expected["candles"].items():
         rows = client.klines(SYMBOL, interval, startTime=wanted[0][0], endTime=wanted[-1][0], limit=PAGE)
         found[f"{interval} candles"] = differences([[*row[:6], row[8]] for row in rows], wanted)
-    trades: list[Any] = []
-    while len(trades) < len(stored):
-        first = trades[-1][0] + 1 if trades else stored[0][0]
-        page = client.historical_trades(SYMBOL, limit=PAGE, fromId=first)
-        trades += [[one["id"], one["time"], one["price"], one["qty"], one["isBuyerMaker"]] for one in page]
-        if not page:
-            break
+    trades = read_trades(lambda first: client.historical_trades(SYMBOL, limit=PAGE, fromId=first), stored)
     found["trades"] = differences(trades, stored)
     rows, wanted_rows = [], joined(stored)
     while len(rows) < len(wanted_rows):
@@ -133,12 +104,7 @@ def main() -> None:
     url, expected = sys.argv[1], json.loads(Path(sys.argv[2]).read_text())
     found = {f"binance-connector {name}": said for name, said in with_binance_connector(url, expected).items()}
     found |= {f"cryptofeed {name}": said for name, said in with_cryptofeed(url, expected).items()}
-    for name, sentence in found.items():
-        print(f"{name:>36}: {sentence or 'the same'}")
-    wrong = sum(map(bool, found.values()))
-    versions = ", ".join(f"{name} {version(name)}" for name in ("binance-connector", "cryptofeed"))
-    print(f"{versions}: {f'{wrong} differ' if wrong else 'no difference'}")
-    sys.exit(1 if wrong else 0)
+    end(found, "binance-connector", "cryptofeed")
 
 
 if __name__ == "__main__":

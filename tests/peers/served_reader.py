@@ -11,27 +11,17 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import ccxt
 import ccxt.pro
 from binance.client import Client
+from served_expectations import differences, end, read_trades
 
 SYMBOL, PAIR = "BTCUSDT", "BTC/USDT"
 PAGE = 1000
 WATCH_S = 120
-
-
-def differences(found: list[Any], wanted: list[Any]) -> str:
-    """Return how two lists differ; empty if they do not."""
-    if len(found) != len(wanted):
-        return f"{len(found):,} and not {len(wanted):,}"
-    for at, (one, other) in enumerate(zip(found, wanted, strict=True)):
-        if one != other:
-            return f"row {at} is {one} and not {other}"
-    return ""
 
 
 def numbers(candle: list[Any]) -> list[float]:
@@ -87,13 +77,7 @@ def with_python_binance(client: Any, expected: dict[str, Any]) -> dict[str, str]
     for interval, wanted in expected["candles"].items():
         rows = client.get_historical_klines(SYMBOL, interval, wanted[0][0], wanted[-1][0])
         found[f"{interval} candles"] = differences([[*row[:6], row[8]] for row in rows], wanted)
-    trades: list[Any] = []
-    while len(trades) < len(stored):
-        first = trades[-1][0] + 1 if trades else stored[0][0]
-        page = client.get_historical_trades(symbol=SYMBOL, limit=PAGE, fromId=first)
-        trades += [[one["id"], one["time"], one["price"], one["qty"], one["isBuyerMaker"]] for one in page]
-        if not page:
-            break
+    trades = read_trades(lambda first: client.get_historical_trades(symbol=SYMBOL, limit=PAGE, fromId=first), stored)
     found["trades"] = differences(trades, stored)
     return found
 
@@ -142,12 +126,7 @@ def main() -> None:
     client.API_URL = f"{url}/api"
     found |= {f"python-binance {name}": said for name, said in with_python_binance(client, expected).items()}
     found["ccxt watchTrades"] = asyncio.run(with_ccxt_live(at(url, ccxt.pro.binance), expected))
-    for name, sentence in found.items():
-        print(f"{name:>26}: {sentence or 'the same'}")
-    wrong = sum(map(bool, found.values()))
-    versions = ", ".join(f"{name} {version(name)}" for name in ("ccxt", "python-binance"))
-    print(f"{versions}: {f'{wrong} differ' if wrong else 'no difference'}")
-    sys.exit(1 if wrong else 0)
+    end(found, "ccxt", "python-binance")
 
 
 if __name__ == "__main__":
