@@ -35,7 +35,7 @@ import psutil
 
 from app.market.candle import Candle
 from app.market.trade import Trade
-from app.sandbox.market.simulated import Listing, SimulatedMarket, SimulatedSecond
+from app.sandbox.market.simulated import Listing, SimulatedMarket
 from app.sandbox.server.server import SandboxServer
 from app.serving.live.live_messages import trade_message
 from storage.database import Database
@@ -43,7 +43,7 @@ from tests.benchmarks._database import benchmark_folder, benchmark_options
 from tests.program import PROGRAM, free_port
 
 TICK_S = 0.005
-BARE_WAIT_S = 0.025  # as long as the server waits for more messages where there are a thousand clients
+BARE_WAIT_S = 0.025  # the longest that the server rests between two writes
 TIMED = 50  # clients whose messages are read; the others' are only counted
 SETTLING_S = 3.0
 _FEW_BYTES = 4_096
@@ -97,7 +97,7 @@ class Reader:
         if last := _ID.search(whole, max(whole.rfind(_MARK), 0)):
             self._last = int(last[1])
         if self._is_timed:
-            self.delays += [now_ms - int(sent) for sent in _SENT.findall(data)]
+            self.delays += [now_ms - int(sent) for sent in _SENT.findall(whole)]
 
     @property
     def lost(self) -> int:
@@ -144,11 +144,11 @@ def connected(port: int, opening: bytes) -> socket.socket:
     return connection
 
 
-def subscribed(port: int, types: Sequence[str] = ("trade",)) -> socket.socket:
-    """Return a client that gets each trade."""
+def subscribed(port: int, types: Sequence[str] = ("trade",), symbols: Sequence[str] = ("BTCUSDT",)) -> socket.socket:
+    """Return a client that gets each trade of these symbols."""
     connection = connected(port, HANDSHAKE)
     connection.recv(1 << 16)  # the answer, before which nothing may be sent
-    connection.sendall(text_frame({"action": "subscribe", "symbols": ["BTCUSDT"], "types": types}))
+    connection.sendall(text_frame({"action": "subscribe", "symbols": symbols, "types": types}))
     return connection
 
 
@@ -172,7 +172,6 @@ class SteadyMarket(SimulatedMarket):
         self.tick_s = TICK_S
         self._spacing_us = round(1e6 / rate)
         self._first = self.now_us() // self._spacing_us
-        self._seconds: dict[int, SimulatedSecond] = {}
 
     def trade_ids(self, symbol: str) -> tuple[int, int]:
         return self._first, self.now_us() // self._spacing_us
@@ -186,41 +185,35 @@ class SteadyMarket(SimulatedMarket):
         begin = max(first_id, first)
         return self._trades(begin, min(begin + limit, last + 1))
 
-    def second(self, symbol: str, second_us: int) -> SimulatedSecond:
-        # Made once: cursors ask for it every tick, and at 4,000 trades/s making it each time takes a whole processor.
-        if second_us not in self._seconds:
-            for gone in [one for one in self._seconds if one < second_us - 10**7]:
-                del self._seconds[gone]
-            trades = self._trades(*(-(-us // self._spacing_us) for us in (second_us, second_us + 10**6)))
-            self._seconds[second_us] = SimulatedSecond(trades)
-        return self._seconds[second_us]
-
     async def klines(self, *of: object, **of_range: object) -> list[Candle]:
         return []
 
     def rolling_day(self, symbol: str) -> None:
         return None
 
+    def _trades_of_second(self, symbol: str, second_us: int) -> list[Trade]:
+        return self._trades(*(-(-us // self._spacing_us) for us in (second_us, second_us + 10**6)))
+
     def _trades(self, first: int, end: int) -> list[Trade]:
         price_e8 = 6_100_000_000_000
         return [Trade("BTCUSDT", at, at * self._spacing_us, price_e8, 10**6, at % 2 == 0) for at in range(first, end)]
 
 
-def run_exchange(rate: float, told: Connection, used: set[int]) -> None:
+def run_exchange(rate: float, parent: Connection, used: set[int]) -> None:
     """Serve a simulated market of one symbol until something is received; run in a process of its own."""
     on_processors(used)
 
     async def serve() -> None:
         server = SandboxServer(SteadyMarket(rate))
         await server.start()
-        told.send((server.ws_url, server.rest_url))
-        await asyncio.to_thread(told.recv)
+        parent.send((server.ws_url, server.rest_url))
+        await asyncio.to_thread(parent.recv)
         await server.stop()
 
     asyncio.run(serve())
 
 
-def run_bare(rate: float, told: Connection, used: set[int]) -> None:
+def run_bare(rate: float, parent: Connection, used: set[int]) -> None:
     """Write trades of now to every connection, those of `BARE_WAIT_S` at once, until something is received."""
     on_processors(used)
     clients: set[asyncio.Transport] = set()
@@ -237,8 +230,8 @@ def run_bare(rate: float, told: Connection, used: set[int]) -> None:
     async def serve() -> None:
         loop = asyncio.get_running_loop()
         server = await loop.create_server(Client, "127.0.0.1", 0, backlog=1024)
-        told.send(server.sockets[0].getsockname()[1])
-        stopping = loop.run_in_executor(None, told.recv)
+        parent.send(server.sockets[0].getsockname()[1])
+        stopping = loop.run_in_executor(None, parent.recv)
         began_us, sent = time.time_ns() / 1e3, 0
         while not stopping.done():
             frames = []
@@ -340,7 +333,7 @@ def last_words(connection: socket.socket) -> str:
         return "still connected"
     except OSError:
         return "cut"
-    return "told, then cut" if b"read too slowly" in data and data[-4:-2] == b"\x88\x02" else "cut"
+    return "given the reason, then cut" if b"read too slowly" in data and data[-4:-2] == b"\x88\x02" else "cut"
 
 
 def stored_trades(data_dir: Path) -> tuple[int, int]:

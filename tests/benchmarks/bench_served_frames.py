@@ -15,13 +15,14 @@ from __future__ import annotations
 import argparse
 import asyncio
 import multiprocessing
-import sys
 import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from multiprocessing.queues import Queue
+from multiprocessing.synchronize import Event
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -29,7 +30,7 @@ import numpy as np
 
 from app.config.settings import Settings
 from tests.benchmarks._database import benchmark_folder
-from tests.benchmarks.bench_live import HANDSHAKE, Reader, Readers, connected, text_frame
+from tests.benchmarks.bench_live import Reader, Readers, subscribed
 from tests.benchmarks.bench_scroll import SEED
 from tests.benchmarks.bench_served_depth import MONTHS_S
 from tests.benchmarks.bench_switch import fill, trades_begin_us
@@ -39,17 +40,12 @@ from tests.program import free_port
 
 RECORDED = ("XRPUSDT", "BNBUSDT", "ADAUSDT")  # not those of the database, whose ids are others
 TRADES = 4_000_000
+Read = tuple[int, int, dict[str, int]]  # trades heard, clients cut, and requests by kind
 
 
-def read_all(port: int, clients: int, begin_us: int, ends: object, done: object) -> None:
+def read_all(port: int, clients: int, begin_us: int, ends: Event, done: Queue[Read]) -> None:
     """Read from that port until ``ends`` is set, then send what was read; run in a process of its own."""
-    sockets = []
-    for _ in range(clients):
-        one = connected(port, HANDSHAKE)
-        one.recv(1 << 16)
-        one.sendall(text_frame({"action": "subscribe", "symbols": list(RECORDED), "types": ["trade"]}))
-        sockets.append(one)
-    readers = [Reader(one, is_timed=False) for one in sockets]
+    readers = [Reader(subscribed(port, symbols=RECORDED), is_timed=False) for _ in range(clients)]
     reading = Readers(readers)
     reading.start()
     counts = Counter[str]()
@@ -126,4 +122,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

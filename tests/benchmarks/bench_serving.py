@@ -12,7 +12,6 @@ with server, database and writer. To be met: 1,000 latest candles under 30 ms, a
 from __future__ import annotations
 
 import asyncio
-import json
 import resource
 import statistics
 import tempfile
@@ -27,17 +26,13 @@ import psycopg
 from app.market.trade import Trade
 from storage.database import Database
 from tests.benchmarks._database import benchmark_database, benchmark_options
+from tests.benchmarks.bench_live import HANDSHAKE, TIMED, text_frame
 from tests.peers.served_recording import serving
 from tests.soak.round_trip import FIRST_ID, SPACING_US, TRADED, TRADES_FROM_US, RoundTrip
 
 RUNS = 9
 TRADES_PER_S = 100
 PART = 5  # trades handed over at a time
-TIMED = 50  # clients whose messages are read; the others' are only counted
-_HANDSHAKE = (
-    "GET /ws/market HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
-)
 _MARK = b'"type":"trade"'
 
 
@@ -112,11 +107,11 @@ class Listener(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self._transport: asyncio.Transport | None = transport
-        transport.write(_HANDSHAKE.encode())
+        transport.write(HANDSHAKE)
 
     def data_received(self, data: bytes) -> None:
         if self._transport is not None:  # the handshake's answer, before which nothing may be sent
-            self._transport.write(_text_frame({"action": "subscribe", "symbols": [TRADED], "types": ["trade"]}))
+            self._transport.write(text_frame({"action": "subscribe", "symbols": [TRADED], "types": ["trade"]}))
             self._transport = None
         data = self._rest + data
         pieces = data.split(_MARK)
@@ -131,13 +126,6 @@ class Listener(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.is_cut = True
-
-
-def _text_frame(message: dict[str, object]) -> bytes:
-    """Return a short masked frame of text; a mask of zeros leaves the text as it is."""
-    text = json.dumps(message).encode()
-    assert len(text) < 126
-    return bytes((0x81, 0x80 | len(text))) + bytes(4) + text
 
 
 def coming_trades(first_id: int) -> Iterator[Trade]:

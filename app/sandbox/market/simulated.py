@@ -302,17 +302,19 @@ class SimulatedMarket:
 
     def second(self, symbol: str, second_us: int) -> SimulatedSecond:
         """Return the second that begins at ``second_us``, with future trades; empty if the symbol does not trade."""
-        pair, key = self._pairs.get(symbol), (symbol, second_us)
-        if pair is None:
+        if symbol not in self._pairs:
             return _NO_TRADES
+        key = symbol, second_us
         cached = self._seconds.get(key)
         if cached is None:
-            second = (second_us - LISTED_US) // SECOND_US
-            cached = SimulatedSecond(pair.as_trades(pair.trades_of_seconds(second, second + 1)))
-            self._seconds[key] = cached
+            cached = self._seconds[key] = SimulatedSecond(self._trades_of_second(symbol, second_us))
             while len(self._seconds) > _CACHED_SECONDS * len(self._symbols):
                 self._seconds.popitem(last=False)
         return cached
+
+    def _trades_of_second(self, symbol: str, second_us: int) -> Sequence[Trade]:
+        pair, second = self._pairs[symbol], (second_us - LISTED_US) // SECOND_US
+        return pair.as_trades(pair.trades_of_seconds(second, second + 1))
 
     def _klines(
         self, symbol: str, interval: Interval, start_us: int | None, end_us: int | None, limit: int
