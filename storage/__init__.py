@@ -3,10 +3,10 @@ Everything the program keeps: trades, quotes and candles in PostgreSQL or Timesc
 
 `database` opens it all. The folders, top down: each imports only what stands below it.
 
-    retention    drops old trades, once a person has confirmed the period
+    retention    drops old trades and ticks, once a person has confirmed the period
     trades       the write path of trades: one transaction per batch
     candles      the read path: candles of any interval, klines, symbols
-    integrity    verifies what is stored against the trades, mends it, describes it
+    integrity    verifies what is stored against the trades and ticks, mends it, describes it
     timescale    adapts a database to its edition; converts the trades to a hypertable
     quotes       ticks: their write path, their candles
     writing      what the write paths share: a queue, a thread, partitions

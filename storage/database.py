@@ -54,9 +54,9 @@ class Database:
     An open database.
 
     ``writer`` and ``store`` implement the protocols of `app.market.ports.storage`, ``ticks`` that of
-    `app.market.ports.ticks`. ``facts`` describes the server;
-    ``url`` is its conninfo, which may hold a password: never show it. ``read_only_reason`` is a sentence that says why
-    nothing can be recorded, empty if recording works; the writer then discards what is put.
+    `app.market.ports.ticks`. ``facts`` describes the server; ``url`` is its conninfo, which may hold a password: never
+    show it. ``read_only_reason`` is a sentence that says why nothing can be recorded, empty if recording works; the
+    writers discard what is put where it is not empty.
     """
 
     def __init__(
@@ -218,13 +218,13 @@ class Database:
         Blocks for about ``timeout_s`` at most. False if trades or ticks are left (see `BatchWriter.unwritten`) or the
         server did not stop.
         """
-        deadline = time.monotonic() + timeout_s
+        began_s = time.monotonic()
+        deadline, written_by = began_s + timeout_s, began_s + timeout_s * _WRITER_SHARE
         if self._retention_job is not None:
             self._retention_job.close()
         written = self.writer.close(timeout_s * _WRITER_SHARE)
         if self._tick_writer is not None:
-            left_s = timeout_s * _WRITER_SHARE - (timeout_s - max(0.0, deadline - time.monotonic()))
-            written = self._tick_writer.close(max(_LEAST_FLUSH_S, left_s)) and written
+            written = self._tick_writer.close(max(_LEAST_FLUSH_S, written_by - time.monotonic())) and written
         self.store.close(min(_READERS_S, max(0.0, deadline - time.monotonic())))
         if self._server is None:
             return written

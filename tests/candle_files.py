@@ -20,7 +20,7 @@ def write_candles(
     path: Path,
     interval: Interval,
     file_format: FileFormat = FileFormat.CSV,
-    layout: FileLayout = FileLayout(),  # noqa: B008  a tuple
+    layout: FileLayout = FileLayout(),  # noqa: B008  # because a tuple never changes
     facts: dict[str, object] | None = None,
 ) -> int:
     """Write the candles into a file, as an export does, and return how many there were."""

@@ -54,8 +54,6 @@ def _bytes(connection: Connection) -> int:
     query: sql.Composable = sql.SQL(_PARTITIONS)
     if is_hypertable(connection, "quotes"):
         query = sql.SQL("SELECT {}.hypertable_size('quotes')").format(timescale_schema(connection))
-    row, candles = (
-        connection.execute(sql.Composed([query])).fetchone(),
-        connection.execute(_ROLLUPS, ([level.table for level in LEVELS],)).fetchone(),
-    )
-    return sum(int(one[0] or 0) for one in (row, candles) if one is not None)
+    ticks = connection.execute(sql.Composed([query])).fetchone()
+    candles = connection.execute(_ROLLUPS, ([level.table for level in LEVELS],)).fetchone()
+    return sum(int(one[0] or 0) for one in (ticks, candles) if one is not None)

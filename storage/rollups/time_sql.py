@@ -25,6 +25,7 @@ class RowSource:
 
     @property
     def is_moments(self) -> bool:
+        """Whether its rows are single trades or ticks."""
         return self.length_us == 0
 
 
@@ -98,6 +99,7 @@ def microseconds(time: str | sql.Composable) -> sql.Composed:
 
 
 def bucket(time: sql.Composable, interval: Interval) -> sql.Composed:
+    """Return the expression for the open time of the candle that a time lies in."""
     if interval.months:
         # date_bin takes no months, because they have no fixed length: go back to the month's start, then by the number
         # of months since the interval's last multiple.
@@ -109,6 +111,7 @@ def bucket(time: sql.Composable, interval: Interval) -> sql.Composed:
 
 
 def floor(time: sql.Composable, length_us: int, origin_us: int) -> sql.Composed:
+    """Return the expression for the begin of a time's slot; slots of ``length_us`` are counted from ``origin_us``."""
     # A constant: a time plus an interval depends on the session's time zone, so it would be added for every row.
     origin = datetime.fromtimestamp(0, UTC) + timedelta(microseconds=origin_us)
     return sql.SQL("date_bin({length}, {time}, timestamptz {origin})").format(
@@ -122,4 +125,5 @@ def interval_literal(length_us: int) -> str:
 
 
 def length(length_us: int) -> sql.Composed:
+    """Return a length of time as an interval."""
     return sql.SQL("interval {}").format(sql.Literal(interval_literal(length_us)))

@@ -84,7 +84,7 @@ class SpoolFile(Generic[Spooled]):
         self._insert(packed)
 
     def read(self, after: int, limit: int) -> SpooledBatch[Spooled] | None:
-        """See `app.market.ports.storage.TradeSpool`. Raises SpoolDamaged if a batch is not what was written."""
+        """See `app.market.ports.storage.RowSpool`. Raises SpoolDamaged if a batch is not what was written."""
         found: list[Spooled] = []
         last = after
         statement = "SELECT number, packed, checksum FROM batches WHERE number > ? ORDER BY 1"

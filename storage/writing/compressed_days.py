@@ -20,9 +20,10 @@ import numpy as np
 import psycopg
 from psycopg import sql
 
+from storage.postgres.batch_columns import Ints
 from storage.postgres.connection import Connection, Edition, facts_of
 from storage.schema.editions import owns_trades, timescale_schema, version_numbers
-from storage.writing.stored_table import Ints, StoredTable
+from storage.writing.stored_table import StoredTable
 
 logger = logging.getLogger(__name__)
 

@@ -15,11 +15,11 @@ from datetime import date, timedelta
 
 import numpy as np
 
-from storage.postgres.batch_columns import calendar_months
+from storage.postgres.batch_columns import Ints, calendar_months
 from storage.postgres.connection import Connection
 from storage.schema.editions import is_hypertable
 from storage.writing.compressed_days import NEVER_COMPRESSED_US, CompressedDays
-from storage.writing.stored_table import Ints, StoredTable
+from storage.writing.stored_table import StoredTable
 
 _DAY_US = 86_400_000_000
 _BACKFILLED_AFTER_DAYS = 20  # ten days less than the shortest retention period

@@ -150,6 +150,7 @@ UNNAMED_WIDTHS = {
     "quotes with sizes": (5,),
     "quotes": (3,),
 }
+"""How many columns a table without a header has."""
+
 LEAN_QUOTES = "Lean quotes"
 """Ticks as Lean keeps them: milliseconds of the day that is in the file's name, bid, ask."""
-"""How many columns a table without a header has."""

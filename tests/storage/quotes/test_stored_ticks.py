@@ -1,4 +1,4 @@
-"""What is stored of each symbol, told from the candles: against the ticks."""
+"""What is stored of each symbol, counted by the candles: against the ticks."""
 
 from __future__ import annotations
 

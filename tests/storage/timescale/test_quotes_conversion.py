@@ -39,7 +39,8 @@ def test_quotes_are_converted_when_the_database_is_opened_and_look_the_same(plai
             assert is_hypertable(connection, "quotes")
             assert stored_ticks(connection) == TICKS
             assert connection.execute("SELECT count(*) FROM market_ticks").fetchone() == (len(TICKS),)
-            assert connection.execute("SELECT highest FROM mine").fetchone() is not None
+            highest = max(tick.bid_e8 for tick in TICKS)
+            assert connection.execute("SELECT (highest * 100000000)::bigint FROM mine").fetchone() == (highest,)
             for name in ("quotes", "market_ticks"):
                 may = connection.execute("SELECT has_table_privilege(%s, %s, 'SELECT')", (role, name)).fetchone()
                 assert may == (True,), name

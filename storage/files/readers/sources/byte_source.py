@@ -12,7 +12,7 @@ import contextlib
 import lzma
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import IO, Protocol
 
@@ -41,7 +41,7 @@ class ByteSource(Protocol):
     @property
     def name(self) -> str: ...
 
-    def blocks(self) -> Iterator[bytes]:
+    def blocks(self) -> Generator[bytes, None, None]:
         """
         Yield the bytes from the start, at most `BLOCK_BYTES` at once and never none.
 
@@ -71,7 +71,7 @@ class PlainOrPacked:
         self._is_verified = is_verified
         self._progress = 0.0
 
-    def blocks(self) -> Iterator[bytes]:
+    def blocks(self) -> Generator[bytes, None, None]:
         """See `ByteSource`."""
         with readable(self.path), self.path.open("rb") as raw:
             size = raw.seek(0, 2)
@@ -118,7 +118,7 @@ def first_bytes(source: ByteSource, size: int = BLOCK_BYTES) -> bytes:
         FileError: If they cannot be read.
     """
     found = bytearray()
-    with contextlib.closing(_generator(source)) as blocks:
+    with contextlib.closing(source.blocks()) as blocks:
         for block in blocks:
             found += block
             if len(found) >= size:
@@ -156,8 +156,8 @@ def _unpacked(raw: IO[bytes]) -> contextlib.AbstractContextManager[IO[bytes]]:
     head = raw.read(6)
     raw.seek(0)
     if head.startswith(_GZIP):
-        # isal leaves this class without types.
-        return igzip.IGzipFile(fileobj=raw, mode="rb")  # type: ignore[no-untyped-call, return-value]
+        stream: IO[bytes] = igzip.IGzipFile(fileobj=raw, mode="rb")  # type: ignore[no-untyped-call, assignment]  # because isal has no types
+        return stream
     if head.startswith(_BZIP2):
         return bz2.BZ2File(raw)
     if head.startswith(_XZ):
@@ -165,17 +165,6 @@ def _unpacked(raw: IO[bytes]) -> contextlib.AbstractContextManager[IO[bytes]]:
     if head.startswith(_ZSTD):
         import pyarrow as pa  # a start need not wait for it
 
-        # Arrow has no types: this is Any to mypy.
-        return pa.CompressedInputStream(pa.PythonFile(raw, mode="r"), "zstd")  # type: ignore[no-any-return]
+        unpacked: IO[bytes] = pa.CompressedInputStream(pa.PythonFile(raw, mode="r"), "zstd")
+        return unpacked
     return contextlib.nullcontext(raw)
-
-
-def _generator(source: ByteSource) -> _Closable:
-    # Every source writes `blocks` as a generator, which can be closed; the Protocol promises an iterator alone.
-    return source.blocks()  # type: ignore[return-value]
-
-
-class _Closable(Protocol):
-    def __iter__(self) -> Iterator[bytes]: ...
-
-    def close(self) -> None: ...

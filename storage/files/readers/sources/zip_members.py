@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import struct
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path, PurePosixPath
 from typing import IO
 
@@ -48,7 +48,7 @@ class ZipMember:
         self._is_verified = is_verified
         self._progress = 0.0
 
-    def blocks(self) -> Iterator[bytes]:
+    def blocks(self) -> Generator[bytes, None, None]:
         """See `ByteSource`."""
         info, size, checksum = self._info, 0, 0
         with readable(self.path), self.path.open("rb") as raw:
@@ -125,7 +125,7 @@ def _members(path: Path) -> list[zipfile.ZipInfo]:
         try:
             with zipfile.ZipFile(path) as archive:
                 return archive.infolist()
-        except NotImplementedError as error:  # of a later version of the format
+        except NotImplementedError as error:  # because the format is of a later version
             raise FileError(_UNREAD.format(path)) from error
         except (zipfile.BadZipFile, ValueError) as error:  # ValueError: a name that is no text
             raise FileError(f"{path} is no whole zip: it is damaged or was cut off. Get it again.") from error

@@ -12,7 +12,7 @@ import pytest
 
 from app.market.errors import FileError
 from app.market.interval import Interval
-from app.market.ports.row_files import ReadingOptions, RefusedFile, RowKind
+from app.market.ports.row_files import CandleBatch, ReadingOptions, RefusedFile, RowKind
 from storage.files.readers.open_rows import open_rows
 from tests.storage.files.readers.helpers import TradeRow, archive_rows, opened, read, refusal, zipped
 
@@ -79,7 +79,9 @@ def test_the_folders_of_the_archive_name_symbol_kind_and_interval(tmp_path: Path
     )
     (file,) = opened(tmp_path)
     assert (file.kind, file.symbol) == (RowKind.KLINES, "ETHUSDT")
-    assert [batch.interval for batch in file.batches()] == [Interval.parse("1m")]  # type: ignore[union-attr]
+    (batch,) = file.batches()
+    assert isinstance(batch, CandleBatch)
+    assert batch.interval == Interval.parse("1m")
 
 
 def test_a_matching_checksum_is_accepted_and_another_refuses_the_file(tmp_path: Path) -> None:

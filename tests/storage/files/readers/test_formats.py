@@ -76,7 +76,7 @@ def table(amount: pa.DataType, time: pa.DataType) -> pa.Table:
     columns = {name: [row[name] for row in rows()] for name in rows()[0]}
     types = {"price": amount, "quantity": amount, "time": time}
     arrays = {
-        name: pa.array([float(cell) for cell in cells], amount)  # type: ignore[arg-type]
+        name: pa.array([float(str(cell)) for cell in cells], amount)
         if types.get(name) == pa.float64()
         else pa.array(cells, MICROS).cast(time)
         if name == "time" and pa.types.is_timestamp(time)
@@ -302,8 +302,13 @@ def test_a_database_of_another_program_is_refused(tmp_path: Path) -> None:
 
 
 def test_noise_of_a_floats_arithmetic_is_no_digit(tmp_path: Path) -> None:
-    columns = {"trade_id": [1, 2], "time": [1723161255342] * 2, "price": [0.00031099999999999997, 0.123456789]}
-    columns |= {"quantity": [61837.630000000005, 1.0], "is_buyer_maker": [True, False]}  # type: ignore[dict-item]
+    columns = {
+        "trade_id": [1, 2],
+        "time": [1723161255342] * 2,
+        "price": [0.00031099999999999997, 0.123456789],
+        "quantity": [61837.630000000005, 1.0],
+        "is_buyer_maker": [True, False],
+    }
     pyarrow.parquet.write_table(pa.table(columns), tmp_path / "BTCUSDT.parquet")
     reading = read(tmp_path / "BTCUSDT.parquet")
     assert [trade[3:5] for trade in reading.trades] == [(31_100, 6_183_763_000_000)]
@@ -354,7 +359,10 @@ def test_rows_of_several_symbols_are_told_apart(tmp_path: Path, suffix: str) -> 
     (file,) = opened(path, ReadingOptions(symbol="XRPUSDT"))
     with pytest.raises(FileError, match="holds nothing of XRPUSDT"):
         list(file.batches())
-    numbers = [number for batch in opened(path)[0].batches() for number in batch.numbers.tolist()]  # type: ignore[union-attr]
+    numbers: list[int] = []
+    for batch in opened(path)[0].batches():
+        assert batch.numbers is not None
+        numbers += batch.numbers.tolist()
     assert sorted(numbers) == list(range(1, COUNT + 1))
 
 

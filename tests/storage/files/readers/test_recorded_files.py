@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -42,8 +42,8 @@ def test_a_recording_is_recognised_and_read_whole(
 ) -> None:
     reading = read(shared_data(name))
     assert (reading.kind, symbols_of(reading), reading.rows, reading.refused) == (kind, {symbol}, rows, [])
-    used = {TRADES: reading.trades, AGG: reading.agg_trades}.get(kind, reading.candles)  # type: ignore[arg-type]
-    assert len(used) == rows
+    used: dict[RowKind, Sequence[object]] = {TRADES: reading.trades, AGG: reading.agg_trades}
+    assert len(used.get(kind, reading.candles)) == rows
 
 
 def test_trades_have_their_own_time_and_not_the_recorders(shared_data: Callable[[str], Path]) -> None:
