@@ -9,11 +9,7 @@ contradicts the stored one is not put into `refused_trades`: it stays in its fil
 
 from __future__ import annotations
 
-import contextlib
-import threading
-from collections.abc import Callable, Iterator, Sequence
-
-import psycopg
+from collections.abc import Callable, Sequence
 
 from app.market.candle import Candle
 from app.market.comparison import FieldDifference
@@ -27,11 +23,12 @@ from app.market.quotes.tick_columns import TickColumns
 from app.market.trade import Trade
 from storage.loading.candle_batches import store_aggregated, store_candles
 from storage.loading.kline_check import kline_differences
+from storage.loading.ledger_session import LedgerSession
 from storage.loading.side_candle_batches import store_side_candles
-from storage.loading.statistics import refresh_statistics
+from storage.loading.statistics import StoredSpan, refresh_statistics
 from storage.loading.tick_loader import TickLoader
 from storage.loading.trade_batches import PreparedTrades, prepared
-from storage.postgres.connection import Connection, hang_up, translated
+from storage.postgres.connection import Connection, translated
 from storage.postgres.symbol_ids import add_symbols, symbol_id_of, symbol_ids_of
 from storage.rollups import candle_sql
 from storage.schema import id_ranges
@@ -39,7 +36,6 @@ from storage.trades.trade_ledger import TradeLedger
 
 STATEMENT_TIMEOUT_S = 600.0  # a batch over a slow line
 _CONTRADICTION = "it contradicts the stored trade of the same id"
-_FEWEST_ANALYZED = 10_000  # autovacuum notices more than that late
 
 
 class BulkLoader:
@@ -52,12 +48,9 @@ class BulkLoader:
     def __init__(self, connect: Callable[[], Connection]) -> None:
         self._connect = connect
         self._symbol_ids: dict[str, int] = {}
-        self._ledger: TradeLedger | None = None
-        self._lock = threading.Lock()  # held where the ledger is replaced, or its connection hung up on
-        self._is_aborted = False
+        self._session = LedgerSession(connect, self._open_ledger)
         self._contradictions: list[Trade] = []
-        self._stored = 0
-        self._times_us: list[int] = []  # of the trades stored: their earliest and latest
+        self._stored = StoredSpan()
         self._ticks = TickLoader(connect)
         self.quoted = set[str]()
         """The symbols that ticks were loaded of."""
@@ -78,27 +71,25 @@ class BulkLoader:
         if not batch.columns:
             return LoadResult(0, batch.rows - len(batch.refused), batch.refused)
         self._contradictions.clear()
-        with self._session("store trades") as ledger:
+        with self._session.use("store trades") as ledger:
             ledger.symbol_ids([batch.symbol])
             result = ledger.store_columns(batch.columns, encoding=batch.encoding)
         refused = [RefusedPlace(batch.place_of(trade.trade_id), _CONTRADICTION) for trade in self._contradictions]
         refused = sorted([*batch.refused, *refused])
         if result.fresh:
-            self._stored += result.fresh
-            times_us = [*self._times_us, int(batch.columns.time_us.min()), int(batch.columns.time_us.max())]
-            self._times_us = [min(times_us), max(times_us)]
+            self._stored.note(result.fresh, batch.columns.time_us)
         return LoadResult(result.fresh, batch.rows - result.fresh - len(refused), tuple(refused))
 
     def load_candles(
         self, symbol: str, interval: Interval, candles: Sequence[Candle], *, published: bool
     ) -> LoadResult:
         """See `app.market.ports.loading.BulkLoader`."""
-        with self._session("store candles") as ledger:
+        with self._session.use("store candles") as ledger:
             return store_candles(ledger.connection, symbol, interval, candles, published=published)
 
     def load_aggregated(self, symbol: str, minutes: Sequence[Candle]) -> set[int]:
         """See `app.market.ports.loading.BulkLoader`."""
-        with self._session("store candles") as ledger:
+        with self._session.use("store candles") as ledger:
             return store_aggregated(ledger.connection, symbol, minutes)
 
     def load_ticks(self, ticks: TickColumns, fetched: tuple[int, int] | None = None) -> LoadResult:
@@ -110,65 +101,42 @@ class BulkLoader:
         self, symbol: str, interval: Interval, side: PriceSide, candles: Sequence[SideCandle]
     ) -> LoadResult:
         """See `app.market.ports.loading.BulkLoader`."""
-        with self._session("store candles") as ledger:
+        with self._session.use("store candles") as ledger:
             return store_side_candles(ledger.connection, symbol, interval, side, candles)
 
     def held(self, symbol: str, first_id: int, last_id: int) -> IdRanges:
         """See `app.market.ports.loading.BulkLoader`."""
-        with self._session("read the coverage") as ledger:
+        with self._session.use("read the coverage") as ledger:
             symbol_id = symbol_id_of(ledger.connection, symbol)
             held = id_ranges.read(ledger.connection, id_ranges.COVERAGE, symbol_id)
         return IdRanges(held.within(first_id, last_id))
 
     def kline_differences(self, symbol: str, start_us: int, end_us: int) -> list[FieldDifference]:
         """See `app.market.ports.loading.BulkLoader`."""
-        with self._session("compare with the klines") as ledger:
+        with self._session.use("compare with the klines") as ledger:
             return kline_differences(ledger.connection, symbol, start_us, end_us)
 
     def finish(self) -> None:
         """See `app.market.ports.loading.BulkLoader`."""
         self._ticks.finish()
-        if self._stored < _FEWEST_ANALYZED:
-            return
-        with self._session("refresh the statistics") as ledger:
-            refresh_statistics(ledger.connection, *self._times_us)
-        self._stored, self._times_us = 0, []
+        if self._stored.is_large:
+            with self._session.use("refresh the statistics") as ledger:
+                refresh_statistics(ledger.connection, self._stored)
+            self._stored = StoredSpan()
 
     def abort(self) -> None:
         """See `app.market.ports.loading.BulkLoader`."""
-        self._is_aborted = True
+        self._session.abort()
         self._ticks.abort()
-        with self._lock:
-            if self._ledger is not None:
-                hang_up(self._ledger.connection)
 
     def close(self) -> None:
         """See `app.market.ports.loading.BulkLoader`."""
         self._ticks.close()
-        self._disconnect()
+        self._session.close()
 
-    @contextlib.contextmanager
-    def _session(self, doing: str) -> Iterator[TradeLedger]:
-        with translated(doing):
-            if self._ledger is None:
-                connection = self._connect()
-                candle_sql.load_numerics_as_int(connection)
-                ledger = TradeLedger(connection, self._note_contradictions)
-                with self._lock:
-                    self._ledger = ledger
-                if self._is_aborted:
-                    hang_up(ledger.connection)
-            try:
-                yield self._ledger
-            except psycopg.Error:
-                self._disconnect()
-                raise
-
-    def _disconnect(self) -> None:
-        with self._lock:
-            ledger, self._ledger = self._ledger, None
-        if ledger is not None:
-            ledger.connection.close()
+    def _open_ledger(self, connection: Connection) -> TradeLedger:
+        candle_sql.load_numerics_as_int(connection)
+        return TradeLedger(connection, self._note_contradictions)
 
     def _note_contradictions(self, connection: Connection, contradictions: Sequence[tuple[Trade, Trade]]) -> None:
         self._contradictions += [trade for trade, _ in contradictions]

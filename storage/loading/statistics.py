@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 
 from psycopg import sql
 
+from storage.postgres.batch_columns import Ints
 from storage.postgres.connection import Connection
 from storage.rollups.levels import LEVELS, RollupLevel
 from storage.schema.editions import is_hypertable, timescale_schema
@@ -23,22 +24,43 @@ _PARTITIONS = """
     WHERE i.inhparent = %s::regclass AND c.relname BETWEEN %s AND %s
 """
 _MOST_CHUNKS = 400
+_FEWEST_ANALYZED = 10_000  # autovacuum notices more than that late
+
+
+class StoredSpan:
+    """How many rows were stored since the last refresh, and from when to when (UTC microseconds, both inclusive)."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self.first_us = self.last_us = 0
+
+    @property
+    def is_large(self) -> bool:
+        """Whether the statistics are worth a refresh."""
+        return self._count >= _FEWEST_ANALYZED
+
+    def note(self, count: int, times_us: Ints) -> None:
+        """Add a batch, of which ``count`` rows, at least one, were new; ``times_us``: of all its rows."""
+        first_us, last_us = int(times_us.min()), int(times_us.max())
+        if self._count:
+            first_us, last_us = min(first_us, self.first_us), max(last_us, self.last_us)
+        self.first_us, self.last_us = first_us, last_us
+        self._count += count
 
 
 def refresh_statistics(
     connection: Connection,
-    from_us: int,
-    until_us: int,
+    stored: StoredSpan,
     *,
     table: StoredTable = TRADES,
     levels: Sequence[RollupLevel] = LEVELS,
 ) -> None:
     """
-    Analyze the rows of these times (UTC microseconds, both inclusive), their rollups ``levels`` and the coverage.
+    Analyze the rows of the times stored, their rollups ``levels`` and the coverage.
 
     What this user does not own is left to autovacuum. Raises psycopg.Error.
     """
-    first, last = (datetime.fromtimestamp(at_us / 1e6, UTC) for at_us in (from_us, until_us))
+    first, last = (datetime.fromtimestamp(at_us / 1e6, UTC) for at_us in (stored.first_us, stored.last_us))
     if is_hypertable(connection, table.name):
         schema = timescale_schema(connection)
         chunks = sql.SQL("SELECT {}.show_chunks({}, newer_than => %s, older_than => %s)::text").format(

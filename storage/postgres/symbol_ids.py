@@ -49,6 +49,29 @@ def known_symbols(connection: Connection) -> set[str]:
         return {name for (name,) in connection.execute("SELECT symbol FROM symbols")}
 
 
+class SymbolNumbers:
+    """The numbers that one connection has looked up so far. One thread at a time; may raise psycopg.Error."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._ids: dict[str, int] = {}
+        self._names: dict[int, str] = {}
+
+    def ids(self, names: Iterable[str]) -> dict[str, int]:
+        """Return the numbers of these symbols, and of all asked for before, by name; add those that have none."""
+        unknown = set(names) - self._ids.keys()
+        if unknown:
+            add_symbols(self._connection, unknown)
+            found = symbol_ids_of(self._connection, unknown)
+            self._ids.update(found)
+            self._names.update((number, name) for name, number in found.items())
+        return self._ids
+
+    def name_of(self, number: int) -> str:
+        """Return the name of a symbol whose number was asked for before."""
+        return self._names[number]
+
+
 def add_symbols(connection: Connection, names: Iterable[str]) -> None:
     """Give a number to each of these symbols that has none. Raises psycopg.Error."""
     # Sorted: two programs that add the same symbols in different orders could wait for each other in a circle.

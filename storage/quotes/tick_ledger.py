@@ -24,7 +24,7 @@ from storage.postgres.advisory_locks import LOCK_SYMBOLS, SYMBOL_LOCKS
 from storage.postgres.batch_columns import COPY_HEADER, COPY_TRAILER
 from storage.postgres.connection import Connection
 from storage.postgres.sql_arrays import array_literal
-from storage.postgres.symbol_ids import add_symbols, symbol_ids_of
+from storage.postgres.symbol_ids import SymbolNumbers
 from storage.quotes import fetched_ranges, held_ticks
 from storage.quotes.fast_append import LARGEST_APPEND, LOCK_TABLES, append
 from storage.quotes.held_ticks import TouchedCandles
@@ -71,7 +71,7 @@ class TickLedger:
         """``note_contradictions`` gets the ticks that contradict stored ones, each with that, in the transaction."""
         self.connection = connection
         self._note_contradictions = note_contradictions
-        self._symbol_ids: dict[str, int] = {}
+        self._symbols = SymbolNumbers(connection)
         self._partitions = Partitions(connection, QUOTES)
         # The last tick that this connection stored of each symbol, as (time, place). Only a guess, because other
         # programs store ticks too: the statement of `append` checks it.
@@ -95,12 +95,8 @@ class TickLedger:
         save_refused(self.connection, refused)
 
     def symbol_ids(self, names: Iterable[str]) -> dict[str, int]:
-        """Return the numbers of these symbols, and of all asked for before, by name; add those that have none."""
-        unknown = set(names) - self._symbol_ids.keys()
-        if unknown:
-            add_symbols(self.connection, unknown)
-            self._symbol_ids.update(symbol_ids_of(self.connection, unknown))
-        return self._symbol_ids
+        """See `storage.postgres.symbol_ids.SymbolNumbers.ids`."""
+        return self._symbols.ids(names)
 
     def store_columns(
         self, batch: TickColumns, contradictions: TickColumns | None = None, *, fetched: Fetched | None = None
@@ -111,16 +107,7 @@ class TickLedger:
         ``batch``: numbered by `symbol_ids`, sorted, each once; with its ``contradictions`` as
         `storage.quotes.tick_columns.tick_columns` returns them.
         """
-        if len(batch):
-            self._partitions.make(batch.time_us)
-        try:
-            return self._store(batch, contradictions, fetched)
-        except psycopg.errors.CheckViolation:
-            # Retention may have dropped a partition since we made or found it: make it again, once.
-            if not self._partitions.forget():
-                raise
-            self._partitions.make(batch.time_us)
-            return self._store(batch, contradictions, fetched)
+        return self._partitions.store(batch.time_us, lambda: self._store(batch, contradictions, fetched))
 
     def _store(self, batch: TickColumns, contradictions: TickColumns | None, fetched: Fetched | None) -> BatchResult:
         stored: list[TickColumns] = []
@@ -143,7 +130,8 @@ class TickLedger:
             if contradictions:
                 refused += self._refuse_within(contradictions, batch)
             if fetched:
-                fetched_ranges.add(self.connection, self._symbol_ids[fetched[0]], *fetched[1:])
+                symbol, *span = fetched
+                fetched_ranges.add(self.connection, self.symbol_ids([symbol])[symbol], *span)
             self.connection.execute("COMMIT")
         except BaseException:
             with contextlib.suppress(psycopg.Error):
@@ -212,10 +200,7 @@ class TickLedger:
     def _refuse(self, differing: Sequence[tuple[TickColumns, int, TickColumns, int]]) -> None:
         """Record ticks that contradict others, as (columns, row) of each twice: of the refused, then of the stored."""
         if differing:
-            names = {number: name for name, number in self._symbol_ids.items()}
-            pairs = [
-                (self._tick(refused, row, names), self._tick(kept, at, names)) for refused, row, kept, at in differing
-            ]
+            pairs = [(self._tick(refused, row), self._tick(kept, at)) for refused, row, kept, at in differing]
             self._note_contradictions(self.connection, pairs)
 
     def _refuse_within(self, contradictions: TickColumns, batch: TickColumns) -> int:
@@ -229,5 +214,5 @@ class TickLedger:
         self._refuse(differing)
         return len(differing)
 
-    def _tick(self, columns: TickColumns, row: int, names: dict[int, str]) -> Tick:
-        return one_tick(names[int(columns.symbol_id[row])], columns, row)
+    def _tick(self, columns: TickColumns, row: int) -> Tick:
+        return one_tick(self._symbols.name_of(int(columns.symbol_id[row])), columns, row)

@@ -30,7 +30,7 @@ from storage.postgres.advisory_locks import LOCK_SYMBOLS, SYMBOL_LOCKS
 from storage.postgres.batch_columns import TradeColumns
 from storage.postgres.connection import Connection
 from storage.postgres.sql_arrays import array_literal, column_literals
-from storage.postgres.symbol_ids import add_symbols, symbol_ids_of
+from storage.postgres.symbol_ids import SymbolNumbers
 from storage.rollups.trade_times import hours_of
 from storage.rollups.upsert import ADD_TO_ROLLUPS, rollup_arrays
 from storage.schema import id_ranges
@@ -89,8 +89,7 @@ class TradeLedger:
     ) -> None:
         self.connection = connection
         self._keep_contradictions = keep_contradictions
-        self._symbol_ids: dict[str, int] = {}
-        self._names: dict[int, str] = {}
+        self._symbols = SymbolNumbers(connection)
         self._partitions = Partitions(connection, TRADES)
         # The last id that this connection stored of each symbol. Only a guess, because other programs store trades too:
         # the statement of `append` checks it.
@@ -111,13 +110,8 @@ class TradeLedger:
         save_refused(self.connection, refused)
 
     def symbol_ids(self, names: Iterable[str]) -> dict[str, int]:
-        """Return the numbers of these symbols, and of all asked for before, by name; add those that have none."""
-        unknown = set(names) - self._symbol_ids.keys()
-        if unknown:
-            add_symbols(self.connection, unknown)
-            self._symbol_ids.update(symbol_ids_of(self.connection, unknown))
-            self._names = {number: name for name, number in self._symbol_ids.items()}
-        return self._symbol_ids
+        """See `storage.postgres.symbol_ids.SymbolNumbers.ids`."""
+        return self._symbols.ids(names)
 
     def store_columns(
         self,
@@ -131,15 +125,7 @@ class TradeLedger:
         ``batch``: at least one trade, numbered by `symbol_ids`. ``contradictions``: see
         `storage.postgres.batch_columns.trade_columns`. ``encoding``: the batch, where it was encoded beforehand.
         """
-        self._partitions.make(batch.time_us)
-        try:
-            return self._store(batch, contradictions, encoding)
-        except psycopg.errors.CheckViolation:
-            # Retention may have dropped a partition since we made or found it: make it again, once.
-            if not self._partitions.forget():
-                raise
-            self._partitions.make(batch.time_us)
-            return self._store(batch, contradictions, encoding)
+        return self._partitions.store(batch.time_us, lambda: self._store(batch, contradictions, encoding))
 
     def _store(
         self, batch: TradeColumns, contradictions: TradeColumns | None, encoding: EncodedBatch | None
@@ -278,7 +264,8 @@ class TradeLedger:
             return {}
         ids = array_literal(group.trade_id.tolist())
         rows = self.connection.execute(_STORED, (symbol_id, ids, *hours), prepare=False).fetchall()
-        return {trade_id: Trade(self._names[symbol_id], trade_id, *values) for trade_id, *values in rows}
+        name = self._symbols.name_of(symbol_id)
+        return {trade_id: Trade(name, trade_id, *values) for trade_id, *values in rows}
 
     def _find(self, batch: TradeColumns, suspects: TradeColumns, row: int) -> Trade | None:
         """Return the trade of the batch that has the suspect's id, or None."""
@@ -287,7 +274,7 @@ class TradeLedger:
 
     def _trade(self, columns: TradeColumns, row: int) -> Trade:
         return Trade(
-            self._names[int(columns.symbol_id[row])],
+            self._symbols.name_of(int(columns.symbol_id[row])),
             int(columns.trade_id[row]),
             int(columns.time_us[row]),
             int(columns.price[row]),

@@ -11,9 +11,12 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 from datetime import date, timedelta
+from typing import TypeVar
 
 import numpy as np
+import psycopg
 
 from storage.postgres.batch_columns import Ints, calendar_months
 from storage.postgres.connection import Connection
@@ -25,6 +28,8 @@ _DAY_US = 86_400_000_000
 _BACKFILLED_AFTER_DAYS = 20  # ten days less than the shortest retention period
 _NOTE_AGAIN_AFTER_S = 3_600.0  # retention counts a week from the last note; to the hour is exact enough
 _EPOCH = date(1970, 1, 1)
+
+Result = TypeVar("Result")
 
 PARTITION_LOCK = (0x63_72_79_70, 0)
 """The advisory lock under which partitions are made and dropped; see `storage.postgres.advisory_locks.SYMBOL_LOCKS`."""
@@ -79,6 +84,23 @@ class Partitions:
         self._months: set[np.datetime64] = set()
         self._newest_month_us = (0, 0)  # from, until: of the last batch's newest month
         self._is_partitioned: bool | None = None  # None: not asked yet
+
+    def store(self, times_us: Ints, store_batch: Callable[[], Result]) -> Result:
+        """
+        Call `make` for a batch's times, then ``store_batch``; return what that returns.
+
+        Retention may have dropped a partition since it was made or found. So both are done once more if the batch
+        found none.
+        """
+        if len(times_us):
+            self.make(times_us)
+        try:
+            return store_batch()
+        except psycopg.errors.CheckViolation:
+            if not len(times_us) or not self.forget():
+                raise
+            self.make(times_us)
+            return store_batch()
 
     def make(self, times_us: Ints) -> None:
         """

@@ -48,9 +48,9 @@ def test_ticks_are_counted_as_stored_held_or_refused(url: str, loader: TickLoade
 def test_a_loader_that_lost_its_connection_makes_a_new_one(url: str, loader: TickLoader) -> None:
     ticks = some_ticks(300)
     loader.store_ticks(ticks[:100])
-    assert loader._ledger is not None
     with connect(url) as connection:
-        pid = loader._ledger.connection.info.backend_pid
+        with loader._session.use("store ticks") as ledger:
+            pid = ledger.connection.info.backend_pid
         connection.execute("SELECT pg_terminate_backend(%s)", (pid,))
         with pytest.raises(StoreError):
             loader.store_ticks(ticks)
