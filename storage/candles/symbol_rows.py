@@ -9,7 +9,7 @@ from psycopg import sql
 
 from app.market.symbol import Symbol
 from storage.postgres.connection import Connection
-from storage.postgres.symbol_ids import broker_and_name
+from storage.postgres.symbol_ids import add_symbols, broker_and_name, symbol_ids_of
 
 COLUMNS = sql.SQL(
     """
@@ -76,4 +76,7 @@ def save(connection: Connection, symbols: Sequence[Symbol]) -> None:
         )
         for one in {symbol.name: symbol for symbol in symbols}.values()
     ]
+    # First, because an update on a conflict has to name one index, and two are unique: see `add_symbols`.
+    names = {one.name for one in symbols}
+    add_symbols(connection, names - symbol_ids_of(connection, names).keys())
     connection.execute(_SAVE, [list(column) for column in zip(*rows, strict=True)])

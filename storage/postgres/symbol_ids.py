@@ -15,9 +15,10 @@ from collections.abc import Iterable
 from storage.postgres.connection import Connection, translated
 
 _BINANCE = "binance"
+# No index is named: two are unique, and either may find the row that another program is adding.
 _ADD = """
     INSERT INTO symbols (broker, name) SELECT * FROM unnest(%s::text[], %s::text[])
-    ON CONFLICT (broker, name) DO NOTHING
+    ON CONFLICT DO NOTHING
 """
 
 
