@@ -10,7 +10,7 @@ from app.market.file_format import FileFormat, FileLayout, Preset, freqtrade_nam
 from app.market.indicators.chosen import ChosenIndicator
 from app.market.interval import Interval
 from app.market.quotes.tick import PriceSide
-from app.market.symbol import BROKER, broker_of
+from app.market.symbol import has_trades
 
 
 class RowsRequest(NamedTuple):
@@ -28,7 +28,7 @@ class RowsRequest(NamedTuple):
     @property
     def is_of_quotes(self) -> bool:
         """Whether the symbol's broker has bid and ask, not trades."""
-        return broker_of(self.symbol) != BROKER
+        return not has_trades(self.symbol)
 
     @property
     def unit(self) -> str:

@@ -113,7 +113,7 @@ def _is_live(metrics: Metrics) -> Value:
 
 def _broker_live(metrics: Metrics) -> Sequence[tuple[str, float]]:
     brokers = metrics.engine.quotes.brokers.values()
-    return [(one.name, float(one.status.state is FeedState.LIVE)) for one in brokers if one.is_live]
+    return [(one.name, float(one.status.state is FeedState.LIVE)) for one in brokers if one.has_live_prices]
 
 
 def _delays(metrics: Metrics) -> Stages:

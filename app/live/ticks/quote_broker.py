@@ -73,8 +73,8 @@ class QuoteBroker:
         return self.parts.feed.status
 
     @property
-    def is_live(self) -> bool:
-        """Whether it has live prices at all, and candles of its own."""
+    def has_live_prices(self) -> bool:
+        """Whether it has a stream at all, and candles of its own."""
         return self._connect is not None
 
     def status_of(self, symbol: str) -> FeedStatus:
@@ -184,6 +184,6 @@ class _Klines:
             return await source.klines(symbol, interval, start_us=start_us, end_us=end_us, limit=limit)
         if broker.status.state is FeedState.CONNECTING:
             raise FeedDisconnected(f"{symbol}: the broker is not connected yet.")
-        if broker.is_live and broker.reason:
+        if broker.has_live_prices and broker.reason:
             raise FeedRejected(broker.reason)
         return []

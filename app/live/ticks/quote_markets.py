@@ -18,8 +18,8 @@ from app.live.recording.market_snapshot import MarketSnapshot
 from app.live.recording.symbol_tracker import SymbolTracker
 from app.live.ticks.quote_broker import QuoteBroker
 from app.live.ticks.tick_recorder import TickRecorder, WatchedSpan
+from app.live.ticks.tick_tracker import SHORTEST
 from app.market.errors import StoreError
-from app.market.interval import Interval
 from app.market.ports.clock import Clock
 from app.market.ports.database import OpenedDatabase
 from app.market.ports.exchange import FeedState, FeedStatus
@@ -30,7 +30,6 @@ from app.market.symbol import Symbol, broker_of
 
 logger = logging.getLogger(__name__)
 
-_FINEST = Interval.parse("5s")  # of the brokers' own candles
 _SAVE_WATCHED_S = 10.0
 _FLUSH_S = 10.0
 _FIRST_SESSIONS_S, _NEXT_SESSIONS_S, _LATER_S = 60.0, 86_400.0, 3_600.0
@@ -183,7 +182,7 @@ class QuoteMarkets:
         if history is None:
             broker = self.brokers.get(name) or QuoteBroker(name, self._clock, None)
             store = None if self._database is None else self._database.store.of_side(side)
-            history = self._histories[name, side] = CandleHistory(broker.klines(side), store, finest=_FINEST)
+            history = self._histories[name, side] = CandleHistory(broker.klines(side), store, finest=SHORTEST)
         return history
 
     def retry_now(self) -> None:

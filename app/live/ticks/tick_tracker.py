@@ -9,14 +9,15 @@ from __future__ import annotations
 
 from app.live.recording.symbol_tracker import SymbolTracker
 from app.market.candle import CandleSource
-from app.market.interval import SECOND_US
+from app.market.interval import Interval
 from app.market.quotes.tick import PriceSide, Tick
 from app.market.trade import Trade
 from app.market.units import E8
 
-# The shortest candles that a broker of quotes publishes. A chart that joins at a multiple of it gets what came before
-# from whole candles of the broker.
-JOIN_STEP_US = 5 * SECOND_US
+SHORTEST = Interval.parse("5s")
+"""The shortest candles that a broker of quotes publishes."""
+# A chart that joins at a multiple of it gets what came before from whole candles of the broker.
+JOIN_STEP_US = SHORTEST.length_us
 
 
 class TickTracker:
@@ -55,7 +56,7 @@ class TickTracker:
         if self.watched_from_us is None:
             self.watched_from_us = tick.time_us
         for side, tracker in self.sides.items():
-            trade = Trade(self.symbol, self.total, tick.time_us, _price(tick, side), E8, is_buyer_maker=False)
+            trade = Trade(self.symbol, self.total, tick.time_us, tick.price_e8(side), E8, is_buyer_maker=False)
             tracker.add(trade)
             if self._is_broken:
                 # What the stream sent meanwhile is lost to it, so the candles around come from elsewhere.
@@ -69,9 +70,3 @@ class TickTracker:
         self._is_broken = self.last is not None
         for tracker in self.sides.values():
             tracker.note_break()
-
-
-def _price(tick: Tick, side: PriceSide) -> int:
-    if side is PriceSide.MID:
-        return tick.mid_e8
-    return tick.bid_e8 if side is PriceSide.BID else tick.ask_e8

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from app.market.candle import CandleSource
 from app.market.columns.arrow import arrow
 from app.market.columns.candle_columns import open_times, schema
 from app.market.columns.wide_decimals import decimal_array
@@ -54,7 +55,7 @@ def with_side_volumes(candles: Any, ticks: Iterable[TickCandle], source: str) ->
     pa, kinds = arrow(), quote_candle_schema()
     by_time = {one.open_time_us: (one.bid_volume_e8, one.ask_volume_e8) for one in ticks}
     opens = open_times(candles).tolist()
-    from_ticks = np.array([one == "ticks" for one in candles.column("source").to_pylist()], dtype=np.bool_)
+    from_ticks = np.array([one == CandleSource.TICKS for one in candles.column("source").to_pylist()], dtype=np.bool_)
     arrays = list(candles.columns)
     arrays[kinds.get_field_index("source")] = pa.array([source] * len(opens), pa.string())
     for side, name in enumerate(SIDE_VOLUMES):

@@ -1,8 +1,7 @@
-"""One published bid and ask with its time, and how ticks of one time are told apart."""
+"""One published bid and ask with its time, and how ticks with equal times are distinguished."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -39,11 +38,8 @@ class Tick(NamedTuple):
         """The mean of bid and ask; half a unit of 1e-8 is dropped, which prices of up to seven places never have."""
         return (self.bid_e8 + self.ask_e8) // 2
 
-
-def with_places(ticks: Iterable[Tick]) -> Iterator[Tick]:
-    """Yield ticks of one symbol by rising time, in the source's order, each with its place among those of its time."""
-    before_us, place = None, 0
-    for tick in ticks:
-        place = place + 1 if tick.time_us == before_us else 0
-        before_us = tick.time_us
-        yield tick if tick.place == place else tick._replace(place=place)
+    def price_e8(self, side: PriceSide) -> int:
+        """Return the price of one side."""
+        if side is PriceSide.MID:
+            return self.mid_e8
+        return self.bid_e8 if side is PriceSide.BID else self.ask_e8

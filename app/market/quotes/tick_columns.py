@@ -50,7 +50,7 @@ def tick_columns(
     """
     if len(time_us) > 1 and bool((np.diff(time_us) < 0).any()):
         raise ValueError("the times of the ticks do not rise")
-    return TickColumns(symbol, time_us, _places(time_us), bid_e8, ask_e8, bid_size_e8, ask_size_e8)
+    return TickColumns(symbol, time_us, places_of(time_us), bid_e8, ask_e8, bid_size_e8, ask_size_e8)
 
 
 def columns_of_ticks(symbol: str, ticks: Iterable[Tick]) -> TickColumns:
@@ -65,8 +65,8 @@ def no_ticks(symbol: str) -> TickColumns:
     return columns_of_ticks(symbol, ())
 
 
-def _places(time_us: Ints) -> Ints:
-    """Return how many ticks before each have the same time."""
+def places_of(time_us: Ints) -> Ints:
+    """Return how many ticks before each have the same time; the times rise."""
     rows = np.arange(len(time_us), dtype=np.int64)
     begins = np.concatenate(([True], time_us[1:] != time_us[:-1]))[: len(time_us)]
     return rows - np.maximum.accumulate(np.where(begins, rows, 0)) if len(rows) else rows

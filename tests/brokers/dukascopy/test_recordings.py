@@ -17,9 +17,10 @@ from app.market.interval import SECOND_US
 from app.market.ports.quote_history import HOUR_US
 from app.market.quotes.side_candle import SideCandle
 from app.market.quotes.tick import PriceSide, Tick
-from app.market.quotes.tick_candle import TickCandle, candle_of_tick, combine_ticks
+from app.market.quotes.tick_candle import TickCandle
 from app.sandbox.dukascopy.server import DukascopySandbox
 from tests.brokers.dukascopy.conftest import Open, us
+from tests.tick_candles import candle_of_tick, combine_ticks
 
 DAY_US = us(2019, 2, 4)
 MINUTE_US = 60 * SECOND_US

@@ -12,12 +12,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from app.market.ports.exchange import FeedState
-from app.market.quotes.tick_candle import TickCandle, candle_of_tick, combine_ticks
+from app.market.quotes.tick_candle import TickCandle
 from app.market.units import parse_e8
 from app.sandbox.oanda.server import OandaSandbox
 from app.sandbox.oanda.tape import RecordedTape
 from tests.brokers.oanda.conftest import Client
 from tests.faults.world import HurriedClock
+from tests.tick_candles import candle_of_tick, combine_ticks
 
 DAYS = ("20140501", "20140502", "20140504")
 TICKS, MINUTES = 74_684, 2_742

@@ -13,11 +13,12 @@ from app.market.candle import CandleSource
 from app.market.errors import FeedDisconnected, FeedRejected, UnknownSymbol
 from app.market.interval import Interval
 from app.market.quotes.tick import PriceSide, Tick
-from app.market.quotes.tick_candle import TickCandle, candle_of_tick, combine_ticks
+from app.market.quotes.tick_candle import TickCandle
 from app.sandbox.oanda.server import ACCOUNT, TOKEN, OandaLimits, OandaSandbox
 from app.sandbox.oanda.tape import PriceTape, SimulatedTape
 from tests.brokers.binance.helpers import FastClock
 from tests.brokers.oanda.conftest import EURUSD, MONDAY_US, Client, MarketClock
+from tests.tick_candles import candle_of_tick, combine_ticks
 
 MINUTE = Interval.parse("1m")
 HOUR_US, DAY_US = 3_600_000_000, 86_400_000_000

@@ -11,8 +11,8 @@ from app.market.coverage import IdRanges
 from app.market.interval import SECOND_US, Interval
 from app.market.quote_candles.side_candles import finish_side, side_candle
 from app.market.quotes.tick import PriceSide, Tick
-from app.market.quotes.tick_candle import candle_of_tick, combine_ticks
 from app.market.units import E8
+from tests.tick_candles import candle_of_tick, combine_ticks
 
 # 2026-07-10T20:55Z, five minutes before the forex week ends; it begins on Sunday at 21:00.
 FRIDAY_US = 1_783_716_900 * SECOND_US

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.market.quotes.tick import PriceSide, Tick, with_places
-from app.market.quotes.tick_candle import candle_of_tick, combine_ticks
+from app.market.quotes.tick import PriceSide, Tick
+from tests.tick_candles import candle_of_tick, combine_ticks, with_places
 
 _PRICES = st.integers(min_value=1, max_value=10**12)
 _TICKS = st.lists(

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.market.quotes.tick import Tick, with_places
+from app.market.quotes.tick import Tick
 from app.market.quotes.tick_columns import columns_of_ticks, no_ticks, tick_columns
+from tests.tick_candles import with_places
 
 _AMOUNTS = st.integers(min_value=0, max_value=10**15)
 _ROWS = st.lists(st.tuples(st.integers(min_value=0, max_value=9), _AMOUNTS, _AMOUNTS, _AMOUNTS, _AMOUNTS), max_size=30)

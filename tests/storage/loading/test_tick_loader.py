@@ -14,13 +14,14 @@ import pytest
 
 from app.market.errors import StoreError
 from app.market.ports.ticks import TickCount, TickDatabase
-from app.market.quotes.tick import Tick, with_places
+from app.market.quotes.tick import Tick
 from app.market.units import parse_e8
 from storage.database import Database
 from storage.loading.tick_loader import TickLoader
 from storage.postgres.connection import connect
 from tests.storage.helpers import PATIENCE_S
 from tests.storage.quotes.helpers import START_US, SYMBOL, assert_rollups_match, rollups, some_ticks, stored_ticks
+from tests.tick_candles import with_places
 
 DAYS = ("20140501", "20140502", "20140504")
 

@@ -9,11 +9,12 @@ from typing import Any
 
 from psycopg import sql
 
-from app.market.quotes.tick import Tick, with_places
-from app.market.quotes.tick_candle import PriceBar, TickCandle, candle_of_tick, combine_ticks
+from app.market.quotes.tick import Tick
+from app.market.quotes.tick_candle import PriceBar, TickCandle
 from storage.postgres.connection import Connection
 from storage.quotes.tick_levels import LEVELS
 from storage.quotes.tick_rollups import FIGURES
+from tests.tick_candles import candle_of_tick, combine_ticks, with_places
 
 SYMBOL = "oanda:EURUSD"
 START_US = 1_398_902_400_000_000 - 7_000_000  # 2014-05-01, less some seconds

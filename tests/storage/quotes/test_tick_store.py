@@ -13,7 +13,7 @@ from app.market.coverage import IdRanges
 from app.market.interval import MENU_INTERVALS, Interval
 from app.market.ports.ticks import TickReader
 from app.market.quotes.tick import Tick
-from app.market.quotes.tick_candle import TickCandle, candle_of_tick, combine_ticks
+from app.market.quotes.tick_candle import TickCandle
 from storage.postgres.connection import connect
 from storage.postgres.pool import ConnectionPool
 from storage.quotes.tick_ledger import TickLedger
@@ -21,6 +21,7 @@ from storage.quotes.tick_store import TickStore
 from storage.schema.migrate import migrate
 from tests.servers import empty_schema
 from tests.storage.quotes.helpers import START_US, SYMBOL, some_ticks
+from tests.tick_candles import candle_of_tick, combine_ticks
 
 TYPED = [Interval.parse(name) for name in ("2s", "3s", "7s", "14s", "61s", "90s", "13m", "59m", "181m", "1441m", "2M")]
 INTERVALS = [*MENU_INTERVALS, *TYPED]

@@ -10,7 +10,7 @@ from app.market.candle import Candle, CandleSource
 from app.market.columns.candle_columns import candles_of
 from app.market.coverage import IdRanges
 from app.market.interval import SECOND_US, Interval
-from app.market.quotes.tick import PriceSide, Tick, with_places
+from app.market.quotes.tick import PriceSide, Tick
 from app.market.units import E8
 from storage.candles.read_only import NullWriter
 from storage.postgres.connection import connect
@@ -18,6 +18,7 @@ from storage.quotes.tick_ledger import TickLedger
 from storage.schema.migrate import migrate
 from storage.sides.market_store import MarketStore, ReadOnlyMarketStore
 from tests.servers import empty_schema
+from tests.tick_candles import with_places
 
 SYMBOL, MINUTE, HOUR = "oanda:EURUSD", Interval.parse("1m"), Interval.parse("1h")
 FRIDAY_US = 1_783_713_600 * SECOND_US  # 2026-07-10T20:00Z; the forex week ends an hour later

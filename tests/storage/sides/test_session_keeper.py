@@ -19,7 +19,7 @@ from app.market.calendar.session_table import ListedSession, SessionTable
 from app.market.calendar.spans import spans_of
 from app.market.calendar.weekly import forex
 from app.market.interval import SECOND_US, Interval
-from app.market.quotes.tick import Tick, with_places
+from app.market.quotes.tick import Tick
 from app.market.symbol import Symbol
 from app.market.units import E8, parse_e8
 from storage.postgres.connection import Connection, connect
@@ -28,6 +28,7 @@ from storage.schema.migrate import migrate
 from storage.sides.market_store import MarketStore, ReadOnlyMarketStore
 from tests.market.calendar.helpers import us
 from tests.servers import empty_schema
+from tests.tick_candles import with_places
 
 SYMBOL = "oanda:EURUSD"
 HOUR_US, DAY_US = 3_600 * SECOND_US, 86_400 * SECOND_US

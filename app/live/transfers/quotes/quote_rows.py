@@ -1,8 +1,8 @@
 """
 The quotes of a file as the database takes them: in large batches, and each with its place among those of its time.
 
-Quotes have no ids. What tells two of one time apart is which came first in the file, so a file that is read again gives
-the same quotes again. Pure.
+Quotes have no ids. Those with equal times are distinguished by their order in the file, so a file that is read again
+gives the same quotes again. Pure.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 from app.live.transfers.row_batches import LARGEST, RowNumbers
 from app.market.errors import FileError
 from app.market.ports.row_files import Ints, QuoteBatch, RefusedRow
-from app.market.quotes.tick_columns import TickColumns
+from app.market.quotes.tick_columns import TickColumns, places_of
 from app.market.units import format_e8
 
 _COLUMNS = ("time_us", "bid_e8", "ask_e8", "bid_size_e8", "ask_size_e8")
@@ -59,7 +59,7 @@ class TickPlaces:
         latest_us, held = self._latest.get(batch.symbol, (None, 0))
         late = 0 if latest_us is None else int(np.searchsorted(time_us, latest_us, side="left"))
         late_rows, order, time_us = order[:late], order[late:], time_us[late:]
-        place = _places(time_us)
+        place = places_of(time_us)
         if latest_us is not None:
             place[time_us == latest_us] += held
         if len(time_us):
@@ -110,12 +110,6 @@ def _joined(parts: list[tuple[QuoteBatch, Ints]], places: TickPlaces) -> Numbere
     rows = sum(batch.rows for batch, _ in parts)
     joined = replace(first, rows=rows, refused=refused, numbers=None, **columns)
     return places.of(joined, np.concatenate([some for _, some in parts]))
-
-
-def _places(time_us: Ints) -> Ints:
-    """Return how many of the rising times before each are equal to it."""
-    rows = np.arange(len(time_us), dtype=np.int64)
-    return rows - np.searchsorted(time_us, time_us, side="left")
 
 
 def tick_text(ticks: TickColumns, place: int) -> str:

@@ -17,10 +17,11 @@ from app.market.export_plan import RowsRequest
 from app.market.file_columns import RowsOf
 from app.market.file_format import FileFormat, FileLayout
 from app.market.ports.row_files import ReadingOptions, RefusedFile, RowKind
-from app.market.quotes.tick import Tick, with_places
+from app.market.quotes.tick import Tick
 from storage.files.export_file import rows_file
 from storage.files.readers.open_rows import open_rows
 from storage.files.target import NewFile
+from tests.tick_candles import with_places
 
 SYMBOL = "oanda:EURUSD"
 START_US = 1_549_238_400_000_000
