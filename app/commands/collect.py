@@ -114,12 +114,12 @@ async def _collect(
 
 class _RecordingResult(NamedTuple):
     """
-    Counts of trades, and of ticks, once the engine is closed; ``unstored`` counts both.
+    Counts of trades, and of ticks, once the engine is closed; ``unstored`` and ``spooled`` count both.
 
     ``reason`` says why the database did not take the spooled ones.
     """
 
-    received: int = 0
+    trades: int = 0
     ticks: int = 0
     unstored: int = 0
     spooled: int = 0
@@ -130,13 +130,18 @@ class _RecordingResult(NamedTuple):
 async def _close(engine: Engine) -> _RecordingResult:
     database = engine.database  # after closing, the engine has none, but the writer's final counts remain
     unstored = await engine.close()
-    spooled = engine.spool_status.rows
-    received, ticks = engine.recorder.trades_received, engine.quotes.recorder.ticks_received
+    spooled = _on_disk(engine)
+    trades, ticks = engine.recorder.trades_received, engine.quotes.recorder.ticks_received
     show_progress("")
     if database is None:
-        return _RecordingResult(received, ticks, unstored, spooled, reason=engine.database_reason)
+        return _RecordingResult(trades, ticks, unstored, spooled, reason=engine.database_reason)
     status = database.writer.status
-    return _RecordingResult(received, ticks, unstored, spooled, status.contradictions, status.reason)
+    return _RecordingResult(trades, ticks, unstored, spooled, status.contradictions, status.reason)
+
+
+def _on_disk(engine: Engine) -> int:
+    """Return the number of trades and ticks that wait on disk for the database."""
+    return engine.spool_status.rows + engine.quotes.recorder.outbox.spool_status.rows
 
 
 def _report(outcome: _RecordingResult, symbols: Sequence[str], quoted: Sequence[str]) -> None:
@@ -146,21 +151,23 @@ def _report(outcome: _RecordingResult, symbols: Sequence[str], quoted: Sequence[
     Raises:
         StoreUnavailable: If trades or ticks received are not in the database.
     """
-    received = outcome.received
+    what = "trades and ticks" if symbols and quoted else "ticks" if quoted else "trades"
+    received = outcome.trades + outcome.ticks
     if outcome.unstored:
-        what = "trades and ticks" if symbols and quoted else "ticks" if quoted else "trades"
+        later = ["the next start fetches the missing trades"] if symbols or not quoted else []
+        later += ["the broker does not send lost ticks again"] if quoted else []
         raise StoreUnavailable(
-            f"{outcome.unstored} of the {what} received could not be stored ({received + outcome.ticks} were received):"
-            " check the database with cryptopipe doctor; the next start fetches the missing trades."
+            f"{outcome.unstored} of the {what} received could not be stored ({received} were received): check the "
+            f"database with cryptopipe doctor; {', and '.join(later)}."
         )
     if outcome.spooled:
         raise StoreUnavailable(
-            f"{outcome.spooled} trades wait on disk ({received} were received), because the database did not take them "
+            f"{outcome.spooled} {what} wait on disk ({received} were received), because the database did not take them "
             f"in time: {outcome.reason or 'it was too slow.'} The next start stores them; cryptopipe doctor checks the "
             "database."
         )
     if symbols or not quoted:
-        print(f"{received} trades of {_listed(symbols)} received and stored.")
+        print(f"{outcome.trades} trades of {_listed(symbols)} received and stored.")
     if quoted:
         print(f"{outcome.ticks} ticks of {_listed(quoted)} received and stored.")
     if outcome.contradictions == 1:
@@ -232,10 +239,10 @@ async def _record(
     # A recording of fixed length that fails says so in one line, at its end.
     say = logger.warning if seconds is not None else _say
     outage = _OutageReport(engine, say, is_away=unchecked is not None)
-    refusals = _Refusals(engine, quoted, _say if engine.recorder.symbols else say)
+    brokers = _BrokerReport(engine, quoted, _say if engine.recorder.symbols else say)
     while not stop.is_set and (left_s := end_s - time.monotonic()) > 0:
         _raise_if_failed(engine)
-        refusals.look(time.monotonic())
+        brokers.look(time.monotonic())
         if unchecked is not None and engine.directory.is_current:
             _check_late(engine, unchecked, quoted)
             unchecked = None
@@ -244,7 +251,7 @@ async def _record(
         show_progress(_progress_line(engine))
         await _pause(stop, min(left_s, _PROGRESS_EVERY_S))
     _raise_if_failed(engine)
-    if seconds is not None and not stop.is_set and not (outage.was_live or refusals.was_live):
+    if seconds is not None and not stop.is_set and not (outage.was_live or brokers.was_live):
         away = engine.feed.status if engine.recorder.symbols else engine.status_of(quoted[0])
         reason = away.reason or "It did not answer."
         raise FeedDisconnected(f"Nothing was recorded, because the exchange was away all the time. {reason}")
@@ -262,7 +269,7 @@ def _check_late(engine: Engine, names: Sequence[str], quoted: Sequence[str]) -> 
             _say(f"“{name}” is not a symbol of the exchange and is not recorded; the others are.")
 
 
-class _Refusals:
+class _BrokerReport:
     """
     Says why symbols of brokers of quotes are refused, each reason once, and by ``say`` which brokers are away and back.
 
@@ -289,8 +296,8 @@ class _Refusals:
             if reason not in self._said:
                 self._said.add(reason)
                 _say(reason)
-        for name in self._quoted:
-            self._look_at(broker_of(name), self._engine.status_of(name), now_s)
+        for name, status in zip(self._quoted, statuses, strict=True):
+            self._look_at(broker_of(name), status, now_s)
 
     def _look_at(self, broker: str, status: FeedStatus, now_s: float) -> None:
         if status.state is FeedState.REFUSED:
@@ -361,7 +368,7 @@ def _progress_line(engine: Engine) -> str:
     # stored trades would be another thing: it has the downloaded ones, too.
     queued = engine.database.writer.status.queued if engine.database is not None else 0
     waiting = f" · {queued:,} to be stored" if queued else ""
-    spooled = engine.spool_status.rows
+    spooled = _on_disk(engine)
     on_disk = f" · {spooled:,} on disk" if spooled else ""
     feed = engine.feed.status.sentence(engine.clock.monotonic_s()) or engine.feed.status.state
     has_ticks = engine.quotes.recorder.symbols

@@ -336,10 +336,11 @@ def test_collect_ends_in_time_also_where_the_database_hangs() -> None:
 
 def test_the_running_line_counts_the_trades_received_and_what_is_left_to_do_with_them() -> None:
     def line(queued: int, spooled: int, quoted: int = 0) -> str:
-        ticks = SimpleNamespace(symbols=["oanda:EURUSD"] * quoted, ticks_received=1_234)
+        outbox = SimpleNamespace(spool_status=SimpleNamespace(rows=5 * quoted))
+        ticks = SimpleNamespace(symbols=["oanda:EURUSD"] * quoted, ticks_received=1_234, outbox=outbox)
         engine: Any = SimpleNamespace(
             database=SimpleNamespace(writer=SimpleNamespace(status=WriterStatus(stored=99_999, queued=queued))),
-            spool_status=SimpleNamespace(trades=spooled),
+            spool_status=SimpleNamespace(rows=spooled),
             clock=SimpleNamespace(monotonic_s=lambda: 0.0),
             feed=SimpleNamespace(status=SimpleNamespace(sentence=lambda _: "", state="live")),
             recorder=SimpleNamespace(trades_received=12_345, missing=lambda: 7),
@@ -349,4 +350,4 @@ def test_the_running_line_counts_the_trades_received_and_what_is_left_to_do_with
 
     assert line(0, 0) == "live · 12,345 trades received · 7 missing"
     assert line(40, 1_000) == "live · 12,345 trades received · 40 to be stored · 1,000 on disk · 7 missing"
-    assert line(0, 0, quoted=1) == "live · 12,345 trades received · 7 missing · 1,234 ticks received"
+    assert line(0, 0, quoted=1) == "live · 12,345 trades received · 5 on disk · 7 missing · 1,234 ticks received"

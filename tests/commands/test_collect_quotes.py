@@ -14,7 +14,7 @@ from app.sandbox.oanda.server import ACCOUNT, TOKEN, OandaSandbox
 from app.sandbox.oanda.tape import SimulatedTape
 from storage.database import Database
 from storage.server.embedded_server import EmbeddedServer
-from tests.program import exchange, point_to, served
+from tests.program import exchange, hanging_url, point_to, served, silent_server
 
 EUR, JPY = "oanda:EURUSD", "oanda:USDJPY"
 
@@ -97,3 +97,37 @@ def test_a_broker_that_is_away_is_named_while_the_exchange_is_recorded(
     assert len(said) == 1
     assert said[0].startswith("cryptopipe: Nothing was recorded, because the exchange was away all the time. ")
     assert "127.0.0.1" in said[0]
+
+
+def test_ticks_that_a_hanging_database_did_not_take_wait_on_disk_for_the_next_start(
+    data_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with silent_server() as database:
+        url = hanging_url(database.address, connect_timeout_s=5)
+        assert main(["collect", "--symbols", EUR, "--for", "3s", "--database-url", url]) == 1
+    printed = capsys.readouterr()
+    found = re.fullmatch(
+        r"cryptopipe: (\d+) ticks wait on disk \(\1 were received\).+ The next start .+\.\n", printed.err
+    )
+    assert found is not None, printed
+    assert printed.out == ""
+    assert main(["collect", "--symbols", EUR, "--for", "5s"]) == 0
+    received = re.match(r"\d+", capsys.readouterr().out)
+    assert received is not None
+    assert stored_ticks(data_dir)[EUR] == int(found[1]) + int(received[0]) > int(received[0])
+
+
+def test_collect_does_not_claim_to_have_stored_ticks_that_it_lost(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CRYPTOPIPE_SPOOL_MEGABYTES", "0")
+    with silent_server() as database:
+        url = hanging_url(database.address, connect_timeout_s=5)
+        assert main(["collect", "--symbols", EUR, "--for", "3s", "--database-url", url]) == 1
+    printed = capsys.readouterr()
+    assert re.fullmatch(
+        r"cryptopipe: (\d+) of the ticks received could not be stored \(\1 were received\): check the database with "
+        r"cryptopipe doctor; the broker does not send lost ticks again\.\n",
+        printed.err,
+    ), printed
+    assert printed.out == ""
