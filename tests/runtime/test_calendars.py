@@ -9,11 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from app.market.calendar.calendar import open_at
 from app.market.calendar.session_table import SessionTable
 from app.market.errors import UsageError
 from app.runtime.calendars import load_calendar, named_calendar
-from tests.market.calendar.helpers import listed_sessions, minutes, open_minutes_of, us
+from tests.market.calendar.helpers import listed_sessions, minutes, open_at, open_minutes_of, us
 
 # The package reads times in a way that pandas 4 will answer differently.
 pytestmark = pytest.mark.filterwarnings("ignore:Series.values returning:DeprecationWarning")

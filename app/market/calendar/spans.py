@@ -59,11 +59,3 @@ def without(spans: Spans, removed: Spans) -> Spans:
 def length_us(spans: Spans) -> int:
     """Return the microseconds that a set covers."""
     return int((spans[:, 1] - spans[:, 0]).sum())
-
-
-def covers(spans: Spans, times_us: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Return which of these times a set covers."""
-    at = np.searchsorted(spans[:, 0], times_us, side="right") - 1
-    covered: NDArray[np.bool_] = at >= 0
-    covered[covered] = times_us[covered] < spans[at[covered], 1]
-    return covered

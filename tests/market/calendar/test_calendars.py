@@ -14,15 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.market.calendar.always_open import AlwaysOpen
-from app.market.calendar.calendar import (
-    Calendar,
-    next_open_us,
-    open_at,
-    open_length_us,
-    open_minutes,
-    previous_open_us,
-    session_at,
-)
+from app.market.calendar.calendar import Calendar
 from app.market.calendar.closed_slots import closed_slots, first_of_open, open_slots
 from app.market.calendar.instrument_schedule import calendar_of
 from app.market.calendar.session_table import ListedSession, SessionTable
@@ -30,7 +22,15 @@ from app.market.calendar.spans import spans_of
 from app.market.calendar.weekly import Hours, WeeklyCalendar, WeekPeriod, forex
 from app.market.errors import MalformedMessage
 from app.market.interval import Interval
-from tests.market.calendar.helpers import MINUTE_US, listed_sessions, minutes, open_minutes_of, us
+from tests.market.calendar.helpers import (
+    MINUTE_US,
+    listed_sessions,
+    minutes,
+    open_at,
+    open_length_us,
+    open_minutes_of,
+    us,
+)
 
 FindData = Callable[[str], Path]
 NEW_YORK = ZoneInfo("America/New_York")
@@ -59,7 +59,7 @@ def test_every_minute_of_twenty_years_is_open_or_closed_as_the_asserted_table_sa
     expected = open_minutes_of(sessions, times)
     assert 0.1 < expected.mean() < 0.9
     assert (open_at(table, times) == expected).all()
-    assert open_minutes(table, int(times[0]), int(times[-1]) + MINUTE_US) == expected.sum()
+    assert open_length_us(table, int(times[0]), int(times[-1]) + MINUTE_US) == expected.sum() * MINUTE_US
 
 
 def test_sessions_of_a_table_have_their_breaks_half_days_and_holidays() -> None:
@@ -117,11 +117,10 @@ def test_twenty_years_of_weekends_begin_and_end_at_17_new_york() -> None:
 
 def test_the_forex_session_of_monday_opens_on_sunday_evening() -> None:
     sunday_evening = us("2014-05-04T21:00")
-    session = session_at(forex(), sunday_evening)
-    assert session is not None
+    (session,) = forex().sessions(sunday_evening, sunday_evening + 1)
     assert (session.date, session.start_us) == (date(2014, 5, 5), sunday_evening)
     assert (session.total_minutes, session.is_half_day) == (1440, False)
-    assert session_at(forex(), sunday_evening - 1) is None
+    assert forex().sessions(sunday_evening - 1, sunday_evening) == []
     # A day of 23 and one of 25 hours, as the clocks change inside of them.
     assert [each.total_minutes for each in forex().sessions(us("2014-03-09T12:00"), us("2014-03-11"))][:1] == [1440]
 
@@ -251,7 +250,6 @@ def test_any_calendar_answers_as_its_minutes_do(calendar: Calendar, one: int, ot
     is_open = open_at(calendar, times)
     if model is not None:
         assert is_open.tolist() == model[first:end].tolist()
-    assert open_minutes(calendar, start_us, end_us) == is_open.sum()
     assert open_length_us(calendar, start_us, end_us) == is_open.sum() * MINUTE_US
     spans = calendar.closed_spans(start_us, end_us)
     assert sum(end - start for start, end in spans.tolist()) == (~is_open).sum() * MINUTE_US
@@ -261,20 +259,6 @@ def test_any_calendar_answers_as_its_minutes_do(calendar: Calendar, one: int, ot
             covered |= (times >= session.start_us) & (times < session.end_us)
             assert session.total_minutes * MINUTE_US <= session.end_us - session.start_us
     assert not (is_open & ~covered & (times >= ORIGIN)).any()
-
-
-@given(calendars(), moments)
-def test_the_nearest_open_times_have_only_closed_time_between(calendar: Calendar, minute: int) -> None:
-    time_us = ORIGIN + minute * MINUTE_US
-    after, before = next_open_us(calendar, time_us), previous_open_us(calendar, time_us)
-    if after is not None:
-        assert calendar.is_open(after)
-        assert open_length_us(calendar, time_us, after) == 0
-    if before is not None:
-        assert calendar.is_open(before)
-        assert open_length_us(calendar, before + 1, time_us) == 0
-    if calendar.is_open(time_us):
-        assert before == after == time_us
 
 
 @given(calendars(), st.sampled_from("1m 7m 15m 1h 4h 1d 3d 1w 1M".split()), moments, st.integers(0, 400))
@@ -304,5 +288,5 @@ def test_crypto_is_always_open_and_a_session_is_a_day_in_utc() -> None:
         (date(2024, 3, 1), us("2024-03-01"), 1440),
         (date(2024, 3, 2), us("2024-03-02"), 1440),
     ]
-    assert open_minutes(crypto, us("2024-03-01"), us("2024-03-02")) == 1440
+    assert open_length_us(crypto, us("2024-03-01"), us("2024-03-02")) == 1440 * MINUTE_US
     assert list(open_slots(None, Interval.parse("1m"), 3, 6)) == [3, 4, 5]

@@ -6,11 +6,10 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.market.calendar.calendar import open_at
 from app.market.calendar.partly_known import PartlyKnown
 from app.market.calendar.spans import spans_of
 from app.market.calendar.weekly import forex
-from tests.market.calendar.helpers import us
+from tests.market.calendar.helpers import open_at, us
 
 HOUR_US = 3_600_000_000
 HOLIDAY = forex(spans_of([(us("2024-12-24T18:00"), us("2024-12-25T22:00"))]))

@@ -6,7 +6,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.market.calendar.spans import Spans, between, covers, length_us, merged, spans_of, within, without
+from app.market.calendar.spans import Spans, between, length_us, merged, spans_of, within, without
+from tests.market.calendar.helpers import covers
 
 END = 60
 rows = st.lists(st.tuples(st.integers(0, END), st.integers(0, END)), max_size=8)
