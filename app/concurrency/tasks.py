@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 logger = logging.getLogger(__name__)
+
+Begin = Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
+"""Starts a task on the loop and keeps it, as `Tasks.begin` does."""
 
 
 async def first_of(*waits: Coroutine[Any, Any, object]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import NamedTuple
 
 from app.live.charts.gap_placement import PlacedGap
@@ -11,7 +12,7 @@ from app.live.recording.market_snapshot import SymbolSnapshot
 from app.live.recording.measures import Rate
 from app.live.repair.repairer import TRADES_A_MINUTE
 from app.market.ports.exchange import FeedState, FeedStatus
-from app.market.symbol import BROKER, Symbol, broker_of, broker_title, has_trades
+from app.market.symbol import Symbol, broker_title, has_trades
 from app.market.units import E8
 from widgets.view_values import DownloadView, GapBand, QuoteView, StatusView, WatchRow
 
@@ -64,7 +65,7 @@ class PanelValues:
         )
 
     def recording(self, symbol: Symbol, *, watched: bool) -> str:
-        """Return in words whether the symbol's trades are recorded, and why not."""
+        """Return in words whether the symbol is recorded, and why not."""
         if not symbol.is_trading:
             return f"No · {symbol.trouble[0].lower()}{symbol.trouble[1:]}"
         if not self._engine.is_recorded(symbol.name):
@@ -74,7 +75,7 @@ class PanelValues:
         if not self._records:
             return "Waiting for the database"
         if not self._engine.is_receiving(symbol.name):
-            return "Waiting for the exchange" if broker_of(symbol.name) == BROKER else "Waiting for the broker"
+            return "Waiting for the exchange" if symbol.has_trades else "Waiting for the broker"
         return "Yes" if watched else "While shown"
 
     def quote(self, symbol: Symbol, *, watched: bool = True) -> QuoteView:
@@ -141,43 +142,44 @@ class PanelValues:
         status = feed_status(engine, symbol)
         skew_us = engine.exchange_clock.skew_us
         writer = engine.database.writer.status if engine.database else None
-        rate = self._trade_rate.update(engine.recorder.trades_received, now_s)
+        ticks, tick_writer = engine.quotes.recorder, engine.quotes.writer_status
+        trade_rate = self._trade_rate.update(engine.recorder.trades_received, now_s)
         row_rate = self._row_rate.update(writer.stored if writer else 0, now_s)
-        tick_rate = self._tick_rate.update(engine.quotes.recorder.ticks_received, now_s)
-        tick_writer = engine.quotes.writer_status
+        tick_rate = self._tick_rate.update(ticks.ticks_received, now_s)
         tick_row_rate = self._tick_row_rate.update(tick_writer.stored, now_s)
+        common = StatusView(
+            feed_state=status.state,
+            feed_reason=status.reason,
+            database=engine.database.label if engine.database else "",
+            read_only_reason=engine.database.read_only_reason if engine.database else "",
+            exchange_time_us=engine.exchange_clock.now_us(),
+            skew_s=None if skew_us is None else skew_us / 1e6,
+            simulated=self._simulated,
+            retry_in_s=None if status.retry_at_s is None else max(0.0, status.retry_at_s - now_s),
+        )
         if not has_trades(symbol):
-            return StatusView(
-                feed_state=status.state,
-                feed_reason=status.reason,
-                retry_in_s=None if status.retry_at_s is None else max(0.0, status.retry_at_s - now_s),
+            return replace(
+                common,
                 trades_per_s=tick_rate,
-                database=engine.database.label if engine.database else "",
                 database_reason=tick_writer.reason if engine.database else engine.database_reason,
-                read_only_reason=engine.database.read_only_reason if engine.database else "",
                 rows_per_s=tick_row_rate,
-                queued=tick_writer.queued + engine.quotes.recorder.outbox.waiting,
-                spooled=engine.quotes.recorder.outbox.spool_status.rows,
-                spool_reason=engine.quotes.recorder.outbox.spool_status.reason,
-                exchange_time_us=engine.exchange_clock.now_us(),
-                skew_s=None if skew_us is None else skew_us / 1e6,
-                simulated=self._simulated,
+                queued=tick_writer.queued + ticks.outbox.waiting,
+                spooled=ticks.outbox.spool_status.rows,
+                spool_reason=ticks.outbox.spool_status.reason,
                 broker=broker_title(symbol),
                 counted="ticks",
             )
-        return StatusView(
-            feed_state=status.state,
-            feed_reason=status.reason,
+        waits = history_reason(engine)
+        return replace(
+            common,
             connections=status.connections,
             connections_down=status.down,
             connections_refused=bool(status.refused),
-            history_reason=engine.ban.reason if history_reason(engine) else "",
-            retry_in_s=_retry_in_s(engine, status, now_s),
+            history_reason=engine.ban.reason if waits else "",
+            retry_in_s=engine.ban.left_s(now_s) if waits and common.retry_in_s is None else common.retry_in_s,
             delay_ms=engine.recorder.delay.value,
-            trades_per_s=rate,
-            database=engine.database.label if engine.database else "",
+            trades_per_s=trade_rate,
             database_reason=writer.reason if writer else engine.database_reason,
-            read_only_reason=engine.database.read_only_reason if engine.database else "",
             rows_per_s=row_rate,
             queued=(writer.queued if writer else 0) + engine.waiting_trades,
             spooled=engine.spool_status.rows,
@@ -186,9 +188,6 @@ class PanelValues:
             repairing=bool(engine.repairer.repairing),
             malformed=engine.feed.counters.malformed,
             contradictions=writer.contradictions if writer else 0,
-            exchange_time_us=engine.exchange_clock.now_us(),
-            skew_s=None if skew_us is None else skew_us / 1e6,
-            simulated=self._simulated,
         )
 
 
@@ -204,12 +203,6 @@ def feed_status(engine: Engine, symbol: str = "") -> FeedStatus:
     if engine.feed_reason:
         return FeedStatus(FeedState.REFUSED, engine.feed_reason)
     return engine.feed.status
-
-
-def _retry_in_s(engine: Engine, status: FeedStatus, now_s: float) -> float | None:
-    if status.retry_at_s is not None:
-        return max(0.0, status.retry_at_s - now_s)
-    return engine.ban.left_s(now_s) if history_reason(engine) else None
 
 
 def history_reason(engine: Engine) -> str:

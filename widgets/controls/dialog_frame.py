@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import QEvent, QObject, QSize, Qt
+from PySide6.QtCore import QEvent, QObject, QSize, Qt, QTimer
 from PySide6.QtWidgets import QDialog, QFrame, QHBoxLayout, QLayout, QScrollArea, QVBoxLayout, QWidget
 
 from widgets.theme import style
@@ -128,6 +128,8 @@ class DialogFrame(QObject):
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if watched is self._dialog and event.type() == QEvent.Type.Show:
             self.fit()
+        elif watched is self._dialog and event.type() == QEvent.Type.FontChange and self._dialog.isVisible():
+            QTimer.singleShot(0, self, self.fit)  # after Qt has given every part its new font
         return False
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from PySide6.QtCore import QEvent, Qt, QTimer, Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QDialog, QFrame, QGridLayout, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
@@ -222,11 +222,6 @@ class DatabaseDialog(QDialog):
         self.facts.setVisible(bool(facts))
         self.facts.setAccessibleDescription("; ".join(f"{fact.caption}: {fact.text}" for fact in facts))
         self._fit()
-
-    def changeEvent(self, event: QEvent) -> None:
-        super().changeEvent(event)
-        if event.type() == QEvent.Type.FontChange and self.isVisible():
-            QTimer.singleShot(0, self, self._fit)  # after Qt has given every part its new font
 
     def _fit(self) -> None:
         """Make the dialog as high as its visible parts need."""

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from enum import Enum, auto
 
 from PySide6.QtCore import QEvent, Qt, QTimer, Signal
-from PySide6.QtWidgets import QDialog, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDialog, QHBoxLayout, QPushButton, QWidget
 
 from app.market.errors import UsageError
 from app.market.symbol import Symbol
@@ -20,7 +20,14 @@ from widgets.controls.dialog_frame import DialogFrame
 from widgets.controls.labels import label
 from widgets.dialogs.download_form import ChosenDownload, DownloadForm, DownloadStart
 from widgets.dialogs.download_rows import DownloadRows, SymbolRow
-from widgets.dialogs.form_parts import PROGRESS_STEPS, outcome_label, progress_bar, utc_minute
+from widgets.dialogs.form_parts import (
+    PROGRESS_STEPS,
+    background_button,
+    outcome_label,
+    progress_bar,
+    stacked,
+    utc_minute,
+)
 from widgets.theme import style
 from widgets.theme.palettes import DARK, Palette
 
@@ -76,9 +83,7 @@ class DownloadDialog(QDialog):
         self.pace = label("", "dim")
         self.pace.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignTop)
         self.progress = progress_bar()
-        self.hide_button = QPushButton("In background")
-        self.hide_button.setAutoDefault(False)
-        self.hide_button.hide()
+        self.hide_button = background_button()
         self.cancel_button, self.start_button = QPushButton("Close"), QPushButton("Download")
         self.cancel_button.setAutoDefault(False)
         self._forecast_timer = QTimer(self)
@@ -165,8 +170,6 @@ class DownloadDialog(QDialog):
         super().changeEvent(event)
         if event.type() == QEvent.Type.PaletteChange:
             self.palette_changed.emit()
-        elif event.type() == QEvent.Type.FontChange and hasattr(self, "_frame"):
-            QTimer.singleShot(0, self, self._frame.fit)  # after Qt has given every part its new font
 
     def reject(self) -> None:
         """Hide the dialog; a running download goes on."""
@@ -246,23 +249,10 @@ class DownloadDialog(QDialog):
         said.setSpacing(12)
         said.addWidget(self.outcome, 1)
         said.addWidget(self.pace)
-        status = QWidget()
-        below = QVBoxLayout(status)
-        below.setContentsMargins(0, 0, 0, 0)
-        below.setSpacing(8)
-        below.addLayout(said)
-        below.addWidget(self.progress)
-        body = QWidget()
-        box = QVBoxLayout(body)
-        box.setContentsMargins(0, 0, 0, 0)
-        box.setSpacing(12)
-        box.addLayout(self.form.layout())
-        box.addWidget(self.rows)
-        box.addWidget(self.lacks)
         self._frame = DialogFrame(
             self,
-            body,
-            status=status,
+            stacked(self.form.layout(), self.rows, self.lacks, spacing=12),
+            status=stacked(said, self.progress, spacing=8),
             left=[self.hide_button],
             right=[self.cancel_button, self.start_button],
             width=_WIDTH_PX,

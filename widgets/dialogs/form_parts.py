@@ -15,8 +15,11 @@ from PySide6.QtWidgets import (
     QGridLayout,
     QHBoxLayout,
     QLabel,
+    QLayout,
     QProgressBar,
+    QPushButton,
     QToolButton,
+    QVBoxLayout,
     QWidget,
 )
 
@@ -61,6 +64,20 @@ def captioned(text: str, field: QWidget) -> QWidget:
     row.setSpacing(8)
     row.addWidget(label(text, "dim"))
     row.addWidget(field)
+    return holder
+
+
+def stacked(*parts: QWidget | QLayout, spacing: int) -> QWidget:
+    """Return a widget that holds these, one below the other, without margins."""
+    holder = QWidget()
+    box = QVBoxLayout(holder)
+    box.setContentsMargins(0, 0, 0, 0)
+    box.setSpacing(spacing)
+    for part in parts:
+        if isinstance(part, QLayout):
+            box.addLayout(part)
+        else:
+            box.addWidget(part)
     return holder
 
 
@@ -152,6 +169,14 @@ def progress_bar() -> QProgressBar:
     bar.setAccessibleName("Progress")
     bar.hide()
     return bar
+
+
+def background_button() -> QPushButton:
+    """Return a hidden button that hides a dialog whose work goes on."""
+    button = QPushButton("In background")
+    button.setAutoDefault(False)
+    button.hide()
+    return button
 
 
 def utc_minute(time_us: int) -> str:

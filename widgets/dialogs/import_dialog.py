@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 from pathlib import Path
 
-from PySide6.QtCore import QEvent, Qt, QTimer, Signal
+from PySide6.QtCore import QEvent, Qt, Signal
 from PySide6.QtGui import QColor, QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
@@ -38,7 +38,7 @@ from widgets.controls.dialog_frame import DialogFrame
 from widgets.controls.labels import label
 from widgets.controls.link_label import LinkLabel
 from widgets.controls.number_format import count, data_size
-from widgets.dialogs.form_parts import PROGRESS_STEPS, outcome_label, progress_bar
+from widgets.dialogs.form_parts import PROGRESS_STEPS, background_button, outcome_label, progress_bar, stacked
 from widgets.dialogs.import_table import ImportTable
 from widgets.theme import style
 from widgets.theme.palettes import DARK, Palette
@@ -143,9 +143,7 @@ class ImportDialog(QDialog):
         self.refused_link = LinkLabel("", "warning")
         self.refused_link.hide()
         self.progress = progress_bar()
-        self.hide_button = QPushButton("In background")
-        self.hide_button.setAutoDefault(False)
-        self.hide_button.hide()
+        self.hide_button = background_button()
         self.cancel_button, self.start_button = QPushButton("Close"), QPushButton("Import")
         self.cancel_button.setAutoDefault(False)
         self._details = QWidget()
@@ -241,8 +239,6 @@ class ImportDialog(QDialog):
         super().changeEvent(event)
         if event.type() == QEvent.Type.PaletteChange:
             self.palette_changed.emit()
-        elif event.type() == QEvent.Type.FontChange and hasattr(self, "_frame"):
-            QTimer.singleShot(0, self, self._frame.fit)  # after Qt has given every part its new font
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         if event.mimeData().hasUrls() and not self.is_running:
@@ -299,24 +295,10 @@ class ImportDialog(QDialog):
         details.addLayout(choices)
         details.addWidget(self.preview)
         details.addWidget(self.problem)
-        body = QWidget()
-        box = QVBoxLayout(body)
-        box.setContentsMargins(0, 0, 0, 0)
-        box.setSpacing(12)
-        box.addLayout(head)
-        box.addWidget(table)
-        box.addWidget(self._details)
-        status = QWidget()
-        below = QVBoxLayout(status)
-        below.setContentsMargins(0, 0, 0, 0)
-        below.setSpacing(8)
-        below.addWidget(self.outcome)
-        below.addWidget(self.refused_link)
-        below.addWidget(self.progress)
         self._frame = DialogFrame(
             self,
-            body,
-            status=status,
+            stacked(head, table, self._details, spacing=12),
+            status=stacked(self.outcome, self.refused_link, self.progress, spacing=8),
             left=[self.hide_button],
             right=[self.cancel_button, self.start_button],
             width=_WIDTH_PX,

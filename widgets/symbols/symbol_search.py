@@ -1,10 +1,9 @@
 """
 The search for a symbol among thousands: the text typed, against each symbol's base asset and name.
 
-Case, “/”, spaces and dashes do not matter. A broker before a colon (``oanda:EUR/USD``) leaves only its symbols.
-Best first: the text is the name, it is the base asset, the base begins with
-it, the name begins with it, the name contains it. Within each of these, markets in the most common quote asset come
-first. Symbols that do not trade come last.
+Case, “/”, spaces and dashes do not matter. A broker before a colon (``oanda:EUR/USD``) leaves only its symbols. Best
+first: the text is the name, it is the base asset, the base begins with it, the name begins with it, the name contains
+it. Within each of these, markets in the most common quote asset come first. Symbols that do not trade come last.
 """
 
 from __future__ import annotations

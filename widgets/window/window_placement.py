@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 
 from PySide6.QtCore import QRect, QSize, Qt
-from PySide6.QtWidgets import QApplication, QMainWindow
+from PySide6.QtWidgets import QApplication, QMainWindow, QWidget
 
 FIRST_SIZE = QSize(1440, 900)  # of the first start, where the screen has room
 SMALLEST_SIZE = QSize(640, 480)
@@ -68,8 +68,8 @@ def toggle_full_screen(window: QMainWindow) -> None:
     window.setWindowState(window.windowState() ^ Qt.WindowState.WindowFullScreen)
 
 
-def bring_to_front(window: QMainWindow) -> None:
-    """Show the window over the others and give it the focus, as far as the desktop lets a program do so."""
+def bring_to_front(window: QWidget) -> None:
+    """Show a window or dialog over the others and give it the focus, as far as the desktop lets a program do so."""
     window.setWindowState(window.windowState() & ~Qt.WindowState.WindowMinimized)
     window.show()
     window.raise_()

@@ -42,6 +42,7 @@ from widgets.controls.number_format import count, counted
 from widgets.dialogs.download_dialog import DownloadDialog
 from widgets.dialogs.download_form import SETTLED_US, ChosenDownload, DownloadStart
 from widgets.window.main_window import MainWindow
+from widgets.window.window_placement import bring_to_front
 
 logger = logging.getLogger(__name__)
 
@@ -119,10 +120,8 @@ class DownloadController:
     def _raise(self, dialog: DownloadDialog) -> None:
         if not isValid(dialog):  # a toast may name one that another has replaced since
             self.open()
-            return
-        dialog.show()
-        dialog.raise_()
-        dialog.activateWindow()
+        else:
+            bring_to_front(dialog)
 
     def _forecast(self, dialog: DownloadDialog, chosen: ChosenDownload) -> None:
         if self._forecasting is not None:

@@ -31,6 +31,7 @@ from app.window.imports.import_process import ImportProcess
 from storage.files.readers.preview import MAPPABLE_COLUMNS, preview
 from widgets.dialogs.import_dialog import ImportDialog, ImportFileView, ImportOutcomeView
 from widgets.window.main_window import MainWindow
+from widgets.window.window_placement import bring_to_front
 
 
 class ImportController:
@@ -79,10 +80,8 @@ class ImportController:
     def _raise(self, dialog: ImportDialog) -> None:
         if not isValid(dialog):  # a toast may name one that another has replaced since
             self.open()
-            return
-        dialog.show()
-        dialog.raise_()
-        dialog.activateWindow()
+        else:
+            bring_to_front(dialog)
 
     def _announce_end(self, dialog: ImportDialog, sentence: str) -> None:
         if not dialog.isVisible():

@@ -8,9 +8,8 @@ loaded; until then it stays, and the user can cancel the jump.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
-from typing import Any
 
+from app.concurrency.tasks import Begin
 from app.live.charts.chart_session import ChartSession
 from app.live.charts.prefetch import Prefetch
 from app.market.interval import Interval
@@ -19,8 +18,6 @@ from widgets.chart.chart_widget import ChartWidget
 
 _MAX_SLOTS_FILLED = 20_000  # of a view; in a wider one, ranges not requested yet are not loaded
 _NO_CANDLES = "There are no candles yet to go back from."
-
-Begin = Callable[[Coroutine[Any, Any, None]], "asyncio.Task[None]"]
 
 
 class HistoryNavigation:

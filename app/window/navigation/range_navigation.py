@@ -8,9 +8,9 @@ Where it does not answer, the oldest stored candle stands for that, and the usua
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
-from typing import Any
+from collections.abc import Callable
 
+from app.concurrency.tasks import Begin
 from app.live.charts.chart_session import ChartSession
 from app.live.environment.clocks import ExchangeClock
 from app.market.errors import FeedError, StoreError
@@ -21,8 +21,6 @@ from widgets.chart.model.time_range import TimeRange, fitting_interval
 _DAY = Interval.parse("1d")
 _MOST_DAYS = 20_000
 _PATIENCE_S = 0.5  # for the first candle of a range that has a length without it
-
-Begin = Callable[[Coroutine[Any, Any, None]], "asyncio.Task[None]"]
 
 
 class RangeNavigation:

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from app.concurrency.tasks import Begin
 from app.live.charts.chart_session import ChartSession
 from app.live.engine import Engine
 from app.market.comparison import FieldDifference
@@ -37,12 +37,7 @@ class ComparisonOverlay:
     ``sentence`` is the outcome in words; empty where there is none.
     """
 
-    def __init__(
-        self,
-        engine: Engine,
-        chart: ChartWidget,
-        begin: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]],
-    ) -> None:
+    def __init__(self, engine: Engine, chart: ChartWidget, begin: Begin) -> None:
         self._engine, self._chart, self._begin = engine, chart, begin
         self._session: ChartSession | None = None
         self._task: asyncio.Task[None] | None = None

@@ -10,10 +10,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
-from typing import Any
 
 from app.concurrency.background import in_background
+from app.concurrency.tasks import Begin
 from app.live.charts.candle_refresh import CandleRefresh
 from app.live.charts.chart_session import ChartSession
 from app.live.charts.gap_placement import PlacedGap, ids_in_view, interval_of_view, placed
@@ -33,12 +32,7 @@ Span = tuple[int, int]
 class GapOverlay:
     """Marks the gaps of one chart. ``begin`` starts a task on the loop and keeps it."""
 
-    def __init__(
-        self,
-        engine: Engine,
-        chart: ChartWidget,
-        begin: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]],
-    ) -> None:
+    def __init__(self, engine: Engine, chart: ChartWidget, begin: Begin) -> None:
         self._engine = engine
         self._chart = chart
         self._begin = begin

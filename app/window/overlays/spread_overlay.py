@@ -8,9 +8,8 @@ none while the band is off, or for a symbol with trades.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
-from typing import Any
 
+from app.concurrency.tasks import Begin
 from app.live.charts.chart_session import ChartSession
 from app.live.engine import Engine
 from app.market.calendar.calendar import Calendar
@@ -22,12 +21,7 @@ from widgets.chart.chart_widget import ChartWidget
 class SpreadOverlay:
     """Draws the band on one chart. ``begin`` starts a task on the loop and keeps it."""
 
-    def __init__(
-        self,
-        engine: Engine,
-        chart: ChartWidget,
-        begin: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]],
-    ) -> None:
+    def __init__(self, engine: Engine, chart: ChartWidget, begin: Begin) -> None:
         self._engine, self._chart, self._begin = engine, chart, begin
         self._shown: ChartSession | None = None
         self._calendar: Calendar | None = None

@@ -90,20 +90,12 @@ def fill_style_menus(menu: QMenu, panes: PaneSet) -> None:
 def fill_tick_price_menu(menu: QMenu, panes: PaneSet) -> None:
     """Add which price of ticks is shown, and whether the spread is: for symbols without trades."""
     style = panes.style
-    _add_choices(
-        menu,
-        [
-            (
-                f"{side.value.capitalize()} prices",
-                side is style.price_side,
-                partial(_change_style, panes, price_side=side),
-            )
-            for side in PriceSide
-        ],
-    )
-    for action, side in zip(menu.actions(), PriceSide, strict=True):
-        if side is next_side(style.price_side):
-            action.setText(f"{action.text()}{_key_hint('price_side')}")
+    choices: list[tuple[str, bool, Callable[[], None]]] = []
+    for side in PriceSide:
+        key = _key_hint("price_side") if side is next_side(style.price_side) else ""
+        choose = partial(_change_style, panes, price_side=side)
+        choices.append((f"{side.value.capitalize()} prices{key}", side is style.price_side, choose))
+    _add_choices(menu, choices)
     menu.addSeparator()
     _add_toggle(
         menu,

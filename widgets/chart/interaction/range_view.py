@@ -127,6 +127,6 @@ class RangeView:
 
     def _view(self, series: CandleSeries) -> _View:
         scale, interval, last = self._scene.time_scale, series.interval, int(series.slots[-1])
-        told_us = self._first_us.get(series.symbol)
-        first = int(series.slots[0]) if series.begins else None if told_us is None else interval.slot(told_us)
+        known_us = self._first_us.get(series.symbol)
+        first = int(series.slots[0]) if series.begins else None if known_us is None else interval.slot(known_us)
         return _View(interval, first, last, scale.width_px, scale.bar_px, scale.room_beside(last), scale.axis)

@@ -90,11 +90,11 @@ class Completeness(NamedTuple):
 
 def completeness_of(symbol: Symbol, bar: Bar, missing: int = 0) -> Completeness:
     """Return the completeness of a symbol's candle. ``missing``: the trades known to be missing from it."""
-    return completeness(bar, missing) if symbol.has_trades else _tick_completeness(broker_of(symbol.name), bar)
+    return completeness(bar, missing) if symbol.has_trades else _tick_completeness(symbol, bar)
 
 
-def _tick_completeness(broker: str, bar: Bar) -> Completeness:
-    title, is_live = broker_title(f"{broker}:"), not bar.closed
+def _tick_completeness(symbol: Symbol, bar: Bar) -> Completeness:
+    title, is_live = broker_title(symbol.name), not bar.closed
     if not bar.complete:
         return Completeness(
             "incomplete", "Ticks of this candle may be missing: it was neither watched nor fetched from end to end."
@@ -107,7 +107,7 @@ def _tick_completeness(broker: str, bar: Bar) -> Completeness:
         )
     if bar.source is CandleSource.MIXED:
         return Completeness("from several sources", "Added up from parts: candles of the broker, and its ticks.")
-    if broker == "oanda":
+    if broker_of(symbol.name) == "oanda":
         return Completeness(
             "sampled",
             "OANDA sends at most four prices a second, so quicker changes are not there. All that it sent is counted.",

@@ -20,14 +20,13 @@ from widgets.chart.painting.device_pixels import DevicePixels
 from widgets.chart.painting.scene import Scene, SessionName
 from widgets.chart.scales.time_marks import day_edges
 from widgets.chart.scales.time_scale import TimeScale
-from widgets.chart.scales.time_text import MONTHS
+from widgets.chart.scales.time_text import MONTHS, WEEKDAYS
 from widgets.chart.scales.zones import Zone
 
 _DAY_S = 86_400
 _NARROWEST_DAY_PX = 12.0
 _BLOCK_US = 32 * _DAY_S * 1_000_000  # one cache entry of sessions
 _ROOM_PX, _FROM_BOTTOM_PX = 6.0, 11.0
-_WEEKDAYS = "Mon Tue Wed Thu Fri Sat Sun".split()
 
 Band = tuple[float, float]
 
@@ -105,7 +104,7 @@ def paint_session_names(painter: QPainter, pixels: DevicePixels, scene: Scene) -
 
 def _name(session: Session) -> str:
     day = session.date
-    text = f"{_WEEKDAYS[day.weekday()]} {day.day} {MONTHS[day.month - 1]}"
+    text = f"{WEEKDAYS[day.weekday()]} {day.day} {MONTHS[day.month - 1]}"
     notes = session.notes or ("half day" if session.is_half_day else "")
     return f"{text} · {notes}" if notes else text
 

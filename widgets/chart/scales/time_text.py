@@ -62,7 +62,7 @@ def _numbers(found: re.Match[str]) -> list[int]:
 
 # Not strftime's names: Qt sets the C locale to the user's, while the window is in English throughout.
 MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
-_WEEKDAYS = "Mon Tue Wed Thu Fri Sat Sun".split()
+WEEKDAYS = "Mon Tue Wed Thu Fri Sat Sun".split()
 _DAY_S = 86_400
 
 
@@ -72,7 +72,7 @@ def full_time(open_us: int, interval: Interval, rules: tzinfo = UTC) -> str:
     shown = moment(open_us // SECOND_US, rules)
     date = f"{shown:%d} {MONTHS[shown.month - 1]} {shown.year}"
     if interval.months or interval.seconds % _DAY_S == 0:
-        return f"{_WEEKDAYS[shown.weekday()]} {date}"
+        return f"{WEEKDAYS[shown.weekday()]} {date}"
     return f"{date} {clock_time(shown, seconds=interval.seconds % 60 > 0)}"
 
 

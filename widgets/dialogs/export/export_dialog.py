@@ -30,7 +30,7 @@ from widgets.dialogs.export.export_forecast import forecast
 from widgets.dialogs.export.export_form import ExportForm, ExportRequest
 from widgets.dialogs.export.preview_table import PreviewTable
 from widgets.dialogs.export.rows_fields import FormStart, RowKind
-from widgets.dialogs.form_parts import flow
+from widgets.dialogs.form_parts import flow, stacked
 from widgets.theme import style
 from widgets.theme.palettes import DARK, Palette
 
@@ -299,13 +299,7 @@ class ExportDialog(QDialog):
         fields = QVBoxLayout(fields_holder)
         fields.setContentsMargins(PADDING_PX, 0, PADDING_PX, 12)
         fields.setSpacing(12)
-        preview = QWidget()
-        rows = QVBoxLayout(preview)
-        rows.setContentsMargins(0, 0, 0, 0)
-        rows.setSpacing(4)
-        rows.addWidget(self.preview)
-        rows.addWidget(self.preview_note)
-        self.form.lay_out(fields, self.card, preview)
+        self.form.lay_out(fields, self.card, stacked(self.preview, self.preview_note, spacing=4))
         fields.addStretch(1)
         self.body = QScrollArea()
         self.body.setObjectName("dialogScroll")
