@@ -31,7 +31,8 @@ from storage.schema.retention_period import RetentionPeriod
 from storage.server.embedded_server import EmbeddedServer
 from storage.sides.market_store import MarketStore, ReadOnlyMarketStore
 from storage.timescale.edition_setup import set_up_edition
-from storage.trades.trade_writer import TradeBatchWriter, trade_writer
+from storage.trades.trade_writer import TRADE_ROWS, TradeBatchWriter
+from storage.writing.batch_writer import BatchWriter
 
 if TYPE_CHECKING:
     from storage.loading.bulk_loader import BulkLoader
@@ -100,7 +101,7 @@ class Database:
 
         Blocks: call it from a worker thread. A failed attempt leaves nothing behind and may be repeated.
 
-        ``batch_trades``, ``batch_seconds``, ``queue_limit``: see `storage.trades.trade_writer.trade_writer`.
+        ``batch_trades``, ``batch_seconds``, ``queue_limit``: see `storage.writing.batch_writer.BatchWriter`.
         ``keep_trades``: see ``proposed`` of `storage.retention.policy.enforce`. ``most_readers``: connections for
         reading at a time. ``ask_password``: see `storage.postgres.connection.connect`; the password it returns is used
         for every later connection. ``calendars``, ``named_calendar``: see `storage.sides.symbol_calendars`.
@@ -137,9 +138,10 @@ class Database:
                 server,
                 privileges.read_only_reason,
             )
-        writer = trade_writer(
+        writer = BatchWriter(
             _reconnector(address, server, _WRITER_NAME),
-            batch_trades=batch_trades,
+            TRADE_ROWS,
+            batch_rows=batch_trades,
             batch_seconds=batch_seconds,
             queue_limit=queue_limit,
         )
@@ -158,9 +160,9 @@ class Database:
         if self.read_only_reason:
             return NullWriter[Tick]()
         if self._tick_writer is None:
-            from storage.quotes.tick_writer import tick_writer  # here: most programs record no ticks
+            from storage.quotes.tick_writer import TICK_ROWS  # here: most programs record no ticks
 
-            self._tick_writer = tick_writer(_reconnector(self.url, self._server, _WRITER_NAME))
+            self._tick_writer = BatchWriter(_reconnector(self.url, self._server, _WRITER_NAME), TICK_ROWS)
         return self._tick_writer
 
     def tick_loader(self) -> TickLoader:

@@ -10,7 +10,8 @@ Every function takes a connection and may raise psycopg.Error. Times are UTC mic
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import starmap
 from typing import Any
 
@@ -179,7 +180,8 @@ def read(
         if part == interval:
             whole = parts
         else:
-            whole = _combined(parts, part, interval, fetched_ranges(connection, symbol_id, part))
+            fetched = fetched_ranges(connection, symbol_id, part)
+            whole = combined(parts, interval, partial(_is_whole, part, fetched))
         for candle in whole:
             known = found.get(candle.open_time_us)
             # Those found before win, because they come from longer intervals, unless they were cut off.
@@ -226,17 +228,27 @@ def save_range(connection: Connection, symbol: str, interval: Interval, start_us
     connection.execute(_SAVE_RANGE, (*lengths, min(first_us), max(after_us), symbol))
 
 
-def _combined(parts: Sequence[Candle], part: Interval, whole: Interval, fetched: IdRanges) -> list[Candle]:
-    """Return the candles of ``whole`` for which every kline of ``part`` is there that the exchange has."""
+def combined(
+    parts: Sequence[Candle], whole: Interval, is_whole: Callable[[Sequence[Candle], int, int], bool]
+) -> list[Candle]:
+    """
+    Return the candles of ``whole`` that shorter ones make up.
+
+    ``is_whole`` says whether some make up all of one, given its begin and its end, UTC microseconds.
+    """
     groups: dict[int, list[Candle]] = {}
     for candle in parts:
         groups.setdefault(whole.open_time_us(candle.open_time_us), []).append(candle)
     return [
         combine(open_us, group)
         for open_us, group in groups.items()
-        if len(group) == part.slot(whole.next_open_us(open_us) - 1) - part.slot(open_us) + 1
-        or not fetched.missing(open_us, whole.next_open_us(open_us) - 1)
+        if is_whole(group, open_us, whole.next_open_us(open_us))
     ]
+
+
+def _is_whole(part: Interval, fetched: IdRanges, group: Sequence[Candle], start_us: int, end_us: int) -> bool:
+    """Whether every kline of ``part`` is there that the exchange has."""
+    return len(group) == part.slot(end_us - 1) - part.slot(start_us) + 1 or not fetched.missing(start_us, end_us - 1)
 
 
 def _candle(*row: Any) -> Candle:

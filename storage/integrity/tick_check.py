@@ -15,7 +15,7 @@ from psycopg import sql
 
 from storage.integrity.differences import MAX_LISTED, Difference, DifferenceKind, DifferenceReport, TimeWindow
 from storage.postgres.connection import Connection
-from storage.quotes.tick_columns import TickColumns
+from storage.quotes.tick_columns import EXACT, TickColumns
 from storage.quotes.tick_levels import LEVELS
 from storage.quotes.tick_rollups import (
     ADD_TO_ROLLUPS,
@@ -35,11 +35,9 @@ _WITHIN = """
 """
 _TICKS = sql.SQL(
     """
-    SELECT symbol_id, {time_us}, place, (bid * 100000000)::bigint, (ask * 100000000)::bigint,
-        (bid_size * 100000000)::bigint, (ask_size * 100000000)::bigint
-    FROM quotes WHERE {within} ORDER BY time, place
+    SELECT symbol_id, {exact} FROM quotes WHERE {within} ORDER BY time, place
     """
-).format(time_us=microseconds("time"), within=sql.SQL(_WITHIN).format(time=sql.Identifier("time")))
+).format(exact=EXACT, within=sql.SQL(_WITHIN).format(time=sql.Identifier("time")))
 _TICKS_FIGURE = 2 + FIGURES.index("ticks")
 
 
@@ -120,8 +118,7 @@ def replace(connection: Connection, symbol_id: int, window: TimeWindow) -> None:
 
 
 def _ticks(connection: Connection, symbol_id: int, window: TimeWindow) -> TickColumns:
-    rows = connection.execute(_TICKS, _values(symbol_id, window), prepare=False).fetchall()
-    return TickColumns(*np.array(rows, dtype=np.int64).reshape(len(rows), 7).T)
+    return TickColumns.of(connection.execute(_TICKS, _values(symbol_id, window), prepare=False).fetchall())
 
 
 def _differing(connection: Connection, symbol_id: int, window: TimeWindow, ticks: TickColumns) -> Iterator[_CandlePair]:

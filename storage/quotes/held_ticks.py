@@ -1,9 +1,9 @@
 """
 Which ticks of a batch are stored already, inside the batch's transaction.
 
-The candles of 5 s tell nearly always: where there is none, or where a tick is earlier or later than all that its candle
-counts, it is new. The ticks between are looked up. One that is not found is new if its candle counts as many ticks as
-are stored in it; if it counts more, retention has dropped some, and the tick is taken for one of these.
+The candles of 5 s nearly always answer it: where there is none, or where a tick is earlier or later than all that its
+candle counts, it is new. The ticks between are looked up. One that is not found is new if its candle counts as many
+ticks as are stored in it; if it counts more, retention has dropped some, and the tick is taken for one of these.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from psycopg import sql
 from storage.postgres.batch_columns import Ints
 from storage.postgres.connection import Connection
 from storage.postgres.sql_arrays import array_literal
-from storage.quotes.tick_columns import TickColumns, same_values
+from storage.quotes.tick_columns import EXACT, TickColumns, same_values
 from storage.quotes.tick_levels import FINEST
 from storage.rollups.time_sql import microseconds
 
@@ -51,8 +51,7 @@ TOUCHED = sql.SQL(
 # range read by itself.
 _STORED = sql.SQL(
     """
-    SELECT q.symbol_id, {time_us}, q.place, (q.bid * 100000000)::bigint, (q.ask * 100000000)::bigint,
-        (q.bid_size * 100000000)::bigint, (q.ask_size * 100000000)::bigint
+    SELECT q.symbol_id, {exact}
     FROM unnest(%(symbols)s::int[], %(lows)s::bigint[], %(highs)s::bigint[]) AS run (symbol_id, low, high)
     CROSS JOIN LATERAL (
         SELECT * FROM quotes WHERE symbol_id = run.symbol_id
@@ -64,7 +63,7 @@ _STORED = sql.SQL(
     ) AS q
     ORDER BY 1, 2, 3
     """
-).format(time_us=microseconds(sql.Identifier("q", "time")))
+).format(exact=EXACT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,9 +173,7 @@ def _stored_ticks(connection: Connection, suspects: TickColumns) -> TickColumns:
         "from_us": int(opens.min()),
         "to_us": int(opens.max()) + _SLOT_US,
     }
-    rows = connection.execute(_STORED, values, prepare=False).fetchall()
-    width = len(fields(TickColumns))
-    return TickColumns(*np.array(rows, dtype=np.int64).reshape(len(rows), width).T)
+    return TickColumns.of(connection.execute(_STORED, values, prepare=False).fetchall())
 
 
 def is_at_another_place(tick: TickColumns, stored: TickColumns) -> bool:

@@ -16,6 +16,7 @@ from app.market.interval import Interval
 from app.market.quotes.tick import Tick
 from app.market.quotes.tick_candle import PriceBar, TickCandle
 from storage.postgres.connection import Connection
+from storage.quotes.tick_columns import EXACT
 from storage.quotes.tick_sql import FINEST, TICKS, fold, sources_for
 from storage.rollups.time_sql import END, OF_SYMBOL, START, RowSource, in_range, microseconds
 
@@ -29,12 +30,10 @@ _AT_ROW = """
 """
 _TICKS = sql.SQL(
     """
-    SELECT {time_us}, place, (bid * 100000000)::bigint, (ask * 100000000)::bigint, (bid_size * 100000000)::bigint,
-        (ask_size * 100000000)::bigint
-    FROM quotes WHERE {in_range}
+    SELECT {exact} FROM quotes WHERE {in_range}
     ORDER BY time, place
     """
-).format(time_us=microseconds("time"), in_range=in_range(TICKS))
+).format(exact=EXACT, in_range=in_range(TICKS))
 
 
 class SymbolTickReader:

@@ -10,14 +10,22 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from psycopg import sql
 
 from app.market.quotes.tick import Tick
 from storage.postgres.batch_columns import Ints
 from storage.postgres.binary_rows import ColumnType, RowLayout
+from storage.rollups.time_sql import microseconds
 
 COPY = (
     "COPY quotes (symbol_id, time, place, bid, ask, bid_size, ask_size) FROM STDIN (FORMAT BINARY)"  # as `copy_pieces`
 )
+EXACT = sql.SQL(
+    "{time_us}, place, (bid * 100000000)::bigint, (ask * 100000000)::bigint, (bid_size * 100000000)::bigint,"
+    " (ask_size * 100000000)::bigint"
+).format(time_us=microseconds("time"))
+"""A row of `quotes` in a query's result, without its symbol: UTC microseconds, place, and amounts in 1e-8 units."""
+
 _LAYOUT = RowLayout(
     [ColumnType.INTEGER, ColumnType.TIMESTAMP, ColumnType.SMALLINT, *[ColumnType.AMOUNT] * 4],
 )
@@ -36,6 +44,11 @@ class TickColumns:
     ask: Ints
     bid_size: Ints
     ask_size: Ints
+
+    @classmethod
+    def of(cls, rows: Sequence[tuple[int, ...]]) -> TickColumns:
+        """Return rows of symbol id, time, place, prices and sizes as columns."""
+        return cls(*np.array(rows, dtype=np.int64).reshape(len(rows), len(fields(cls))).T)
 
     def __len__(self) -> int:
         return len(self.symbol_id)

@@ -8,18 +8,19 @@ connection and may raise psycopg.Error. Times are UTC microseconds.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from psycopg import sql
 
 from app.market.calendar.calendar import Calendar
 from app.market.calendar.closed_slots import open_slots
-from app.market.candle import Candle, CandleSource, combine
+from app.market.candle import Candle, CandleSource
 from app.market.coverage import IdRanges
 from app.market.interval import EXCHANGE_INTERVALS, Interval
 from app.market.quotes.tick import PriceSide
 from app.market.symbol import broker_of
 from app.market.units import E8
-from storage.candles.klines import fetched_ranges, save_range
+from storage.candles.klines import combined, fetched_ranges, save_range
 from storage.postgres.connection import Connection
 from storage.postgres.sql_arrays import column_literals
 from storage.postgres.symbol_ids import add_symbols
@@ -130,7 +131,8 @@ def read(
         rows = connection.execute(_READ_SIDE[side], (symbol_id, part.seconds, part.months, start_us, end_us, most))
         candles = [_candle(*map(int, row)) for row in rows][::-1]
         if part != interval and candles:
-            candles = _combined(candles, part, interval, fetched_ranges(connection, symbol_id, part), calendar)
+            fetched = fetched_ranges(connection, symbol_id, part)
+            candles = combined(candles, interval, partial(_is_whole, part, fetched, calendar))
         for candle in candles:
             found.setdefault(candle.open_time_us, candle)
     return [found[open_us] for open_us in sorted(found)]
@@ -140,22 +142,10 @@ def _candle(open_us: int, open_e8: int, high_e8: int, low_e8: int, close_e8: int
     return Candle(open_us, open_e8, high_e8, low_e8, close_e8, ticks * E8, 0, ticks, 0, 0, source=CandleSource.KLINE)
 
 
-def _combined(
-    parts: Sequence[Candle], part: Interval, whole: Interval, fetched: IdRanges, calendar: Calendar | None
-) -> list[Candle]:
-    groups: dict[int, list[Candle]] = {}
-    for candle in parts:
-        groups.setdefault(whole.open_time_us(candle.open_time_us), []).append(candle)
-    return [
-        combine(open_us, group)
-        for open_us, group in groups.items()
-        if _is_whole(group, part, open_us, whole.next_open_us(open_us), fetched, calendar)
-    ]
-
-
 def _is_whole(
-    group: Sequence[Candle], part: Interval, start_us: int, end_us: int, fetched: IdRanges, calendar: Calendar | None
+    part: Interval, fetched: IdRanges, calendar: Calendar | None, group: Sequence[Candle], start_us: int, end_us: int
 ) -> bool:
+    """Whether every candle of ``part`` is there that the broker has, but for those of closed time."""
     held = {candle.open_time_us for candle in group}
     return all(
         (open_us := part.slot_open_us(slot)) in held or not fetched.missing(open_us, part.slot_open_us(slot + 1) - 1)

@@ -19,7 +19,8 @@ from storage.candles.store import PostgresStore
 from storage.postgres.connection import connect
 from storage.schema.migrate import migrate
 from storage.server.embedded_server import EmbeddedServer
-from storage.trades.trade_writer import trade_writer
+from storage.trades.trade_writer import TRADE_ROWS
+from storage.writing.batch_writer import BatchWriter
 from tests.storage.conftest import forget
 from tests.storage.helpers import some_trades, stored
 
@@ -32,7 +33,7 @@ def write(url: str, count: int, seed: int) -> None:
     trades = some_trades(count)
     mixed = trades + dice.sample(trades, count // 5)
     dice.shuffle(mixed)
-    writer = trade_writer(lambda: connect(url))
+    writer = BatchWriter(lambda: connect(url), TRADE_ROWS)
     for start in range(0, len(mixed), BATCH):
         while not writer.put(mixed[start : start + BATCH]):
             time.sleep(0.01)

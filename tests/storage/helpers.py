@@ -17,7 +17,8 @@ from storage.candles.store import PostgresStore
 from storage.postgres.connection import Connection, Edition, connect, facts_of
 from storage.schema.editions import timescale_schema
 from storage.timescale.edition_setup import set_up_edition
-from storage.trades.trade_writer import trade_writer
+from storage.trades.trade_writer import TRADE_ROWS
+from storage.writing.batch_writer import BatchWriter
 
 START_US = 1_723_161_255_342_000  # a Thursday, 5 s before a minute begins
 PATIENCE_S = 30.0
@@ -28,7 +29,7 @@ class World:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self.writer = trade_writer(self.connect)
+        self.writer = BatchWriter(self.connect, TRADE_ROWS)
         self.store = PostgresStore(self.connect)
 
     def connect(self) -> Connection:

@@ -20,7 +20,8 @@ from app.market.errors import StoreUnavailable
 from app.market.trade import Trade
 from app.market.units import parse_e8
 from storage.postgres.connection import Connection, connect
-from storage.trades.trade_writer import TradeBatchWriter, trade_writer
+from storage.trades.trade_writer import TRADE_ROWS, TradeBatchWriter
+from storage.writing.batch_writer import BatchWriter
 from tests.storage.helpers import PATIENCE_S, World, held_of, some_trades, stored
 from tests.storage.trades.test_trade_ledger import rollups_differ
 
@@ -69,7 +70,7 @@ def writers(url: str) -> Iterator[Callable[..., TradeBatchWriter]]:
         batch_seconds: float = 1.0,
         queue_limit: int = 200_000,
     ) -> TradeBatchWriter:
-        made.append(trade_writer(connect_by, batch_seconds=batch_seconds, queue_limit=queue_limit))
+        made.append(BatchWriter(connect_by, TRADE_ROWS, batch_seconds=batch_seconds, queue_limit=queue_limit))
         return made[-1]
 
     yield make
