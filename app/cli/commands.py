@@ -47,6 +47,18 @@ def _symbols_setting(sentence: str) -> Callable[[Declared], Declared]:
     )
 
 
+def _recording(name: str, metavar: str, sentence: str, *, multiple: bool = False) -> Callable[[Declared], Declared]:
+    """Return the decorator for an option of the sandbox that names recordings to serve."""
+    return click.option(
+        name,
+        multiple=multiple,
+        metavar=metavar,
+        type=click.Path(path_type=Path),
+        panel="Recording",
+        help=sentence,
+    )
+
+
 @click.group(
     "cryptopipe",
     cls=Group,
@@ -378,35 +390,15 @@ def run(settings: Settings, options: Options) -> Run:
 @click.option(
     "--history", default="90d", metavar="TIME", panel="Simulated market", help="Depth of the past: 90d, 52w (90d)."
 )
-@click.option(
-    "--replay",
-    multiple=True,
-    metavar="FILE…",
-    type=click.Path(path_type=Path),
-    panel="Recording",
-    help="Recordings to serve instead of the simulation.",
-)
+@_recording("--replay", "FILE…", "Recordings to serve instead of the simulation.", multiple=True)
 @click.option(
     "--speed", default="1", metavar="PACE", panel="Recording", help="Pace of a recording: 1, 10 … or max (1)."
 )
-@click.option(
-    "--oanda-replay",
-    multiple=True,
-    metavar="FILE",
-    type=click.Path(path_type=Path),
-    panel="Recording",
-    help="Recorded days of OANDA's prices to replay.",
-)
-@click.option(
-    "--dukascopy-folder",
-    metavar="FOLDER",
-    type=click.Path(path_type=Path),
-    panel="Recording",
-    help="Folder with Dukascopy's recordings: datafeed, json.",
-)
+@_recording("--oanda-replay", "FILE", "Recorded days of OANDA's prices to replay.", multiple=True)
+@_recording("--dukascopy-folder", "FOLDER", "Folder with Dukascopy's recordings: datafeed, json.")
 @click.argument("more_recordings", nargs=-1, type=click.Path(path_type=Path), cls=FurtherFiles)
 def sandbox(settings: Settings, options: Options) -> Run:
-    """Serve a simulated or recorded market on this machine, in the exchange's protocol."""
+    """Serve simulated or recorded markets on this machine, in the protocol of each broker."""
     del settings
     from app.commands import sandbox
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
-from app.commands.options import Options
 from app.market.errors import UsageError
 from app.market.ports.storage import SymbolStore
 from app.market.suggestions import did_you_mean, nearest
@@ -72,17 +71,3 @@ def check_have_trades(texts: Iterable[str], so: str) -> None:
     for text in texts:
         if ":" in text and broker_of(read_symbol(text)) != BROKER:
             raise UsageError(f"{text.strip()} has quotes and no trades, so {so}: cryptopipe symbols lists its quotes.")
-
-
-def is_of_quotes(options: Options) -> bool:
-    """
-    Whether the symbols that were typed, or the group, are of a broker of quotes.
-
-    Raises:
-        UsageError: If some of them are and others are not.
-    """
-    texts = [text for text in options.symbols.split(",") if text.strip()]
-    are_quoted = {broker_of(read_symbol(text)) != BROKER for text in texts} | ({True} if options.group else set())
-    if len(are_quoted) > 1:
-        raise UsageError("Name symbols of one broker at a time: those of Binance, or those of the others.")
-    return True in are_quoted

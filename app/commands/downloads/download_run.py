@@ -1,5 +1,5 @@
 """
-The parts that all downloads of ``cryptopipe history`` share: the range that was typed, the run, and its report.
+The parts that all downloads of ``cryptopipe history`` share: typed symbols and range, the run, and its report.
 
 A run ends on Ctrl-C; what is stored stays. What is missing goes to standard error, a sentence each.
 """
@@ -65,6 +65,11 @@ class ChosenRange(NamedTuple):
         if self.start_us is not None:
             return self.start_us
         return end_us - end_us % DAY_US - (self.days or 0) * DAY_US
+
+
+def typed_symbols(options: Options) -> list[str]:
+    """Return the symbols as they were typed, each once."""
+    return list(dict.fromkeys(text for text in options.symbols.split(",") if text.strip()))
 
 
 def chosen_range(options: Options) -> ChosenRange:

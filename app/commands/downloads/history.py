@@ -21,11 +21,12 @@ from app.commands.downloads.download_run import (
     print_report,
     recording_database,
     run_download,
+    typed_symbols,
 )
 from app.commands.line_output import ProgressLines, send
 from app.commands.options import Options
 from app.commands.progress import Progress
-from app.commands.symbol_names import is_of_quotes, listed_symbol, stored_symbol
+from app.commands.symbol_names import listed_symbol, stored_symbol
 from app.concurrency.background import in_background
 from app.concurrency.system_clock import SystemClock
 from app.config.settings import Settings
@@ -40,14 +41,14 @@ from app.market.errors import FeedError, UsageError
 from app.market.interval import SECOND_US, Interval
 from app.market.ports.archive import DAY_US
 from app.market.ports.exchange import SymbolSource
-from app.market.symbol import read_symbol
+from app.market.symbol import BROKER, broker_of, read_symbol
 from app.runtime.exchange_addresses import check_addresses
 from app.runtime.shutdown import StopEvent, at_end_of_stdin, unless_stopped
 from app.runtime.wiring import exchange_archive, exchange_rest
 from storage.files.readers.open_rows import open_rows
 from storage.sides.market_store import MarketStore
 
-_TRADES = "trades"
+_TRADES, _QUOTES = "trades", "quotes"
 _MOST_PARALLEL = 32
 _LISTING_S = 20.0
 _WEIGHT_SHARE = 0.6  # of each minute's weight: a window on the same address must be able to load its charts
@@ -82,16 +83,17 @@ def prepare(settings: Settings, options: Options) -> Callable[[], int]:
         options.symbols, options.what = "", options.symbols
     if not options.what:
         raise UsageError("Say what to fetch: trades, quotes, or candles of an interval such as 1m.")
-    if is_of_quotes(options):
+    symbols = tuple(typed_symbols(options))
+    if _is_of_quotes(symbols, options.group):
         from app.commands.downloads import quote_history
 
         return quote_history.prepare(settings, options)
-    symbols = tuple(dict.fromkeys(text for text in options.symbols.split(",") if text.strip()))
     if not symbols:
         raise UsageError("Name at least one symbol, such as BTCUSDT.")
-    for text in symbols:
-        read_symbol(text)
-    interval = None if options.what.strip().lower() == _TRADES else Interval.parse(options.what)
+    what = options.what.strip().lower()
+    if what == _QUOTES:
+        raise UsageError(f"{symbols[0]} has trades, not {_QUOTES}: name trades, or a symbol such as dukascopy:EURUSD.")
+    interval = None if what == _TRADES else Interval.parse(options.what)
     chosen = chosen_range(options)
     check_parallel(options.parallel, _MOST_PARALLEL)
     check_addresses(settings)
@@ -105,6 +107,19 @@ def prepare(settings: Settings, options: Options) -> Callable[[], int]:
         options.in_lines,
     )
     return partial(_run_history, settings, wanted, as_json=options.as_json)
+
+
+def _is_of_quotes(texts: Sequence[str], group: str) -> bool:
+    """
+    Whether the symbols that were typed, or the group, are of a broker of quotes.
+
+    Raises:
+        UsageError: If one is not written as a symbol, or some have quotes and others trades.
+    """
+    are_quoted = {broker_of(read_symbol(text)) != BROKER for text in texts} | ({True} if group else set())
+    if len(are_quoted) > 1:
+        raise UsageError("Name symbols of one broker at a time: those of Binance, or those of the others.")
+    return True in are_quoted
 
 
 def _run_history(settings: Settings, wanted: _Wanted, *, as_json: bool) -> int:

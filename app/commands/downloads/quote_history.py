@@ -20,6 +20,7 @@ from app.commands.downloads.download_run import (
     print_report,
     recording_database,
     run_download,
+    typed_symbols,
 )
 from app.commands.options import Options
 from app.commands.progress import Progress
@@ -36,8 +37,7 @@ from app.market.symbol import broker_of, read_symbol
 from app.runtime.quote_sources import TickSource, check_has_ticks, has_ticks, symbols_of_group, tick_source
 from app.runtime.shutdown import StopEvent, unless_stopped
 
-QUOTES = "quotes"
-_TRADES = "trades"
+_TRADES, _QUOTES = "trades", "quotes"
 _MOST_PARALLEL = 10
 _PUBLISHED_US = 600_000_000  # after its end, an hour is there
 
@@ -57,12 +57,13 @@ def prepare(settings: Settings, options: Options) -> Callable[[], int]:
         SettingsError: If an address of the broker has a wrong form.
     """
     what = options.what.strip().lower()
-    texts = [text for text in options.symbols.split(",") if text.strip()]
-    symbols = [read_symbol(text) for text in texts] + (symbols_of_group(options.group) if options.group else [])
+    symbols = [read_symbol(text) for text in typed_symbols(options)] + (
+        symbols_of_group(options.group) if options.group else []
+    )
     broker = _broker(symbols)
     if what == _TRADES:
-        raise UsageError(f"“{_TRADES}” are not published by brokers of quotes: write {QUOTES} instead, or 1m.")
-    interval = None if what == QUOTES else Interval.parse(options.what)
+        raise UsageError(f"“{_TRADES}” are not published by brokers of quotes: write {_QUOTES} instead, or 1m.")
+    interval = None if what == _QUOTES else Interval.parse(options.what)
     if interval is None:
         check_has_ticks(broker)
     chosen = chosen_range(options)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import signal
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,17 +20,14 @@ from app.runtime.shutdown import SHUTDOWN_S
 from app.sandbox.server.server import SandboxServer
 from storage.database import Database
 from storage.files.times import format_time
-from tests.program import exchange, needs_signals, point_to, set_surroundings, started, unchanged_process, wait_for
+from tests.program import exchange, needs_signals, point_to, started, wait_for
 
 HOUR_US = DAY_US // 24
 
 
 @pytest.fixture(autouse=True)
-def _surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, data_dir: Path) -> Iterator[None]:
-    set_surroundings(monkeypatch, tmp_path, data_dir)
+def _no_waits(surroundings: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retries, "WAITS_S", (0,) * 10)
-    with unchanged_process():
-        yield
 
 
 def today_us() -> int:

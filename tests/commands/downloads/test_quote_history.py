@@ -116,6 +116,8 @@ def test_a_whole_group_is_fetched_and_two_brokers_at_once_are_not(
         assert hours["fetched"] + hours["known"] + hours["closed"] == 48 + 11
         assert main(["history", EUR, "trades", *hour]) == 2
         assert "write quotes instead" in capsys.readouterr().err
+        assert main(["history", "BTCUSDT", "quotes", *hour]) == 2
+        assert "BTCUSDT has trades, not quotes" in capsys.readouterr().err
     with opened(data_dir) as database:
         assert {"dukascopy:EURUSD", "dukascopy:USDJPY"} <= database.store.symbol_names()
 
