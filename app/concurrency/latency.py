@@ -16,8 +16,8 @@ def low_latency() -> Iterator[None]:
     Shorten the pauses of this process's threads during the block, which begins once the program is loaded.
 
     What exists by then stays as long as the program: a full garbage collection would scan it all, which takes a tenth
-    of a second. And a thread that computes hands the interpreter over sooner than after Python's 5 ms: the server asks
-    for it a thousand times to write to a thousand clients.
+    of a second. A computing thread gives up the interpreter sooner than after Python's 5 ms, because the server needs
+    it a thousand times to write to a thousand clients.
     """
     before_s = sys.getswitchinterval()
     gc.collect()

@@ -86,7 +86,7 @@ def lacks_amounts(candle: Candle) -> bool:
 
 def has_taker_sides(candle: Candle) -> bool:
     """
-    Whether it is known what takers bought of the volume; it is of no volume.
+    Whether the takers' share of the volume is known; without a volume it is.
 
     Many files do not say it. An import counts one trade where a file counts none, and one trade has one price.
     """

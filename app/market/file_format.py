@@ -132,7 +132,7 @@ def name_in_folder(symbol: str, interval: str, file_format: FileFormat) -> str:
 
 
 def file_symbol(symbol: str) -> str:
-    """Return a symbol as names of files have it, which a colon may not be in: ``oanda-EURUSD``."""
+    """Return a symbol as names of files have it, without a colon: ``oanda-EURUSD``."""
     return symbol.replace(":", "-")
 
 

@@ -123,7 +123,7 @@ class Symbol:
     The rest is what a broker says besides, empty or None where it does not: ``exchange`` (``"Binance"``),
     ``asset_class`` (``"crypto"``, ``"forex"``, ``"index"`` …), ``calendar`` by name (``"CRYPTO"``, ``"FOREX"``,
     ``"XNYS"``, or the symbol's own name where its description has the sessions), the market's IANA ``time_zone``, and
-    the first and last date (UTC) of which the broker has data; no last one while it goes on.
+    the first and last date (UTC) with data; no last one while the broker still publishes.
 
     Source: GET /api/v3/exchangeInfo.
     """

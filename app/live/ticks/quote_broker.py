@@ -1,8 +1,8 @@
 """
 One broker of quotes while the program runs: its stream, its symbols, its candles, and why it is away.
 
-Each broker stands for itself: one that is down or refuses touches no other. It is connected once a symbol of it is
-wanted, so that one nobody uses costs nothing.
+Brokers are independent: one that is down or refuses affects no other. A broker is connected once one of its symbols is
+wanted, so an unused one costs nothing.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class QuoteBroker:
     Runs one broker; all methods on the loop.
 
     ``name``: as symbols have it before the colon. ``connect`` builds its parts, and raises CryptopipeError with one
-    sentence if that cannot be, as without credentials; None for a broker without live prices. ``reason``: one sentence
+    sentence if it cannot, as without credentials; None for a broker without live prices. ``reason``: one sentence
     while it receives nothing for good. ``on_status`` is called at each change of its state.
     """
 

@@ -1,7 +1,7 @@
 """
 The brokers of quotes that an engine runs beside the exchange of trades, and what their ticks become.
 
-A symbol says its broker, so everything is asked by symbol: who carries it, how its connection is, what charts read.
+A symbol names its broker, so every question is by symbol: who carries it, how its connection is, what charts read.
 """
 
 from __future__ import annotations

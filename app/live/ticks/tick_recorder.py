@@ -1,8 +1,8 @@
 """
 Recording of ticks: each one to the database once, to the panels, and to the charts that listen.
 
-The recorder also remembers from when to when it watched a symbol without a break. That time is what the database calls
-fetched: within it, the stored ticks are all that the stream sent.
+The recorder also remembers the spans in which it watched a symbol without a break. The database calls these fetched:
+within them, the stored ticks are all that the stream sent.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from app.market.trade import MarketEvent
 
 
 class WatchedSpan(NamedTuple):
-    """A time ``[start_us, end_us)`` (UTC microseconds) of which every tick that the stream sent has been received."""
+    """A span ``[start_us, end_us)`` (UTC microseconds) in which every tick that the stream sent was received."""
 
     symbol: str
     start_us: int

@@ -1,5 +1,5 @@
 """
-One recorded symbol of ticks while the program runs: its last tick, and its last hours by second, a price at a time.
+One recorded symbol of ticks while the program runs: its last tick, and for each price its last hours by second.
 
 A chart shows one price of the ticks: bid, ask or mid. To a chart each tick is a trade at that price, of quantity one,
 so that the volume counts ticks. The ids of these trades are numbers of this run; nothing stores them.

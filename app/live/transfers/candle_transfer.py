@@ -72,8 +72,8 @@ class CandleTransfer:
     One export; call `run` once, on the loop.
 
     ``clock`` is the exchange's, as far as that is known. ``on_progress`` is called on the loop, once per window.
-    ``indicators`` are columns besides those of candles. ``lacking`` returns which of the slots from the first to the
-    last, none of which has a complete candle, are missing, as runs with both ends inclusive; without it all are.
+    ``indicators`` are columns besides those of candles. ``lacking`` is given the first and last of a run of slots
+    without a complete candle, and returns the runs that count as missing, both ends inclusive; by default all do.
 
     Raises:
         UsageError: If an indicator needs too many candles of that interval.
@@ -151,7 +151,7 @@ class CandleTransfer:
                     yield window
                     slot = window.last + 1
             if self._first_listed_slot is not None and slot < self._first_listed_slot:
-                # Of this time the exchange has nothing, and an import may have brought candles.
+                # The exchange has nothing before the listing, but an import may have brought candles.
                 async with aclosing(self._stored(slot, min(self._first_listed_slot - 1, last))) as windows:
                     async for window in windows:
                         yield window
@@ -163,7 +163,7 @@ class CandleTransfer:
                 slot = window.last + 1
 
     async def _whole(self, slot: int, last: int) -> AsyncGenerator[_Window, None]:
-        """Yield the slots from the first on as long as all that is to be had of them is stored."""
+        """Yield the slots from the first on as long as everything available for them is stored."""
         fetched = await self._fetched_ranges()
         async with aclosing(self._batches(slot, last)) as batches:
             async for batch in batches:

@@ -12,7 +12,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from app.market.errors import FeedDisconnected, FeedError
+from app.market.errors import FeedDisconnected, FeedError, FeedRejected
 from app.market.ports.clock import Clock
 
 logger = logging.getLogger(__name__)
@@ -28,13 +28,15 @@ class ExchangePatience:
     """
     ``on_wait`` is called with a sentence while an answer is waited for, and with "" once it is there.
 
-    ``gave_up``: the sentence that says why nothing more is asked; empty until then.
+    ``gave_up``: the sentence that says why nothing more is asked; empty until then. ``refusal``: the error behind it,
+    if the exchange refused.
     """
 
     def __init__(self, clock: Clock, on_wait: Callable[[str], None]) -> None:
         self._clock = clock
         self._on_wait = on_wait
         self.gave_up = ""
+        self.refusal: FeedRejected | None = None
 
     async def answer(self, ask: Callable[[], Awaitable[Answer]]) -> Answer | None:
         """Return what ``ask`` returns, or None once `gave_up`."""
@@ -57,6 +59,7 @@ class ExchangePatience:
         if not isinstance(error, FeedDisconnected) or failing_s + wait_s > patience_s:
             logger.warning("the exchange is asked no more: %s", error)
             self.gave_up = str(error)
+            self.refusal = error if isinstance(error, FeedRejected) else None
             return
         self._on_wait(str(error))
         await self._clock.sleep(wait_s)

@@ -156,7 +156,7 @@ class Exports:
         return write
 
     async def _quote_candles(self, request: RowsRequest, interval: Interval, now_us: int) -> _Job:
-        """Do the same with candles of quotes, of which nothing is fetched."""
+        """Check a file of candles of quotes and return what writes it; nothing is fetched."""
         plan, sources, symbol = self._plan, self._sources, request.symbol
         store = sources.store.of_side(plan.price)
         ends = partial(

@@ -21,7 +21,7 @@ class FileReport:
     """
     One file, or one ``table`` of a file that has several. ``symbols`` are those of its rows. ``missing``: ids between
     its lowest and highest that nothing has. ``reason``: sentences about what was not used of it, empty where all was.
-    ``is_answer``: its source has nothing else of its time, so it is of use without a row, too.
+    ``is_answer``: its source has nothing else for its time, so it is of use even without rows.
     ``differing``: minutes of its trades that differ from the stored klines.
     """
 

@@ -2,7 +2,7 @@
 The messages between a window and a process that works for it: one line of JSON each.
 
 A message is an object of a NamedTuple or a dataclass. Its line is a JSON object with one key, the name of the class,
-and under it the fields. How a field is read, its annotation says: none of these classes knows of JSON.
+and under it the fields. A field's annotation says how to read it; none of these classes knows of JSON.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def message_of(line: bytes, *kinds: type[Message]) -> Message:
 
 
 def _plain(value: Any) -> Any:
-    """Return a value as JSON has it."""
+    """Return a value as JSON represents it."""
     match value:
         case Interval():
             return value.name

@@ -70,7 +70,7 @@ class RefusedRows:
         self.discard()
 
     def remove_earlier(self) -> None:
-        """Remove the rows that an earlier import refused, once none is: they would be taken for some of this one."""
+        """Remove the rows that an earlier import refused: beside an import that refused none they would mislead."""
         try:
             with self.path.open("rb") as file:
                 is_ours = file.readline(100).rstrip(b"\r\n") == ",".join(_HEADER).encode()

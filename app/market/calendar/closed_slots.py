@@ -17,7 +17,7 @@ SlotRanges = NDArray[np.int64]
 
 
 def closed_slots(calendar: Calendar, interval: Interval, first: int, end: int) -> SlotRanges:
-    """Return those of the slots ``first`` to ``end`` (exclusive) in which the market is closed all the time."""
+    """Return the slots from ``first`` to ``end`` (exclusive) in which the market is closed throughout."""
     if first >= end or not calendar.closes:
         return np.empty((0, 2), np.int64)
     spans = calendar.closed_spans(interval.slot_open_us(first), interval.slot_open_us(end))
@@ -44,7 +44,7 @@ def first_of_open(calendar: Calendar | None, interval: Interval, last: int, coun
 
 
 def open_slots(calendar: Calendar | None, interval: Interval, first: int, end: int) -> Iterator[int]:
-    """Yield those of the slots ``first`` to ``end`` (exclusive) in which the market is open at some time."""
+    """Yield the slots from ``first`` to ``end`` (exclusive) in which the market is open at some time."""
     for start, stop in closed_slots(calendar, interval, first, end).tolist() if calendar is not None else ():
         yield from range(first, start)
         first = stop

@@ -78,7 +78,7 @@ class BulkLoader(Protocol):
         """
         Store the ticks that are not held yet. Of ticks of one time and place the first stays, the others are refused.
 
-        ``fetched``: a span ``[start, end)``, UTC microseconds, of which the source has these ticks and no others; it is
+        ``fetched``: a span ``[start, end)``, UTC microseconds, in which the source has these ticks and no others; it is
         remembered in the same transaction.
         """
 

@@ -9,7 +9,7 @@ from app.market.calendar.calendar import Calendar
 
 
 class KeptSessions(NamedTuple):
-    """What the tables hold of a symbol: the name of its calendar, the sessions of that, and the gaps between them."""
+    """What the tables hold for a symbol: its calendar's name, how many sessions, and how many gaps between them."""
 
     symbol: str
     calendar: str

@@ -34,7 +34,7 @@ class TickSink(Protocol):
         """
         Store ticks of any symbols and add them to their candles, in one transaction.
 
-        ``fetched``: a symbol and a span ``[start, end)``, UTC microseconds, of which the source has these ticks and no
+        ``fetched``: a symbol and a span ``[start, end)``, UTC microseconds, in which the source has these ticks and no
         others; it is remembered in the same transaction.
         """
 
@@ -81,7 +81,7 @@ class TickReader(Protocol):
         """Yield the same at most ``batch`` at a time; it holds a connection: close it, or read it to its end."""
 
     def fetched_ticks(self, symbol: str) -> IdRanges:
-        """Return the times, as ranges of UTC microseconds, of which all ticks that the source has are stored."""
+        """Return the ranges of UTC microseconds in which every tick of the source is stored."""
 
 
 class SideStores(Protocol):

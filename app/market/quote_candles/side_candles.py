@@ -37,7 +37,7 @@ def side_candle(candle: TickCandle, side: PriceSide) -> Candle:
 
 
 def known_times(calendar: Calendar | None, fetched: IdRanges, start_us: int, end_us: int) -> IdRanges:
-    """Return the microseconds of ``[start_us, end_us)`` of which all ticks are stored, or that are closed."""
+    """Return the microseconds of ``[start_us, end_us)`` whose ticks are all stored or in which the market is closed."""
     known = IdRanges(fetched.within(start_us, end_us - 1))
     if calendar is not None and calendar.closes:
         for from_us, until_us in calendar.closed_spans(start_us, end_us).tolist():

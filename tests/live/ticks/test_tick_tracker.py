@@ -67,7 +67,7 @@ def test_after_a_break_charts_begin_again_behind_it() -> None:
 
 
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(1, 3), st.booleans()), max_size=40))
-def test_symbol_time_and_place_tell_all_ticks_apart_however_often_the_stream_breaks(steps) -> None:
+def test_symbol_time_and_place_identify_every_tick_however_often_the_stream_breaks(steps) -> None:
     tracker, at, kept = TickTracker(SYMBOL), 0, []
     for later, bid, breaks in steps:
         at += later

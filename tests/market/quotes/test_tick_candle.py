@@ -54,7 +54,7 @@ def test_parts_add_up_to_the_candle_of_all_ticks(ticks, random, cuts):
 
 
 @given(_TICKS)
-def test_places_tell_ticks_of_one_time_apart_in_their_order(ticks):
+def test_places_distinguish_ticks_with_equal_times_in_their_order(ticks):
     assert len({(tick.time_us, tick.place) for tick in ticks}) == len(ticks)
     assert [tick.place for tick in ticks if tick.time_us == ticks[0].time_us] == list(
         range(sum(tick.time_us == ticks[0].time_us for tick in ticks))

@@ -1,8 +1,8 @@
 """
 The klines of one symbol and interval: which are known, and how those of a file or of the exchange are stored.
 
-With the klines their times are stored, of which the exchange has these and no others. A file that lacks a kline, at its
-end or inside, proves nothing about it, so it is asked of the exchange.
+Their times are stored with them: there the exchange has these klines and no others. A file without a kline, at its end
+or inside, does not prove that there was none, so the exchange is asked.
 """
 
 from __future__ import annotations

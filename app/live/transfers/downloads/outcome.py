@@ -10,8 +10,8 @@ from app.live.transfers.downloads.report import DownloadReport, SkippedPiece, St
 class DownloadOutcome(NamedTuple):
     """
     What a window needs of a `DownloadReport`: the sum of ``rows``, what was ``skipped``, when symbols were listed, and
-    how many trade ids of each symbol are missing; ``files``: how many came from the archive. ``refusal``: of the first
-    rows that were refused, why.
+    how many trade ids of each symbol are missing; ``files``: how many came from the archive. ``refusal``: why the first
+    refused rows were refused.
     """
 
     rows: StoredRows

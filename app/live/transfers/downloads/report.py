@@ -67,7 +67,7 @@ class DownloadReport:
     The outcome of one download of the range ``[start_us, end_us)``.
 
     ``listed_us``: when symbols were listed whose range began before that, by name. ``missing``: trade ids inside that
-    nothing has, by symbol, as inclusive ranges. ``rows_read``: of all pieces so far.
+    no source has, by symbol, as inclusive ranges. ``rows_read``: of all pieces so far.
     """
 
     start_us: int = 0

@@ -1,4 +1,4 @@
-"""Gives the candles of quotes in a file what they have besides: the sizes, and the broker as their source."""
+"""Adds the sums of sizes to candles of quotes on their way into a file, and names the broker as their source."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from app.market.symbol import broker_of
 
 
 class QuoteCandleFile:
-    """An `app.market.ports.files.ExportFile` of candles of one price of quotes; ``file`` is written in its stead."""
+    """An `app.market.ports.files.ExportFile` of candles of one price of quotes, which writes into ``file``."""
 
     def __init__(self, file: ExportFile, ticks: TickReader, symbol: str, interval: Interval, price: PriceSide) -> None:
         self._file = file
@@ -40,7 +40,7 @@ class QuoteCandleFile:
         return self._file.finish(name, self.facts(facts))
 
     def facts(self, facts: Mapping[str, object]) -> dict[str, object]:
-        """Return the facts of the candles with what is so of those of quotes."""
+        """Return the facts of candles with those of quotes added."""
         about = {"price": self._price.value, "completeness": completeness(self._symbol)}
         return {**facts, "source": broker_of(self._symbol) if facts.get("rows") else None, **about}
 

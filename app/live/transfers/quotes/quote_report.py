@@ -73,7 +73,7 @@ def completeness(symbol: str) -> str:
 
 
 def remedy(symbol: str) -> str:
-    """Return the sentence that says how missing quotes are had."""
+    """Return the sentence that says how to get missing quotes."""
     if broker_of(symbol) == "dukascopy":
         return f"Fetch them with cryptopipe history {symbol} quotes, or import them."
     return "Nobody recorded them."

@@ -19,7 +19,6 @@ from app.live.transfers.report import iso
 from app.market.calendar.calendar import Calendar
 from app.market.calendar.closed_slots import open_slots
 from app.market.candle import CandleSource
-from app.market.errors import FeedRejected
 from app.market.interval import Interval
 from app.market.ports.clock import Clock
 from app.market.ports.quote_history import QuoteCandle, QuoteCandleSource
@@ -43,7 +42,7 @@ class MissingCandles(NamedTuple):
 
 @dataclass(slots=True)
 class QuoteCandleReport:
-    """The outcome: ``read`` candles, each with bid, ask and mid; ``changed`` of them were not stored like that."""
+    """The outcome: ``read`` candles, each with bid, ask and mid; ``changed`` of them were new or different."""
 
     interval: Interval
     read: int = 0
@@ -131,24 +130,10 @@ async def download_quote_candles(
 
     for done, (symbol, from_us, until_us) in enumerate(pieces):
         show(done, f"Downloading {symbol} {interval}")
-        refusals: list[FeedRejected] = []
-
-        async def ask(
-            symbol: str = symbol,
-            from_us: int = from_us,
-            until_us: int = until_us,
-            refusals: list[FeedRejected] = refusals,
-        ) -> Sequence[QuoteCandle]:
-            try:
-                return await source.quote_candles(symbol, interval, from_us, until_us)
-            except FeedRejected as error:
-                refusals.append(error)
-                raise
-
         patience = ExchangePatience(clock, partial(show_wait, done))
-        found = await patience.answer(ask)
-        if refusals:
-            raise refusals[0]
+        found = await patience.answer(partial(source.quote_candles, symbol, interval, from_us, until_us))
+        if patience.refusal is not None:
+            raise patience.refusal
         if found is None:
             # The others would be waited for as long, one after another: the same command goes on from here.
             report.missing += [MissingCandles(*piece, patience.gave_up) for piece in pieces[done:]]
