@@ -25,7 +25,7 @@ from app.serving.stored_market import SETTLES_S
 _FEW = 5_000  # candles up to which reading them one by one is quicker than by columns
 MANY_SLOTS = 1 << 17  # from which two connections are worth it
 _PART = 2_000  # candles that take a millisecond to become numbers: a window's frames wait for no more
-MOST_MISSING = 200
+_MOST_MISSING = 200
 CLOSED_MAX_AGE_S = 86_400
 
 
@@ -48,9 +48,9 @@ class CandleRange(NamedTuple):
     The stored candles of a query, oldest first, as a table of `app.market.columns.candle_columns`.
 
     ``missing``: the times ``[start, end)``, UTC microseconds, of candles that are not stored or lack trades, rising;
-    the first `MOST_MISSING` of ``missing_count``.
-    ``is_cut``: there are more than were wanted at most. ``is_complete``: nothing is missing, nor cut, and the open
-    candle has all its trades so far. ``max_age_s``: for how long the answer holds, 0: not even now.
+    the first `_MOST_MISSING` of ``missing_count``. ``is_cut``: there are more than were wanted at most.
+    ``is_complete``: nothing is missing, nor cut, and the open candle has all its trades so far. ``max_age_s``: for how
+    long the answer holds, 0: not even now.
     """
 
     table: Any
@@ -208,7 +208,7 @@ def judged(batch: Any, query: CandleQuery, now_us: int, *, is_cut: bool) -> Cand
     open_us = interval.slot_open_us
     return CandleRange(
         batch,
-        [(open_us(begin), open_us(end + 1)) for begin, end in missing[:MOST_MISSING]],
+        [(open_us(begin), open_us(end + 1)) for begin, end in missing[:_MOST_MISSING]],
         len(missing),
         is_cut,
         is_whole,

@@ -106,9 +106,9 @@ def room_for(clients: int) -> int:
 
 def let_wait(listening: int, most: int) -> None:
     """
-    Let so many connections wait to be accepted there; where the queue is full, clients try again after a second.
+    Let ``most`` connections wait to be accepted at a listening socket; beyond that clients try again after a second.
 
-    asyncio accepts as many at once as it lets wait, which would be too many open files.
+    The backlog of asyncio is also how many it accepts at once, which would be too many open files.
     """
     if os.name == "posix":
         with socket.socket(fileno=os.dup(listening)) as same:

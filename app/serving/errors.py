@@ -2,7 +2,7 @@
 What a request is refused with: UsageError and these, each with the status that HTTP has for it.
 
 UsageError (400: the request is wrong), NotFound (404), StoreUnavailable (503: the database is away),
-ServerBusy (503: too many want the same).
+ServerBusy (503: too many clients at once).
 """
 
 from __future__ import annotations
@@ -15,4 +15,4 @@ class NotFound(CryptopipeError):
 
 
 class ServerBusy(CryptopipeError):
-    """There is no room for one more."""
+    """Too many clients are served already."""

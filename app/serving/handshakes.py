@@ -1,8 +1,8 @@
 """
 TLS handshakes: each connection has one before it counts among `app.serving.connections`.
 
-Connections that never finish theirs take files as well, so there are at most so many: a new one takes the place of the
-oldest. asyncio's own listening with TLS knows neither how many there are nor how to cut one.
+Unfinished handshakes take files as well, so their number is bounded: a new one takes the place of the oldest.
+asyncio's own listening with TLS knows neither how many there are nor how to cut one.
 """
 
 from __future__ import annotations

@@ -56,7 +56,7 @@ class ServedProgram(Protocol):
         """Return one sentence while the exchange's stream is not live, else an empty text."""
 
     async def brokers(self) -> dict[str, BrokerState]:
-        """Return how the streams are of brokers of quotes that it records from, by their names."""
+        """Return the state of each recorded broker's stream of quotes, by the broker's name."""
 
     async def metrics_text(self) -> bytes:
         """Return its metrics as Prometheus's text."""

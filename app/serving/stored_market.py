@@ -21,7 +21,7 @@ from app.market.ports.database import SeparateStore
 DEADLINE_S = 5.0
 THREADS = 4
 CONNECTIONS = THREADS + 2  # a long range takes two, and live messages shall not wait for it
-SETTLES_S = 3  # a trade may wait as long to be stored: batches are a second long
+SETTLES_S = 3  # for which a trade may wait to be stored: batches are a second long
 _MOST_WAITING = 128
 _HANG_UP_S = 1.0
 

@@ -117,7 +117,7 @@ export class Series {
         if (!isLate) this.newestId = data.id;
         if (!this.isEmpty && (slot < this.first || (isLate && slot < this.last - TAIL))) return;
         if (isLate) {
-            // It may have been counted; the next answer tells.
+            // It may have been counted; the next answer shows.
             const stored = this.#stored.get(slot);
             if (stored !== undefined) stored.isFinal = false;
             this.#tries.delete(slot);

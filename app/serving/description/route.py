@@ -17,14 +17,14 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 COUNTS = 1, 10**12 - 1
 SECONDS = -(10**12) + 1, 10**12 - 1
 MILLISECONDS = 0, 10**15 - 1
-"""The numbers that are read as counts and as times, whether or not there is so much or anything of then."""
+"""The least and the greatest number accepted as a count and as a time; the answer may well be empty."""
 
 
 class Parameter(NamedTuple):
     """
     One parameter of a query. ``kind``: str or int. ``choices``: all values there are, if these are few.
 
-    ``is_in_example``: the example of the request has it although it is not needed, as one of two of which one is.
+    ``is_in_example``: the example request has it although it is optional, because one of two parameters is needed.
     ``between``: the least and the most that a number may be.
     """
 

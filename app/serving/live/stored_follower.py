@@ -51,7 +51,7 @@ class StoredFollower:
     that ``leave_out`` returns only candles and long rolling days are published, and only after `note_trades`; these
     have the best bid and ask that ``best_of`` returns. ``days`` publishes rolling days, also those of a recorder.
 
-    A `app.serving.live.live_socket.LiveSource`.
+    An `app.serving.live.live_socket.LiveSource`.
     """
 
     has_quotes = False
