@@ -98,7 +98,7 @@ bench: setup-dev ## print what each benchmark measures
 	    echo "== $$script"; PYTHONPATH=. QT_QPA_PLATFORM=offscreen $(BIN)/python "$$script"; done
 
 screenshot: setup-dev ## draw the window in each of its states into build/screenshots
-	QT_QPA_PLATFORM=offscreen $(BIN)/python tests/screenshots.py $(ARGS)
+	QT_QPA_PLATFORM=offscreen $(BIN)/python -m tests.screenshots $(ARGS)
 
 package: setup-dev ## build dist/cryptopipe, a folder that runs without Python, and start it once
 	$(BIN)/pyinstaller --noconfirm --log-level WARN --distpath dist --workpath build/pyinstaller build_spec/cryptopipe.spec
