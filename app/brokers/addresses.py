@@ -5,7 +5,8 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Sequence
-from urllib.parse import urlsplit, urlunsplit
+from contextlib import suppress
+from urllib.parse import urlsplit
 
 from app.market.errors import SettingsError
 
@@ -47,24 +48,26 @@ def address_problem(url: str, schemes: Sequence[str]) -> str:
     return ""
 
 
-def check_base(url: str, service: str, example: str) -> str:
+def check_base(
+    url: str, service: str, example: str, schemes: Sequence[str] = ("https", "http"), *, may_have_path: bool = True
+) -> str:
     """
-    Return the base address of an HTTP interface without a trailing slash; a mirror's may have a path.
+    Return a base address without a trailing slash.
 
-    ``service``: the broker in a sentence; ``example``: an address that can be one.
+    ``service``: the broker in a sentence; ``example``: an address that can be one; ``may_have_path``: whether a path
+    may follow, such as that of a mirror.
 
     Raises:
-        SettingsError: If it is not ``http://`` or ``https://``, a host, perhaps a port and a path. Its text has no
-            password.
+        SettingsError: If it is not one of ``schemes``, a host, perhaps a port and a path. Its text has no password.
     """
-    try:
-        scheme, host, _, query, fragment = urlsplit(url.strip())
-    except ValueError:
-        scheme = host = query = fragment = ""
-    problem = address_problem(urlunsplit((scheme, host, "", query, fragment)), ("https", "http"))
-    if not problem and "@" in url:
+    checked = url.strip()
+    if may_have_path:
+        with suppress(ValueError):  # `address_problem` names it
+            checked = urlsplit(checked)._replace(path="").geturl()
+    problem = address_problem(checked, schemes)
+    if not problem and "@" in checked:
         problem = "it must not hold a user or password"
     if problem:
         shown = re.sub(r"//.*@", "//…@", url)[:80]  # never repeat a password
         raise SettingsError(f"“{shown}” is no address of {service}: {problem}; write one such as {example}.")
-    return url.strip().rstrip("/")
+    return url.strip().rstrip("/?#")  # an empty query or fragment is none

@@ -11,6 +11,7 @@ from __future__ import annotations
 import random
 from enum import Enum
 
+from app.market.errors import FeedAway, FeedDisconnected, FeedRejected
 from app.market.ports.exchange import FeedState
 
 QUICK_DELAY_S = 0.2  # after a proven connection broke: not 0, so that a thousand programs do not come back at once
@@ -117,6 +118,31 @@ def backoff_s(
     if proven and attempt == 1:
         delay = QUICK_DELAY_S * chance.random()
     return delay if retry_after_s is None else max(delay, retry_after_s)
+
+
+def retry_delay_s(
+    error: FeedDisconnected,
+    failures: int,
+    *,
+    max_attempts: int,
+    chance: random.Random,
+    proven: bool,
+    took_s: float,
+) -> float:
+    """
+    Return how long to wait before the next attempt after ``failures`` in a row, of which ``error`` is the last.
+
+    ``max_attempts``: failures in a row after which to give up, 0 for never. ``took_s``: how long the last attempt took,
+    which counts as waiting while the exchange is away. ``proven``: see `backoff_s`.
+
+    Raises:
+        FeedRejected: If the attempts ran out.
+    """
+    if max_attempts and failures >= max_attempts:
+        raise FeedRejected(f"{str(error).rstrip('.')}; gave up after {failures} attempts.") from error
+    away = isinstance(error, FeedAway)
+    delay_s = backoff_s(failures, error.retry_after_s, chance=chance, proven=proven, away=away)
+    return max(0.0, delay_s - took_s) if away else delay_s
 
 
 class Watchdog:

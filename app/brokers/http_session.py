@@ -1,4 +1,4 @@
-"""The connections of an HTTP session: direct, or by a SOCKS proxy."""
+"""The connections of an HTTP session: direct, or by a proxy."""
 
 from __future__ import annotations
 
@@ -10,6 +10,11 @@ from app.brokers.proxy import is_socks
 
 CONNECTIONS = 8
 """As many requests at a time; the weight per minute is the tighter limit of Binance."""
+
+
+def request_proxy(proxy: str | None) -> str | None:
+    """Return what aiohttp takes as a request's proxy; None where there is none, or the connector has it (SOCKS)."""
+    return None if proxy is None or is_socks(proxy) else proxy
 
 
 def connector_for(proxy: str | None, connections: int = CONNECTIONS) -> aiohttp.BaseConnector:

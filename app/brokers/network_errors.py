@@ -108,6 +108,20 @@ def network_reason(error: OSError) -> str:
     return error.strerror or "the connection failed"
 
 
+def server_fault(status: int, retry_after: str | None, host: str) -> FeedDisconnected | None:
+    """
+    Return the error for an HTTP status by which the server says that it failed itself, or None for any other status.
+
+    ``retry_after``: the header of that name, or None.
+    """
+    if status < 500 and status != 408:
+        return None
+    sentence = f"{host} has a fault of its own (HTTP {status})."
+    if retry_after is None:
+        return FeedAway(sentence)
+    return FeedDisconnected(sentence, retry_after_s=retry_after_of(retry_after, 0.0))
+
+
 def retry_after_of(text: str | None, otherwise: float) -> float:
     """Return the seconds of a Retry-After header, or ``otherwise`` where there is none that states seconds."""
     if text is None or not (text.isascii() and text.strip().isdigit()):

@@ -31,8 +31,8 @@ from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout, S
 from app.brokers.addresses import host_of
 from app.brokers.binance.endpoints import ARCHIVE_CHECKSUM, ARCHIVE_INTERVALS, archive_path, check_archive_base
 from app.brokers.binance.error_mapping import explain, response_error
-from app.brokers.http_session import connector_for
-from app.brokers.proxy import SYSTEM_PROXY, check_proxy, is_socks, proxy_for, without_password
+from app.brokers.http_session import connector_for, request_proxy
+from app.brokers.proxy import SYSTEM_PROXY, check_proxy, proxy_for, without_password
 from app.concurrency.background import in_background
 from app.market.errors import FeedDisconnected, FeedRejected, FileError
 from app.market.interval import Interval
@@ -184,7 +184,7 @@ class BinanceArchive:
                 connector=connector_for(self._proxy),
                 timeout=ClientTimeout(total=None, sock_connect=_CONNECT_S, sock_read=_SILENT_S),
             )
-        proxy = None if self._proxy is None or is_socks(self._proxy) else self._proxy
+        proxy = request_proxy(self._proxy)
         return self._session.get(self._base + path, headers=headers or {}, proxy=proxy)
 
     async def _on_disk(self, work: Callable[[], Result]) -> Result:

@@ -8,14 +8,14 @@ README.md.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
-from app.brokers.addresses import address_problem
-from app.market.errors import SettingsError
+from app.brokers.addresses import check_base
 from app.market.interval import Interval
 from app.market.ports.archive import ArchiveFile
+
+_SERVICE = "the exchange"
 
 WS_BASE = "wss://stream.binance.com:9443"
 REST_BASE = "https://api.binance.com"
@@ -99,7 +99,8 @@ def check_ws_base(url: str) -> str:
     Raises:
         SettingsError: If it is not ``ws://`` or ``wss://``, a host and perhaps a port.
     """
-    return _check_base(re.sub(r"/(ws|stream)/*$", "", url.strip()), ("wss", "ws"), WS_BASE)
+    without_path = re.sub(r"/(ws|stream)/*$", "", url.strip())
+    return check_base(without_path, _SERVICE, WS_BASE, ("wss", "ws"), may_have_path=False)
 
 
 def check_rest_base(url: str) -> str:
@@ -109,7 +110,7 @@ def check_rest_base(url: str) -> str:
     Raises:
         SettingsError: If it is not ``http://`` or ``https://``, a host and perhaps a port.
     """
-    return _check_base(url, ("https", "http"), REST_BASE)
+    return check_base(url, _SERVICE, REST_BASE, may_have_path=False)
 
 
 def check_archive_base(url: str) -> str:
@@ -119,13 +120,7 @@ def check_archive_base(url: str) -> str:
     Raises:
         SettingsError: If it is not ``http://`` or ``https://``, a host, perhaps a port and a path.
     """
-    try:
-        scheme, host, path, query, fragment = urlsplit(url.strip())
-    except ValueError:
-        return _check_base(url, ("https", "http"), ARCHIVE_BASE)
-    return _check_base(urlunsplit((scheme, host, "", query, fragment)), ("https", "http"), ARCHIVE_BASE) + path.rstrip(
-        "/"
-    )
+    return check_base(url, _SERVICE, ARCHIVE_BASE)
 
 
 def exchange_of(url: str) -> str:
@@ -134,13 +129,3 @@ def exchange_of(url: str) -> str:
     host = parts.hostname or ""
     labels = host.split(".")
     return parts.netloc if len(labels) < 2 or labels[-1].isdigit() or ":" in host else ".".join(labels[-2:])
-
-
-def _check_base(url: str, schemes: Sequence[str], example: str) -> str:
-    problem = address_problem(url, schemes)
-    if not problem and "@" in url:
-        problem = "it must not hold a user or password"
-    if problem:
-        shown = re.sub(r"//.*@", "//…@", url)[:80]  # never repeat a password
-        raise SettingsError(f"“{shown}” is no address of the exchange: {problem}; write one such as {example}.")
-    return url.strip().rstrip("/")

@@ -30,6 +30,7 @@ from app.brokers.network_errors import (
     proxy_error,
     proxy_failure,
     retry_after_of,
+    server_fault,
 )
 from app.market.errors import (
     FeedAway,
@@ -105,11 +106,8 @@ def http_error(status: int, retry_after: str | None, host: str) -> FeedError:
         return FeedBanned(sentence, retry_after_s=retry_after_of(retry_after, shortest_s))
     if status == 451:
         return FeedRejected(f"{host} does not serve this location (HTTP 451); set another address of the exchange.")
-    if status >= 500 or status == 408:
-        sentence = f"{host} has a fault of its own (HTTP {status})."
-        if retry_after is None:
-            return FeedAway(sentence)
-        return FeedDisconnected(sentence, retry_after_s=retry_after_of(retry_after, 0.0))
+    if (fault := server_fault(status, retry_after, host)) is not None:
+        return fault
     return FeedRejected(f"{host} refused the connection (HTTP {status}); check the address of the exchange.")
 
 

@@ -20,10 +20,10 @@ from app.brokers.binance.endpoints import REPLACE_AFTER_S, streams_of
 from app.brokers.binance.error_mapping import explain
 from app.brokers.binance.retiring_sockets import MIN_OVERLAP_S, RetiringSockets
 from app.brokers.binance.stream_socket import StreamSocket
-from app.brokers.connection_state import ConnectionEvent, Watchdog, backoff_s, next_state
+from app.brokers.connection_state import ConnectionEvent, Watchdog, backoff_s, next_state, retry_delay_s
 from app.concurrency.tasks import first_of
 from app.market.durations import in_words
-from app.market.errors import FeedAway, FeedDisconnected, FeedError, FeedRejected
+from app.market.errors import FeedDisconnected, FeedError, FeedRejected
 from app.market.ports.clock import Clock
 from app.market.ports.exchange import FeedCounters, FeedState, FeedStatus
 
@@ -245,12 +245,14 @@ class FeedConnection:
             delay_s = error.wait_s
         else:
             self._failures += 1
-            if self._limits.max_attempts and self._failures >= self._limits.max_attempts:
-                raise FeedRejected(f"{str(error).rstrip('.')}; gave up after {self._failures} attempts.") from error
-            away = isinstance(error, FeedAway)
-            delay_s = backoff_s(self._failures, error.retry_after_s, chance=self._chance, proven=proven, away=away)
-            if away:
-                delay_s = max(0.0, delay_s - took_s)
+            delay_s = retry_delay_s(
+                error,
+                self._failures,
+                max_attempts=self._limits.max_attempts,
+                chance=self._chance,
+                proven=proven,
+                took_s=took_s,
+            )
         if not self._doubt:  # a doubt that came while dialing is a reason to try again at once
             self._retry.clear()
         self._doubt = ""

@@ -19,8 +19,8 @@ import aiohttp
 from app.brokers.addresses import host_of
 from app.brokers.binance.endpoints import TIME_UNIT_HEADERS, USED_WEIGHT_HEADER, Endpoint, exchange_of
 from app.brokers.binance.error_mapping import explain, response_error
-from app.brokers.http_session import connector_for
-from app.brokers.proxy import is_socks, proxy_for, without_password
+from app.brokers.http_session import connector_for, request_proxy
+from app.brokers.proxy import proxy_for, without_password
 from app.brokers.rate_limit import SHARE_USED, WeightBudget
 from app.market.durations import in_words
 from app.market.errors import FeedBanned, FeedDisconnected, FeedError, MalformedMessage
@@ -108,7 +108,7 @@ class HttpClient:
         await self._close_old()
         url = address + endpoint.path
         session = self._open_session()
-        proxy = None if self._proxy is None or is_socks(self._proxy) else self._proxy
+        proxy = request_proxy(self._proxy)
         try:
             async with (
                 self._until_renewed(host),

@@ -13,11 +13,11 @@ from collections.abc import Mapping
 import aiohttp
 
 from app.brokers.addresses import host_of
-from app.brokers.http_session import connector_for
-from app.brokers.network_errors import explain_network, not_the_service, retry_after_of
-from app.brokers.proxy import check_proxy, is_socks, proxy_for, without_password
+from app.brokers.http_session import connector_for, request_proxy
+from app.brokers.network_errors import explain_network, not_the_service, retry_after_of, server_fault
+from app.brokers.proxy import check_proxy, proxy_for, without_password
 from app.market.durations import with_retry
-from app.market.errors import FeedAway, FeedDisconnected, FeedError, FeedRejected
+from app.market.errors import FeedDisconnected, FeedError, FeedRejected
 from app.market.exchange_ban import ExchangeBan
 from app.market.ports.clock import Clock
 
@@ -70,7 +70,7 @@ class HttpClient:
             proxy = proxy_for(self._proxy_setting, base)
             try:
                 async with self._session(proxy).get(
-                    base + path, headers=_HEADERS, proxy=None if proxy is None or is_socks(proxy) else proxy
+                    base + path, headers=_HEADERS, proxy=request_proxy(proxy)
                 ) as response:
                     body = await response.read()
                     status, headers = response.status, response.headers
@@ -106,11 +106,8 @@ def answer_error(status: int, headers: Mapping[str, str], host: str) -> FeedErro
         )
     if status == 451:
         return FeedRejected(f"{host} does not serve this location (HTTP 451).")
-    if status >= 500 or status == 408:
-        sentence = f"{host} has a fault of its own (HTTP {status})."
-        if retry_after is None:
-            return FeedAway(sentence)
-        return FeedDisconnected(sentence, retry_after_s=retry_after_of(retry_after, 0.0))
+    if (fault := server_fault(status, retry_after, host)) is not None:
+        return fault
     if status < 400:
         return not_the_service(f"HTTP {status}", host, SERVICE)
     return FeedRejected(f"{host} refused the request (HTTP {status}); check the address of {SERVICE}.")

@@ -9,10 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from app.brokers.network_errors import explain_network, not_the_service, proxy_failure, retry_after_of
+from app.brokers.network_errors import (
+    explain_network,
+    not_the_service,
+    proxy_failure,
+    retry_after_of,
+    server_fault,
+)
 from app.brokers.oanda.decode import decode_refusal
 from app.brokers.oanda.endpoints import SERVICE
-from app.market.errors import FeedAway, FeedDisconnected, FeedError, FeedRejected, MalformedMessage
+from app.market.errors import FeedDisconnected, FeedError, FeedRejected, MalformedMessage
 
 _TOO_FAST_S = 5.0  # to leave it alone after a 429 that names no time
 
@@ -51,11 +57,8 @@ def answer_error(status: int, headers: Mapping[str, str], body: bytes, host: str
     if status == 429:
         wait_s = retry_after_of(headers.get("Retry-After"), _TOO_FAST_S)
         return FeedDisconnected(f"{host} was asked too much too fast (HTTP 429).", retry_after_s=wait_s)
-    if status >= 500 or status == 408:
-        sentence = f"{host} has a fault of its own (HTTP {status})."
-        if "Retry-After" not in headers:
-            return FeedAway(sentence)
-        return FeedDisconnected(sentence, retry_after_s=retry_after_of(headers["Retry-After"], 0.0))
+    if (fault := server_fault(status, headers.get("Retry-After"), host)) is not None:
+        return fault
     if status < 400 or not words:
         return not_the_service(f"HTTP {status}", host, SERVICE)
     if status == 404:

@@ -15,7 +15,7 @@ import random
 from collections.abc import Awaitable, Callable, Collection
 
 from app.brokers.addresses import host_of
-from app.brokers.connection_state import ConnectionEvent, backoff_s, next_state
+from app.brokers.connection_state import ConnectionEvent, backoff_s, next_state, retry_delay_s
 from app.brokers.oanda.decode import is_oandas
 from app.brokers.oanda.endpoints import SILENCE_S, check_stream_base, instrument_of, stream_path
 from app.brokers.oanda.error_mapping import BadRequest, explain
@@ -24,7 +24,7 @@ from app.brokers.oanda.pricing_stream import PricingStream
 from app.brokers.oanda.tick_order import TickOrder
 from app.concurrency.tasks import first_of
 from app.market.durations import in_words
-from app.market.errors import FeedAway, FeedDisconnected, FeedRejected
+from app.market.errors import FeedDisconnected, FeedRejected
 from app.market.ports.clock import Clock
 from app.market.ports.exchange import EventHandler, FeedCounters, FeedState, FeedStatus, SymbolSource
 from app.market.quotes.tick import Tick
@@ -258,12 +258,14 @@ class OandaFeed:
 
     async def _back_off(self, error: FeedDisconnected, *, proven: bool, took_s: float) -> None:
         self._failures += 1
-        if self._max_attempts and self._failures >= self._max_attempts:
-            raise FeedRejected(f"{str(error).rstrip('.')}; gave up after {self._failures} attempts.") from error
-        away = isinstance(error, FeedAway)
-        delay_s = backoff_s(self._failures, error.retry_after_s, chance=self._chance, proven=proven, away=away)
-        if away:
-            delay_s = max(0.0, delay_s - took_s)
+        delay_s = retry_delay_s(
+            error,
+            self._failures,
+            max_attempts=self._max_attempts,
+            chance=self._chance,
+            proven=proven,
+            took_s=took_s,
+        )
         if not self._doubt:  # a doubt that came while connecting is a reason to try again at once
             self._retry.clear()
         self._doubt = ""

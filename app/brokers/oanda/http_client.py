@@ -15,11 +15,11 @@ from types import SimpleNamespace
 import aiohttp
 
 from app.brokers.addresses import host_of
-from app.brokers.http_session import connector_for
+from app.brokers.http_session import connector_for, request_proxy
 from app.brokers.oanda.credentials import Credentials
 from app.brokers.oanda.endpoints import CONNECTIONS_PER_S, REQUESTS_PER_S
 from app.brokers.oanda.error_mapping import TokenRefused, answer_error, explain
-from app.brokers.proxy import check_proxy, is_socks, proxy_for, without_password
+from app.brokers.proxy import check_proxy, proxy_for, without_password
 from app.brokers.rate_limit import Pacer
 from app.market.durations import with_retry
 from app.market.errors import FeedDisconnected
@@ -110,7 +110,7 @@ class HttpClient:
         try:
             async with asyncio.timeout(timeout_s):
                 return await self._open(base, path, parameters, is_stream=True)
-        except Exception as error:  # noqa: BLE001  # as in `get`
+        except Exception as error:  # noqa: BLE001  # because of the same as in `get`
             failure = self._meaning(error, base)
         raise failure
 
@@ -127,7 +127,7 @@ class HttpClient:
             params=parameters,
             # A stream that is packed would come in bursts.
             headers=self._credentials.headers() | ({"Accept-Encoding": "identity"} if is_stream else {}),
-            proxy=None if proxy is None or is_socks(proxy) else proxy,
+            proxy=request_proxy(proxy),
             allow_redirects=False,
         )
         if response.status == 200:
