@@ -33,6 +33,6 @@ async def _oanda(settings: Settings, clock: Clock) -> BrokerParts:
 
     credentials = await in_background(partial(oanda_credentials, settings), "read-credentials")
     async with AsyncExitStack() as stack:
-        feed, rest, _ = await stack.enter_async_context(oanda(settings, clock, credentials))
+        feed, rest = await stack.enter_async_context(oanda(settings, clock, credentials))
         return BrokerParts(feed, rest, lambda side: OandaKlines(rest, side, clock=clock), stack.pop_all().aclose)
     raise AssertionError("the stack ends with a return")

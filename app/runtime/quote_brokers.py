@@ -52,7 +52,6 @@ class Oanda(NamedTuple):
 
     feed: OandaFeed
     rest: OandaRest
-    http: HttpClient
 
 
 def oanda_credentials(settings: Settings) -> Credentials:
@@ -81,6 +80,6 @@ async def oanda(settings: Settings, clock: Clock, credentials: Credentials) -> A
     stream_url = check_stream_base(settings.oanda_stream_url, settings.oanda_server)
     feed = OandaFeed(stream_url, http, rest, clock=clock, max_attempts=settings.reconnect_attempts)
     try:
-        yield Oanda(feed, rest, http)
+        yield Oanda(feed, rest)
     finally:
         await http.close()

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from app.brokers.oanda.endpoints import BROKER, symbol_of
+from app.brokers.oanda.endpoints import symbol_of
 from app.market.errors import MalformedMessage
 from app.market.ports.quote_history import QuoteCandle
 from app.market.quotes.tick import Tick
@@ -240,11 +240,6 @@ def decode_refusal(body: bytes) -> str:
     except (msgspec.MsgspecError, RecursionError):
         return ""
     return " ".join(words.split())[:200].rstrip(".")
-
-
-def is_oandas(symbol: str) -> bool:
-    """Whether ``symbol`` is one of OANDA's, as the program writes it."""
-    return symbol.startswith(f"{BROKER}:")
 
 
 def _price_e8(text: str) -> int:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 
 from app.brokers.addresses import check_base
+from app.market.symbol import bare_name
 
 SERVICE = "OANDA"
 BROKER = "oanda"
@@ -19,11 +20,10 @@ STREAM_BASES = {"practice": "https://stream-fxpractice.oanda.com", "live": "http
 
 REQUESTS_PER_S = 120
 CONNECTIONS_PER_S = 2
-STREAMS = 20
 MAX_CANDLES = 5_000
 
 HEARTBEAT_S = 5.0
-SILENCE_S = 10.0
+SILENCE_S = 2 * HEARTBEAT_S
 """A stream that is silent for two heartbeats is dead."""
 
 # By our interval's name. Days, weeks and months are asked for on our boundaries, see `candle_parameters`.
@@ -89,7 +89,7 @@ def instrument_of(symbol: str) -> str:
 
     All its names end in a currency of three letters: ``SPX500_USD``, ``USB10Y_USD``.
     """
-    name = symbol.rpartition(":")[2]
+    name = bare_name(symbol)
     return f"{name[:-3]}_{name[-3:]}"
 
 

@@ -16,8 +16,7 @@ from collections.abc import Awaitable, Callable, Collection
 
 from app.brokers.addresses import host_of
 from app.brokers.connection_state import ConnectionEvent, backoff_s, next_state, retry_delay_s
-from app.brokers.oanda.decode import is_oandas
-from app.brokers.oanda.endpoints import SILENCE_S, check_stream_base, instrument_of, stream_path
+from app.brokers.oanda.endpoints import BROKER, SILENCE_S, check_stream_base, instrument_of, stream_path
 from app.brokers.oanda.error_mapping import BadRequest, explain
 from app.brokers.oanda.http_client import HttpClient
 from app.brokers.oanda.pricing_stream import PricingStream
@@ -28,6 +27,7 @@ from app.market.errors import FeedDisconnected, FeedRejected
 from app.market.ports.clock import Clock
 from app.market.ports.exchange import EventHandler, FeedCounters, FeedState, FeedStatus, SymbolSource
 from app.market.quotes.tick import Tick
+from app.market.symbol import broker_of
 
 log = logging.getLogger(__name__)
 
@@ -106,7 +106,7 @@ class OandaFeed:
 
     def set_symbols(self, symbols: Collection[str]) -> None:
         """Receive exactly these symbols; those of other brokers are passed over."""
-        self._symbols = frozenset(filter(is_oandas, symbols))
+        self._symbols = frozenset(symbol for symbol in symbols if broker_of(symbol) == BROKER)
         self._changed.set()
         if self._stream is not None:
             self._stream.wakeup.set()

@@ -138,7 +138,7 @@ class OandaKlines:
     """
     The candles of one price as klines (`app.market.ports.exchange.KlineSource`); volume and trades count ticks.
 
-    Intervals that OANDA does not have are added up from finer ones, as far as there are any.
+    Three minutes and three days, which OANDA does not have, are added up from finer candles.
     """
 
     def __init__(self, rest: OandaRest, side: PriceSide, *, clock: Clock) -> None:
@@ -160,8 +160,8 @@ class OandaKlines:
         limit: int = 1000,
     ) -> list[Candle]:
         """See `app.market.ports.exchange.KlineSource`."""
-        finer = next((one for one in _FINER.get(interval.name, (interval,)) if self._rest.has_candles_of(one)), None)
-        if finer is None:
+        finer = _FINER.get(interval.name, interval)
+        if not self._rest.has_candles_of(finer):
             return []
         end_us = self._clock.now_us() if end_us is None else end_us
         wanted = limit * max(1, interval.length_us // finer.length_us)
@@ -191,7 +191,7 @@ class OandaKlines:
         )
 
 
-_FINER = {"3m": (Interval.parse("1m"),), "3d": (Interval.parse("1d"),)}
+_FINER = {"3m": Interval.parse("1m"), "3d": Interval.parse("1d")}
 
 
 def _added_up(candles: Sequence[Candle], interval: Interval) -> list[Candle]:
