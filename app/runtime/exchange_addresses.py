@@ -7,8 +7,8 @@ before a window or a database opens: nothing here may import more than the broke
 
 from __future__ import annotations
 
-from app.brokers.addresses import check_base
 from app.brokers.binance.endpoints import check_archive_base, check_rest_base, check_ws_base
+from app.brokers.dukascopy.endpoints import check_files_base, check_json_base
 from app.brokers.oanda import endpoints as oanda
 from app.config.settings import Settings
 
@@ -25,5 +25,7 @@ def check_addresses(settings: Settings) -> None:
     check_archive_base(settings.archive_url)
     oanda.check_rest_base(settings.oanda_rest_url, settings.oanda_server)
     oanda.check_stream_base(settings.oanda_stream_url, settings.oanda_server)
-    for url in filter(None, (settings.dukascopy_url, settings.dukascopy_files_url)):
-        check_base(url, "Dukascopy", "https://jetta.dukascopy.com")
+    if settings.dukascopy_url:
+        check_json_base(settings.dukascopy_url)
+    if settings.dukascopy_files_url:
+        check_files_base(settings.dukascopy_files_url)

@@ -123,7 +123,7 @@ def test_files_of_dukascopy_that_cannot_be_used_say_why(play: Play) -> None:
     assert code == 1
     assert errors.count("\n") == 2
     assert f"{damaged} cannot be used: " in errors
-    assert f"{stray}: of what symbol and time it is cannot be seen" in errors
+    assert f"{stray}: its symbol and time are not known" in errors
     assert fetched(play) == []
     assert "holds dukascopy:EURUSD by its folders, not oanda:EURUSD" in play.run(damaged, "--symbol", "oanda:EURUSD")[2]
     assert "holds quotes, not trades" in play.run(damaged, "--kind", "trades")[2]

@@ -19,20 +19,12 @@ from typing import NamedTuple, TypeVar
 
 from app.brokers.addresses import host_of
 from app.brokers.dukascopy import bi5, decode_json
+from app.brokers.dukascopy.endpoints import check_files_base, check_json_base
 from app.brokers.dukascopy.http_client import PARALLEL, HttpClient
-from app.brokers.dukascopy.instruments import GROUPS, Instrument, code_of, decode_instrument, known_point_e8, symbol_of
-from app.brokers.dukascopy.locations import (
-    Bucket,
-    CandleBucket,
-    Length,
-    TickBucket,
-    check_files_base,
-    check_json_base,
-)
+from app.brokers.dukascopy.instruments import GROUPS, Instrument, code_of, decode_instrument, known_point_e8
+from app.brokers.dukascopy.locations import Bucket, CandleBucket, Length, TickBucket
 from app.brokers.dukascopy.retries import RetryPlan
 from app.brokers.proxy import SYSTEM_PROXY
-from app.market.calendar.calendar import Calendar
-from app.market.calendar.of_symbol import usual_calendar
 from app.market.errors import FeedAway, FeedDisconnected, FeedRejected, MalformedMessage, SettingsError, UnknownSymbol
 from app.market.interval import SECOND_US
 from app.market.ports.clock import Clock
@@ -40,7 +32,7 @@ from app.market.ports.quote_history import TickHour
 from app.market.quotes.side_candle import SideCandle
 from app.market.quotes.tick import PriceSide
 from app.market.quotes.tick_columns import TickColumns, no_ticks
-from app.market.symbol import Symbol, bare_name
+from app.market.symbol import bare_name
 
 log = logging.getLogger(__name__)
 
@@ -82,10 +74,10 @@ class _Source:
 @dataclass(slots=True)
 class _Inquiry:
     """
-    What is known so far of one bucket.
+    How far the requests for one bucket have come.
 
-    ``pending``: the sources that have neither answered nor refused, in turn; ``away``: those that were away at its
-    begin. ``refusal``: why a source will never answer. ``failures`` of the tries, the last ``in_a_row`` without a wait.
+    ``pending``: the sources that have neither answered nor refused, in turn; ``away``: those that were away when it
+    began. ``refusal``: why a source will never answer. ``failures`` of the tries, the last ``in_a_row`` without a wait.
     """
 
     pending: deque[_Source]
@@ -145,7 +137,7 @@ class DukascopyHistory:
         bucket = TickBucket(symbol, start_us)
         if bucket.end_us + _PUBLISHED_US > self._clock.now_us():
             return TickHour(start_us, no_ticks(symbol), "It is not over yet.")
-        await self._check(symbol)
+        await self.instrument(symbol)
 
         def read(source: _Source, body: bytes) -> TickColumns:
             if source.interface is Interface.JSON:
@@ -167,7 +159,7 @@ class DukascopyHistory:
         bucket = CandleBucket(symbol, side, length, time_us)
         if bucket.end_us + _PUBLISHED_US > self._clock.now_us():
             return CandlesAnswer([], "It is not over yet.")
-        await self._check(symbol)
+        await self.instrument(symbol)
 
         def read(source: _Source, body: bytes) -> list[SideCandle]:
             if source.interface is Interface.JSON:
@@ -189,28 +181,6 @@ class DukascopyHistory:
             if symbol not in self._instruments:
                 self._instruments[symbol] = await self._describe(symbol)
             return self._instruments[symbol]
-
-    async def calendar(self, symbol: str) -> Calendar:
-        """
-        Return when the market of ``symbol`` is open: by its description, or what is usual where that is not to be had.
-
-        Raises:
-            UnknownSymbol, FeedDisconnected: As `instrument`.
-        """
-        described = await self.instrument(symbol)
-        return usual_calendar(symbol) if described is None else described.calendar
-
-    async def symbols(self) -> list[Symbol]:
-        """
-        Return the symbols of all groups, by name (`app.market.ports.exchange.SymbolSource`).
-
-        Others that Dukascopy has can be asked for, too; `instrument` knows them.
-        """
-        names = sorted({name for names in GROUPS.values() for name in names})
-        return [symbol_of(name, known_point_e8(name) or 1) for name in names]
-
-    async def _check(self, symbol: str) -> None:
-        await self.instrument(symbol)
 
     def _point_e8(self, symbol: str) -> int:
         described = self._instruments.get(symbol)
@@ -256,7 +226,7 @@ class DukascopyHistory:
             try:
                 rows = await self._rows(source, bucket, read)
             except FeedDisconnected as error:
-                if not await self._bear(inquiry, source, error):
+                if not await self._wait_to_retry(inquiry, source, error):
                     return None, inquiry.failure
             except FeedRejected as error:
                 inquiry.pending.popleft()
@@ -281,7 +251,7 @@ class DukascopyHistory:
             log.warning("%s: %s", path, error)
             raise FeedDisconnected(f"{host_of(source.base)} gave an answer that cannot be read ({path}).") from error
 
-    async def _bear(self, inquiry: _Inquiry, source: _Source, error: FeedDisconnected) -> bool:
+    async def _wait_to_retry(self, inquiry: _Inquiry, source: _Source, error: FeedDisconnected) -> bool:
         """Note a failure of ``source`` and wait until it makes sense to ask again; return False to give up."""
         is_hopeless = all(one.interface in inquiry.away for one in inquiry.pending)
         plan = self._plan.short if is_hopeless else self._plan

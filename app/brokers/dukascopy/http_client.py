@@ -13,6 +13,7 @@ from collections.abc import Mapping
 import aiohttp
 
 from app.brokers.addresses import host_of
+from app.brokers.dukascopy.endpoints import SERVICE
 from app.brokers.http_session import connector_for, request_proxy
 from app.brokers.network_errors import explain_network, not_the_service, retry_after_of, server_fault
 from app.brokers.proxy import check_proxy, proxy_for, without_password
@@ -21,7 +22,6 @@ from app.market.errors import FeedDisconnected, FeedError, FeedRejected
 from app.market.exchange_ban import ExchangeBan
 from app.market.ports.clock import Clock
 
-SERVICE = "Dukascopy"
 PARALLEL = 10
 """Requests at once, both interfaces together: more are refused for minutes."""
 

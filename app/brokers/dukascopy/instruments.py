@@ -142,19 +142,6 @@ def asset_class_of(name: str, group: str = "") -> str:
     return "forex" if len(name) == 6 and {base, quote} <= _CURRENCIES else ""
 
 
-def symbol_of(name: str, point_e8: int) -> Symbol:
-    """Return ``name`` as a symbol without its description."""
-    base, _, quote = code_of(name).partition("-")
-    return Symbol(
-        f"{BROKER}:{name}",
-        base.partition(".")[0],
-        quote,
-        tick_size_e8=point_e8,
-        exchange=_EXCHANGE,
-        asset_class=asset_class_of(name),
-    )
-
-
 def decode_instrument(body: bytes) -> Instrument:
     """
     Return the description of an instrument.

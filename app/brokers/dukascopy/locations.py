@@ -12,15 +12,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import Enum
 
-from app.brokers.addresses import check_base
-from app.brokers.dukascopy.instruments import code_of
+from app.brokers.dukascopy.instruments import BROKER, code_of
 from app.market.errors import UsageError
 from app.market.interval import SECOND_US, Interval
 from app.market.ports.quote_history import HOUR_US
 from app.market.quotes.tick import PriceSide
-
-JSON_BASE = "https://jetta.dukascopy.com"
-FILES_BASE = "https://datafeed.dukascopy.com"
+from app.market.symbol import bare_name
 
 
 class Length(Enum):
@@ -38,34 +35,9 @@ _LENGTHS = {name: length for length, name in _FILE_NAMES.items()}
 _SECONDS = {60: Length.MINUTE, 3_600: Length.HOUR, 86_400: Length.DAY}
 
 
-def length_of(interval: Interval) -> Length | None:
-    """Return the length whose candles are those of ``interval``, or None if Dukascopy publishes none of it."""
-    return _SECONDS.get(interval.seconds)
-
-
 def interval_of(length: Length) -> Interval:
     """Return the interval of candles of that length."""
     return Interval(next(seconds for seconds, one in _SECONDS.items() if one is length))
-
-
-def check_json_base(url: str) -> str:
-    """
-    Return the base address of the JSON interface, without ``/v1`` and without a trailing slash.
-
-    Raises:
-        SettingsError: If it is not ``http://`` or ``https://``, a host, perhaps a port and a path.
-    """
-    return re.sub(r"/v1$", "", check_base(url, "Dukascopy", JSON_BASE))
-
-
-def check_files_base(url: str) -> str:
-    """
-    Return the base address of the tree of files, without ``/datafeed`` and without a trailing slash.
-
-    Raises:
-        SettingsError: As `check_json_base`.
-    """
-    return re.sub(r"/datafeed$", "", check_base(url, "Dukascopy", FILES_BASE))
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,17 +136,17 @@ def bucket_of_path(path: str) -> Bucket:
     """
     path = path.replace("\\", "/")
     found = _TICKS.search(path) or _CANDLES.search(path)
-    problem = "its folders do not say so as EURUSD/2019/01/04/08h_ticks.bi5 does"
+    problem = "its folders must name them, as in EURUSD/2019/01/04/08h_ticks.bi5"
     if found is not None:
         try:
             return _bucket(found.groupdict())
         except ValueError:
             problem = "the time in its path does not exist; months count from 00 there"
-    raise UsageError(f"{path}: of what symbol and time it is cannot be seen: {problem}.")
+    raise UsageError(f"{path}: its symbol and time are not known: {problem}.")
 
 
 def _bucket(parts: dict[str, str | None]) -> Bucket:
-    symbol = f"dukascopy:{(parts['name'] or '').upper()}"
+    symbol = f"{BROKER}:{(parts['name'] or '').upper()}"
     month, day, hour = (parts.get(name) for name in ("month", "day", "hour"))
     at_us = _us(
         datetime(
@@ -194,7 +166,7 @@ def _bucket(parts: dict[str, str | None]) -> Bucket:
 
 
 def _folder(symbol: str) -> str:
-    return f"/datafeed/{symbol.rpartition(':')[2]}"
+    return f"/datafeed/{bare_name(symbol)}"
 
 
 def _utc(time_us: int) -> datetime:

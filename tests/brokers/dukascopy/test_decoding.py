@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.brokers.dukascopy import bi5, decode_json
-from app.brokers.dukascopy.instruments import decode_instrument, symbol_of
+from app.brokers.dukascopy.instruments import asset_class_of, decode_instrument
 from app.market.errors import MalformedMessage
 from app.market.quotes.tick import Tick
 from app.sandbox.dukascopy.layouts import (
@@ -119,7 +119,7 @@ def test_an_instruments_description_becomes_a_symbol(shared_data: Callable[[str]
      ("BUNDTREUR", "bond"), ("ETHUSD", "crypto"), ("AAPLUSD", "")],
 )  # fmt: skip
 def test_the_name_of_an_instrument_says_its_asset_class(name: str, asset_class: str) -> None:
-    assert symbol_of(name, 1).asset_class == asset_class
+    assert asset_class_of(name) == asset_class
 
 
 @pytest.mark.parametrize(

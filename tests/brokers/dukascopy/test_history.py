@@ -186,27 +186,6 @@ async def test_while_one_interface_asks_for_a_pause_the_other_gives_the_hours(
     assert clock.waits == []
 
 
-async def test_the_calendar_is_the_descriptions_or_what_is_usual(
-    simulated: DukascopySandbox, open_history: Open
-) -> None:
-    saturday_us = us(2026, 10, 17, 9)
-    without = open_history("", simulated.url)  # the tree has no descriptions
-    assert not (await without.calendar(EURUSD)).is_open(saturday_us)
-    assert (await without.calendar("dukascopy:BTCUSD")).is_open(saturday_us)
-    described = await open_history(simulated.url, "").calendar(EURUSD)
-    assert (described.name, described.is_open(saturday_us)) == (EURUSD, False)
-
-
-async def test_the_symbols_of_the_groups_are_listed_without_asking(
-    simulated: DukascopySandbox, open_history: Open
-) -> None:
-    symbols = {symbol.name: symbol for symbol in await open_history(simulated.url, "").symbols()}
-    assert symbols[EURUSD].display_name == "EUR/USD"
-    assert symbols["dukascopy:USDJPY"].price_decimals == 3
-    assert symbols["dukascopy:USA500IDXUSD"].display_name == "USA500/USD"
-    assert not simulated.requests
-
-
 async def test_an_interface_that_is_away_costs_little_once_that_is_known(
     simulated: DukascopySandbox, open_history: Open, clock: SteppingClock
 ) -> None:

@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.brokers.dukascopy.disk import StrayFile, TickFile, find_files, is_bi5
 from app.brokers.dukascopy.instruments import GROUPS, code_of, known_point_e8, name_of
 from app.brokers.dukascopy.locations import CandleBucket, Length, TickBucket, bucket_of_path
 from app.market.errors import FileError, UsageError
+from app.market.ports.row_files import QuoteBatch, ReadingOptions, RefusedFile
 from app.market.quotes.tick import PriceSide
+from app.runtime.file_readers import open_rows
 from app.sandbox.dukascopy.layouts import TickRow, packed_ticks
 from tests.brokers.dukascopy.conftest import us
 
@@ -98,28 +99,28 @@ def test_a_folder_is_searched_and_what_cannot_be_used_is_named(tmp_path: Path) -
     (day / "10h_ticks.bi5").write_bytes(b"nothing of the kind")
     (day / "readme.txt").write_text("x")
     (tmp_path / "08h_ticks.bi5").write_bytes(b"")
-    files = list(find_files(tmp_path))
-    assert is_bi5(tmp_path)
-    assert not is_bi5(day / "readme.txt")
-    strays = [file for file in files if isinstance(file, StrayFile)]
-    assert [stray.path for stray in strays] == [tmp_path / "08h_ticks.bi5"]
-    assert str(strays[0].path) in strays[0].reason
-    first, empty, broken = (file for file in files if isinstance(file, TickFile))
-    assert [tick.time_us for tick in first.ticks()] == [us(2019, 2, 4, 8) + 7_000]
-    assert [tick.bid_e8 for tick in first.ticks(point_e8=100_000)] == [11_299_000_000]
-    assert len(empty.ticks()) == 0
+    first, empty, broken, stray = open_rows(tmp_path, ReadingOptions())
+    assert isinstance(stray, RefusedFile)
+    assert stray.path == tmp_path / "08h_ticks.bi5"
+    assert str(stray.path) in stray.reason
+    assert not any(isinstance(file, RefusedFile) for file in (first, empty, broken))
+    (ticks,) = first.batches()
+    assert isinstance(ticks, QuoteBatch)
+    assert list(ticks.time_us) == [us(2019, 2, 4, 8) + 7_000]
+    assert ticks.whole == (us(2019, 2, 4, 8), us(2019, 2, 4, 9))
+    assert [batch.rows for batch in empty.batches()] == [0]
     with pytest.raises(FileError, match=r"10h_ticks\.bi5 cannot be used"):
-        broken.ticks()
+        list(broken.batches())
     # A part of a tree is enough, as long as the folders above it say what it is.
-    assert [file.path.name for file in find_files(day)] == ["08h_ticks.bi5", "09h_ticks.bi5", "10h_ticks.bi5"]
+    found = list(open_rows(day, ReadingOptions()))
+    assert [file.path.name for file in found] == ["08h_ticks.bi5", "09h_ticks.bi5", "10h_ticks.bi5"]
 
 
 def test_prices_of_an_unknown_instrument_are_not_guessed(tmp_path: Path) -> None:
     path = tmp_path / "AAPLUSUSD" / "2019" / "01" / "04" / "08h_ticks.bi5"
     path.parent.mkdir(parents=True)
     path.write_bytes(packed_ticks([TickRow(7, 113_000, 112_990, 1.0, 1.0)]))
-    (file,) = find_files(tmp_path)
-    assert isinstance(file, TickFile)
+    (file,) = open_rows(tmp_path, ReadingOptions())
+    assert not isinstance(file, RefusedFile)
     with pytest.raises(FileError, match="decimal places"):
-        file.ticks()
-    assert len(file.ticks(point_e8=100_000)) == 1
+        list(file.batches())

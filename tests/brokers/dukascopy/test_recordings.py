@@ -10,14 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from app.brokers.dukascopy.disk import CandleFile, TickFile, find_files
 from app.brokers.dukascopy.history import Interface
 from app.brokers.dukascopy.locations import Length
 from app.market.interval import SECOND_US
 from app.market.ports.quote_history import HOUR_US
+from app.market.ports.row_files import QuoteBatch, ReadingOptions, RefusedFile, RowBatch, SideCandleBatch
 from app.market.quotes.side_candle import SideCandle
 from app.market.quotes.tick import PriceSide, Tick
 from app.market.quotes.tick_candle import TickCandle
+from app.runtime.file_readers import open_rows
 from app.sandbox.dukascopy.server import DukascopySandbox
 from tests.brokers.dukascopy.conftest import Open, us
 from tests.tick_candles import candle_of_tick, combine_ticks
@@ -136,17 +137,24 @@ async def test_the_description_gives_digits_sessions_and_holidays(
     assert recorded.asked("instruments") == 2  # each once
 
 
+def batches_in(folder: Path) -> list[RowBatch]:
+    """Return the rows of all .bi5 files in a folder, as an import reads them."""
+    files = list(open_rows(folder, ReadingOptions()))
+    return [batch for file in files if not isinstance(file, RefusedFile) for batch in file.batches()]
+
+
 def test_a_tree_on_the_disk_is_found_and_read(shared_data: Callable[[str], Path]) -> None:
-    found = list(find_files(shared_data("dukascopy/datafeed/EURUSD/2019/01/04")))
-    hours = [file for file in found if isinstance(file, TickFile)]
-    assert [hour.start_us for hour in hours] == [DAY_US + hour * HOUR_US for hour in range(24)]
+    found = batches_in(shared_data("dukascopy/datafeed/EURUSD/2019/01/04"))
+    hours = [batch for batch in found if isinstance(batch, QuoteBatch)]
+    starts = [DAY_US + hour * HOUR_US for hour in range(24)]
+    assert [hour.whole for hour in hours] == [(start_us, start_us + HOUR_US) for start_us in starts]
     assert {hour.symbol for hour in hours} == {EURUSD}
-    assert sum(len(hour.ticks()) for hour in hours) == 136_741
-    candles = [file for file in found if isinstance(file, CandleFile)]
-    assert {(file.bucket.side, file.bucket.length, file.bucket.start_us) for file in candles} == {
-        (side, Length.MINUTE, DAY_US) for side in SIDES
+    assert sum(len(hour.time_us) for hour in hours) == 136_741
+    candles = [batch for batch in found if isinstance(batch, SideCandleBatch)]
+    assert {(batch.side, batch.interval.name, batch.candles[0].open_time_us) for batch in candles} == {
+        (side, "1m", DAY_US) for side in SIDES
     }
-    assert all(len(file.candles()) == 1_440 for file in candles)
-    (bitcoin,) = find_files(shared_data("dukascopy/datafeed/BTCUSD"))
-    assert isinstance(bitcoin, TickFile)
-    assert len(bitcoin.ticks()) == BTC_TICKS
+    assert all(len(batch.candles) == 1_440 for batch in candles)
+    (bitcoin,) = batches_in(shared_data("dukascopy/datafeed/BTCUSD"))
+    assert isinstance(bitcoin, QuoteBatch)
+    assert len(bitcoin.time_us) == BTC_TICKS
