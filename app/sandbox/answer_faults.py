@@ -30,6 +30,11 @@ class AnswerFault:
     hang_s: float = 0.0
     is_cut: bool = False
 
+    async def other_answer(self) -> web.Response | None:
+        """Hang if so set; then return the answer to send instead of the right one, or None for that."""
+        await asyncio.sleep(self.hang_s)
+        return None if self.body is None else web.Response(status=self.status, body=self.body, headers=self.headers)
+
 
 @dataclass(slots=True)
 class AnswerFaults:
@@ -84,10 +89,8 @@ async def faulty_answer(
     fault: AnswerFault | None, request: web.Request, body: bytes | None, content_type: str
 ) -> web.StreamResponse:
     """Return the answer with that ``body``, or 404 where it is None, as ``fault`` makes it."""
-    if fault is not None:
-        await asyncio.sleep(fault.hang_s)
-        if fault.body is not None:
-            return web.Response(status=fault.status, body=fault.body, headers=fault.headers)
+    if fault is not None and (other := await fault.other_answer()) is not None:
+        return other
     if body is None:
         return web.Response(status=404)
     if fault is None or not fault.is_cut:

@@ -37,7 +37,7 @@ from app.runtime.shutdown import run_to_end
 
 def work():
     atexit.register(print, "the last words", flush=True)
-    threading.Thread(target=time.sleep, args=(3600,), daemon={daemon}).start() if {waits} else None
+    threading.Thread(target=time.sleep, args=(3600,), daemon=True).start() if {waits} else None
     threading.Thread(target=lambda: (time.sleep(0.2), print("joined"))).start()
     {outcome}
 
@@ -50,7 +50,7 @@ run_to_end(work)
 def test_a_process_ends_with_its_code_once_all_else_is_done_whatever_threads_are_left(
     waits: bool, outcome: str, code: int
 ) -> None:
-    script = _ENDING.format(daemon=True, waits=waits, outcome=outcome)
+    script = _ENDING.format(waits=waits, outcome=outcome)
     ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)
     assert ended.stdout.splitlines() == ["joined", "the last words"]
     assert ended.stderr == ""

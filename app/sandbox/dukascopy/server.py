@@ -15,8 +15,8 @@ from datetime import UTC, datetime
 from aiohttp import web
 
 from app.sandbox.answer_faults import AnswerFaults, faulty_answer
-from app.sandbox.dukascopy.layouts import candle_json, tick_json
-from app.sandbox.dukascopy.sources import SECONDS, QuoteArchive, packed
+from app.sandbox.dukascopy.layouts import candle_json, packed_candles, packed_ticks, tick_json
+from app.sandbox.dukascopy.sources import SECONDS, QuoteArchive
 from app.sandbox.loopback import LoopbackServer
 
 _JSON_TICKS = re.compile(r"/v1/ticks/([A-Z0-9.]+-[A-Z]{3})/(\d{4})/(\d{1,2})/(\d{1,2})/(\d{1,2})")
@@ -100,7 +100,7 @@ class DukascopySandbox:
         if found := _FILE_TICKS.fullmatch(path):
             name, *dates = found.groups()
             ticks = self._archive.ticks(name, _start_ms(dates, 0))
-            return None if ticks is None else packed(ticks)
+            return None if ticks is None else packed_ticks(ticks)
         if found := _JSON_CANDLES.fullmatch(path):
             length, code, side, days = found.groups()
             name, start_ms = _name(code), _start_ms(days.split("/"), 1)
@@ -111,7 +111,7 @@ class DukascopySandbox:
         if found := _FILE_CANDLES.fullmatch(path):
             name, days, side, short = found.groups()
             candles = self._archive.candles(name, side, _LENGTHS[short], _start_ms(days.split("/"), 0))
-            return None if candles is None else packed(candles)
+            return None if candles is None else packed_candles(candles)
         return None
 
 

@@ -20,8 +20,6 @@ from app.sandbox.dukascopy.layouts import (
     HOUR_MS,
     CandleRow,
     TickRow,
-    packed_candles,
-    packed_ticks,
     unpacked_candles,
     unpacked_ticks,
 )
@@ -190,10 +188,3 @@ def _is_open(start_ms: int) -> bool:
     at = datetime.fromtimestamp(start_ms // 1_000, _NEW_YORK)
     # The session of a weekday begins at 17:00 of the day before.
     return (at + timedelta(hours=7)).weekday() < 5
-
-
-def packed(rows: list[TickRow] | list[CandleRow]) -> bytes:
-    """Return rows as a .bi5 file."""
-    if rows and isinstance(rows[0], CandleRow):
-        return packed_candles([row for row in rows if isinstance(row, CandleRow)])
-    return packed_ticks([row for row in rows if isinstance(row, TickRow)])

@@ -14,6 +14,7 @@ from app.sandbox.oanda.stream import time_text
 from app.sandbox.oanda.tape import Listing, PriceColumns, PriceTape
 
 _SECONDS = {"S": 1, "M": 60, "H": 3_600}
+_DAYS = {"D": 1, "W": 7}
 _DAY_US = 86_400_000_000
 _MONDAY_US = 4 * _DAY_US  # 1970-01-05
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -27,11 +28,8 @@ def opener(granularity: str) -> Callable[[int], int]:
     """Return the function from a time to when its candle opens, on boundaries of UTC."""
     if granularity == "M":
         return _month_open_us
-    if granularity in ("D", "W"):
-        length_us = _DAY_US * (7 if granularity == "W" else 1)
-        origin_us = _MONDAY_US if granularity == "W" else 0
-    else:
-        length_us, origin_us = _SECONDS[granularity[0]] * int(granularity[1:]) * 1_000_000, 0
+    length_us = _length_us(granularity)
+    origin_us = _MONDAY_US if granularity == "W" else 0
     return lambda time_us: time_us - (time_us - origin_us) % length_us
 
 
@@ -39,11 +37,14 @@ def next_open_us(granularity: str, open_us: int) -> int:
     """Return when the candle after the one that opens at ``open_us`` opens."""
     if granularity == "M":
         return _month_open_us(open_us + 31 * _DAY_US)
-    opens = opener(granularity)
-    step_us = _DAY_US * 7 if granularity == "W" else _DAY_US
-    if granularity not in ("D", "W"):
-        step_us = _SECONDS[granularity[0]] * int(granularity[1:]) * 1_000_000
-    return opens(open_us + step_us)
+    return open_us + _length_us(granularity)
+
+
+def _length_us(granularity: str) -> int:
+    """Return the length of candles that are all equally long: those of every granularity but the month."""
+    if granularity in _DAYS:
+        return _DAYS[granularity] * _DAY_US
+    return _SECONDS[granularity[0]] * int(granularity[1:]) * 1_000_000
 
 
 def candles_since(

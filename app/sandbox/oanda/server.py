@@ -29,7 +29,7 @@ from app.sandbox.oanda.market_time import MarketTime
 from app.sandbox.oanda.stream import PriceStream
 from app.sandbox.oanda.tape import Listing, PriceTape
 
-TOKEN, ACCOUNT = "sandbox-token", "101-001-0000001-001"  # because it opens nothing but the sandbox
+TOKEN, ACCOUNT = "sandbox-token", "101-001-0000001-001"  # they open nothing but the sandbox
 _MAX_CANDLES = 5_000
 
 
@@ -109,11 +109,8 @@ class OandaSandbox:
             return _refused(403, "The account is not one of this token's.")
         fault = self.faults.answers.take(path)
         if parts[2:] == ["pricing", "stream"]:
-            if fault is not None:
-                await asyncio.sleep(fault.hang_s)
-                if fault.body is not None:
-                    return web.Response(status=fault.status, body=fault.body, headers=fault.headers)
-            return await self._on_stream(request)
+            other = None if fault is None else await fault.other_answer()
+            return await self._on_stream(request) if other is None else other
         try:
             body = await asyncio.to_thread(self._answer, parts, dict(request.query))
         except ValueError as error:

@@ -16,6 +16,7 @@ from app.market.errors import FeedRejected
 from app.market.ports.exchange import FeedState
 from app.market.quotes.tick import Tick
 from app.market.trade import MarketEvent
+from app.sandbox.oanda.faults import Garbage
 from app.sandbox.oanda.server import ACCOUNT, TOKEN, OandaLimits, OandaSandbox
 from app.sandbox.oanda.tape import RecordedTape
 from tests.brokers.binance.helpers import until
@@ -204,8 +205,6 @@ async def test_attempts_may_run_out(server: OandaSandbox, fast: HurriedClock) ->
 
 
 async def test_garbage_is_skipped_counted_and_shown(client: Client) -> None:
-    from app.sandbox.oanda.faults import Garbage
-
     for kind in Garbage:
         client.server.faults.streams.garble(kind, share=0.3)
     client.server.faults.streams.repeat(share=0.5)
