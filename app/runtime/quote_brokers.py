@@ -6,7 +6,7 @@ Imported only where one of their symbols is used, so that a start without them l
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import NamedTuple
 
@@ -22,13 +22,9 @@ from app.market.ports.clock import Clock
 
 
 @asynccontextmanager
-async def dukascopy_history(
-    settings: Settings, clock: Clock, *, on_wait: Callable[[str], None] = lambda _: None
-) -> AsyncIterator[DukascopyHistory]:
+async def dukascopy_history(settings: Settings, clock: Clock) -> AsyncIterator[DukascopyHistory]:
     """
     Yield Dukascopy's history for the running loop, and close it afterwards.
-
-    ``on_wait`` is called with one sentence before each wait for an interface that fails.
 
     Raises:
         SettingsError: If an address cannot be one.
@@ -39,7 +35,6 @@ async def dukascopy_history(
         clock=clock,
         proxy=settings.proxy,
         first=Interface(settings.dukascopy_first),
-        on_wait=on_wait,
     )
     try:
         yield history

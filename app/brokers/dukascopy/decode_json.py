@@ -1,9 +1,8 @@
 """
-Dukascopy's JSON interface: ticks and candles as columns of differences. No I/O.
+Dukascopy's JSON interface: ticks as columns of differences. No I/O.
 
-The first value of each column stands beside it; times are milliseconds (or whole shifts of a candle's length), prices
-are multiples of the multiplier, sizes are units and no differences. Numbers are read as text, so that no price passes
-through a float.
+The first value of each column stands beside it; times are milliseconds, prices are multiples of the multiplier, sizes
+are units and no differences. Numbers are read as text, so that no price passes through a float.
 
 Source: recorded answers of July 2026.
 """
@@ -18,8 +17,6 @@ from typing import Any
 import numpy as np
 
 from app.market.errors import MalformedMessage
-from app.market.quotes.side_candle import SideCandle
-from app.market.quotes.tick_candle import PriceBar
 from app.market.quotes.tick_columns import Ints, TickColumns, no_ticks, tick_columns
 from app.market.units import E8
 
@@ -52,37 +49,6 @@ def decode_ticks(body: bytes, symbol: str, start_us: int) -> TickColumns:
         )
         bid_sizes, ask_sizes = (_sizes_e8(answer, column, len(times)) for column in ("bidVolumes", "askVolumes"))
         return tick_columns(symbol, time_ms * 1_000, bid_e8, ask_e8, bid_sizes, ask_sizes)
-    except (ValueError, KeyError, TypeError, InvalidOperation, OverflowError, RecursionError) as error:
-        raise _malformed(error, body) from error
-
-
-def decode_candles(body: bytes, start_us: int, end_us: int) -> list[SideCandle]:
-    """
-    Return the candles of an answer about ``[start_us, end_us)``, oldest first; time without ticks has none.
-
-    Raises:
-        MalformedMessage: As `decode_ticks`.
-    """
-    if not body:
-        return []
-    try:
-        answer = _answer(body)
-        times = _integers(answer, "times")
-        if not len(times):
-            return []
-        open_us = (int(answer["timestamp"]) + np.cumsum(times) * int(answer["shift"])) * 1_000
-        if open_us[0] < start_us or open_us[-1] >= end_us or bool((np.diff(open_us) <= 0).any()):
-            raise ValueError("the candles lie outside the time that was asked for")
-        multiplier = Decimal(answer["multiplier"])
-        bars = [
-            _prices_e8(Decimal(answer[name]), multiplier, _integers(answer, f"{name}s", len(times))).tolist()
-            for name in ("open", "high", "low", "close")
-        ]
-        volumes = _sizes_e8(answer, "volumes", len(times)).tolist()
-        return [
-            SideCandle(time_us, PriceBar(*bar), volume)
-            for time_us, *bar, volume in zip(open_us.tolist(), *bars, volumes, strict=True)
-        ]
     except (ValueError, KeyError, TypeError, InvalidOperation, OverflowError, RecursionError) as error:
         raise _malformed(error, body) from error
 

@@ -11,32 +11,27 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
-from functools import partial
-from typing import NamedTuple, TypeVar
 
 from app.brokers.addresses import host_of
 from app.brokers.dukascopy import bi5, decode_json
 from app.brokers.dukascopy.endpoints import check_files_base, check_json_base
 from app.brokers.dukascopy.http_client import PARALLEL, HttpClient
 from app.brokers.dukascopy.instruments import GROUPS, Instrument, code_of, decode_instrument, known_point_e8
-from app.brokers.dukascopy.locations import Bucket, CandleBucket, Length, TickBucket
+from app.brokers.dukascopy.locations import TickBucket
 from app.brokers.dukascopy.retries import RetryPlan
 from app.brokers.proxy import SYSTEM_PROXY
+from app.market.durations import in_words
 from app.market.errors import FeedAway, FeedDisconnected, FeedRejected, MalformedMessage, SettingsError, UnknownSymbol
 from app.market.interval import SECOND_US
 from app.market.ports.clock import Clock
 from app.market.ports.quote_history import TickHour
-from app.market.quotes.side_candle import SideCandle
-from app.market.quotes.tick import PriceSide
 from app.market.quotes.tick_columns import TickColumns, no_ticks
 from app.market.symbol import bare_name
 
 log = logging.getLogger(__name__)
-
-Rows = TypeVar("Rows", TickColumns, "list[SideCandle]")
 
 _PUBLISHED_US = 300 * SECOND_US  # after its end, what an hour had is there
 _SETTLED_US = 3 * 3_600 * SECOND_US  # after its end, an answer that it had nothing is believed
@@ -48,13 +43,6 @@ class Interface(Enum):
 
     JSON = "json"
     FILES = "files"
-
-
-class CandlesAnswer(NamedTuple):
-    """The candles of a bucket, oldest first, none where it had none; or one sentence why they are ``skipped``."""
-
-    candles: Sequence[SideCandle]
-    skipped: str = ""
 
 
 @dataclass(slots=True)
@@ -74,7 +62,7 @@ class _Source:
 @dataclass(slots=True)
 class _Inquiry:
     """
-    How far the requests for one bucket have come.
+    How far the requests for one hour have come.
 
     ``pending``: the sources that have neither answered nor refused, in turn; ``away``: those that were away when it
     began. ``refusal``: why a source will never answer. ``failures`` of the tries, the last ``in_a_row`` without a wait.
@@ -90,11 +78,11 @@ class _Inquiry:
 
 class DukascopyHistory:
     """
-    Ticks and candles of past hours. Use and `close` it on one event loop.
+    Ticks of past hours. Use and `close` it on one event loop.
 
     ``json_url`` and ``files_url``: the base addresses; an empty one leaves that interface out, and the other's word is
     enough. ``first``: which of them to ask first. ``plan``: how often an ill hour is tried. ``parallel``: requests at
-    once, 10 at most. ``proxy``: see `app.brokers.proxy`. ``on_wait`` is called with one sentence before each wait.
+    once, 10 at most. ``proxy``: see `app.brokers.proxy`.
 
     Raises:
         SettingsError: If an address cannot be one, or both are empty.
@@ -111,7 +99,6 @@ class DukascopyHistory:
         plan: RetryPlan | None = None,
         parallel: int = PARALLEL,
         timeout_s: float = 20.0,
-        on_wait: Callable[[str], None] = lambda _: None,
     ) -> None:
         sources = {}
         if json_url:
@@ -124,7 +111,6 @@ class DukascopyHistory:
         self._clock = clock
         self._plan = plan or RetryPlan()
         self._http = HttpClient(clock=clock, proxy=proxy, timeout_s=timeout_s, parallel=parallel)
-        self._on_wait = on_wait
         self._instruments: dict[str, Instrument | None] = {}
         self._describing: dict[str, asyncio.Lock] = {}
 
@@ -138,36 +124,8 @@ class DukascopyHistory:
         if bucket.end_us + _PUBLISHED_US > self._clock.now_us():
             return TickHour(start_us, no_ticks(symbol), "It is not over yet.")
         await self.instrument(symbol)
-
-        def read(source: _Source, body: bytes) -> TickColumns:
-            if source.interface is Interface.JSON:
-                return decode_json.decode_ticks(body, symbol, start_us)
-            return bi5.decode_ticks(body, symbol, start_us, self._point_e8(symbol))
-
-        ticks, skipped = await self._answer(bucket, read)
+        ticks, skipped = await self._answer(bucket)
         return TickHour(start_us, no_ticks(symbol) if ticks is None else ticks, skipped)
-
-    async def candles(self, symbol: str, side: PriceSide, length: Length, time_us: int) -> CandlesAnswer:
-        """
-        Return the published candles of bid or ask of the day, the month or the year that ``time_us`` lies in.
-
-        Of a bucket that is not over yet nothing is known.
-
-        Raises:
-            UnknownSymbol: If Dukascopy has no such symbol.
-        """
-        bucket = CandleBucket(symbol, side, length, time_us)
-        if bucket.end_us + _PUBLISHED_US > self._clock.now_us():
-            return CandlesAnswer([], "It is not over yet.")
-        await self.instrument(symbol)
-
-        def read(source: _Source, body: bytes) -> list[SideCandle]:
-            if source.interface is Interface.JSON:
-                return decode_json.decode_candles(body, bucket.start_us, bucket.end_us)
-            return bi5.decode_candles(body, bucket.start_us, self._point_e8(symbol))
-
-        candles, skipped = await self._answer(bucket, read)
-        return CandlesAnswer(candles or [], skipped)
 
     async def instrument(self, symbol: str) -> Instrument | None:
         """
@@ -216,15 +174,15 @@ class DukascopyHistory:
             raise failure or UnknownSymbol(symbol)
         return None
 
-    async def _answer(self, bucket: Bucket, read: Callable[[_Source, bytes], Rows]) -> tuple[Rows | None, str]:
-        """Return the rows of ``bucket``, None where it has none; or the reason why it is skipped."""
+    async def _answer(self, bucket: TickBucket) -> tuple[TickColumns | None, str]:
+        """Return the ticks of ``bucket``, None where it has none; or the reason why it is skipped."""
         # sorted() is stable: the one that the setting prefers stays first.
         pending = deque(sorted(self._sources, key=lambda source: source.is_away))
         inquiry = _Inquiry(pending, [source.interface for source in pending if source.is_away])
         while inquiry.pending:
             source = inquiry.pending[0]
             try:
-                rows = await self._rows(source, bucket, read)
+                ticks = await self._ticks(source, bucket)
             except FeedDisconnected as error:
                 if not await self._wait_to_retry(inquiry, source, error):
                     return None, inquiry.failure
@@ -233,8 +191,8 @@ class DukascopyHistory:
                 inquiry.refusal = str(error)
             else:
                 source.failures = 0
-                if len(rows):
-                    return rows, ""
+                if len(ticks):
+                    return ticks, ""
                 inquiry.pending.popleft()
         if inquiry.refusal:
             return None, inquiry.refusal
@@ -242,11 +200,14 @@ class DukascopyHistory:
             return None, "It ended just now, and nothing is published of it yet."
         return None, ""
 
-    async def _rows(self, source: _Source, bucket: Bucket, read: Callable[[_Source, bytes], Rows]) -> Rows:
+    async def _ticks(self, source: _Source, bucket: TickBucket) -> TickColumns:
+        symbol, start_us = bucket.symbol, bucket.start_us
         path = bucket.json_path if source.interface is Interface.JSON else bucket.file_path
         body = await self._http.get(source.base, path)
         try:
-            return await asyncio.to_thread(partial(read, source, body))
+            if source.interface is Interface.JSON:
+                return await asyncio.to_thread(decode_json.decode_ticks, body, symbol, start_us)
+            return await asyncio.to_thread(bi5.decode_ticks, body, symbol, start_us, self._point_e8(symbol))
         except MalformedMessage as error:
             log.warning("%s: %s", path, error)
             raise FeedDisconnected(f"{host_of(source.base)} gave an answer that cannot be read ({path}).") from error
@@ -265,6 +226,6 @@ class DukascopyHistory:
         if inquiry.in_a_row >= len(inquiry.pending):
             wait_s = max(plan.wait_s(inquiry.failures, inquiry.in_a_row), error.retry_after_s or 0.0)
             inquiry.in_a_row = 0
-            self._on_wait(inquiry.failure)
+            log.info("%s Asking again %s.", inquiry.failure, in_words(wait_s))
             await self._clock.sleep(wait_s)
         return True

@@ -2,15 +2,14 @@
 Where Dukascopy keeps what: paths of the JSON interface, whose months count from one, and of the tree of .bi5 files,
 whose months count from zero. No I/O.
 
-A bucket is what one path answers: an hour of ticks, or a day, a month or a year of candles.
+A bucket is what one path holds: an hour of ticks, or, in the tree alone, a day, a month or a year of candles.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from enum import Enum
+from datetime import UTC, datetime
 
 from app.brokers.dukascopy.instruments import BROKER, code_of
 from app.market.errors import UsageError
@@ -19,25 +18,8 @@ from app.market.ports.quote_history import HOUR_US
 from app.market.quotes.tick import PriceSide
 from app.market.symbol import bare_name
 
-
-class Length(Enum):
-    """The length of published candles, and with it of the bucket they come in."""
-
-    MINUTE = "minute"  # by the day
-    HOUR = "hour"  # by the month
-    DAY = "day"  # by the year
-
-
-_FILE_NAMES = {Length.MINUTE: "min_1", Length.HOUR: "hour_1", Length.DAY: "day_1"}
-_LENGTHS = {name: length for length, name in _FILE_NAMES.items()}
-
-
-_SECONDS = {60: Length.MINUTE, 3_600: Length.HOUR, 86_400: Length.DAY}
-
-
-def interval_of(length: Length) -> Interval:
-    """Return the interval of candles of that length."""
-    return Interval(next(seconds for seconds, one in _SECONDS.items() if one is length))
+_INTERVALS = {"min_1": Interval.parse("1m"), "hour_1": Interval.parse("1h"), "day_1": Interval.parse("1d")}
+_FOLDERS = {"min_1": 3, "hour_1": 2, "day_1": 1}  # year, month and day: a file has a day, a month or a year
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,61 +41,21 @@ class TickBucket:
     @property
     def file_path(self) -> str:
         at = _utc(self.start_us)
-        return f"{_folder(self.symbol)}/{at.year}/{at.month - 1:02d}/{at.day:02d}/{at.hour:02d}h_ticks.bi5"
+        return f"/datafeed/{bare_name(self.symbol)}/{at.year}/{at.month - 1:02d}/{at.day:02d}/{at.hour:02d}h_ticks.bi5"
 
 
 @dataclass(frozen=True, slots=True)
 class CandleBucket:
     """
-    The candles of one side of a symbol, of the bucket that ``time_us`` (UTC microseconds) lies in.
+    The candles of bid or of ask that a file holds: of the day, the month or the year from ``start_us``.
 
-    Raises:
-        ValueError: If ``side`` is neither bid nor ask.
+    ``symbol`` and ``start_us``: as of a `TickBucket`.
     """
 
     symbol: str
     side: PriceSide
-    length: Length
-    time_us: int
-
-    def __post_init__(self) -> None:
-        if self.side is PriceSide.MID:
-            raise ValueError("Dukascopy publishes candles of bid and of ask")
-
-    @property
-    def start_us(self) -> int:
-        return _us(self._bounds()[0])
-
-    @property
-    def end_us(self) -> int:
-        return _us(self._bounds()[1])
-
-    @property
-    def json_path(self) -> str:
-        dates = "/".join(str(part) for part in self._date())
-        return f"/v1/candles/{self.length.value}/{code_of(self.symbol)}/{self.side.value.upper()}/{dates}"
-
-    @property
-    def file_path(self) -> str:
-        year, *rest = self._date()
-        # The month counts from zero there, the day from one.
-        parts = [f"{part - (place == 0):02d}" for place, part in enumerate(rest)]
-        name = f"{self.side.value.upper()}_candles_{_FILE_NAMES[self.length]}.bi5"
-        return "/".join([_folder(self.symbol), str(year), *parts, name])
-
-    def _date(self) -> tuple[int, ...]:
-        start = self._bounds()[0]
-        return (start.year, start.month, start.day)[: {Length.MINUTE: 3, Length.HOUR: 2, Length.DAY: 1}[self.length]]
-
-    def _bounds(self) -> tuple[datetime, datetime]:
-        at = _utc(self.time_us).replace(hour=0, minute=0, second=0, microsecond=0)
-        if self.length is Length.MINUTE:
-            return at, at + timedelta(days=1)
-        if self.length is Length.HOUR:
-            start = at.replace(day=1)
-            return start, (start + timedelta(days=31)).replace(day=1)
-        start = at.replace(month=1, day=1)
-        return start, start.replace(year=start.year + 1)
+    interval: Interval
+    start_us: int
 
 
 Bucket = TickBucket | CandleBucket
@@ -159,14 +101,10 @@ def _bucket(parts: dict[str, str | None]) -> Bucket:
     )
     if hour is not None:
         return TickBucket(symbol, at_us)
-    length = _LENGTHS[parts["length"] or ""]
-    if (month is None, day is None) != (length is Length.DAY, length is not Length.MINUTE):
+    length = parts["length"] or ""
+    if 1 + (month is not None) + (day is not None) != _FOLDERS[length]:
         raise ValueError("the folders do not fit the name")
-    return CandleBucket(symbol, PriceSide((parts["side"] or "").lower()), length, at_us)
-
-
-def _folder(symbol: str) -> str:
-    return f"/datafeed/{bare_name(symbol)}"
+    return CandleBucket(symbol, PriceSide((parts["side"] or "").lower()), _INTERVALS[length], at_us)
 
 
 def _utc(time_us: int) -> datetime:

@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from app.brokers.dukascopy import bi5
 from app.brokers.dukascopy.instruments import known_point_e8
-from app.brokers.dukascopy.locations import Bucket, TickBucket, bucket_of_path, interval_of
+from app.brokers.dukascopy.locations import Bucket, TickBucket, bucket_of_path
 from app.market.errors import FileError, MalformedMessage, UsageError
 from app.market.ports.row_files import QuoteBatch, ReadingOptions, RefusedFile, RowFile, RowKind, SideCandleBatch
 
@@ -53,7 +53,7 @@ class Bi5File:
             columns = (ticks.time_us, ticks.bid_e8, ticks.ask_e8, ticks.bid_size_e8, ticks.ask_size_e8)
             return QuoteBatch(self.symbol, len(ticks), *columns, whole=(bucket.start_us, bucket.end_us))
         candles = self._read(lambda body, point_e8: bi5.decode_candles(body, bucket.start_us, point_e8))
-        return SideCandleBatch(self.symbol, len(candles), interval_of(bucket.length), bucket.side, tuple(candles))
+        return SideCandleBatch(self.symbol, len(candles), bucket.interval, bucket.side, tuple(candles))
 
     def _read(self, decode: Callable[[bytes, int], Rows]) -> Rows:
         point_e8 = known_point_e8(self.symbol)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 
 import pytest
 
@@ -154,14 +155,15 @@ async def test_at_most_ten_requests_are_open_at_once(open_history: Open, simulat
 
 
 async def test_after_a_refusal_no_request_follows_before_its_time(
-    simulated: DukascopySandbox, open_history: Open, clock: SteppingClock
+    simulated: DukascopySandbox, open_history: Open, clock: SteppingClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     simulated.faults.fail_next(429, path=JSON, retry_after_s=30)
-    waits: list[str] = []
-    history = open_history(simulated.url, "", on_wait=waits.append)
+    caplog.set_level(logging.INFO, "app.brokers.dukascopy.history")
+    history = open_history(simulated.url, "")
     assert len((await history.hour(EURUSD, OPEN_US)).ticks) == 40
     assert clock.waits == [30]
-    assert waits == [f"{simulated.url.removeprefix('http://')} was asked too much too fast (HTTP 429)."]
+    host = simulated.url.removeprefix("http://")
+    assert caplog.messages == [f"{host} was asked too much too fast (HTTP 429). Asking again in 30 s."]
 
 
 async def test_a_refusal_for_longer_than_the_patience_skips_at_once(

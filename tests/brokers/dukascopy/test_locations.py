@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.brokers.dukascopy.instruments import GROUPS, code_of, known_point_e8, name_of
-from app.brokers.dukascopy.locations import CandleBucket, Length, TickBucket, bucket_of_path
+from app.brokers.dukascopy.locations import CandleBucket, TickBucket, bucket_of_path
 from app.market.errors import FileError, UsageError
+from app.market.interval import Interval
 from app.market.ports.row_files import QuoteBatch, ReadingOptions, RefusedFile
 from app.market.quotes.tick import PriceSide
 from app.runtime.file_readers import open_rows
@@ -28,17 +29,6 @@ def test_months_count_from_zero_in_the_tree_and_from_one_in_the_json_interface()
     hour = TickBucket(EURUSD, us(2019, 2, 4, 8))
     assert hour.file_path == "/datafeed/EURUSD/2019/01/04/08h_ticks.bi5"
     assert hour.json_path == "/v1/ticks/EUR-USD/2019/2/4/8"
-    at_us = us(2019, 2, 4, 8)
-    expected = {
-        Length.MINUTE: ("2019/2/4", "2019/01/04/BID_candles_min_1.bi5"),
-        Length.HOUR: ("2019/2", "2019/01/BID_candles_hour_1.bi5"),
-        Length.DAY: ("2019", "2019/BID_candles_day_1.bi5"),
-    }
-    for length, (json_end, file_end) in expected.items():
-        bucket = CandleBucket(EURUSD, PriceSide.BID, length, at_us)
-        assert bucket.json_path == f"/v1/candles/{length.value}/EUR-USD/BID/{json_end}"
-        assert bucket.file_path == f"/datafeed/EURUSD/{file_end}"
-        assert bucket.start_us <= at_us < bucket.end_us
 
 
 @given(_TIMES, st.sampled_from(sorted(name for names in GROUPS.values() for name in names)))
@@ -46,13 +36,22 @@ def test_a_path_says_what_its_file_holds(time_us: int, name: str) -> None:
     hour = TickBucket(f"dukascopy:{name}", time_us)
     assert bucket_of_path(f"/somewhere{hour.file_path}") == hour
     assert bucket_of_path(hour.file_path.removeprefix("/datafeed/").replace("/", "\\")) == hour
-    for length in Length:
-        for side in (PriceSide.BID, PriceSide.ASK):
-            candles = CandleBucket(f"dukascopy:{name}", side, length, time_us)
-            found = bucket_of_path(candles.file_path)
-            assert isinstance(found, CandleBucket)
-            assert (found.symbol, found.side, found.length) == (candles.symbol, side, length)
-            assert (found.start_us, found.end_us) == (candles.start_us, candles.end_us)
+
+
+@given(_TIMES, st.sampled_from(sorted(name for names in GROUPS.values() for name in names)))
+def test_a_path_says_which_candles_its_file_holds(time_us: int, name: str) -> None:
+    at = datetime.fromtimestamp(time_us // 1_000_000, UTC)
+    month, day = f"{at.month - 1:02d}", f"{at.day:02d}"
+    for side in (PriceSide.BID, PriceSide.ASK):
+        kind = f"{side.name}_candles"
+        starts = {
+            f"{month}/{day}/{kind}_min_1.bi5": ("1m", us(at.year, at.month, at.day)),
+            f"{month}/{kind}_hour_1.bi5": ("1h", us(at.year, at.month, 1)),
+            f"{kind}_day_1.bi5": ("1d", us(at.year, 1, 1)),
+        }
+        for end, (interval, start_us) in starts.items():
+            found = bucket_of_path(f"/somewhere/datafeed/{name}/{at.year}/{end}")
+            assert found == CandleBucket(f"dukascopy:{name}", side, Interval.parse(interval), start_us)
 
 
 @pytest.mark.parametrize(

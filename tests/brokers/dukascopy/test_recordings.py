@@ -1,5 +1,5 @@
 """
-The recordings of Dukascopy, read through both interfaces: its ticks add up to its own candles, and both give the same.
+The recordings of Dukascopy, read through both interfaces: its ticks add up to the candles of its own files.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from app.brokers.dukascopy.history import Interface
-from app.brokers.dukascopy.locations import Length
 from app.market.interval import SECOND_US
 from app.market.ports.quote_history import HOUR_US
 from app.market.ports.row_files import QuoteBatch, ReadingOptions, RefusedFile, RowBatch, SideCandleBatch
@@ -52,7 +51,7 @@ def assert_equal(ours: list[TickCandle], side: PriceSide, theirs: list[SideCandl
 
 @pytest.mark.parametrize("interface", Interface)
 async def test_the_days_ticks_add_up_to_dukascopys_own_candles(
-    interface: Interface, recorded: DukascopySandbox, open_history: Open
+    interface: Interface, recorded: DukascopySandbox, open_history: Open, shared_data: Callable[[str], Path]
 ) -> None:
     json_url, files_url = (recorded.url if interface is one else "" for one in Interface)
     history = open_history(json_url, files_url)
@@ -62,29 +61,23 @@ async def test_the_days_ticks_add_up_to_dukascopys_own_candles(
     assert not any(hour.skipped for hour in hours)
 
     minutes = summed((candle_of_tick(tick.time_us, tick) for tick in ticks), MINUTE_US)
-    own = {side: (await history.candles(EURUSD, side, Length.MINUTE, DAY_US)).candles for side in SIDES}
+    found = batches_in(shared_data("dukascopy/datafeed/EURUSD/2019"))
+    files = [batch for batch in found if isinstance(batch, SideCandleBatch)]
+    own = {(file.side, file.interval.name): list(file.candles) for file in files}
     assert len(minutes) == 1_440
     for side in SIDES:
-        assert_equal(minutes, side, list(own[side]))
+        assert_equal(minutes, side, own[side, "1m"])
 
-    own_hours = (await history.candles(EURUSD, PriceSide.BID, Length.HOUR, DAY_US)).candles
-    of_day = [one for one in own_hours if DAY_US <= one.open_time_us < DAY_US + 24 * HOUR_US]
+    of_day = [one for one in own[PriceSide.BID, "1h"] if DAY_US <= one.open_time_us < DAY_US + 24 * HOUR_US]
     assert len(of_day) == 24
     assert_equal(summed(minutes, HOUR_US), PriceSide.BID, of_day)
-    own_days = (await history.candles(EURUSD, PriceSide.BID, Length.DAY, DAY_US)).candles
+    own_days = own[PriceSide.BID, "1d"]
     assert_equal(summed(minutes, 24 * HOUR_US), PriceSide.BID, [one for one in own_days if one.open_time_us == DAY_US])
     assert recorded.asked("/v1/ticks" if interface is Interface.JSON else "_ticks.bi5") == 24
     assert not recorded.asked("_ticks.bi5" if interface is Interface.JSON else "/v1/")
 
 
 SIDES = (PriceSide.BID, PriceSide.ASK)
-
-
-async def test_both_interfaces_give_the_same_candles(recorded: DukascopySandbox, open_history: Open) -> None:
-    one, other = open_history(recorded.url, ""), open_history("", recorded.url)
-    for side, length in ((PriceSide.BID, Length.MINUTE), (PriceSide.ASK, Length.MINUTE), (PriceSide.BID, Length.HOUR)):
-        answers = [await history.candles(EURUSD, side, length, DAY_US) for history in (one, other)]
-        assert list(answers[0].candles) == list(answers[1].candles) != []
 
 
 async def test_the_hour_of_bitcoin_is_equal_tick_for_tick(recorded: DukascopySandbox, open_history: Open) -> None:
@@ -102,17 +95,6 @@ async def test_the_hour_of_bitcoin_is_equal_tick_for_tick(recorded: DukascopySan
     for one, other in zip(by_json, by_files, strict=True):
         assert abs(one.bid_size_e8 - other.bid_size_e8) <= 50
         assert abs(one.ask_size_e8 - other.ask_size_e8) <= 50
-
-
-async def test_recorded_minutes_of_the_json_interface_are_read(recorded: DukascopySandbox, open_history: Open) -> None:
-    history = open_history(recorded.url, "")
-    friday = await history.candles(EURUSD, PriceSide.BID, Length.MINUTE, us(2026, 7, 10))
-    assert len(friday.candles) == 1_258
-    assert friday.candles[0].open_time_us == us(2026, 7, 10)
-    assert friday.candles[0].bar == (114_331_000, 114_334_000, 114_322_000, 114_324_000)
-    assert friday.candles[0].volume_e8 == 19_710
-    assert friday.candles[-1].open_time_us == us(2026, 7, 10, 20, 59)  # 17:00 New York
-    assert (await history.candles(EURUSD, PriceSide.BID, Length.MINUTE, us(2026, 7, 11))) == ([], "")
 
 
 async def test_the_description_gives_digits_sessions_and_holidays(
