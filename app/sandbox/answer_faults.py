@@ -1,5 +1,5 @@
 """
-Faults of single HTTP answers, for the sandboxes of the brokers of quotes.
+Faults of single HTTP answers.
 
 The oldest fault whose text is part of a request's path is used, as often as it says. ``counts`` holds how often each
 kind has happened, so that a test can check that it did.
@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from aiohttp import web
 
@@ -74,15 +76,23 @@ class AnswerFaults:
 
     def take(self, path: str) -> AnswerFault | None:
         """Return the fault for a request for that path, or None, and count its use."""
-        for fault in self._faults:
-            if fault.path in path:
-                if fault.times is not None:
-                    fault.times -= 1
-                    if fault.times <= 0:
-                        self._faults.remove(fault)
-                self.counts[fault.kind] += 1
-                return fault
+        return take_first(self._faults, self.counts, lambda part: part in path)
+
+
+Fault = TypeVar("Fault", bound=AnswerFault)
+
+
+def take_first(faults: list[Fault], counts: Counter[str], is_meant: Callable[[str], bool]) -> Fault | None:
+    """Return the oldest fault whose path ``is_meant`` accepts, or None. Count its use; remove it after the last one."""
+    fault = next((one for one in faults if is_meant(one.path)), None)
+    if fault is None:
         return None
+    if fault.times is not None:
+        fault.times -= 1
+        if fault.times <= 0:
+            faults.remove(fault)
+    counts[fault.kind] += 1
+    return fault
 
 
 async def faulty_answer(
@@ -95,6 +105,11 @@ async def faulty_answer(
         return web.Response(status=404)
     if fault is None or not fault.is_cut:
         return web.Response(body=body, content_type=content_type)
+    return await send_half(request, body, content_type)
+
+
+async def send_half(request: web.Request, body: bytes, content_type: str) -> web.StreamResponse:
+    """Send half of the answer and close the connection."""
     response = web.StreamResponse(headers={"Content-Type": content_type, "Content-Length": str(len(body))})
     await response.prepare(request)
     await response.write(body[: len(body) // 2])

@@ -1,6 +1,8 @@
-"""A server on a port of this machine, for the sandboxes of the brokers of quotes."""
+"""A server on a port of this machine."""
 
 from __future__ import annotations
+
+import errno
 
 from aiohttp import web
 
@@ -39,7 +41,7 @@ class LoopbackServer:
             await web.TCPSite(runner, HOST, self.port).start()
         except (OSError, OverflowError) as error:
             await runner.cleanup()
-            raise UsageError(f"A sandbox cannot listen on {HOST}, port {self.port}: choose another.") from error
+            raise UsageError(_bind_failure(self.port, error)) from error
         self._runner = runner
         self.port = runner.addresses[0][1]
 
@@ -48,3 +50,9 @@ class LoopbackServer:
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
+
+
+def _bind_failure(port: int, error: OSError | OverflowError) -> str:
+    if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
+        return f"Port {port} on {HOST} is in use: choose another with --port, or 0 for any free one."
+    return f"The sandbox cannot listen on {HOST}, port {port}: choose another with --port, or 0 for any free one."

@@ -153,9 +153,11 @@ class DukascopyHistory:
         except ValueError:
             raise UnknownSymbol(symbol) from None
         is_known = any(bare_name(symbol) in names for names in GROUPS.values())
-        source = next((one for one in self._sources if one.interface is Interface.JSON), None)
+        sources = [one for one in self._sources if one.interface is Interface.JSON]
         failure: FeedDisconnected | None = None
-        while source is not None:
+        for source in sources if is_known else sources * 2:  # tried twice where nothing else tells what it is
+            if failure is not None:
+                await self._clock.sleep(1.0)
             try:
                 body = await self._http.get(source.base, path)
                 if body:
@@ -165,13 +167,11 @@ class DukascopyHistory:
                     raise UnknownSymbol(symbol)
                 return None
             except (FeedDisconnected, MalformedMessage) as error:
-                if failure is not None or is_known:
-                    log.info("%s is used without its description: %s", symbol, error)
-                    break
                 failure = FeedDisconnected(str(error))
-                await self._clock.sleep(1.0)
         if not is_known and known_point_e8(symbol) is None:
             raise failure or UnknownSymbol(symbol)
+        if failure is not None:
+            log.info("%s is used without its description: %s", symbol, failure)
         return None
 
     async def _answer(self, bucket: TickBucket) -> tuple[TickColumns | None, str]:

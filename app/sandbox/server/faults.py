@@ -18,8 +18,11 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from app.sandbox.answer_faults import AnswerFault, take_first
 from app.sandbox.server.archive_faults import ArchiveFaults
 from app.sandbox.server.garbage import Alteration, Garbage, OutgoingMessage, altered, garbage_for
+
+_REST = "rest"  # the kind by which all faults of REST are counted
 
 
 class _Action(StrEnum):
@@ -172,21 +175,10 @@ class HandshakeFaults:
 
 
 @dataclass(slots=True)
-class RestFault:
-    """
-    One faulty answer: wait for ``hang_s``, then answer ``body`` with ``status`` and ``headers``.
+class RestFault(AnswerFault):
+    """One faulty answer; the right one may be altered by ``change``, which gets its JSON value."""
 
-    Without a body the right answer is sent, altered by ``change``; with ``is_cut`` only its first half.
-    """
-
-    path: str
-    times: int | None
-    status: int = 200
-    body: bytes | None = None
-    headers: dict[str, str] = field(default_factory=dict)
-    hang_s: float = 0.0
     change: Callable[[Any], Any] | None = None
-    is_cut: bool = False
 
 
 @dataclass(slots=True)
@@ -209,23 +201,23 @@ class RestFaults:
         """Answer ``times`` requests for paths that end in ``path`` with an error; None means until `clear`."""
         headers = {} if retry_after_s is None else {"Retry-After": str(retry_after_s)}
         body = json.dumps({"code": code, "msg": message}).encode()
-        self._faults.append(RestFault(path, times, status, body, headers))
+        self._faults.append(RestFault(_REST, path, times, status, body, headers))
 
     def answer_next(self, body: bytes, *, status: int = 200, times: int | None = 1, path: str = "") -> None:
         """Answer any request with that body."""
-        self._faults.append(RestFault(path, times, status, body))
+        self._faults.append(RestFault(_REST, path, times, status, body))
 
     def hang_next(self, seconds: float, *, times: int | None = 1, path: str = "") -> None:
         """Answer correctly, but only after that many seconds."""
-        self._faults.append(RestFault(path, times, hang_s=seconds))
+        self._faults.append(RestFault(_REST, path, times, hang_s=seconds))
 
     def change_next(self, change: Callable[[Any], Any], *, times: int | None = 1, path: str = "") -> None:
         """Answer with the result of ``change`` for the JSON value of the right answer."""
-        self._faults.append(RestFault(path, times, change=change))
+        self._faults.append(RestFault(_REST, path, times, change=change))
 
     def cut_next(self, *, times: int | None = 1, path: str = "") -> None:
         """End the connection in the middle of the answer."""
-        self._faults.append(RestFault(path, times, is_cut=True))
+        self._faults.append(RestFault(_REST, path, times, is_cut=True))
 
     def clear(self) -> None:
         """Remove all faults."""
@@ -233,15 +225,7 @@ class RestFaults:
 
     def take(self, path: str) -> RestFault | None:
         """Return the fault for a request for that path, or None, and count its use."""
-        for fault in self._faults:
-            if path.endswith(fault.path):
-                if fault.times is not None:
-                    fault.times -= 1
-                    if fault.times <= 0:
-                        self._faults.remove(fault)
-                self.counts["rest"] += 1
-                return fault
-        return None
+        return take_first(self._faults, self.counts, path.endswith)
 
 
 @dataclass(slots=True)

@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
 from collections import Counter, deque
 
 from aiohttp import web
 
 from app.concurrency.system_clock import SystemClock
-from app.market.errors import UsageError
 from app.market.ports.clock import Clock
 from app.sandbox import wire
+from app.sandbox.answer_faults import send_half
+from app.sandbox.loopback import HOST, LoopbackServer
 from app.sandbox.server.archive import Archive
 from app.sandbox.server.connection import Connection, Limits
 from app.sandbox.server.faults import Faults, RestFault, RestFaults
@@ -45,7 +45,6 @@ class SandboxServer:
         self,
         source: MarketSource,
         *,
-        host: str = "127.0.0.1",
         port: int = 0,
         faults: Faults | None = None,
         limits: Limits | None = None,
@@ -55,7 +54,6 @@ class SandboxServer:
         self.connections: list[Connection] = []
         self.requests: Counter[str] = Counter()
         self._source = source
-        self._host = host
         self._port = port
         self.limits = limits if limits is not None else Limits()
         self._clock = clock if clock is not None else SystemClock()
@@ -63,7 +61,7 @@ class SandboxServer:
         self._archive = Archive(source, self.faults.archive)
         self._weights = RequestWeights(self.limits.weight_per_minute)
         self._attempts: deque[float] = deque()
-        self._runner: web.AppRunner | None = None
+        self._server: LoopbackServer | None = None
         self._kline_slots = asyncio.Semaphore(_KLINE_SLOTS)
 
     @property
@@ -79,12 +77,12 @@ class SandboxServer:
     @property
     def ws_url(self) -> str:
         """The base address of the WebSocket streams, without a path."""
-        return f"ws://{self._host}:{self._port}"
+        return f"ws://{HOST}:{self._port}"
 
     @property
     def rest_url(self) -> str:
         """The base address of the REST endpoints, and of the archive, without a path."""
-        return f"http://{self._host}:{self._port}"
+        return f"http://{HOST}:{self._port}"
 
     @property
     def rest_faults(self) -> RestFaults:
@@ -104,26 +102,20 @@ class SandboxServer:
         application.router.add_get("/stream", self._on_combined)
         application.router.add_get("/api/{path:.*}", self._on_rest)
         application.router.add_get("/data/{path:.*}", self._on_archive)
-        runner = web.AppRunner(application, access_log=None, handle_signals=False, shutdown_timeout=0.2)
-        await runner.setup()
-        try:
-            await web.TCPSite(runner, self._host, self._port).start()
-        except (OSError, OverflowError) as error:
-            await runner.cleanup()
-            raise UsageError(_bind_failure(self._host, self._port, error)) from error
-        self._runner = runner
-        self._port = runner.addresses[0][1]
+        server = LoopbackServer(application, self._port)
+        await server.start()
+        self._server, self._port = server, server.port
 
     async def stop(self) -> None:
         """End every connection and free the port."""
-        if self._runner is None:
+        if self._server is None:
             return
-        # Cut first, so that cleanup() finds no open connection to wait for.
+        # Cut first, so that no open connection is waited for.
         for connection in list(self.connections):
             connection.cut()
-        await self._runner.cleanup()
+        await self._server.stop()
         await self._archive.close()
-        self._runner = None
+        self._server = None
 
     async def _on_raw(self, request: web.Request) -> web.StreamResponse:
         streams = request.match_info.get("streams", "")
@@ -210,18 +202,8 @@ class SandboxServer:
             )
         body = wire.encode(value)
         if fault is not None and fault.is_cut:
-            return await _send_half(request, body)
+            return await send_half(request, body, "application/json")
         return web.Response(body=body, headers=headers, content_type="application/json", charset="utf-8")
-
-
-async def _send_half(request: web.Request, body: bytes) -> web.StreamResponse:
-    """Send half of the answer and close the connection."""
-    response = web.StreamResponse(headers={"Content-Type": "application/json", "Content-Length": str(len(body))})
-    await response.prepare(request)
-    await response.write(body[: len(body) // 2])
-    if request.transport is not None:
-        request.transport.close()
-    return response
 
 
 def _faulty_response(fault: RestFault, headers: dict[str, str]) -> web.Response:
@@ -238,9 +220,3 @@ def _too_much_weight(limit: int, status: int, wait_s: int) -> str:
     if status == 418:
         return f"Way too much request weight used; IP banned for {wait_s} seconds."
     return f"Too much request weight used; current limit is {limit} request weight per 1 MINUTE."
-
-
-def _bind_failure(host: str, port: int, error: OSError | OverflowError) -> str:
-    if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
-        return f"Port {port} on {host} is in use: choose another with --port, or 0 for any free one."
-    return f"The sandbox cannot listen on {host}, port {port}: choose another with --port, or 0 for any free one."

@@ -153,5 +153,5 @@ async def test_recordings_are_served_as_they_are_and_nothing_beside_them(shared_
 
 async def test_a_port_in_use_is_one_sentence(answers: Answers) -> None:
     port = int(answers.server.url.rpartition(":")[2])
-    with pytest.raises(UsageError, match=f"port {port}"):
+    with pytest.raises(UsageError, match=f"Port {port} on 127.0.0.1 is in use"):
         await DukascopySandbox(SimulatedArchive(end_ms=END_MS), port=port).start()
