@@ -1,9 +1,10 @@
 """
-The life of a connection, as a table of states and two rules. No I/O.
+The life of a connection, as a table of states and the rules for waiting. No I/O.
 
-`TRANSITIONS` lists the event that leads from one state to another. `backoff_s` decides how long to wait before another
-attempt, `Watchdog` when a silence is too long. Whether an error is worth another attempt is decided beside each broker
-(`app.brokers.binance.error_mapping`), whose feed carries these decisions out (`app.brokers.binance.feed_connection`).
+`TRANSITIONS` lists the event that leads from one state to another. `retry_delay_s` decides how long to wait before
+another attempt, `Watchdog` when a silence is too long. Whether an error is worth another attempt is decided beside each
+broker (`app.brokers.binance.error_mapping`), whose feed carries these decisions out
+(`app.brokers.binance.feed_connection`).
 """
 
 from __future__ import annotations

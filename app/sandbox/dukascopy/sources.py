@@ -13,7 +13,6 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
-from zoneinfo import ZoneInfo
 
 from app.concurrency.system_clock import SystemClock
 from app.sandbox.dukascopy.layouts import (
@@ -23,6 +22,7 @@ from app.sandbox.dukascopy.layouts import (
     unpacked_candles,
     unpacked_ticks,
 )
+from app.sandbox.forex_market import SWINGS, is_open
 
 SECONDS = {"minute": 60, "hour": 3_600, "day": 86_400}
 _FILE_NAMES = {"minute": "min_1", "hour": "hour_1", "day": "day_1"}
@@ -92,7 +92,6 @@ class RecordedArchive:
         return path.read_bytes() if inside and path.is_file() else None
 
 
-_NEW_YORK = ZoneInfo("America/New_York")
 _LEVELS: Mapping[str, float] = {
     "EURUSD": 1.12, "GBPUSD": 1.31, "USDJPY": 110.4, "USDCHF": 0.99, "USDCAD": 1.33, "AUDUSD": 0.71, "NZDUSD": 0.68,
 }  # fmt: skip
@@ -117,7 +116,7 @@ class SimulatedArchive:
     def ticks(self, name: str, start_ms: int) -> list[TickRow] | None:
         if name not in _LEVELS or start_ms + HOUR_MS > self._end_ms:
             return None
-        if not _is_open(start_ms):
+        if not is_open(start_ms // 1_000):
             return []
         chance = random.Random(f"{self._seed} {name} {start_ms}")
         unit = 10 ** self.places(name)
@@ -177,14 +176,5 @@ class SimulatedArchive:
     def _level(self, name: str, time_ms: int) -> float:
         """Return the price that the market swings about at that time; it has no jumps, and no memory either."""
         days = time_ms / 86_400_000
-        swing = sum(math.sin(days * rate + place) * share for place, (rate, share) in enumerate(_SWINGS))
+        swing = sum(math.sin(days * rate + place) * share for place, (rate, share) in enumerate(SWINGS))
         return _LEVELS[name] * (1.0 + swing)
-
-
-_SWINGS = ((0.017, 0.03), (0.31, 0.004), (6.1, 0.0008), (71.0, 0.0002))
-
-
-def _is_open(start_ms: int) -> bool:
-    at = datetime.fromtimestamp(start_ms // 1_000, _NEW_YORK)
-    # The session of a weekday begins at 17:00 of the day before.
-    return (at + timedelta(hours=7)).weekday() < 5

@@ -17,12 +17,12 @@ from functools import lru_cache
 from itertools import starmap
 from pathlib import Path
 from typing import NamedTuple, Protocol
-from zoneinfo import ZoneInfo
 
 import numpy as np
 from numpy.typing import NDArray
 
 from app.market.errors import UsageError
+from app.sandbox.forex_market import SWINGS, is_open
 
 _SECOND_US = 1_000_000
 _HOUR_US = 3_600 * _SECOND_US
@@ -149,8 +149,6 @@ LISTINGS: Mapping[str, tuple[Listing, float]] = {
         (Listing("SPX500_USD", "US SPX 500", 1, "CFD"), 5_611.0),
     )
 }
-_NEW_YORK = ZoneInfo("America/New_York")
-_SWINGS = ((0.017, 0.03), (0.31, 0.004), (6.1, 0.0008), (71.0, 0.0002))
 
 
 class SimulatedTape:
@@ -200,7 +198,7 @@ class SimulatedTape:
         return list(starmap(TapePrice, zip(times, bids, asks, sizes.tolist(), strict=True))), times
 
     def _is_open(self, hour_us: int) -> bool:
-        return self._always_open or _is_open(hour_us)
+        return self._always_open or is_open(hour_us // _SECOND_US)
 
     def _columns(self, name: str, hour_us: int) -> tuple[PriceColumns, NDArray[np.int64]]:
         """Return an hour's prices, and for how many units each is good."""
@@ -210,7 +208,7 @@ class SimulatedTape:
         times = hour_us + np.unique(chance.integers(0, 3_600_000, max(1, round(self._per_second * 3_600)))) * 1_000
         count = len(times)
         days = times / (24 * _HOUR_US)
-        swing = sum(np.sin(days * rate + place) * share for place, (rate, share) in enumerate(_SWINGS))
+        swing = sum(np.sin(days * rate + place) * share for place, (rate, share) in enumerate(SWINGS))
         bids = np.rint(level * (1 + swing) * 10**listing.precision).astype(np.int64) + chance.integers(-3, 4, count)
         asks = bids + chance.integers(1, 7, count)
         return PriceColumns(times, bids, asks), chance.choice((250_000, 1_000_000), count)
@@ -222,9 +220,3 @@ def _columns_of(prices: Sequence[TapePrice]) -> PriceColumns:
 
 
 _NO_PRICES = _columns_of(())
-
-
-def _is_open(hour_us: int) -> bool:
-    # The session of a weekday begins at 17:00 of the day before.
-    at = datetime.fromtimestamp(hour_us // _SECOND_US, _NEW_YORK)
-    return (at.weekday() * 24 + at.hour + 7) % 168 < 120
