@@ -13,7 +13,7 @@ from app.brokers.dukascopy.instruments import GROUPS, code_of, known_point_e8, n
 from app.brokers.dukascopy.locations import CandleBucket, TickBucket, bucket_of_path
 from app.market.errors import FileError, UsageError
 from app.market.interval import Interval
-from app.market.ports.row_files import QuoteBatch, ReadingOptions, RefusedFile
+from app.market.ports.row_files import QuoteBatch, ReadingOptions, RefusedFile, RowFile
 from app.market.quotes.tick import PriceSide
 from app.runtime.file_readers import open_rows
 from app.sandbox.dukascopy.layouts import TickRow, packed_ticks
@@ -90,6 +90,10 @@ def test_points_that_are_common_knowledge() -> None:
     assert all(known_point_e8(name) for names in GROUPS.values() for name in names)
 
 
+def is_bi5(file: RowFile | RefusedFile) -> bool:
+    return file.path.suffix == ".bi5"
+
+
 def test_a_folder_is_searched_and_what_cannot_be_used_is_named(tmp_path: Path) -> None:
     day = tmp_path / "mirror" / "datafeed" / "EURUSD" / "2019" / "01" / "04"
     day.mkdir(parents=True)
@@ -98,7 +102,7 @@ def test_a_folder_is_searched_and_what_cannot_be_used_is_named(tmp_path: Path) -
     (day / "10h_ticks.bi5").write_bytes(b"nothing of the kind")
     (day / "readme.txt").write_text("x")
     (tmp_path / "08h_ticks.bi5").write_bytes(b"")
-    first, empty, broken, stray = open_rows(tmp_path, ReadingOptions())
+    stray, first, empty, broken = (file for file in open_rows(tmp_path, ReadingOptions()) if is_bi5(file))
     assert isinstance(stray, RefusedFile)
     assert stray.path == tmp_path / "08h_ticks.bi5"
     assert str(stray.path) in stray.reason
@@ -111,7 +115,7 @@ def test_a_folder_is_searched_and_what_cannot_be_used_is_named(tmp_path: Path) -
     with pytest.raises(FileError, match=r"10h_ticks\.bi5 cannot be used"):
         list(broken.batches())
     # A part of a tree is enough, as long as the folders above it say what it is.
-    found = list(open_rows(day, ReadingOptions()))
+    found = [file for file in open_rows(day, ReadingOptions()) if is_bi5(file)]
     assert [file.path.name for file in found] == ["08h_ticks.bi5", "09h_ticks.bi5", "10h_ticks.bi5"]
 
 
