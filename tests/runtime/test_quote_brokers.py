@@ -48,7 +48,8 @@ async def test_oanda_is_asked_with_the_credentials_of_the_environment_or_the_key
     with using(memory):
         credentials = oanda_credentials(chosen)
     async with oanda(chosen, SystemClock(), credentials) as broker:
-        assert (await broker.rest.account()).id == ACCOUNT
+        assert "oanda:EURUSD" in {symbol.name for symbol in await broker.rest.symbols()}
+    assert server.requests == {f"/accounts/{ACCOUNT}/instruments": 1}
     await server.stop()
     in_environment = load({}, environment={"OANDA_API_KEY": "a", "OANDA_ACCOUNT_ID": "1"}, file=Path("no-such-file"))
     assert isinstance(oanda_credentials(in_environment), Credentials)

@@ -101,7 +101,6 @@ class Instrument:
     """
 
     name: str
-    code: str
     base: str
     quote: str
     point_e8: int
@@ -159,7 +158,6 @@ def decode_instrument(body: bytes) -> Instrument:
         begins = [one["from"] for one in answer.get("histories") or () if one.get("period") == "TICK"]
         return Instrument(
             name_of(code),
-            code,
             base.partition(".")[0],
             quote,
             E8 // 10**places,

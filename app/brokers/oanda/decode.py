@@ -203,29 +203,6 @@ def decode_instruments(body: bytes) -> list[Symbol]:
     return sorted(symbols, key=lambda symbol: symbol.name)
 
 
-class Account(msgspec.Struct):
-    """The account, as its summary describes it: what it is called and the currency it is held in."""
-
-    id: str
-    alias: str = ""
-    currency: str = ""
-
-
-class _Summary(msgspec.Struct):
-    account: Account
-
-
-_summary = msgspec.json.Decoder(_Summary)
-
-
-def decode_account(body: bytes) -> Account:
-    """Return the account; raises MalformedMessage if the answer cannot be read."""
-    try:
-        return _summary.decode(body).account
-    except (msgspec.MsgspecError, RecursionError) as error:
-        raise MalformedMessage("OANDA's summary of the account cannot be read.", sample=body[:100]) from error
-
-
 class _Refusal(msgspec.Struct, rename="camel"):
     error_message: str
 

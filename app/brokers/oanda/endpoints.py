@@ -57,11 +57,6 @@ def instruments_path(account: str) -> str:
     return f"/v3/accounts/{account}/instruments"
 
 
-def account_path(account: str) -> str:
-    """Return the path of the account's summary."""
-    return f"/v3/accounts/{account}/summary"
-
-
 def stream_path(account: str) -> str:
     """Return the path of the account's pricing stream."""
     return f"/v3/accounts/{account}/pricing/stream"

@@ -1,5 +1,5 @@
 """
-OANDA's REST interface: the account, its instruments, and candles of bid, ask and mid.
+OANDA's REST interface: the account's instruments, and candles of bid, ask and mid.
 
 `OandaRest` implements `app.market.ports.exchange.SymbolSource` and `app.market.ports.quote_history.QuoteCandleSource`;
 `OandaKlines` shows the candles of one price as klines. A request is not repeated here: the caller knows whether the
@@ -13,8 +13,6 @@ from typing import TypeVar
 
 from app.brokers.addresses import host_of
 from app.brokers.oanda.decode import (
-    Account,
-    decode_account,
     decode_candles,
     decode_instruments,
     time_text,
@@ -22,7 +20,6 @@ from app.brokers.oanda.decode import (
 from app.brokers.oanda.endpoints import (
     GRANULARITIES,
     MAX_CANDLES,
-    account_path,
     candle_parameters,
     candles_path,
     check_rest_base,
@@ -55,10 +52,6 @@ class OandaRest:
         self._base = check_rest_base(rest_url)
         self._http = http
         self._clock = clock
-
-    async def account(self) -> Account:
-        """Return the account's summary, which proves token and account."""
-        return await self._get(account_path(self._http.account), {}, decode_account)
 
     async def symbols(self) -> list[Symbol]:
         """Return the instruments that the account may trade, by name."""

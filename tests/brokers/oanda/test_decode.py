@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from app.brokers.oanda.decode import (
     Heartbeat,
-    decode_account,
     decode_candles,
     decode_instruments,
     decode_line,
@@ -78,7 +77,6 @@ def test_no_bytes_raise_anything_else(body: bytes) -> None:
         decode_line,
         lambda body: decode_candles(body, 60_000_000),
         decode_instruments,
-        decode_account,
     ):
         with contextlib.suppress(MalformedMessage):
             decode(body)

@@ -13,6 +13,7 @@ import pytest
 
 from app.brokers.oanda.credentials import Credentials
 from app.market.errors import FeedRejected
+from app.market.interval import Interval
 from app.market.ports.exchange import FeedState
 from app.market.quotes.tick import Tick
 from app.market.trade import MarketEvent
@@ -132,7 +133,8 @@ async def test_a_wrong_token_never_shows(
     client = Client(server, fast, token="s3cret-t0ken")
     client.feed.set_symbols([EURUSD])
     failures = []
-    for attempt in (client.feed.run(client.receive), client.rest.symbols(), client.rest.account()):
+    candles = client.rest.newest_candles(EURUSD, Interval.parse("1m"), MONDAY_US, 1)
+    for attempt in (client.feed.run(client.receive), client.rest.symbols(), candles):
         with pytest.raises(FeedRejected, match=r"HTTP 401") as refused:
             await attempt
         failures.append(refused.value)
@@ -145,7 +147,7 @@ async def test_a_wrong_token_never_shows(
         await client.rest.symbols()
     await server.stop()
     with pytest.raises(Exception, match="connection refused") as away:
-        await client.rest.account()
+        await client.rest.symbols()
     await client.http.close()
     assert_secret(caplog, *failures, broken.value, away.value, secret="s3cret-t0ken")
     assert "s3cret" not in repr(Credentials("s3cret-t0ken", ACCOUNT))
