@@ -273,7 +273,7 @@ def _is_confirmed(options: Options, planned: RetentionPlan | None, *, is_in_forc
         return False
     if planned is None:
         question = "Keep all trades from now on?"
-    elif planned.trades or (planned.ticks is not None and planned.ticks.trades):
+    elif planned.rows or (planned.ticks is not None and planned.ticks.rows):
         question = "Drop these, and later ones in time?"
     else:
         question = "Drop trades from now on when they are older than that?"

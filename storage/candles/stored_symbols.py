@@ -269,33 +269,33 @@ def read(connection: Connection) -> list[StoredSymbol]:
 
 def read_one(connection: Connection, name: str) -> StoredSymbol | None:
     """Return one symbol; see `app.market.ports.storage.InventoryReader.stored_symbol`."""
-    for symbol_id, symbol in _symbols(connection, name):
-        covered = connection.execute(_COVERAGE, {"id": symbol_id}).fetchone()
-        known = {} if covered is None else {symbol_id: covered[1:]}
-        series = [one for level in LEVELS for one in _rollup_series(connection, level, known)]
-        candles = [
-            StoredCandles(one.interval.name, _sampled_source(connection, one), one.first_us, one.last_us, 0, False, 0)
-            for one in (*series, *_kline_series(connection, symbol_id))
-        ]
-        ticks = stored_ticks.read(connection, symbol_id).get(symbol_id)
-        if covered is None:
-            return StoredSymbol(symbol, candles=tuple(candles), ticks=ticks)
-        _, held, missing, first_id, last_id = covered
-        (times,) = connection.execute(_TRADE_TIMES, ([symbol_id],), prepare=False).fetchall() or [
-            (symbol_id, None, None)
-        ]
-        gone = min(_dropped(connection, symbol_id).get(symbol_id, 0), held)
-        return StoredSymbol(
-            symbol,
-            int(held) - int(gone),
-            int(gone),
-            int(missing),
-            StoredTrade(first_id, None if gone else times[1]),
-            StoredTrade(last_id, times[2]),
-            candles=tuple(candles),
-            ticks=ticks,
-        )
-    return None
+    found = _symbols(connection, name)
+    if not found:
+        return None
+    ((symbol_id, symbol),) = found
+    covered = connection.execute(_COVERAGE, {"id": symbol_id}).fetchone()
+    known = {} if covered is None else {symbol_id: covered[1:]}
+    series = [one for level in LEVELS for one in _rollup_series(connection, level, known)]
+    candles = tuple(
+        StoredCandles(one.interval.name, _sampled_source(connection, one), one.first_us, one.last_us, 0, False, 0)
+        for one in (*series, *_kline_series(connection, symbol_id))
+    )
+    ticks = stored_ticks.read(connection, symbol_id).get(symbol_id)
+    if covered is None:
+        return StoredSymbol(symbol, candles=candles, ticks=ticks)
+    _, held, missing, first_id, last_id = covered
+    _, first_us, last_us = connection.execute(_TRADE_TIMES, ([symbol_id],), prepare=False).fetchone() or [None] * 3
+    gone = min(_dropped(connection, symbol_id).get(symbol_id, 0), held)
+    return StoredSymbol(
+        symbol,
+        int(held) - int(gone),
+        int(gone),
+        int(missing),
+        StoredTrade(first_id, None if gone else first_us),
+        StoredTrade(last_id, last_us),
+        candles=candles,
+        ticks=ticks,
+    )
 
 
 def _symbols(connection: Connection, name: str | None = None) -> list[tuple[int, Symbol]]:

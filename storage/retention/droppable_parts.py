@@ -79,7 +79,7 @@ class DroppablePart:
     """
     One part: the trades, or ticks, of ``[start_us, end_us)``, UTC microseconds.
 
-    ``name`` is its table, quoted for SQL. ``trades`` counts its rows, ``symbols`` are the symbols that have some;
+    ``name`` is its table, quoted for SQL. ``rows`` counts them, ``symbols`` are the symbols that have some;
     ``bytes`` includes indexes.
     ``spared_until_us`` is the time when it may be dropped if it was backfilled recently, else None.
     """
@@ -88,7 +88,7 @@ class DroppablePart:
     start_us: int
     end_us: int
     bytes: int
-    trades: int
+    rows: int
     symbols: tuple[str, ...]
     spared_until_us: int | None
     of: StoredTable = TRADES
@@ -108,8 +108,8 @@ def parts_older_than(connection: Connection, keep: RetentionPeriod, of: StoredTa
         else:
             held = connection.execute(sql.SQL(_ROWS_IN_CANDLES).format(**names), (start_us, end_us)).fetchall()
         symbols = tuple(sorted(symbol for symbol, _ in held))
-        trades = sum(count for _, count in held)
-        found.append(DroppablePart(name, start_us, end_us, size, trades, symbols, spared_until_us, of))
+        counted = sum(count for _, count in held)
+        found.append(DroppablePart(name, start_us, end_us, size, counted, symbols, spared_until_us, of))
     return found
 
 

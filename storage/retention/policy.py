@@ -75,9 +75,9 @@ class RetentionPlan:
     ticks: RetentionPlan | None = None
 
     @property
-    def trades(self) -> int:
+    def rows(self) -> int:
         """The number of trades, or ticks, that would be dropped now."""
-        return sum(part.trades for part in self.parts)
+        return sum(part.rows for part in self.parts)
 
     @property
     def bytes(self) -> int:
@@ -256,7 +256,7 @@ def _log_result(dropped: RetentionPlan, plural: str = TRADES.plural) -> None:
             "Retention of %s %s %d %s of %d symbols, from %s to %s (%.1f MB)",
             dropped.keep.words,
             "lets TimescaleDB drop" if dropped.by_policy else "dropped",
-            dropped.trades,
+            dropped.rows,
             plural,
             len(dropped.symbols),
             _day(dropped.parts[0].start_us),
@@ -267,7 +267,7 @@ def _log_result(dropped: RetentionPlan, plural: str = TRADES.plural) -> None:
         last_us = max(part.spared_until_us or 0 for part in dropped.spared)
         logger.info(
             "%d %s from %s to %s are older than %s, but some were stored in the last week: they are kept until %s",
-            sum(part.trades for part in dropped.spared),
+            sum(part.rows for part in dropped.spared),
             plural,
             _day(dropped.spared[0].start_us),
             _day(dropped.spared[-1].end_us),

@@ -7,7 +7,7 @@ Who asks for candles need not know what they are made of. Of ticks they are thos
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 from app.market.availability import StoredTimes
 from app.market.calendar.calendar import Calendar
@@ -25,6 +25,21 @@ from storage.quotes.tick_store import TickStore
 from storage.sides import session_keeper
 from storage.sides.side_store import SideStore
 from storage.sides.symbol_calendars import SymbolCalendars
+
+
+class _Range(TypedDict, total=False):
+    start_us: int | None
+    end_us: int | None
+
+
+class _Page(_Range, total=False):
+    limit: int | None
+    now_us: int | None
+
+
+class _Parts(_Range, total=False):
+    now_us: int | None
+    batch: int
 
 
 class MarketStore(PostgresStore):
@@ -79,43 +94,25 @@ class MarketStore(PostgresStore):
         """Return the candles of the mid of a symbol with ticks; None for one with trades."""
         return None if broker_of(symbol) == BROKER else self._sides[PriceSide.MID]
 
-    def candles(
-        self,
-        symbol: str,
-        interval: Interval,
-        *,
-        start_us: int | None = None,
-        end_us: int | None = None,
-        limit: int | None = None,
-        now_us: int | None = None,
-    ) -> list[Candle]:
+    def candles(self, symbol: str, interval: Interval, **page: Unpack[_Page]) -> list[Candle]:
         mid = self._mid_of(symbol)
-        if mid is not None:
-            return mid.candles(symbol, interval, start_us=start_us, end_us=end_us, limit=limit, now_us=now_us)
-        return super().candles(symbol, interval, start_us=start_us, end_us=end_us, limit=limit, now_us=now_us)
+        return super().candles(symbol, interval, **page) if mid is None else mid.candles(symbol, interval, **page)
 
     def iter_candles(
-        self,
-        symbol: str,
-        interval: Interval,
-        *,
-        start_us: int | None = None,
-        end_us: int | None = None,
-        now_us: int | None = None,
-        batch: int = 5_000,
+        self, symbol: str, interval: Interval, **parts: Unpack[_Parts]
     ) -> Generator[list[Candle], None, None]:
         mid = self._mid_of(symbol)
         if mid is not None:
-            return mid.iter_candles(symbol, interval, start_us=start_us, end_us=end_us, batch=batch)
-        return super().iter_candles(symbol, interval, start_us=start_us, end_us=end_us, now_us=now_us, batch=batch)
+            return mid.iter_candles(symbol, interval, **parts)
+        return super().iter_candles(symbol, interval, **parts)
 
     def iter_candle_columns(
-        self, symbol: str, interval: Interval, *, start_us: int | None = None, end_us: int | None = None
+        self, symbol: str, interval: Interval, **within: Unpack[_Range]
     ) -> Generator[Any, None, None]:
         mid = self._mid_of(symbol)
         if mid is not None:
-            return mid.iter_candle_columns(symbol, interval, start_us=start_us, end_us=end_us)
-        return super().iter_candle_columns(symbol, interval, start_us=start_us, end_us=end_us)
+            return mid.iter_candle_columns(symbol, interval, **within)
+        return super().iter_candle_columns(symbol, interval, **within)
 
     def stored_times(self, symbol: str, interval: Interval) -> StoredTimes:
         mid = self._mid_of(symbol)

@@ -77,6 +77,7 @@ class SideStore:
         *,
         start_us: int | None = None,
         end_us: int | None = None,
+        now_us: int | None = None,
         batch: int = _BATCH,
     ) -> Generator[list[Candle], None, None]:
         """See `app.market.ports.storage.CandleReader`."""
@@ -85,18 +86,18 @@ class SideStore:
         if not ranges:
             return
         ends = [*chain.from_iterable(ranges)]
-        at_us = max(min(ends), start_us or 0)
+        first_us = start_us or 0
         last_us = min(max(ends) + 1, end_us) if end_us is not None else max(ends) + 1
-        at_us = interval.open_time_us(at_us)
+        at_us = interval.open_time_us(max(min(ends), first_us))
         fetched, calendar = self._ticks.fetched_ticks(symbol), self._calendar_of(symbol)
         before = self.candles(symbol, interval, end_us=at_us, limit=1)
         while at_us < last_us:
             until_us = min(interval.slot_open_us(interval.slot(at_us) + batch), last_us)
-            part = self.candles(symbol, interval, start_us=max(at_us, start_us or 0), end_us=until_us)
+            part = self.candles(symbol, interval, start_us=max(at_us, first_us), end_us=until_us)
             if part:
                 # Between two parts, too, a slot without a tick is an empty candle where all of it is known.
                 empty = finish_side([*before, part[0]], interval, fetched, calendar)[len(before) : -1]
-                yield [*(one for one in empty if one.open_time_us >= (start_us or 0)), *part]
+                yield [*(one for one in empty if one.open_time_us >= first_us), *part]
                 before = part[-1:]
             at_us = until_us
 
@@ -113,7 +114,7 @@ class SideStore:
         return StoredTimes(fetched or self._outermost(symbol), self.fetched_klines(symbol, interval))
 
     def traded_candles(self, symbol: str, interval: Interval, start_us: int, end_us: int) -> list[Candle]:
-        """Ticks have no ids, so no candle of them tells where ids lie: return none."""
+        """Ticks have no ids, so no candle of them says where ids lie: return none."""
         return []
 
     def save_klines(

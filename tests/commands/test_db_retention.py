@@ -134,7 +134,7 @@ def test_at_a_terminal_retention_asks_for_confirmation(aged: Database, answer: s
 
 def test_parts_without_a_trade_are_not_listed() -> None:
     empty = DroppablePart("a", 0, 31 * DAY_US, 8192, 0, (), 400 * DAY_US)
-    some = dataclasses.replace(empty, trades=30, symbols=("BTCUSDT",))
+    some = dataclasses.replace(empty, rows=30, symbols=("BTCUSDT",))
     keep = RetentionPeriod.parse("1y")
     for plan in (RetentionPlan(keep, [], [empty]), RetentionPlan(keep, [empty], [])):
         assert plan_text(plan) == "Keeping trades for 1 year drops nothing now."

@@ -65,7 +65,7 @@ def plan_text(plan: RetentionPlan, *, done: bool = False, plural: str = "trades"
 
     What is left to TimescaleDB's policy is not dropped yet, and is not called so.
     """
-    parts, spared = ([part for part in some if part.trades] for some in (plan.parts, plan.spared))
+    parts, spared = ([part for part in some if part.rows] for some in (plan.parts, plan.spared))
     if not parts:
         lines = [f"Keeping {plural} for {plan.keep.words} {'dropped' if done else 'drops'} nothing now."]
     else:
@@ -73,7 +73,7 @@ def plan_text(plan: RetentionPlan, *, done: bool = False, plural: str = "trades"
         verb, when = (verb, when) if done else ("drops", "")
         span = f"from {_day(parts[0].start_us)} to {_day(parts[-1].end_us)}"
         lines = [
-            f"Keeping {plural} for {plan.keep.words} {verb} {plan.trades:,} {plural} of {_names(plan.symbols)}, "
+            f"Keeping {plural} for {plan.keep.words} {verb} {plan.rows:,} {plural} of {_names(plan.symbols)}, "
             f"{span}: {plan.bytes / 1e6:,.1f} MB{when}. Candles stay.",
             *([] if done else ["", _table(parts)]),
         ]
@@ -81,11 +81,11 @@ def plan_text(plan: RetentionPlan, *, done: bool = False, plural: str = "trades"
         last_us = max(part.spared_until_us or 0 for part in spared)
         lines += [
             "",
-            f"{sum(part.trades for part in spared):,} {'more' if parts else plural} are as old, but some were stored "
+            f"{sum(part.rows for part in spared):,} {'more' if parts else plural} are as old, but some were stored "
             f"in the last week: they are kept until {_day(last_us)}.",
             *([] if done else [_table(spared)]),
         ]
-    if plan.ticks is not None and any(part.trades for part in (*plan.ticks.parts, *plan.ticks.spared)):
+    if plan.ticks is not None and any(part.rows for part in (*plan.ticks.parts, *plan.ticks.spared)):
         lines += ["", plan_text(plan.ticks, done=done, plural="ticks")]
     return "\n".join(lines)
 
@@ -101,7 +101,7 @@ def plan_json(plan: RetentionPlan) -> dict[str, Any]:
 def _plan_json(plan: RetentionPlan) -> dict[str, Any]:
     return {
         "keep": str(plan.keep),
-        "trades": plan.trades,
+        "trades": plan.rows,
         "bytes": plan.bytes,
         "symbols": plan.symbols,
         "parts": [_part(part) for part in plan.parts],
@@ -114,7 +114,7 @@ def _part(part: DroppablePart) -> dict[str, Any]:
         "name": part.name,
         "start": _iso(part.start_us),
         "end": _iso(part.end_us),
-        "trades": part.trades,
+        "trades": part.rows,
         "bytes": part.bytes,
         "symbols": list(part.symbols),
     }
@@ -126,7 +126,7 @@ def _table(parts: Sequence[DroppablePart]) -> str:
             _day(part.start_us),
             _day(part.end_us),
             _names(part.symbols),
-            f"{part.trades:,}",
+            f"{part.rows:,}",
             f"{part.bytes / 1e6:,.1f} MB",
         )
         for part in parts[:_MAX_PARTS]

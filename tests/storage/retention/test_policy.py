@@ -60,7 +60,7 @@ def enforced(world: World, proposed: RetentionPeriod | str | None = None) -> lis
     with world.connect() as connection:
         done = enforce(connection, proposed)
         wait_for_policy(world)
-        return [] if done is None else [done.trades, sum(part.trades for part in done.spared)]
+        return [] if done is None else [done.rows, sum(part.rows for part in done.spared)]
 
 
 def wait_for_policy(world: World) -> None:
@@ -111,7 +111,7 @@ def test_nothing_is_dropped_until_somebody_has_confirmed_it(aged: World, caplog:
 def test_the_plan_counts_exactly_the_trades_that_are_then_dropped(aged: World) -> None:
     with aged.connect() as connection:
         shown = plan(connection, YEAR)
-        assert shown.trades == len(OLDEST) + len(OLDER) + len(ETHER)
+        assert shown.rows == len(OLDEST) + len(OLDER) + len(ETHER)
         assert shown.symbols == ["BTCUSDT", "ETHUSDT"]
         assert shown.bytes > 0
         assert shown.spared == []
@@ -120,7 +120,7 @@ def test_the_plan_counts_exactly_the_trades_that_are_then_dropped(aged: World) -
         assert stored(aged.store) == [*OLDEST, *OLDER, *YOUNG]
         confirm(connection, YEAR)
         assert read_retention(connection).keep == YEAR
-    assert enforced(aged) == [shown.trades, 0]
+    assert enforced(aged) == [shown.rows, 0]
     assert stored(aged.store) == YOUNG
     assert stored(aged.store, "ETHUSDT") == []
     with aged.connect() as connection:
@@ -165,7 +165,7 @@ def test_a_part_that_was_backfilled_recently_is_spared_and_logged(
     with world.connect() as connection:
         confirm(connection, YEAR)
         shown = plan(connection, YEAR)
-        assert [part.trades for part in shown.spared] == [len(OLDER)]
+        assert [part.rows for part in shown.spared] == [len(OLDER)]
         until_us = shown.spared[0].spared_until_us
         assert until_us is not None
         assert abs(until_us - NOW_US - 7 * DAY_US) < DAY_US / 4
@@ -294,7 +294,7 @@ def test_several_programs_at_once_drop_each_part_once(aged: World) -> None:
     def start() -> None:
         with aged.connect() as own:
             outcome = enforce(own)
-            done.append(0 if outcome is None else outcome.trades)
+            done.append(0 if outcome is None else outcome.rows)
 
     threads = [threading.Thread(target=start) for _ in range(4)]
     for thread in threads:

@@ -37,16 +37,16 @@ def connection(url: str) -> Iterator[Connection]:
 
 def test_old_ticks_are_dropped_and_their_candles_stay(connection: Connection) -> None:
     planned = plan(connection, YEAR)
-    assert planned.trades == 0
+    assert planned.rows == 0
     assert planned.ticks is not None
-    assert (planned.ticks.trades, planned.ticks.symbols) == (200, [SYMBOL])
+    assert (planned.ticks.rows, planned.ticks.symbols) == (200, [SYMBOL])
     assert "Keeping ticks for 1 year drops 200 ticks of oanda:EURUSD, from " in plan_text(planned)
     assert plan_json(planned)["ticks"]["trades"] == 200
     confirm(connection, YEAR)
     done = enforce(connection)
     assert done is not None
     assert done.ticks is not None
-    assert done.ticks.trades == 200
+    assert done.ticks.rows == 200
     assert stored_ticks(connection) == YOUNG
     assert_rollups_match(connection, [*OLD, *YOUNG])
     kept_from_us = quotes_kept_from(connection)
@@ -80,5 +80,5 @@ def test_ticks_of_long_ago_that_were_stored_just_now_are_spared(connection: Conn
     assert done is not None
     assert done.ticks is not None
     assert done.ticks.parts == []
-    assert sum(part.trades for part in done.ticks.spared) == 250
+    assert sum(part.rows for part in done.ticks.spared) == 250
     assert stored_ticks(connection) == [*OLD, *backfilled, *YOUNG]
