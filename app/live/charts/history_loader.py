@@ -18,7 +18,8 @@ from app.live.charts.candle_merger import CandleMerger
 from app.live.charts.date_jump import DateJump, JumpPage, candles_around
 from app.live.charts.page_loader import PAGE, Page, load_page
 from app.market.calendar.calendar import Calendar
-from app.market.calendar.closed_slots import closed_slots
+from app.market.calendar.closed_slots import NO_SLOTS, SlotRanges, closed_slots
+from app.market.calendar.spans import without
 from app.market.candle import Candle
 from app.market.coverage import IdRanges
 from app.market.interval import Interval
@@ -38,11 +39,13 @@ class RequestedSlots:
         """Note that all candles there are from slot ``first`` to ``last``, inclusive, have been loaded."""
         self._slots.add_range(first, last)
 
-    def last_not_requested(self, slots: NDArray[np.int64], first: int, last: int) -> tuple[int, int] | None:
+    def last_not_requested(
+        self, slots: NDArray[np.int64], first: int, last: int, closed: SlotRanges = NO_SLOTS
+    ) -> tuple[int, int] | None:
         """
         Return the newest run of slots in ``first``..``last``, inclusive, neither in ``slots`` nor requested, or None.
 
-        ``slots``: those of the series, rising.
+        ``slots``: those of the series, rising. ``closed``: those in which the market is closed, never returned.
         """
         if last < first:
             return None
@@ -51,8 +54,9 @@ class RequestedSlots:
         if len(present) == last - first + 1:
             return None
         edges = np.concatenate(([first - 1], present, [last + 1]))
-        for at in np.flatnonzero(np.diff(edges) > 1)[::-1].tolist():
-            unrequested = self._slots.missing(int(edges[at]) + 1, int(edges[at + 1]) - 1)
+        gaps = np.column_stack((edges[:-1] + 1, edges[1:]))[np.diff(edges) > 1]
+        for start, end in without(gaps, closed)[::-1].tolist():
+            unrequested = self._slots.missing(start, end - 1)
             if unrequested:
                 return unrequested[-1]
         return None
@@ -263,10 +267,8 @@ class HistoryLoader:
 
     def _last_not_requested(self, first: int, last: int) -> tuple[int, int] | None:
         """Return the newest run of open slots, both inclusive, that are neither loaded nor requested, or None."""
-        if self.calendar is not None:
-            for start, end in closed_slots(self.calendar, self.interval, first, last + 1).tolist():
-                self._requested.note_requested(start, end - 1)
-        return self._requested.last_not_requested(self._merger.series.slots, first, last)
+        closed = NO_SLOTS if self.calendar is None else closed_slots(self.calendar, self.interval, first, last + 1)
+        return self._requested.last_not_requested(self._merger.series.slots, first, last, closed)
 
     def _is_empty(self, first: int, last: int) -> bool:
         """Whether the series has no candle in these slots, both inclusive."""

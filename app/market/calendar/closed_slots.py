@@ -13,13 +13,15 @@ from app.market.interval import Interval
 _FARTHEST = 100_000_000  # slots; a calendar that closes for good would have no end
 
 SlotRanges = NDArray[np.int64]
-"""Ranges of slots, of shape (n, 2): rising, not empty; the end is exclusive."""
+"""Ranges of slots, of shape (n, 2): rising, not empty, not touching; the end is exclusive."""
+
+NO_SLOTS: SlotRanges = np.empty((0, 2), np.int64)
 
 
 def closed_slots(calendar: Calendar, interval: Interval, first: int, end: int) -> SlotRanges:
     """Return the slots from ``first`` to ``end`` (exclusive) in which the market is closed throughout."""
     if first >= end or not calendar.closes:
-        return np.empty((0, 2), np.int64)
+        return NO_SLOTS
     spans = calendar.closed_spans(interval.slot_open_us(first), interval.slot_open_us(end))
     if interval.months:
         rows = [(interval.slot(start - 1) + 1, interval.slot(stop)) for start, stop in spans.tolist()]

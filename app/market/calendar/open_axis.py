@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from app.market.calendar.closed_slots import SlotRanges
+from app.market.calendar.closed_slots import NO_SLOTS, SlotRanges
 
 
 class OpenAxis:
@@ -93,5 +93,5 @@ class OpenAxis:
         return float(np.median(np.diff(self._break_list))) if len(self._break_list) > 1 else 0.0
 
 
-PLAIN_AXIS = OpenAxis(np.empty((0, 2), np.int64))
+PLAIN_AXIS = OpenAxis(NO_SLOTS)
 """The axis with all time: of a market that never closes, and where closed time is shown."""

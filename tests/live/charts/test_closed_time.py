@@ -81,6 +81,8 @@ async def test_closed_time_is_not_lacking() -> None:
     assert session.lacks_candles(START_US + 5 * SECOND_US, START_US + 80 * SECOND_US)
     session.set_calendar(closed_between(11, 60))
     assert not session.lacks_candles(START_US + 5 * SECOND_US, START_US + 80 * SECOND_US)
+    session.set_calendar(closed_between(11, 40))
+    assert session.lacks_candles(START_US + 5 * SECOND_US, START_US + 80 * SECOND_US)
     market.close()
 
 
