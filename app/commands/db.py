@@ -48,8 +48,7 @@ from storage.schema.migrate import migrate
 from storage.schema.retention_period import OFF, RetentionPeriod, proposal
 from storage.schema.retention_record import RetentionRecord, read_retention, ticks_kept_for
 from storage.server.installations import find_postgres
-from storage.spool.disk_spool import FILE_NAME
-from storage.spool.inspection import read_summary
+from storage.spool.inspection import read_summaries
 from storage.timescale.conversion import conversion_due, convert
 from storage.timescale.edition_setup import set_up_edition
 
@@ -147,8 +146,8 @@ def _run(command: Command, settings: Settings, options: Options) -> int:
 
 
 def _status(settings: Settings, options: Options) -> int:
-    spooled = read_summary(settings.data_dir / FILE_NAME)  # first: these trades may be stored a moment later
-    on_disk = spool_text(spooled)
+    spooled = read_summaries(settings.data_dir)  # first: these rows may be stored a moment later
+    on_disk = [f"{text}." for plural, summary in spooled.items() if (text := spool_text(summary, plural))]
     try:
         with database_session(settings, statement_timeout_s=_STATUS_TIMEOUT_S) as connection:
             status = read_status(connection, embedded=not settings.database_url)
@@ -156,14 +155,16 @@ def _status(settings: Settings, options: Options) -> int:
     except StoreUnavailable as error:
         if not on_disk:
             raise
-        raise StoreUnavailable(f"{error} {on_disk}.") from error
+        raise StoreUnavailable(" ".join([str(error), *on_disk])) from error
     if options.as_json:
         more = upkeep_json(upkeep) if upkeep else {}
-        print(json.dumps(status_json(status) | more | {"waiting_on_disk": spool_json(spooled)}, indent=2))
+        waiting = {
+            "waiting_on_disk": spool_json(spooled["trades"]),
+            "ticks_waiting_on_disk": spool_json(spooled["ticks"], "ticks"),
+        }
+        print(json.dumps(status_json(status) | more | waiting, indent=2))
     else:
-        more_text = [f"{on_disk}."] if on_disk else []
-        more_text += [upkeep_text(upkeep)] if upkeep else []
-        print("\n\n".join([status_text(status), *more_text]))
+        print("\n\n".join([status_text(status), *on_disk, *([upkeep_text(upkeep)] if upkeep else [])]))
     return 0
 
 

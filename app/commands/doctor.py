@@ -24,8 +24,7 @@ from app.market.errors import CryptopipeError
 from app.market.trade import MarketEvent
 from app.runtime.open_database import open_database, password_warning
 from app.runtime.wiring import exchange_feed, exchange_rest
-from storage.spool.disk_spool import FILE_NAME
-from storage.spool.inspection import read_summary
+from storage.spool.inspection import read_summaries
 
 _LOW_DISK_GB, _NO_DISK_GB = 5.0, 0.5
 _BAD_SKEW_S = 1.0
@@ -122,12 +121,13 @@ def _database(settings: Settings) -> Finding:
 
 
 def _spool(data_dir: Path) -> list[Finding]:
-    """Report the trades spooled on disk, if any."""
-    waiting = read_summary(data_dir / FILE_NAME)
-    found = spool_text(waiting)
-    if found and not waiting.problem:
-        found += ": the window or cryptopipe collect stores them once it answers"
-    return [Finding("spool", "warning", f"{found}.")] if found else []
+    """Report the trades and the ticks spooled on disk, if any."""
+    findings = []
+    for plural, waiting in read_summaries(data_dir).items():
+        if found := spool_text(waiting, plural):
+            remedy = "" if waiting.problem else ": the window or cryptopipe collect stores them once it answers"
+            findings.append(Finding("spool", "warning", f"{found}{remedy}."))
+    return findings
 
 
 async def _exchange(settings: Settings) -> list[Finding]:

@@ -1,8 +1,8 @@
 """
 Reads a spool's summary from its file: while a program fills it, or after one was killed.
 
-It changes nothing in the file. A program may be moving the spooled trades to the database meanwhile, so read the
-summary first and the database afterwards: then a trade may be seen in both, and none is overlooked.
+It changes nothing in the file. A program may be moving the spooled rows to the database meanwhile, so read the summary
+first and the database afterwards: then a row may be seen in both, and none is overlooked.
 """
 
 from __future__ import annotations
@@ -12,11 +12,12 @@ import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from app.market.coverage import IdRanges
-from app.market.trade import Trade
-from storage.spool.batches import TRADES, SpoolDamaged, read_entries, unpack_rows
+from storage.spool.batches import TICKS, TRADES, RowCodec, SpoolDamaged, Spooled, read_entries, unpack_rows
 from storage.spool.contents import SpoolContents
+from storage.spool.disk_spool import FILE_NAME, TICK_FILE_NAME
 
 _LOCK_TIMEOUT_S = 1.0  # SQLite's, for the moments when the program that fills the spool holds the file
 
@@ -26,19 +27,27 @@ class SpoolSummary:
     """
     What a spool holds.
 
-    ``trades`` counts repeats; ``ids`` are theirs by symbol. ``first_us`` and ``last_us`` are the times (UTC
-    microseconds) of the trade appended first and of the one appended last, None if there is none. ``problem`` is a
-    clause that says why the file cannot be read, else empty.
+    ``rows`` counts repeats; ``ids`` are those of the trades, or the times of the ticks, by symbol. ``first_us`` and
+    ``last_us`` are the times (UTC microseconds) of the row appended first and of the one appended last, None if there
+    is none. ``problem`` is a clause that says why the file cannot be read, else empty.
     """
 
-    trades: int = 0
+    rows: int = 0
     ids: dict[str, IdRanges] = field(default_factory=dict)
     first_us: int | None = None
     last_us: int | None = None
     problem: str = ""
 
 
-def read_summary(path: Path) -> SpoolSummary:
+def read_summaries(data_dir: Path) -> dict[str, SpoolSummary]:
+    """Return the summaries of a data directory's spools, that of ``"trades"`` and that of ``"ticks"``."""
+    return {
+        "trades": read_summary(data_dir / FILE_NAME, TRADES),
+        "ticks": read_summary(data_dir / TICK_FILE_NAME, TICKS),
+    }
+
+
+def read_summary(path: Path, codec: RowCodec[Any] = TRADES) -> SpoolSummary:
     """Return the summary of the spool file ``path``; an empty one if there is no file. Never raises sqlite3.Error."""
     if not path.exists():
         return SpoolSummary()
@@ -50,7 +59,7 @@ def read_summary(path: Path) -> SpoolSummary:
             if not contents.trades:
                 return SpoolSummary()
             ends = connection.execute("SELECT min(number), max(number) FROM batches").fetchone()
-            first, last = (_read_batch(connection, number) for number in ends)
+            first, last = (_read_batch(connection, number, codec) for number in ends)
             return SpoolSummary(contents.trades, contents.all_held(), first[0].time_us, last[-1].time_us)
     except (sqlite3.Error, SpoolDamaged) as error:
         return SpoolSummary(problem=str(error))
@@ -67,7 +76,7 @@ def _snapshot(path: Path) -> Iterator[sqlite3.Connection]:
         yield connection
 
 
-def _read_batch(connection: sqlite3.Connection, number: int) -> list[Trade]:
+def _read_batch(connection: sqlite3.Connection, number: int, codec: RowCodec[Spooled]) -> list[Spooled]:
     rows = connection.execute("SELECT packed, checksum FROM batches WHERE number = ?", (number,))
     packed, checksum = rows.fetchone()
-    return unpack_rows(packed, checksum, TRADES)
+    return unpack_rows(packed, checksum, codec)

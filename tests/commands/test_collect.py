@@ -152,9 +152,9 @@ def test_trades_that_a_hanging_database_did_not_take_are_spooled_and_stored_by_t
     )
     assert match is not None, printed.err
     waiting = spooled_ids(data_dir)
-    assert waiting.count() == int(match[1]) == read_summary(data_dir / FILE_NAME).trades
+    assert waiting.count() == int(match[1]) == read_summary(data_dir / FILE_NAME).rows
     assert main(["collect", "--symbols", "BTCUSDT", "--for", "2s"]) == 0
-    assert read_summary(data_dir / FILE_NAME).trades == 0
+    assert read_summary(data_dir / FILE_NAME).rows == 0
     assert_stored(data_dir, waiting)
 
 
@@ -167,7 +167,7 @@ def test_spooled_trades_survive_a_kill_and_are_stored_by_the_next_start(data_dir
         with started("collect", "--symbols", "BTCUSDT", "--database-url", url) as process:
             wait_for(lambda: _stored(url) > 20, process)
             assert dying.stop()
-            wait_for(lambda: read_summary(data_dir / FILE_NAME).trades > 50, process)
+            wait_for(lambda: read_summary(data_dir / FILE_NAME).rows > 50, process)
             process.kill()
             process.communicate(timeout=20)
         waiting = spooled_ids(data_dir)
@@ -175,7 +175,7 @@ def test_spooled_trades_survive_a_kill_and_are_stored_by_the_next_start(data_dir
         assert len(list(waiting)) == 1
         url = dying.start()
         assert main(["collect", "--symbols", "BTCUSDT", "--for", "2s", "--database-url", url]) == 0
-        assert read_summary(data_dir / FILE_NAME).trades == 0
+        assert read_summary(data_dir / FILE_NAME).rows == 0
         assert_stored(data_dir, waiting, url)
     finally:
         assert dying.stop()

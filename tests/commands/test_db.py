@@ -15,10 +15,11 @@ from typing import Any
 import pytest
 
 from app.main import main
+from app.market.quotes.tick import Tick
 from storage.database import Database
 from storage.postgres.connection import Connection, connect
-from storage.spool.batches import TRADES
-from storage.spool.disk_spool import FILE_NAME
+from storage.spool.batches import TICKS, TRADES
+from storage.spool.disk_spool import FILE_NAME, TICK_FILE_NAME
 from storage.spool.sqlite_file import SpoolFile
 from tests.program import NOWHERE, set_surroundings, started, unchanged_process, wait_for
 from tests.servers import forget
@@ -90,22 +91,32 @@ def test_status_is_json_for_programs(capsys: pytest.CaptureFixture[str]) -> None
 
 @pytest.fixture
 def spooled(reachable_folder: Path) -> Iterator[None]:
-    """Trades that wait on disk for the database."""
-    path = reachable_folder / "commands" / "data" / FILE_NAME
-    file = SpoolFile(path, TRADES)
+    """Trades and ticks that wait on disk for the database."""
+    folder = reachable_folder / "commands" / "data"
+    file = SpoolFile(folder / FILE_NAME, TRADES)
     file.append([*some_trades(3), *some_trades(1, symbol="ETHUSDT")])
     file.close()
+    ticks = SpoolFile(folder / TICK_FILE_NAME, TICKS)
+    ticks.append([Tick("oanda:EURUSD", at_us, 0, 110_000_000, 110_010_000) for at_us in (0, 1_000_000)])
+    ticks.close()
     yield
-    path.unlink()
+    (folder / FILE_NAME).unlink()
+    (folder / TICK_FILE_NAME).unlink()
 
 
 @pytest.mark.usefixtures("in_use", "spooled")
-def test_status_reports_the_trades_spooled_on_disk(capsys: pytest.CaptureFixture[str]) -> None:
+def test_status_reports_the_trades_and_ticks_spooled_on_disk(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["db", "status"]) == 0
     said = "4 trades wait on disk for the database, from 2024-08-08 23:54:15 to 2024-08-08 23:54:15 UTC."
-    assert said in capsys.readouterr().out.splitlines()
-    waiting = json_of(capsys, "status")["waiting_on_disk"]
-    assert waiting == {
+    lines = capsys.readouterr().out.splitlines()
+    assert said in lines
+    assert "2 ticks wait on disk for the database, from 1970-01-01 00:00:00 to 1970-01-01 00:00:01 UTC." in lines
+    status = json_of(capsys, "status")
+    assert (status["ticks_waiting_on_disk"]["ticks"], status["ticks_waiting_on_disk"]["symbols"]) == (
+        2,
+        {"oanda:EURUSD": 2},
+    )
+    assert status["waiting_on_disk"] == {
         "trades": 4,
         "first": OLDEST.isoformat(),
         "last": OLDEST.isoformat(),
@@ -113,7 +124,10 @@ def test_status_reports_the_trades_spooled_on_disk(capsys: pytest.CaptureFixture
         "problem": None,
     }
     assert main(["db", "status", "--database-url", f"postgresql://x@{NOWHERE}/x"]) == 1
-    assert re.fullmatch(r"cryptopipe: Could not connect .+\. 4 trades wait on disk .+\.\n", capsys.readouterr().err)
+    assert re.fullmatch(
+        r"cryptopipe: Could not connect .+\. 4 trades wait on disk .+\. 2 ticks wait on disk .+\.\n",
+        capsys.readouterr().err,
+    )
 
 
 @pytest.mark.parametrize("command", ["status", "verify", "rebuild", "url", "run"])

@@ -84,23 +84,23 @@ def _fields(record: Any, **keys: str) -> dict[str, Any]:
     return document
 
 
-def spool_text(summary: SpoolSummary) -> str:
-    """Return one sentence about the trades spooled on disk, without its full stop; empty if there are none."""
+def spool_text(summary: SpoolSummary, plural: str = "trades") -> str:
+    """Return one sentence about the rows spooled on disk, without its full stop; empty if there are none."""
     if summary.problem:
         return (
             f"The spool on disk cannot be read ({summary.problem}): the next start sets it aside and keeps what can be "
             "read of it"
         )
-    if not summary.trades:
+    if not summary.rows:
         return ""
-    wait = "1 trade waits" if summary.trades == 1 else f"{summary.trades:,} trades wait"
+    wait = f"1 {plural.removesuffix('s')} waits" if summary.rows == 1 else f"{summary.rows:,} {plural} wait"
     return f"{wait} on disk for the database, from {_moment(summary.first_us)} to {_moment(summary.last_us)} UTC"
 
 
-def spool_json(summary: SpoolSummary) -> dict[str, Any]:
-    """Return the summary for `json.dumps`; under ``symbols`` each trade counts once."""
+def spool_json(summary: SpoolSummary, plural: str = "trades") -> dict[str, Any]:
+    """Return the summary for `json.dumps`; under ``symbols`` each trade counts once, and each time with ticks."""
     return {
-        "trades": summary.trades,
+        plural: summary.rows,
         "first": _iso(summary.first_us),
         "last": _iso(summary.last_us),
         "symbols": {symbol: ids.count() for symbol, ids in sorted(summary.ids.items())},
