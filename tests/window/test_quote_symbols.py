@@ -132,6 +132,10 @@ def test_candles_and_quotes_are_exported_with_the_columns_and_names_that_they_ha
         assert {"bid_volume", "ask_volume"} < set(offered)
         assert not {"first_trade_id", "last_trade_id"} & set(offered)
         assert Path(form.target.path.text()).name.startswith("oanda-EURUSD-1m-")
+        assert not form.rows.fetch.isEnabled()
+        form.rows.symbols.set_texts(["oanda:EUR/USD", "BTC/USDT"])
+        assert form.rows.fetch.isEnabled()
+        form.rows.symbols.set_texts(["oanda:EUR/USD"])
         form.rows.include_open.click()
         await until(dialog.preview.rowCount)
         assert [dialog.preview.horizontalHeaderItem(at).text() for at in range(len(offered))] == offered

@@ -27,7 +27,7 @@ class ExportRequest(NamedTuple):
     """
     An export to begin. ``path``: the file or, for several, the folder.
 
-    Unless ``is_named``, one file gets a name beside ``path`` that tells the range that is in it.
+    Unless ``is_named``, one file gets a name beside ``path`` with the range that is in it.
     """
 
     plan: ExportPlan
@@ -57,6 +57,7 @@ class ExportForm(QObject):
             part.edited.connect(self._on_edit)
         self.target.edited.connect(self.edited)
         self._renew()
+        self.set_editable(True)
 
     def plan(self) -> ExportPlan:
         """

@@ -99,10 +99,8 @@ class RowsFields(QObject):
     @property
     def are_of_quotes(self) -> bool:
         """Whether the first symbol has quotes, not trades: the columns offered are those of its file."""
-        try:
-            return not self.chosen_symbols()[0].has_trades
-        except UsageError:
-            return False
+        first = next(iter(self._known_symbols()), None)
+        return first is not None and not first.has_trades
 
     def chosen_symbols(self) -> list[Symbol]:
         """
@@ -155,8 +153,12 @@ class RowsFields(QObject):
         """Enable or disable the fields; disabled while an export runs."""
         for field in (self.symbols, *self.kinds.values()):
             field.setEnabled(editable)
-        for of_candles in (self.intervals, self.fetch, self.include_open):
+        for of_candles in (self.intervals, self.include_open):
             of_candles.setEnabled(editable and self.are_candles)
+        # What candles of quotes are made of is in the database alone.
+        known = self._known_symbols()
+        can_fetch = not known or any(one.has_trades for one in known)
+        self.fetch.setEnabled(editable and self.are_candles and can_fetch)
         self.range.set_editable(editable)
 
     def layout_fields(self) -> QLayout:
@@ -177,6 +179,13 @@ class RowsFields(QObject):
     def boxes(self) -> QWidget:
         """Return what is to be ticked."""
         return flow(self.fetch, self.include_open, spacing=20)
+
+    def _known_symbols(self) -> list[Symbol]:
+        """Return the symbols, none while a text is not one of them."""
+        try:
+            return self.chosen_symbols()
+        except UsageError:
+            return []
 
     def _symbol(self, text: str) -> Symbol:
         found = self._symbols.get(search_key(text))
