@@ -68,7 +68,7 @@ class CandleHistory:
     """
 
     def __init__(
-        self, exchange: KlineSource, store: CandleStore | None = None, *, finest: Interval = EXCHANGE_INTERVALS[0]
+        self, exchange: KlineSource, store: CandleStore | None = None, *, finest: Interval = _ONE_SECOND
     ) -> None:
         self._exchange = exchange
         self._finest = finest

@@ -39,6 +39,7 @@ class CandleMerger:
         newest: the last candle, or None while there is none.
         join_us: the live join (UTC microseconds). From its candle on, only live candles are merged. None while no live
             trades are joined.
+        calendar: when the market is open; None: always. May be set at any time.
     """
 
     def __init__(self, symbol: str, interval: Interval) -> None:

@@ -37,8 +37,7 @@ class SymbolTracker:
     highest id, ``total`` the number of trades received. ``awaits_feed``: no trade from the feed has come yet for the
     database in use. ``listeners`` are called with each new trade.
 
-    ``source``: what the candles of these trades say they are made of. ``join_step_us``: the window begins at a
-    multiple of it.
+    ``source``: that of candles of these trades. ``join_step_us``: the window begins at a multiple of it.
 
     ``is_watched``: the connection has been live without a break since the newest trade, or since the exchange named it
     as its newest. Only then does a silence prove that there was no trade. ``breaks`` counts the ends of that.

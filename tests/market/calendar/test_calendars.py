@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -126,8 +127,6 @@ def test_the_forex_session_of_monday_opens_on_sunday_evening() -> None:
 
 
 def test_recorded_ticks_lie_in_the_forex_week(shared_data: FindData) -> None:
-    import zipfile
-
     for day in ("20140501", "20140502", "20140504"):
         with zipfile.ZipFile(shared_data(f"oanda/eurusd_tick_{day}.zip")) as archive:
             text = archive.read(archive.namelist()[0]).decode()

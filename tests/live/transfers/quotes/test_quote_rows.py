@@ -67,7 +67,7 @@ def test_a_whole_time_is_a_batch_of_its_own_even_without_a_row() -> None:
 
 def test_refused_rows_are_counted_beside_the_others() -> None:
     unread = (RefusedRow(2, "bid is empty", ""),)
-    (found,) = collected_ticks([QuoteBatch(*[*_columns(batch([1, 2], refused=unread))])])
+    (found,) = collected_ticks([QuoteBatch(*_columns(batch([1, 2], refused=unread)))])
     assert (found.rows, found.unread) == (3, unread)
     assert rows([found]) == [(1, 0, 1, 1), (2, 0, 2, 3)]
 
