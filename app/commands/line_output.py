@@ -21,7 +21,7 @@ def send(message: object) -> None:
 
 
 class ProgressLines:
-    """Sends progress, ten lines a second at most."""
+    """Sends progress, at most ten lines per second."""
 
     def __init__(self) -> None:
         self._sent_s = float("-inf")

@@ -84,9 +84,7 @@ class QuoteSandboxes(NamedTuple):
 
     @asynccontextmanager
     async def serving(self, port: int) -> AsyncIterator[None]:
-        """
-        Serve at the two ports after ``port``, or at free ones, and print the addresses.
-        """
+        """Serve at the two ports after ``port``, or at free ones, and print the addresses."""
         # Here, because the window of --demo waits for the exchange and not for these.
         from app.sandbox.dukascopy.server import DukascopySandbox
         from app.sandbox.dukascopy.sources import RecordedArchive, SimulatedArchive

@@ -138,14 +138,14 @@ def scroll(database: Database) -> None:
 def main() -> None:
     options = benchmark_options(__doc__, rows=2_000_000)
     ticks = int(options.rows)
+    copied = min(ticks, MOST_COPIED)
     with benchmark_database(options.database) as database, tempfile.TemporaryDirectory() as folder:
         url = database.url
         with connect(url) as connection:
             ledger = TickLedger(connection)
             symbol_id = ledger.symbol_ids([SYMBOL])[SYMBOL]
-            for part in market(min(ticks, MOST_COPIED), symbol_id):
+            for part in market(copied, symbol_id):
                 ledger.store_columns(part)  # makes the partitions
-        copied = min(ticks, MOST_COPIED)
         yardstick = psql_copy(url, copied, symbol_id, Path(folder))
         print(f"{database.facts.label}, {copied} ticks; \\copy {yardstick:,.0f} rows/s")
         some = [one_tick(SYMBOL, part, row) for part in market(40_000, symbol_id) for row in range(len(part))]
