@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from psycopg import sql
 
-from storage.postgres.batch_columns import COPY_HEADER, COPY_TRAILER, PG_EPOCH_US, TradeColumns
+from storage.postgres.batch_columns import COPY_HEADER, COPY_TRAILER, TradeColumns
+from storage.postgres.binary_rows import PG_EPOCH_US
 from storage.postgres.connection import Connection
 
 # The amounts as integers, so that every row of the answer has the same size; COPY takes no parameters.

@@ -35,15 +35,13 @@ from storage.rollups.trade_times import hours_of
 from storage.rollups.upsert import ADD_TO_ROLLUPS, rollup_arrays
 from storage.schema import id_ranges
 from storage.schema.migrate import newest_version
-from storage.trades.encoded_batch import EncodedBatch, copy_pieces
+from storage.trades.encoded_batch import COPY, EncodedBatch, copy_pieces
 from storage.trades.fast_append import LARGEST_APPEND, append
 from storage.trades.refused_trades import save_contradictions, save_refused
 from storage.trades.repeated_trades import clusters, unconfirmed
 from storage.writing.batch_writer import BatchResult
 from storage.writing.partitions import Partitions
 from storage.writing.stored_table import TRADES
-
-_COPY = "COPY trades (symbol_id, time, trade_id, price, quantity, is_buyer_maker) FROM STDIN (FORMAT BINARY)"
 
 _SHRINK_COVERAGE = """
     DELETE FROM coverage c USING unnest(%s::int[], %s::bigint[]) AS gone (symbol_id, first)
@@ -193,7 +191,7 @@ class TradeLedger:
         return held
 
     def _copy(self, pieces: Iterable[bytes]) -> None:
-        with self.connection.cursor() as cursor, cursor.copy(_COPY) as copy:
+        with self.connection.cursor() as cursor, cursor.copy(COPY) as copy:
             copy.write(batch_columns.COPY_HEADER)
             for piece in pieces:
                 copy.write(piece)
