@@ -67,7 +67,6 @@ TRADE_COLUMNS = ("symbol", "trade_id", "time", "price", "quantity", "is_buyer_ma
 QUOTE_COLUMNS = ("time", "bid", "ask", "bid_size", "ask_size")
 SIDE_VOLUMES = ("bid_volume", "ask_volume")
 """What candles of quotes have besides: the sums of the sizes, in millions of the base asset."""
-_TRADE_IDS = frozenset(("first_trade_id", "last_trade_id"))  # what candles of quotes lack
 GAP_COLUMNS = ("symbol", "first_trade_id", "last_trade_id", "missing", "status", "after", "before")
 
 _PRICES = ("open", "high", "low", "close", "volume")
@@ -138,7 +137,7 @@ def row_layout(rows: Rows, layout: FileLayout, file_format: FileFormat) -> RowLa
         columns[0] = columns[0]._replace(form=Form.MILLISECONDS)
     more: tuple[str, ...] = ()
     if layout.is_of_quotes and layout.preset is Preset.DEFAULT:
-        columns, more = [column for column in columns if column.source not in _TRADE_IDS], SIDE_VOLUMES
+        more = SIDE_VOLUMES
     columns += [Column(name, name) for name in (*more, *layout.indicators)]
     return RowLayout(_chosen(columns, layout.columns), known.rows_are_arrays, known.index, known.kept_digits)
 

@@ -51,7 +51,7 @@ class FileLayout(NamedTuple):
 
     ``zone``: the IANA name of the time zone of times that are text. ``columns``: the names of those wanted, in their
     order; empty for all of the preset. ``indicators``: the names of the columns of indicators, after the others.
-    ``is_of_quotes``: candles have the columns of those of quotes: the sizes of both sides, and no trade ids.
+    ``is_of_quotes``: candles have the sizes of both sides as columns, too.
     """
 
     preset: Preset = Preset.DEFAULT

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from app.main import main
+from app.market.file_columns import CANDLE_COLUMNS
 from storage.postgres.connection import connect
 from tests.commands.play import Play
 from tests.commands.test_import_quotes import ticks_of
@@ -171,6 +172,8 @@ def test_silence_that_was_watched_is_an_empty_candle_also_where_a_range_begins(p
     assert [row["open_time"][11:16] for row in rows] == [f"09:{at}" for at in range(30, 60)] + ["10:00"]
     assert {(row["open"], row["trades"], row["bid_volume"]) for row in rows[:-1]} == {("1.14543000", "0", "0.00000000")}
     assert (rows[-1]["trades"], rows[-1]["bid_volume"], rows[-1]["ask_volume"]) == ("1", "2.00000000", "1.00000000")
+    assert {(row["first_trade_id"], row["last_trade_id"]) for row in rows} == {("", "")}
+    assert list(rows[0]) == [*CANDLE_COLUMNS, "bid_volume", "ask_volume"]
 
 
 def test_what_a_broker_does_not_have_is_refused_with_code_two(day: Play) -> None:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_MOST_MARKED = 10_000  # candles; more are counted, and cannot be told apart on a screen
+_MOST_MARKED = 10_000  # candles; more would be marks on the same pixels, so the rest is only counted
 _MOST_NAMED = 3  # fields of one candle
 _SHOWN_EVERY = 20  # steps of the progress
 
