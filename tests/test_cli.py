@@ -83,7 +83,7 @@ def files_in(folder: Path) -> list[str]:
         (["sandbox", "a.gz"], "“a.gz” is one argument too many: name recordings with --replay."),
         (["--colour=red"], "--colour"),
         (["export"], "SYMBOL,… is required."),
-        (["export", "BTCUSDT"], "INTERVAL,…|trades|quotes|gaps is required."),
+        (["export", "BTCUSDT"], "INTERVAL,…|trades|quotes|gaps|sessions|session_gaps is required."),
         (["export", "BTCUSDT", "1m", "--json", "--out", "-"], "would both print on standard output"),
         (["collect", "--for", "soon"], "“soon” is not a length of time"),
         (["collect", "--for", "0s"], "“0s” is not a length of time"),

@@ -104,7 +104,7 @@ def gaps(settings: Settings, options: Options) -> Run:
 
 @cryptopipe.command("export", panel=DATA)
 @click.argument("symbol", metavar="SYMBOL,…", shell_complete=symbol_lists)
-@click.argument("interval", metavar="INTERVAL,…|trades|quotes|gaps", shell_complete=exported_rows)
+@click.argument("interval", metavar="INTERVAL,…|trades|quotes|gaps|sessions|session_gaps", shell_complete=exported_rows)
 @click.option("--from", "start", metavar="TIME", panel="Range", help="First open time, UTC: 2024-08-08 or …T23:55.")
 @click.option("--to", "end", metavar="TIME", panel="Range", help="Open times before this, UTC; without it, until now.")
 @click.option("--stored", is_flag=True, panel="Range", help="Only what is stored: fetch nothing.")
@@ -143,7 +143,8 @@ def gaps(settings: Settings, options: Options) -> Run:
 @click.option("--json", "as_json", is_flag=True, panel="File", help="Print JSON: what was written and what is missing.")
 def export(settings: Settings, options: Options) -> Run:
     """
-    Write candles to a file: those stored, and the exchange's where they are not. Or stored trades, quotes, or gaps.
+    Write candles to a file: those stored, and the exchange's where they are not. Or stored trades, quotes, or gaps,
+    and the sessions of a symbol's market and the gaps of its price between them.
 
     SYMBOL is written as BTCUSDT, BTC/USDT, btc-usdt or BTC; INTERVAL as 1m, 4h, 13m, 90s, 1M. Several of either go to a
     folder, a file each. Exit code 3: a file lacks some of what was asked for; the line on standard error says which,

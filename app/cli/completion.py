@@ -16,6 +16,7 @@ from click.shell_completion import CompletionItem, get_completion_class, shell_c
 from app.commands.options import Run
 from app.config.settings import choices_of, declarations, load
 from app.market.errors import CryptopipeError
+from app.market.file_columns import RowsOf
 from app.market.file_format import FileFormat, Preset
 from app.market.interval import MENU_INTERVALS
 
@@ -65,7 +66,7 @@ def intervals(ctx: Any, param: Any, incomplete: str) -> list[CompletionItem]:
 
 def exported_rows(ctx: Any, param: Any, incomplete: str) -> list[CompletionItem]:
     """Return the intervals of the menu, and the other rows that can be exported."""
-    return [*intervals(ctx, param, incomplete), *_items(("trades", "quotes", "gaps"), incomplete)]
+    return [*intervals(ctx, param, incomplete), *_items(RowsOf, incomplete)]
 
 
 def file_formats(ctx: Any, param: Any, incomplete: str) -> list[CompletionItem]:

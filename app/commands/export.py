@@ -1,5 +1,5 @@
 """
-``cryptopipe export``: writes candles, stored ones and the exchange's, trades, quotes and gaps to files.
+``cryptopipe export``: writes candles, stored ones and the exchange's, trades, quotes, gaps and sessions to files.
 
 `app.commands.export_options` reads the request, `app.live.transfers.exports` fills the files. This module opens the
 database and the exchange, hears signals, and says what the files have and what they lack.
@@ -57,7 +57,7 @@ def prepare(settings: Settings, options: Options) -> Callable[[], int]:
     """
     wanted = wanted_of(options)
     files = wanted.plan.files
-    # Trades, gaps and quotes are in the database alone, and so is what the candles of quotes are made of.
+    # All other rows are in the database alone, and so is what the candles of quotes are made of.
     fetches = wanted.plan.fetch and all(isinstance(one.rows, Interval) and not one.is_of_quotes for one in files)
     if fetches:
         check_addresses(settings)

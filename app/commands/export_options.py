@@ -98,9 +98,9 @@ def wanted_of(options: Options) -> Wanted:
             request.check()
             check_rows(len(request.slots), file_format)
     if not all(isinstance(one, Interval) for one in kinds) and preset is not Preset.DEFAULT:
-        raise UsageError(f"--preset {preset} is for candles: leave it out for trades, quotes and gaps.")
+        raise UsageError(f"--preset {preset} is for candles: leave it out for other rows.")
     if indicators and not all(isinstance(one, Interval) for one in kinds):
-        raise UsageError("--indicators is for candles: leave it out for trades, quotes and gaps.")
+        raise UsageError("--indicators is for candles: leave it out for other rows.")
     files = files_of(symbols, kinds, start_us, end_us)
     for one in files:
         one.check()
@@ -129,7 +129,7 @@ def _price(text: str | None, symbols: Sequence[str]) -> PriceSide:
 
 def _kind(text: str) -> Rows:
     """Return what rows ``text`` names. Raises UsageError."""
-    found = next((one for one in RowsOf if one == text.lower()), None)
+    found = next((one for one in RowsOf if one == text.lower().replace("-", "_")), None)
     return found or Interval.parse(text)
 
 

@@ -32,8 +32,8 @@ class RowsRequest(NamedTuple):
 
     @property
     def unit(self) -> str:
-        """What one row is: ``candle``, ``trade``, ``quote`` or ``gap``."""
-        return "candle" if isinstance(self.rows, Interval) else self.rows.removesuffix("s")
+        """What one row is: ``candle``, ``trade``, ``quote``, ``gap``, ``session`` or ``session gap``."""
+        return "candle" if isinstance(self.rows, Interval) else self.rows.removesuffix("s").replace("_", " ")
 
     @property
     def subject(self) -> str:

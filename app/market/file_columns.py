@@ -1,5 +1,5 @@
 """
-The columns of exported files: of candles for each preset, of trades, of quotes and of gaps. Pure.
+The columns of exported files: of candles for each preset, of trades, quotes, gaps and sessions. Pure.
 
 `LAYOUTS` has the names, order and form that each preset's readers expect; `row_layout` returns the columns of one file.
 `storage.files.arrangement` turns rows into them.
@@ -24,10 +24,17 @@ class RowsOf(StrEnum):
     TRADES = "trades"
     GAPS = "gaps"
     QUOTES = "quotes"
+    SESSIONS = "sessions"
+    SESSION_GAPS = "session_gaps"
+
+    @property
+    def are_of_sessions(self) -> bool:
+        """Whether they are of the market's days, not of moments."""
+        return self in (RowsOf.SESSIONS, RowsOf.SESSION_GAPS)
 
 
 Rows = Interval | RowsOf
-"""The rows of a file: candles of an interval, trades, quotes or gaps."""
+"""The rows of a file: candles of an interval, trades, quotes, gaps, sessions, or gaps between sessions."""
 
 
 class Form(Enum):
@@ -67,6 +74,25 @@ TRADE_COLUMNS = ("symbol", "trade_id", "time", "price", "quantity", "is_buyer_ma
 QUOTE_COLUMNS = ("time", "bid", "ask", "bid_size", "ask_size")
 SIDE_VOLUMES = ("bid_volume", "ask_volume")
 """What candles of quotes have besides: the sums of the sizes, in millions of the base asset."""
+SESSION_COLUMNS = (
+    "exchange",
+    "session_date",
+    "session_start",
+    "session_end",
+    "total_minutes",
+    "is_half_day",
+    "is_holiday",
+    "notes",
+)
+SESSION_GAP_COLUMNS = (
+    "symbol",
+    "session_date",
+    "prior_close",
+    "current_open",
+    "gap_amount",
+    "gap_percent",
+    "gap_direction",
+)
 GAP_COLUMNS = ("symbol", "first_trade_id", "last_trade_id", "missing", "status", "after", "before")
 
 _PRICES = ("open", "high", "low", "close", "volume")
@@ -117,9 +143,17 @@ LAYOUTS = {
 TRADES = RowLayout(tuple(Column(name, name) for name in TRADE_COLUMNS))
 QUOTES = RowLayout(tuple(Column(name, name) for name in QUOTE_COLUMNS))
 GAPS = RowLayout(tuple(Column(name, name) for name in GAP_COLUMNS))
+SESSIONS = RowLayout(tuple(Column(name, name) for name in SESSION_COLUMNS))
+SESSION_GAPS = RowLayout(tuple(Column(name, name) for name in SESSION_GAP_COLUMNS))
 
 
-_OTHER = {RowsOf.TRADES: TRADES, RowsOf.QUOTES: QUOTES, RowsOf.GAPS: GAPS}
+_OTHER = {
+    RowsOf.TRADES: TRADES,
+    RowsOf.QUOTES: QUOTES,
+    RowsOf.GAPS: GAPS,
+    RowsOf.SESSIONS: SESSIONS,
+    RowsOf.SESSION_GAPS: SESSION_GAPS,
+}
 
 
 def row_layout(rows: Rows, layout: FileLayout, file_format: FileFormat) -> RowLayout:

@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 from app.market.columns.candle_columns import open_times, schema, slots_of
 from app.market.columns.gap_columns import gap_schema
 from app.market.columns.quote_columns import quote_candle_schema, quote_schema
+from app.market.columns.session_columns import session_gap_schema, session_schema
 from app.market.columns.wide_decimals import floats_of, mean_prices
 from app.market.file_columns import TRADE_COLUMNS, Column, Form, RowLayout, Rows, RowsOf, row_layout
 from app.market.file_format import FileFormat, FileLayout
@@ -134,5 +135,7 @@ def arrangement_of(rows: Rows, layout: FileLayout, file_format: FileFormat) -> A
         RowsOf.TRADES: trade_schema,
         RowsOf.QUOTES: quote_schema,
         RowsOf.GAPS: gap_schema,
+        RowsOf.SESSIONS: session_schema,
+        RowsOf.SESSION_GAPS: session_gap_schema,
     }
     return Arrangement(columns, file_format, schemas[rows]())

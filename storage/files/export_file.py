@@ -56,7 +56,7 @@ class RowsFile:
 
 def rows_file(target: Target, file_format: FileFormat, layout: FileLayout, rows: Rows) -> RowsFile:
     """
-    Return a file of candles of that interval, of trades or of gaps, open for writing.
+    Return a file of those rows, open for writing.
 
     Raises:
         UsageError: If a column is chosen that is none, or the format cannot be written to a stream.

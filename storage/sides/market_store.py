@@ -11,6 +11,8 @@ from typing import Any, TypedDict, Unpack
 
 from app.market.availability import StoredTimes
 from app.market.calendar.calendar import Calendar
+from app.market.calendar.session_gaps import SessionGap
+from app.market.calendar.session_rows import SessionRow
 from app.market.candle import Candle
 from app.market.coverage import IdRanges
 from app.market.interval import Interval
@@ -22,7 +24,7 @@ from storage.candles.store import PostgresStore
 from storage.postgres.connection import Connection
 from storage.postgres.pool import MOST_CONNECTIONS
 from storage.quotes.tick_store import TickStore
-from storage.sides import session_keeper
+from storage.sides import session_keeper, session_rows
 from storage.sides.side_store import SideStore
 from storage.sides.symbol_calendars import SymbolCalendars
 
@@ -89,6 +91,16 @@ class MarketStore(PostgresStore):
     def keep_sessions(self, now_us: int, symbols: Sequence[str] = (), *, whole: bool = False) -> list[KeptSessions]:
         """See `app.market.ports.sessions.SessionStore`."""
         return session_keeper.keep(self.pool, self, self._calendars, now_us, symbols, whole=whole)
+
+    def stored_sessions(self, exchange: str) -> list[SessionRow]:
+        """See `app.market.ports.sessions.SessionStore`."""
+        with self.pool.borrowed("read sessions") as connection:
+            return session_rows.calendar_rows(connection, exchange)
+
+    def stored_session_gaps(self, symbol: str) -> list[SessionGap]:
+        """See `app.market.ports.sessions.SessionStore`."""
+        with self.pool.borrowed("read the gaps between sessions") as connection:
+            return session_rows.read_gaps(connection, symbol)
 
     def _mid_of(self, symbol: str) -> SideStore | None:
         """Return the candles of the mid of a symbol with ticks; None for one with trades."""

@@ -39,6 +39,10 @@ _SESSIONS = sql.SQL(
     WHERE exchange = %s ORDER BY session_date
     """
 ).format(start=microseconds("session_start"), end=microseconds("session_end"))
+_GAPS = """
+    SELECT session_date, (prior_close * 100000000)::bigint, (current_open * 100000000)::bigint FROM session_gaps
+    WHERE symbol = %s ORDER BY session_date
+"""
 _SAVE_GAPS = """
     INSERT INTO session_gaps AS known (symbol, session_date, prior_close, current_open)
     SELECT %s, session_date, close / 100000000.0, open / 100000000.0
@@ -70,6 +74,16 @@ def count_sessions(connection: Connection, exchange: str) -> int:
     """Return how many sessions of a calendar the table holds."""
     row = connection.execute("SELECT count(*) FROM trading_sessions WHERE exchange = %s", (exchange,)).fetchone()
     return row[0] if row else 0
+
+
+def calendar_rows(connection: Connection, exchange: str) -> list[SessionRow]:
+    """Return the rows of a calendar by its name, by rising date."""
+    return [SessionRow(exchange, *row) for row in connection.execute(_SESSIONS, (exchange,))]
+
+
+def read_gaps(connection: Connection, symbol: str) -> list[SessionGap]:
+    """Return the gaps of a symbol, by rising date."""
+    return [SessionGap(symbol, *row) for row in connection.execute(_GAPS, (symbol,))]
 
 
 def save_gaps(connection: Connection, symbol: str, gaps: Sequence[SessionGap], after: date | None) -> int:

@@ -10,6 +10,8 @@ from typing import Any
 from app.market.availability import StoredTimes
 from app.market.calendar.calendar import Calendar
 from app.market.calendar.of_symbol import usual_calendar
+from app.market.calendar.session_gaps import SessionGap
+from app.market.calendar.session_rows import SessionRow
 from app.market.candle import Candle, combine
 from app.market.columns.candle_columns import columns_of
 from app.market.coverage import IdRanges
@@ -237,6 +239,12 @@ class FakeStore:
         pass
 
     def keep_sessions(self, now_us: int, symbols: Sequence[str] = (), *, whole: bool = False) -> list[KeptSessions]:
+        return []
+
+    def stored_sessions(self, exchange: str) -> list[SessionRow]:
+        return []
+
+    def stored_session_gaps(self, symbol: str) -> list[SessionGap]:
         return []
 
     def _answer(self) -> None:

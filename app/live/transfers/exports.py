@@ -1,5 +1,6 @@
 """
-Writes the files of an export, one after another: candles, stored ones and the exchange's, trades, quotes and gaps.
+Writes the files of an export, one after another: candles, stored ones and the exchange's, trades, quotes, gaps
+and sessions.
 
 All are checked before the first is opened: whether there is anything to begin with, and whether a sheet holds the rows.
 Where a file goes is the caller's: `Exports` is given a function that opens it.
@@ -20,6 +21,7 @@ from app.live.transfers.quotes.quote_candle_file import QuoteCandleFile
 from app.live.transfers.quotes.quote_report import missing_slots, remedy
 from app.live.transfers.quotes.quote_transfer import QuoteTransfer
 from app.live.transfers.range_ends import whole_request
+from app.live.transfers.session_transfer import SessionTransfer
 from app.live.transfers.trade_transfer import TradeStore, TradeTransfer
 from app.market.candle_request import file_name
 from app.market.coverage import StoredGap
@@ -127,6 +129,8 @@ class Exports:
             return await self._candles(request, request.rows, now_us)
         if request.rows is RowsOf.QUOTES:
             return await self._quotes(request)
+        if request.rows.are_of_sessions:
+            return await self._sessions(request)
         return await (self._trades(request) if request.rows is RowsOf.TRADES else self._gaps(request))
 
     async def _candles(self, request: RowsRequest, interval: Interval, now_us: int) -> _Job:
@@ -219,6 +223,16 @@ class Exports:
         async def write() -> ExportedFile:
             report, path = await transfer.run(await self._opened(request), self._version, name)
             return ExportedFile(request, path, report.rows, "", report.facts(self._version))
+
+        return write
+
+    async def _sessions(self, request: RowsRequest) -> _Job:
+        transfer = SessionTransfer(request, self._sources.store)
+        check_rows(await transfer.read(), self._plan.file_format)
+
+        async def write() -> ExportedFile:
+            report, path = await transfer.run(await self._opened(request), self._version, self._plan.file_format)
+            return ExportedFile(request, path, len(report.days), report.lack, report.facts(self._version))
 
         return write
 

@@ -13,6 +13,7 @@ from app.live.transfers.gap_transfer import GapTransfer
 from app.live.transfers.quotes.quote_candle_file import QuoteCandleFile
 from app.live.transfers.quotes.quote_transfer import quote_pages
 from app.live.transfers.range_ends import whole_request
+from app.live.transfers.session_transfer import SessionTransfer
 from app.market.availability import Origin, availability
 from app.market.candle_request import CandleRequest
 from app.market.columns.gap_columns import gap_rows
@@ -42,6 +43,10 @@ async def write_first_rows(plan: ExportPlan, sources: ExportSources, file: Expor
         rows = await in_background(partial(_first_trades, request, sources, most), "read-trades")
     elif request.rows is RowsOf.QUOTES:
         rows = await in_background(partial(_first_quotes, request, sources, most), "read-quotes")
+    elif request.rows.are_of_sessions:
+        sessions = SessionTransfer(request, sources.store)
+        await sessions.read()
+        rows = sessions.rows.slice(0, most)
     else:
         gaps = await GapTransfer(request, sources.gaps).read()
         rows = await in_background(partial(gap_rows, gaps[:most]), "make-columns")

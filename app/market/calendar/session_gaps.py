@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import date
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -36,8 +36,10 @@ class SessionGap(NamedTuple):
 
     @property
     def gap_percent(self) -> Decimal:
-        """The gap in percent of the close before, to eight places."""
-        return (Decimal(100 * self.gap_amount_e8) / Decimal(self.prior_close_e8)).quantize(_PERCENT_PLACES)
+        """The gap in percent of the close before, to eight places; a half is rounded away from zero, as in SQL."""
+        return (Decimal(100 * self.gap_amount_e8) / Decimal(self.prior_close_e8)).quantize(
+            _PERCENT_PLACES, ROUND_HALF_UP
+        )
 
     @property
     def gap_direction(self) -> str:

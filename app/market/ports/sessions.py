@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 from app.market.calendar.calendar import Calendar
+from app.market.calendar.session_gaps import SessionGap
+from app.market.calendar.session_rows import SessionRow
 
 
 class KeptSessions(NamedTuple):
@@ -41,3 +43,9 @@ class SessionStore(Protocol):
         them if ``whole``, as after an import. Returns what is kept then, by symbol. Nothing where the store only reads.
         Raises StoreError.
         """
+
+    def stored_sessions(self, exchange: str) -> list[SessionRow]:
+        """Return the rows of `trading_sessions` of a calendar by its name, by rising date. Raises StoreError."""
+
+    def stored_session_gaps(self, symbol: str) -> list[SessionGap]:
+        """Return the rows of `session_gaps` of a symbol, by rising date. Raises StoreError."""

@@ -1,10 +1,15 @@
-"""CSV and TSV, plain or compressed: one line for the names, then one for each row; nothing ever needs quotes."""
+"""
+CSV and TSV, plain or compressed: one line for the names, then one for each row.
+
+Only a text in which a delimiter, a quote or the end of a line stands is quoted, as RFC 4180 says.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, BinaryIO
 
+import pyarrow as pa
 import pyarrow.compute as pc
 from isal import isal_zlib
 
@@ -82,11 +87,22 @@ def delimited(rows: Any, delimiter: str, zone: str, trimmed: frozenset[str]) -> 
     if not rows.num_rows:
         return b""
     fields = [
-        text_of(column, zone, trims=name in trimmed)
+        _quoted(text_of(column, zone, trims=name in trimmed), delimiter)
+        if pa.types.is_string(column.type)
+        else text_of(column, zone, trims=name in trimmed)
         for name, column in zip(rows.schema.names, rows.columns, strict=True)
     ]
     lines = pc.binary_join_element_wise(*fields, delimiter, null_handling="replace", null_replacement="")
     return text_bytes(pc.binary_join_element_wise(lines, "", "\n"))
+
+
+def _quoted(texts: Any, delimiter: str) -> Any:
+    """Return texts with quotes around those that need them."""
+    special = f'["\r\n{delimiter}]'
+    if not pc.any(pc.match_substring_regex(texts.unique(), special)).as_py():
+        return texts
+    whole = pc.binary_join_element_wise('"', pc.replace_substring(texts, '"', '""'), '"', "")
+    return pc.if_else(pc.match_substring_regex(texts, special), whole, texts)
 
 
 def text_bytes(texts: Any) -> bytes:

@@ -66,5 +66,13 @@ class JsonWriter:
         kind = column.type
         is_number = pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind)
         if not is_number and not (pa.types.is_decimal(kind) and not self._layout.kept_digits):
-            text = pc.binary_join_element_wise('"', text, '"', "")
+            text = pc.binary_join_element_wise('"', _escaped(text) if pa.types.is_string(kind) else text, '"', "")
         return text.fill_null("null")
+
+
+def _escaped(texts: Any) -> Any:
+    """Return texts with what JSON escapes in them escaped."""
+    distinct = texts.unique()
+    if not pc.any(pc.match_substring_regex(distinct, r'[\x00-\x1f"\\]')).as_py():
+        return texts
+    return pa.array([None if text is None else json.dumps(text)[1:-1] for text in texts.to_pylist()], pa.string())

@@ -25,6 +25,7 @@ _Put = Callable[[int, int, Any], object]
 _LONGEST_PROPERTY = 255
 _ROUNDED_FROM = 10**15
 _TIME_FORM = "yyyy-mm-dd hh:mm:ss"
+_DATE_FORM = "yyyy-mm-dd"
 _FINE_TIME_FORM = "yyyy-mm-dd hh:mm:ss.000"
 
 
@@ -44,7 +45,7 @@ class WorkbookWriter:
         self._sheet = self._book.add_worksheet(title[:31])
         self._sheet.freeze_panes(1, 0)
         bold = self._book.add_format({"bold": True})
-        forms = {"s": _TIME_FORM, "us": _FINE_TIME_FORM}
+        forms = {"s": _TIME_FORM, "us": _FINE_TIME_FORM, "day": _DATE_FORM}
         self._time_forms = {key: self._book.add_format({"num_format": form}) for key, form in forms.items()}
         for at, field in enumerate(schema):
             self._sheet.set_column(at, at, 21 if pa.types.is_timestamp(field.type) else 14)
@@ -86,6 +87,8 @@ class WorkbookWriter:
                 if isinstance(value, str)
                 else sheet.write_datetime(row, at, value, form)
             )
+        if pa.types.is_date(kind):
+            return lambda row, at, value: sheet.write_datetime(row, at, value, self._time_forms["day"])
         if pa.types.is_boolean(kind):
             return cast(_Put, sheet.write_boolean)
         if pa.types.is_integer(kind) and any(abs(value or 0) >= _ROUNDED_FROM for value in column.to_pylist()):
