@@ -41,12 +41,29 @@ NOT_AT_THE_START = {
     "tomlkit",
 }
 
+# Loaded when a symbol with quotes is wanted.
+OF_QUOTES = {
+    "app.brokers.dukascopy",
+    "app.brokers.oanda",
+    "app.market.calendar.weekly",
+    "app.market.quotes.tick_columns",
+    "exchange_calendars",
+    "pandas",
+    "storage.quotes.tick_candle_reader",
+    "storage.quotes.tick_ledger",
+    "storage.sides.session_keeper",
+    "storage.sides.side_store",
+}
+
 # Loaded when a dialog opens.
 OF_DIALOGS = {
     "app.brokers.binance.archive",
     "app.live.transfers",
     "app.market.columns.gap_columns",
+    "app.market.ports.loading",
+    "app.market.ports.row_files",
     "pyarrow",
+    "storage.candles.stored_symbols",
     "storage.files",
     "storage.integrity.gap_report",
     "storage.loading",
@@ -113,6 +130,12 @@ def test_candles_are_recorded_and_painted_without_what_the_dialogs_need() -> Non
     modules = set(printed_by(WHEN_PAINTING))
     assert "app.window.watchlist_controller" in modules
     assert OF_DIALOGS.isdisjoint(modules)
+
+
+@pytest.mark.usefixtures("_surroundings")
+def test_trades_are_recorded_and_painted_without_what_quotes_need() -> None:
+    modules = set(printed_by(WHEN_PAINTING))
+    assert OF_QUOTES.isdisjoint(modules)
 
 
 @pytest.mark.usefixtures("_surroundings")

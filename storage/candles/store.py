@@ -21,7 +21,7 @@ from app.market.interval import Interval
 from app.market.stored_symbol import DayHeld, StoredSymbol
 from app.market.symbol import Symbol
 from app.market.trade import Trade
-from storage.candles import klines, stored_symbols, stored_times, symbol_rows
+from storage.candles import klines, stored_times, symbol_rows
 from storage.candles.candle_reader import SymbolCandleReader
 from storage.candles.column_reader import column_parts
 from storage.candles.trade_columns import nearest_trade, trade_pages
@@ -244,16 +244,22 @@ class PostgresStore:
 
     def stored_symbols(self) -> list[StoredSymbol]:
         """See `app.market.ports.storage.InventoryReader`."""
+        from storage.candles import stored_symbols  # here, as below: the window opens without
+
         with self._snapshot("read what is stored") as connection:
             return stored_symbols.read(connection)
 
     def stored_symbol(self, symbol: str) -> StoredSymbol | None:
         """See `app.market.ports.storage.InventoryReader`."""
+        from storage.candles import stored_symbols
+
         with self._snapshot("read what is stored") as connection:
             return stored_symbols.read_one(connection, symbol)
 
     def stored_days(self, symbol: str) -> list[DayHeld]:
         """See `app.market.ports.storage.InventoryReader`."""
+        from storage.candles import stored_symbols
+
         with self._snapshot("read what is stored") as connection:
             return stored_symbols.read_days(connection, symbol_id_of(connection, symbol))
 

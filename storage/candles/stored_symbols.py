@@ -18,7 +18,6 @@ from typing import Any, NamedTuple
 
 from psycopg import sql
 
-from app.market.aggregated_trades import MINUTE
 from app.market.candle import CandleSource
 from app.market.interval import Interval
 from app.market.stored_symbol import (
@@ -45,6 +44,7 @@ from storage.schema.retention_record import trades_kept_from
 _COUNTED_BYTES = 64_000_000
 _MOST_EDGES = 60  # gaps over midnight whose times are looked up, at some milliseconds each; the newest
 _ACTIVE_S = 300
+_MINUTE = Interval.parse("1m")
 _DAYS = LEVELS[-1].table
 
 _SYMBOLS = sql.SQL(
@@ -383,7 +383,7 @@ def _kline_series(connection: Connection, symbol_id: int | None) -> list[_Series
 
 def _sampled_source(connection: Connection, one: _Series) -> CandleSource:
     """Return the source of a series of klines by one of each day: only minutes are added up from aggregated trades."""
-    if one.source is CandleSource.TRADES or one.interval != MINUTE:
+    if one.source is CandleSource.TRADES or one.interval != _MINUTE:
         return one.source
     return _source_of([source for (source,) in connection.execute(_DAY_SOURCES, {"id": one.symbol_id})])
 

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Generator, Iterator
+from typing import TYPE_CHECKING
 
 from app.market.coverage import IdRanges
 from app.market.interval import Interval
-from app.market.quotes.tick import Tick
-from app.market.quotes.tick_candle import TickCandle
 from storage.postgres.pool import ConnectionPool
 from storage.postgres.symbol_ids import symbol_id_of
 from storage.quotes import fetched_ranges
-from storage.quotes.tick_candle_reader import SymbolTickReader
 from storage.schema.retention_record import quotes_kept_from
+
+if TYPE_CHECKING:
+    from app.market.quotes.tick import Tick
+    from app.market.quotes.tick_candle import TickCandle
+    from storage.quotes.tick_candle_reader import SymbolTickReader
 
 
 class TickStore:
@@ -73,6 +76,8 @@ class TickStore:
     @contextlib.contextmanager
     def _reader(self, symbol: str) -> Iterator[SymbolTickReader | None]:
         """Borrow a connection inside a transaction whose statements all see one snapshot; None for no such symbol."""
+        from storage.quotes.tick_candle_reader import SymbolTickReader  # here: a start with trades alone needs none
+
         with self._pool.borrowed("read ticks") as connection, connection.transaction():
             connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
             symbol_id = symbol_id_of(connection, symbol)

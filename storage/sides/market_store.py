@@ -7,12 +7,10 @@ Who asks for candles need not know what they are made of. Of ticks they are thos
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
-from typing import Any, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from app.market.availability import StoredTimes
 from app.market.calendar.calendar import Calendar
-from app.market.calendar.session_gaps import SessionGap
-from app.market.calendar.session_rows import SessionRow
 from app.market.candle import Candle
 from app.market.coverage import IdRanges
 from app.market.interval import Interval
@@ -24,9 +22,12 @@ from storage.candles.store import PostgresStore
 from storage.postgres.connection import Connection
 from storage.postgres.pool import MOST_CONNECTIONS
 from storage.quotes.tick_store import TickStore
-from storage.sides import session_keeper, session_rows
-from storage.sides.side_store import SideStore
 from storage.sides.symbol_calendars import SymbolCalendars
+
+if TYPE_CHECKING:
+    from app.market.calendar.session_gaps import SessionGap
+    from app.market.calendar.session_rows import SessionRow
+    from storage.sides.side_store import SideStore
 
 
 class _Range(TypedDict, total=False):
@@ -62,14 +63,17 @@ class MarketStore(PostgresStore):
         super().__init__(connect, most)
         self._calendars = SymbolCalendars(self.pool, calendars or {}, named_calendar)
         self.tick_store = TickStore(self.pool)
-        self._sides = {
-            side: SideStore(self.pool, self.tick_store, side, self._calendars.of, saves=not self.is_read_only)
-            for side in PriceSide
-        }
+        self._sides: dict[PriceSide, SideStore] = {}
 
     def of_side(self, side: PriceSide) -> SideStore:
         """See `app.market.ports.ticks.SideStores`."""
-        return self._sides[side]
+        found = self._sides.get(side)
+        if found is None:
+            from storage.sides.side_store import SideStore  # here: a start with trades alone needs none
+
+            made = SideStore(self.pool, self.tick_store, side, self._calendars.of, saves=not self.is_read_only)
+            found = self._sides.setdefault(side, made)
+        return found
 
     def reading_alike(self, connect: Callable[[], Connection], most: int) -> ReadOnlyMarketStore:
         """Return a store of the same database on other connections, with the same calendars."""
@@ -90,21 +94,27 @@ class MarketStore(PostgresStore):
 
     def keep_sessions(self, now_us: int, symbols: Sequence[str] = (), *, whole: bool = False) -> list[KeptSessions]:
         """See `app.market.ports.sessions.SessionStore`."""
+        from storage.sides import session_keeper  # here: needed once a day
+
         return session_keeper.keep(self.pool, self, self._calendars, now_us, symbols, whole=whole)
 
     def stored_sessions(self, exchange: str) -> list[SessionRow]:
         """See `app.market.ports.sessions.SessionStore`."""
+        from storage.sides import session_rows
+
         with self.pool.borrowed("read sessions") as connection:
             return session_rows.calendar_rows(connection, exchange)
 
     def stored_session_gaps(self, symbol: str) -> list[SessionGap]:
         """See `app.market.ports.sessions.SessionStore`."""
+        from storage.sides import session_rows
+
         with self.pool.borrowed("read the gaps between sessions") as connection:
             return session_rows.read_gaps(connection, symbol)
 
     def _mid_of(self, symbol: str) -> SideStore | None:
         """Return the candles of the mid of a symbol with ticks; None for one with trades."""
-        return None if broker_of(symbol) == BROKER else self._sides[PriceSide.MID]
+        return None if broker_of(symbol) == BROKER else self.of_side(PriceSide.MID)
 
     def candles(self, symbol: str, interval: Interval, **page: Unpack[_Page]) -> list[Candle]:
         mid = self._mid_of(symbol)

@@ -12,11 +12,9 @@ from collections.abc import Callable, Mapping
 
 from app.market.calendar.calendar import Calendar
 from app.market.calendar.of_symbol import own_calendar, usual_calendar
-from app.market.calendar.partly_known import PartlyKnown
 from app.market.errors import UsageError
 from app.market.symbol import BROKER, broker_of
 from storage.postgres.pool import ConnectionPool
-from storage.sides import session_rows
 
 logger = logging.getLogger(__name__)
 
@@ -67,6 +65,10 @@ class SymbolCalendars:
             return None
 
     def _described(self, symbol: str) -> Calendar | None:
+        # Here: symbols of Binance have none.
+        from app.market.calendar.partly_known import PartlyKnown
+        from storage.sides import session_rows
+
         with self._pool.borrowed("read the calendar of a symbol") as connection:
             row = connection.execute("SELECT calendar FROM symbols WHERE symbol = %s", (symbol,)).fetchone()
             name = row[0] if row else None

@@ -6,7 +6,6 @@ from functools import cache
 
 from app.market.calendar.always_open import AlwaysOpen
 from app.market.calendar.calendar import Calendar
-from app.market.calendar.weekly import forex
 from app.market.symbol import BROKER, bare_name, broker_of
 
 _COINS = ("BTC", "ETH", "LTC", "XRP", "BCH", "ADA", "SOL", "DOGE")
@@ -35,4 +34,6 @@ def _always() -> Calendar:
 
 @cache
 def _forex() -> Calendar:
+    from app.market.calendar.weekly import forex  # here: symbols of Binance need none
+
     return forex()

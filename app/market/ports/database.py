@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from app.market.coverage import StoredGap
-from app.market.ports.loading import BulkLoader
 from app.market.ports.sessions import SessionStore
 from app.market.ports.storage import (
     CandleStore,
@@ -20,6 +19,9 @@ from app.market.ports.storage import (
     TruthReader,
 )
 from app.market.ports.ticks import SideStores, TickDatabase
+
+if TYPE_CHECKING:  # the window opens without
+    from app.market.ports.loading import BulkLoader
 
 
 class MarketStore(

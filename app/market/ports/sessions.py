@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from app.market.calendar.calendar import Calendar
-from app.market.calendar.session_gaps import SessionGap
-from app.market.calendar.session_rows import SessionRow
+
+if TYPE_CHECKING:  # the window opens without
+    from app.market.calendar.session_gaps import SessionGap
+    from app.market.calendar.session_rows import SessionRow
 
 
 class KeptSessions(NamedTuple):

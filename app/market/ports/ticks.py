@@ -7,13 +7,15 @@ All methods block, so call them from a worker thread; they raise StoreUnavailabl
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from app.market.coverage import IdRanges
 from app.market.interval import Interval
 from app.market.ports.storage import CandleStore, RowSpool, RowWriter
 from app.market.quotes.tick import PriceSide, Tick
-from app.market.quotes.tick_candle import TickCandle
+
+if TYPE_CHECKING:  # the window opens without
+    from app.market.quotes.tick_candle import TickCandle
 
 
 class TickCount(NamedTuple):

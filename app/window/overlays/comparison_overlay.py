@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 from app.concurrency.tasks import Begin
 from app.live.charts.chart_session import ChartSession
 from app.live.engine import Engine
-from app.market.comparison import FieldDifference
 from app.market.errors import CryptopipeError
 from widgets.chart.chart_widget import ChartWidget
 from widgets.view_values import DifferenceView
@@ -22,6 +21,7 @@ from widgets.view_values import DifferenceView
 if TYPE_CHECKING:
     from app.live.transfers.candle_transfer import TransferProgress
     from app.live.transfers.comparison import CandleComparison, ComparisonReport
+    from app.market.comparison import FieldDifference
 
 logger = logging.getLogger(__name__)
 
