@@ -144,7 +144,7 @@ def _day(one: DayHeld) -> dict[str, Any]:
 
 
 def _text(found: Sequence[StoredSymbol], days: _Days, *, is_named: bool) -> str:
-    stored = [one for one in found if one.is_stored or one.ticks or is_named]
+    stored = [one for one in found if one.is_stored or is_named]
     others = len(found) - len(stored)
     known = "1 more symbol is" if others == 1 else f"{others:,} more symbols are"
     rest = f"{known} known, of which nothing is stored." if others else ""

@@ -24,7 +24,7 @@ class StoredTrade(NamedTuple):
 
 class StoredCandles(NamedTuple):
     """
-    The candles of one interval: made of trades, or of one table of klines.
+    The candles of one interval: made of trades, or of one table of klines, the exchange's or a broker's of quotes.
 
     ``source`` of the latter: klines, aggregated trades or, where both are stored, mixed; if not ``is_exact``, it is
     that of the first candle of each day. ``first_us`` and ``last_us`` are open times, UTC microseconds. ``rows`` is how
@@ -81,8 +81,8 @@ class StoredSymbol:
 
     @property
     def is_stored(self) -> bool:
-        """Whether trades or candles of it are stored; see ``ticks`` for these."""
-        return self.first is not None or bool(self.candles)
+        """Whether trades, ticks or candles of it are stored."""
+        return self.first is not None or self.ticks is not None or bool(self.candles)
 
     @property
     def size_bytes(self) -> int:

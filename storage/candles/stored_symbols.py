@@ -97,17 +97,18 @@ _ENDS = """
     CROSS JOIN LATERAL (SELECT open_time FROM {table} WHERE symbol_id = s.id ORDER BY open_time DESC LIMIT 1) AS highest
 """
 
+# Those of trades, and those of bid, ask and mid.
+_KLINE_TABLES = ("klines", "quote_klines")
 # The kinds of klines there are, from the key's index: as many look-ups as kinds, however many klines.
-_KLINES = sql.SQL(
-    """
+_KLINES = """
     WITH RECURSIVE kind AS (
         (
-            SELECT symbol_id, seconds, months FROM klines
+            SELECT symbol_id, seconds, months FROM {table}
             WHERE %(id)s::integer IS NULL OR symbol_id = %(id)s ORDER BY 1, 2, 3 LIMIT 1
         )
         UNION ALL
         SELECT next.* FROM kind CROSS JOIN LATERAL (
-            SELECT k.symbol_id, k.seconds, k.months FROM klines k
+            SELECT k.symbol_id, k.seconds, k.months FROM {table} k
             WHERE (k.symbol_id, k.seconds, k.months) > (kind.symbol_id, kind.seconds, kind.months)
                 AND (%(id)s::integer IS NULL OR k.symbol_id = %(id)s)
             ORDER BY 1, 2, 3 LIMIT 1
@@ -116,17 +117,14 @@ _KLINES = sql.SQL(
     SELECT kind.*, {first}, {last}
     FROM kind
     CROSS JOIN LATERAL (
-        SELECT open_time FROM klines k WHERE (k.symbol_id, k.seconds, k.months) = (kind.symbol_id, kind.seconds,
+        SELECT open_time FROM {table} k WHERE (k.symbol_id, k.seconds, k.months) = (kind.symbol_id, kind.seconds,
             kind.months) ORDER BY open_time LIMIT 1
     ) AS lowest
     CROSS JOIN LATERAL (
-        SELECT open_time FROM klines k WHERE (k.symbol_id, k.seconds, k.months) = (kind.symbol_id, kind.seconds,
+        SELECT open_time FROM {table} k WHERE (k.symbol_id, k.seconds, k.months) = (kind.symbol_id, kind.seconds,
             kind.months) ORDER BY open_time DESC LIMIT 1
     ) AS highest
     """
-).format(
-    first=microseconds(sql.Identifier("lowest", "open_time")), last=microseconds(sql.Identifier("highest", "open_time"))
-)
 
 _PARTITIONS = """
     SELECT substring(bound FROM $$FROM \\('([^']+)$$)::timestamptz AS first_time,
@@ -211,7 +209,7 @@ _DAY_SOURCES = """
 
 
 class _Series(NamedTuple):
-    """A symbol's candles in one table; ``most`` is how many there can be."""
+    """A symbol's candles in ``table``; ``most`` is how many there can be."""
 
     symbol_id: int
     interval: Interval
@@ -219,6 +217,7 @@ class _Series(NamedTuple):
     first_us: int
     last_us: int
     most: int
+    table: str
 
 
 def read(connection: Connection) -> list[StoredSymbol]:
@@ -278,7 +277,7 @@ def read_one(connection: Connection, name: str) -> StoredSymbol | None:
     series = [one for level in LEVELS for one in _rollup_series(connection, level, known)]
     candles = tuple(
         StoredCandles(one.interval.name, _sampled_source(connection, one), one.first_us, one.last_us, 0, False, 0)
-        for one in (*series, *_kline_series(connection, symbol_id))
+        for one in (*series, *(one for table in _KLINE_TABLES for one in _kline_series(connection, symbol_id, table)))
     )
     ticks = stored_ticks.read(connection, symbol_id).get(symbol_id)
     if covered is None:
@@ -318,7 +317,7 @@ def read_days(connection: Connection, symbol_id: int | None) -> list[DayHeld]:
             if (time_us := time_of(connection, symbol_id, trade_id)) is not None:
                 edges_us[trade_id] = time_us
     days_of = {source: set[int]() for source in (CandleSource.KLINE, CandleSource.AGGTRADES)}
-    intervals = {one.interval for one in _kline_series(connection, symbol_id)}
+    intervals = {one.interval for one in _kline_series(connection, symbol_id, "klines")}
     for seconds in sorted(one.seconds for one in intervals if not one.months and one.length_us <= DAY_US):
         for day_us, *sources in connection.execute(_KLINE_DAYS, {"id": symbol_id, "seconds": seconds}):
             for source in sources:
@@ -352,20 +351,31 @@ def _rollup_series(connection: Connection, level: RollupLevel, covered: Mapping[
             first_us,
             last_us,
             min((last_us - first_us) // level.length_us + 1, max(int(covered[symbol_id][0]), 1)),
+            level.table,
         )
         for symbol_id, first_us, last_us in connection.execute(query, (list(covered),))
     ]
 
 
 def _klines(connection: Connection) -> list[tuple[int, StoredCandles]]:
-    count = sql.SQL(
-        "SELECT symbol_id, seconds, months, count(*), array_agg(DISTINCT source) FROM klines GROUP BY 1, 2, 3"
+    found = []
+    for table in _KLINE_TABLES:
+        # A broker of quotes publishes its candles itself, so these have one source.
+        count = sql.SQL("SELECT symbol_id, seconds, months, count(*), {sources} FROM {table} GROUP BY 1, 2, 3").format(
+            table=sql.Identifier(table),
+            sources=sql.SQL("array_agg(DISTINCT source)" if table == "klines" else "NULL"),
+        )
+        found += _with_rows(connection, table, _kline_series(connection, None, table), count)
+    return found
+
+
+def _kline_series(connection: Connection, symbol_id: int | None, table: str) -> list[_Series]:
+    """Return the klines in a table of one symbol, or of all, finest first."""
+    query = sql.SQL(_KLINES).format(
+        table=sql.Identifier(table),
+        first=microseconds(sql.Identifier("lowest", "open_time")),
+        last=microseconds(sql.Identifier("highest", "open_time")),
     )
-    return _with_rows(connection, "klines", _kline_series(connection, None), count)
-
-
-def _kline_series(connection: Connection, symbol_id: int | None) -> list[_Series]:
-    """Return the klines of one symbol, or of all, finest first."""
     series = [
         _Series(
             found_id,
@@ -374,8 +384,9 @@ def _kline_series(connection: Connection, symbol_id: int | None) -> list[_Series
             first_us,
             last_us,
             interval.slot(last_us) - interval.slot(first_us) + 1,
+            table,
         )
-        for found_id, seconds, months, first_us, last_us in connection.execute(_KLINES, {"id": symbol_id})
+        for found_id, seconds, months, first_us, last_us in connection.execute(query, {"id": symbol_id})
         for interval in (Interval(seconds, months),)
     ]
     return sorted(series, key=lambda one: one.interval.length_us)
@@ -383,7 +394,7 @@ def _kline_series(connection: Connection, symbol_id: int | None) -> list[_Series
 
 def _sampled_source(connection: Connection, one: _Series) -> CandleSource:
     """Return the source of a series of klines by one of each day: only minutes are added up from aggregated trades."""
-    if one.source is CandleSource.TRADES or one.interval != _MINUTE:
+    if one.table != "klines" or one.interval != _MINUTE:
         return one.source
     return _source_of([source for (source,) in connection.execute(_DAY_SOURCES, {"id": one.symbol_id})])
 

@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 
 from app.main import main
-from app.market.quotes.tick import Tick
+from app.market.candle import Candle, CandleSource
+from app.market.interval import Interval
+from app.market.quotes.tick import PriceSide, Tick
 from app.market.symbol import Symbol
 from storage.database import Database
 from storage.files.times import format_time
@@ -134,6 +136,27 @@ def test_a_symbol_with_quotes_is_listed_with_its_ticks_and_active_while_it_is_re
     ]
     assert main(["symbols", "oanda:EURUSD"]) == 0
     assert "trade" not in capsys.readouterr().out
+
+
+def test_a_symbol_with_candles_of_its_broker_alone_is_listed_with_them(
+    recorded: Database, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("CRYPTOPIPE_DATABASE_URL", recorded.url)
+    minute, start_us = Interval.parse("1m"), 1_700_000_040_000_000
+    candles = [Candle(start_us + n * minute.length_us, 3, 4, 1, 2, 5, 0, 7, 0, 0) for n in range(3)]
+    for side in PriceSide:
+        recorded.store.of_side(side).save_klines("oanda:USDCAD", minute, candles, None)
+    assert main(["symbols", "oanda:USDCAD", "--json"]) == 0
+    (listed,) = json.loads(capsys.readouterr().out)
+    (series,) = listed["candles"]
+    assert [series[name] for name in ("interval", "source", "rows", "exact")] == ["1m", "kline", 3, True]
+    assert (series["first"], series["last"]) == ("2023-11-14T22:14:00Z", "2023-11-14T22:16:00Z")
+    assert listed["bytes"] > 0
+    stored = recorded.store.stored_symbol("oanda:USDCAD")
+    assert stored is not None
+    assert [(one.interval, one.source) for one in stored.candles] == [("1m", CandleSource.KLINE)]
+    assert main(["symbols"]) == 0
+    assert "oanda:USDCAD  1m        kline" in capsys.readouterr().out
 
 
 def test_what_is_not_there_gets_one_sentence(

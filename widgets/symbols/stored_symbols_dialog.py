@@ -107,8 +107,10 @@ class StoredSymbolsDialog(QDialog):
         stored = [one for one in symbols if one.is_stored]
         active = sum(self.model.is_recorded(one) for one in symbols)
         trades, size = sum(one.trades for one in stored), sum(one.size_bytes for one in stored)
+        ticks = sum(one.ticks.ticks for one in stored if one.ticks is not None)
         numbers = f"{count(len(stored))} {'symbol' if len(stored) == 1 else 'symbols'} stored, {count(active)} recorded"
-        self.totals.setText(f"{numbers} · {compact(trades)} trades, {data_size(size)}")
+        rows = f"{compact(trades)} trades" + (f", {compact(ticks)} ticks" if ticks else "")
+        self.totals.setText(f"{numbers} · {rows}, {data_size(size)}")
         self._arranged()
 
     def set_days(self, name: str, days: Sequence[DayHeld] | None, trouble: str = "") -> None:

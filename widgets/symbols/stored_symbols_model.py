@@ -43,7 +43,7 @@ COLUMNS = tuple(Column)
 
 _KEYS: dict[Column, Callable[[StoredSymbol], object]] = {
     Column.SYMBOL: lambda one: one.symbol.full_name,
-    Column.TRADES: lambda one: one.trades,
+    Column.TRADES: lambda one: one.trades or (one.ticks.ticks if one.ticks else 0),
     Column.COMPLETE: lambda one: 2.0 if one.share is None else one.share,
     Column.SIZE: lambda one: one.size_bytes,
 }
@@ -145,7 +145,10 @@ class StoredSymbolsModel(QAbstractTableModel):
             dot = "● " if self.is_recorded(one) else ""
             return f"{dot}{one.symbol.full_name}"
         if column is Column.TRADES:
+            if one.ticks is not None:
+                return f"{compact(one.ticks.ticks)} ticks"
             return compact(one.trades) if one.trades else UNKNOWN
         if column is Column.COMPLETE:
-            return share_in_words(one.share) or ("candles only" if one.candles else UNKNOWN)
+            has_candles_alone = one.ticks is None and bool(one.candles)
+            return share_in_words(one.share) or ("candles only" if has_candles_alone else UNKNOWN)
         return data_size(one.size_bytes) if one.is_stored else UNKNOWN

@@ -20,7 +20,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.market.candle import CandleSource
-from app.market.stored_symbol import DayHeld, StoredSymbol, StoredTrade
+from app.market.stored_symbol import DayHeld, StoredCandles, StoredSymbol, StoredTrade
 from app.market.symbol import Symbol, broker_title
 from app.market.units import format_e8
 from widgets.controls.bar_parts import tool_button
@@ -82,7 +82,7 @@ class SymbolPage(QWidget):
         self.note.setWordWrap(True)
         for button in (self.back_button, self.chart_button, self.day_button):
             button.setAutoDefault(False)
-        self._facts = {name: label("") for name in ("Tick", "Lot", "First trade stored", "Last trade stored")}
+        self._facts = {name: label("") for name in ("Tick", "Lot", "First stored", "Last stored")}
         self._table = QWidget()
         self._table.setObjectName("dialogBody")
         self._series = QGridLayout(self._table)
@@ -113,8 +113,10 @@ class SymbolPage(QWidget):
         tick, lot = f"{_amount(symbol.tick_size_e8)} {symbol.quote}", f"{_amount(symbol.step_size_e8)} {symbol.base}"
         self._facts["Tick"].setText(tick if is_described else UNKNOWN)
         self._facts["Lot"].setText(lot if is_described else UNKNOWN)
-        for name, trade in (("First trade stored", one.first), ("Last trade stored", one.last)):
-            time_us = None if trade is None else trade.time_us
+        ticks_us = (None, None) if one.ticks is None else (one.ticks.first_us, one.ticks.last_us)
+        ends = zip(("First stored", "Last stored"), (one.first, one.last), ticks_us, strict=True)
+        for name, trade, tick_us in ends:
+            time_us = tick_us if trade is None else trade.time_us
             self._facts[name].setText(UNKNOWN if time_us is None else _moment(time_us))
             self._facts[name].setToolTip("" if trade is None else f"Trade {count(trade.trade_id)}")
         self._show_series(one)
@@ -124,7 +126,9 @@ class SymbolPage(QWidget):
         """Show the days; None while they are being read, or where they cannot be, with the reason in ``trouble``."""
         self.calendar.set_days({day.day_us: day for day in days or ()})
         self.calendar.setEnabled(days is not None)
-        self.note.setText(trouble or ("Reading the days…" if days is None else "" if days else "No day is stored."))
+        has_trades = self._symbol is None or self._symbol.has_trades
+        none = "No day is stored." if has_trades else "Days are listed for trades, not for ticks."
+        self.note.setText(trouble or ("Reading the days…" if days is None else "" if days else none))
         style.set_tone(self.note, "warning" if trouble else "dim")
         self.note.setVisible(bool(self.note.text()))
         self._show_day()
@@ -156,11 +160,15 @@ class SymbolPage(QWidget):
         if one.first is not None:
             ends = _time_of(one.first), _time_of(one.last)
             rows.append(("Trades", *ends, count(one.trades), data_size(one.trades_bytes)))
+        if one.ticks is not None:
+            ticks = one.ticks
+            ends = _minute(ticks.first_us), _minute(ticks.last_us)
+            rows.append(("Ticks", *ends, count(ticks.ticks), data_size(ticks.size_bytes)))
         for candles in one.candles:
             about = "" if candles.is_exact else "≈ "
             rows.append(
                 (
-                    f"{_SOURCES[candles.source]}, {candles.interval}",
+                    f"{_source(candles, one.symbol)}, {candles.interval}",
                     _minute(candles.first_us),
                     _minute(candles.last_us),
                     f"{about}{count(candles.rows)}",
@@ -240,6 +248,12 @@ class SymbolPage(QWidget):
         row.addWidget(swatch)
         row.addWidget(label(text, "dim", style.font(style.SMALL_PX)))
         return entry
+
+
+def _source(candles: StoredCandles, symbol: Symbol) -> str:
+    """Return in words what the candles were made of."""
+    is_brokers = candles.source is CandleSource.KLINE and not symbol.has_trades
+    return "Broker's candles" if is_brokers else _SOURCES[candles.source]
 
 
 class _WideScroll(QScrollArea):

@@ -167,7 +167,8 @@ class ChartRoutes:
         wanted = given.text("query").upper() if given.has("query") else ""
         limit = given.count("limit", _MOST_FOUND) or _MOST_FOUND
         stored = await self._market.read(lambda store: [one.symbol for one in store.stored_symbols() if one.is_stored])
-        found = [one for one in stored if wanted in one.name][:limit]
+        # TradingView writes an exchange before the colon, so a broker of quotes cannot be named by it.
+        found = [one for one in stored if one.has_trades and wanted in one.name][:limit]
         return json_answer([UdfFound(one.name, one.name, one.display_name, one.name) for one in found])
 
     async def history(self, request: web.Request) -> web.Response:

@@ -87,7 +87,8 @@ class ExchangeRoutes:
     def _known_symbols(self, store: SeparateStore) -> list[Symbol]:
         now_s = self._clock.monotonic_s()
         if not self._symbols or now_s - self._symbols_s > _SYMBOLS_FOR_S:
-            self._symbols = [one.symbol for one in store.stored_symbols() if one.is_stored]
+            stored = [one.symbol for one in store.stored_symbols() if one.is_stored]
+            self._symbols = [one for one in stored if one.has_trades]  # the exchange has no others
             self._symbols_s = now_s
         return self._symbols
 

@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from app.market.candle import CandleSource
-from app.market.stored_symbol import DAY_US, DayHeld, StoredCandles, StoredSymbol, StoredTrade
+from app.market.stored_symbol import DAY_US, DayHeld, StoredCandles, StoredSymbol, StoredTicks, StoredTrade
 from app.market.symbol import Symbol
 from widgets.symbols.completeness_calendar import CompletenessCalendar, day_sentence, share_in_words
 from widgets.symbols.stored_symbols_dialog import StoredSymbolsDialog
@@ -105,6 +105,21 @@ def test_the_page_says_what_candles_were_made_of(dialog: StoredSymbolsDialog) ->
     texts = texts_of(dialog.page)
     for said in ("Candles from trades", "Exchange's candles", "Aggregated candles"):
         assert f"{said}, 1m" in texts
+
+
+def test_a_symbol_of_quotes_is_listed_with_its_ticks_and_its_brokers_candles(dialog: StoredSymbolsDialog) -> None:
+    symbol = Symbol("oanda:EURUSD", "EUR", "USD")
+    candles = (StoredCandles("1h", CandleSource.KLINE, 0, 3_600_000_000, 2, True, 200),)
+    quoted = StoredSymbol(symbol, candles=candles, ticks=StoredTicks(1_234, 0, TUESDAY_US, TUESDAY_US + DAY_US, 5_000))
+    dialog.set_symbols([quoted, stored("BTC", 400)], [])
+    assert names(dialog) == ["EUR", "BTC"]  # the most rows first
+    texts = [dialog.model.index(0, column).data() for column in range(4)]
+    assert texts == ["EUR/USD · OANDA", "1.23\N{NO-BREAK SPACE}k ticks", "–", "5\N{NO-BREAK SPACE}kB"]
+    assert "400 trades, 1.23\N{NO-BREAK SPACE}k ticks" in dialog.totals.text()
+    dialog.set_days("oanda:EURUSD", [])
+    said = texts_of(dialog.page)
+    assert {"Ticks", "1,234", "Broker's candles, 1h", "Days are listed for trades, not for ticks."} <= set(said)
+    assert "17 Nov 2026 00:00:00" in " ".join(said)
 
 
 def test_the_calendar_is_moved_by_keys_and_clicks_and_goes_to_its_day(
