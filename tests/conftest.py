@@ -20,6 +20,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.object_server import ObjectServer
 from tests.servers import leave_named_server, note_named_server, stop_shared_servers
 
 # A busy machine is no reason to fail: pytest's own timeout tells what hangs. Examples are drawn at random here, to find
@@ -120,6 +121,14 @@ def pytest_sessionfinish() -> None:
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     leave_named_server(config.stash.get(_HAD_EXTENSION, None))
+
+
+@pytest.fixture(scope="session")
+def object_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectServer]:
+    """A running S3-compatible server, one for the session; skips where there is none."""
+    server = ObjectServer(tmp_path_factory.mktemp("objects"))
+    yield server
+    server.stop()
 
 
 @pytest.fixture(scope="session")

@@ -42,7 +42,8 @@ def set_surroundings(monkeypatch: pytest.MonkeyPatch, folder: Path, data_dir: Pa
     monkeypatch.setenv("CRYPTOPIPE_ARCHIVE_URL", f"http://{NOWHERE}")
     for name in ("OANDA_REST_URL", "OANDA_STREAM_URL", "DUKASCOPY_URL", "DUKASCOPY_FILES_URL"):
         monkeypatch.setenv(f"CRYPTOPIPE_{name}", f"http://{NOWHERE}")
-    for name in ("OANDA_API_KEY", "OANDA_ACCOUNT_ID"):
+    buckets = [name for name in os.environ if name.startswith(("AWS_", "R2_"))]
+    for name in ("OANDA_API_KEY", "OANDA_ACCOUNT_ID", *buckets):
         monkeypatch.delenv(name, raising=False)
 
 

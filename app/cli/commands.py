@@ -263,6 +263,82 @@ def serve(settings: Settings, options: Options) -> Run:
     return serve.prepare(settings, options)
 
 
+@cryptopipe.group("lake", panel=DATA)
+def lake(**_: object) -> None:
+    """Keep days of trades as partitioned Parquet in a folder or a bucket, which every other tool reads."""
+
+
+def _lake_arguments(command: Declared) -> Declared:
+    """Declare what every command of the lake takes; `app.commands.lake.lake_options` says how LAKE may be left out."""
+    for declare in (
+        _JSON,
+        click.option("--to", "end", metavar="TIME", panel="Range", help="Days before this, UTC."),
+        click.option("--from", "start", metavar="TIME", panel="Range", help="First day, UTC: 2024-08-08."),
+        click.argument("symbols", metavar="[SYMBOL,…]", required=False, default="", shell_complete=symbol_lists),
+        click.argument("lake", metavar="[LAKE]", required=False, default=""),
+    ):
+        command = declare(command)
+    return command
+
+
+@lake.command("push")
+@_lake_arguments
+def lake_push(settings: Settings, options: Options) -> Run:
+    """
+    Write the complete days of the database that are not in the lake yet.
+
+    LAKE is a folder or s3://bucket/prefix; without it, the setting lake. A day is complete when the trades before and
+    after it are known. Nothing in the lake is overwritten, and a push that was stopped is simply repeated. Exit code 3:
+    days of the range asked for are not complete.
+    """
+    from app.commands.lake import push
+
+    return push.prepare(settings, options)
+
+
+@lake.command("pull")
+@_lake_arguments
+def lake_pull(settings: Settings, options: Options) -> Run:
+    """
+    Bring days out of the lake into the database.
+
+    LAKE is a folder or s3://bucket/prefix; without it, the setting lake. Each file is checked before its first row is
+    stored, and what is stored already is not stored again. Exit code 3: days of the range asked for are not in the
+    lake, or trades contradict those stored.
+    """
+    from app.commands.lake import pull
+
+    return pull.prepare(settings, options)
+
+
+@lake.command("list")
+@click.option("--sample", is_flag=True, help="Also some rows of each symbol.")
+@_lake_arguments
+def lake_list(settings: Settings, options: Options) -> Run:
+    """
+    List what is in the lake: days, ids, rows and sizes.
+
+    LAKE is a folder or s3://bucket/prefix; without it, the setting lake.
+    """
+    from app.commands.lake import list_lake
+
+    return list_lake.prepare(settings, options)
+
+
+@lake.command("verify")
+@_lake_arguments
+def lake_verify(settings: Settings, options: Options) -> Run:
+    """
+    Read the lake and find missing days, damaged files and wrong counts; exit code 0 only where nothing is wrong.
+
+    LAKE is a folder or s3://bucket/prefix; without it, the setting lake. Every day between the first and the last of a
+    symbol, or of the range asked for, must be there.
+    """
+    from app.commands.lake import verify
+
+    return verify.prepare(settings, options)
+
+
 @cryptopipe.command("import-job", hidden=True)
 def import_job(settings: Settings, options: Options) -> Run:
     """Import what a window asks for on standard input."""

@@ -31,6 +31,7 @@ from app.market.errors import SettingsError, UsageError
 from app.market.interval import Interval
 from app.market.suggestions import nearest
 from app.market.symbol import read_calendars, read_symbol
+from storage.lake.address import check_endpoint, parse_address
 from storage.schema.retention_period import proposal
 
 ENVIRONMENT_PREFIX = "CRYPTOPIPE_"
@@ -43,6 +44,8 @@ _TEXT_CHECKS: Mapping[str, Callable[[str], object]] = {
     "calendars": read_calendars,
     "interval": Interval.parse,
     "keep_trades": proposal,
+    "lake": lambda text: text and parse_address(text),
+    "lake_endpoint": check_endpoint,
     "proxy": check_proxy,
 }
 
@@ -211,6 +214,10 @@ class Settings:
     serve_key: str = _setting("", "File with the key of serve_certificate, PEM.", metavar="FILE")
     serve_requests_per_minute: int = _setting(
         6_000, "Requests for served data that each client may make in a minute; 0: any number.", at_least=0
+    )
+    lake: str = _setting("", "The lake where a command names none: a folder, or s3://bucket/prefix.", metavar="LAKE")
+    lake_endpoint: str = _setting(
+        "", "Address of the S3-compatible store that the lake's bucket is in; empty: Amazon's.", metavar="ADDRESS"
     )
     metrics_port: int = _setting(
         0, "Port on this machine that serves the metrics of docs/metrics.md to Prometheus; 0: none.", at_least=0

@@ -13,6 +13,8 @@ Every error that a caller is expected to handle, as one tree.
     │   ├── StoreUnavailable      retry
     │   └── StoreSchemaMismatch   fatal
     ├── FileError                 fatal until the user changes something
+    ├── LakeError                 fatal until the user changes something
+    │   └── LakeDamaged           a file of the lake is not what its manifest says
     ├── ImportFailed              an import could not begin, or its process ended early; begin it again
     ├── DownloadFailed            a download could not begin, or its process ended early; begin it again
     ├── SettingsError             fatal; wrong usage
@@ -102,6 +104,21 @@ class FileError(CryptopipeError):
     A file could not be written: the disk is full, or the folder is gone; an older file is as it was. Or a file could
     not be read: it is damaged, ends early, or is not what it says.
     """
+
+
+class LakeError(CryptopipeError):
+    """
+    The lake could not be read or written: wrong credentials, no such bucket or folder, no network, a full disk, or
+    other data where something was to be written. Whatever was begun left nothing half.
+    """
+
+
+class LakeDamaged(LakeError):
+    """A file of the lake is missing, damaged, or not what its manifest says. ``path`` is its key in the lake."""
+
+    def __init__(self, message: str, path: str) -> None:
+        super().__init__(message)
+        self.path = path
 
 
 class ImportFailed(CryptopipeError):

@@ -16,6 +16,7 @@ COMMANDS = [
     [],
     *(["collect"], ["gaps"], ["export"], ["serve"], ["sandbox"], ["doctor"], ["completion"]),
     *(["db"], *(["db", name] for name in ("status", "verify", "rebuild", "retention", "convert", "url", "run"))),
+    *(["lake"], *(["lake", name] for name in ("push", "pull", "list", "verify"))),
     *(["settings"], ["settings", "list"], ["settings", "get"], ["settings", "set"]),
 ]
 

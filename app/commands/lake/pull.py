@@ -1,0 +1,123 @@
+"""``cryptopipe lake pull``: days of trades out of the lake into the database."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import threading
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from app.commands.database_session import check_may_record
+from app.commands.lake.lake_options import LakeRequest, kind_of, request_of, symbols_in_lake
+from app.commands.lake.lake_report import number_of, partition_facts, say
+from app.commands.options import Options
+from app.commands.progress import Progress, progress
+from app.config.settings import Settings
+from app.runtime.lakes import open_lake
+from app.runtime.open_database import open_database
+from app.runtime.shutdown import bounded_shutdown, on_signals
+from storage.lake.lake import Lake, missing_partitions
+from storage.lake.partition import LakeKind, Partition
+from storage.lake.pull import Pull, PullProgress, PullReport
+
+_CLOSE_S = 10.0
+_FAILED, _DONE_IN_PART = 1, 3
+_MOST_SHOWN = 20
+
+
+def prepare(settings: Settings, options: Options) -> Callable[[], int]:
+    """
+    Return the function that pulls; after Ctrl-C what is stored stays, and the next run goes on from there.
+
+    Raises:
+        UsageError: If an option is wrong.
+        LakeError: If there is no key for the lake's bucket.
+    """
+    request = request_of(settings, options)
+    lake = open_lake(settings, request.lake)
+    return partial(_run, settings, lake, request, as_json=options.as_json)
+
+
+def _run(settings: Settings, lake: Lake, request: LakeRequest, *, as_json: bool) -> int:
+    cancelled = threading.Event()
+    with (
+        on_signals(cancelled.set),
+        bounded_shutdown() as begin_shutdown,
+        progress("Pulling", None, "trades") as shown,
+    ):
+        days, missing = _chosen(lake, request)
+        database = open_database(settings)
+        try:
+            check_may_record(database.read_only_reason)
+            with contextlib.closing(database.bulk_loader()) as loader:
+                pull = Pull(
+                    lake,
+                    loader,
+                    database.store,
+                    on_progress=partial(_show, shown),
+                    is_cancelled=cancelled.is_set,
+                )
+                report = pull.run(days)
+        finally:
+            begin_shutdown()
+            database.close(_CLOSE_S)
+    _print(lake, report, missing, as_json=as_json)
+    if report.is_cancelled:
+        return _FAILED
+    return _DONE_IN_PART if missing or report.total("refused") else 0
+
+
+def _chosen(lake: Lake, request: LakeRequest) -> tuple[list[Partition], list[Partition]]:
+    """Return the days to pull, and those of the range asked for that are not in the lake."""
+    symbols = symbols_in_lake(request.symbols, lake.symbols(LakeKind.TRADES), lake.name)
+    days, missing = list[Partition](), list[Partition]()
+    for symbol in symbols:
+        kind = kind_of(symbol)
+        found = lake.partitions(kind, symbol, request.start_us, request.end_us)
+        days += found
+        if request.is_ranged:
+            missing += missing_partitions(found, kind, symbol, "", request.start_us, request.end_us)
+    return days, missing
+
+
+def _show(shown: Progress, now: PullProgress) -> None:
+    shown.update(now.rows, total=now.total, description=f"Pulling {now.partition.symbol} {now.partition.period}")
+
+
+def _print(lake: Lake, report: PullReport, missing: Sequence[Partition], *, as_json: bool) -> None:
+    stored, held, refused = (report.total(name) for name in ("stored", "held", "refused"))
+    if as_json:
+        facts = {
+            "lake": lake.name,
+            "days": [
+                partition_facts(one.manifest.partition)
+                | {
+                    "rows": one.manifest.rows,
+                    "stored": one.stored,
+                    "held": one.held,
+                    "refused": one.refused,
+                    "reason": one.reason or None,
+                }
+                for one in report.days
+            ],
+            "missing": [partition_facts(one) for one in missing],
+            "stored": stored,
+            "held": held,
+            "refused": refused,
+            "cancelled": report.is_cancelled,
+        }
+        print(json.dumps(facts, indent=2))
+    else:
+        parts = [f"{stored:,} trades stored", f"{held:,} held already", *([f"{refused:,} refused"] if refused else [])]
+        print(f"{number_of(len(report.days), 'day')} pulled from {lake.name}: {', '.join(parts)}.")
+    for one in report.days:
+        if one.reason:
+            partition = one.manifest.partition
+            say(f"{partition.symbol} {partition.period}: {number_of(one.refused, 'trade')} refused; {one.reason}.")
+    for partition in missing[:_MOST_SHOWN]:
+        say(f"{partition.symbol} {partition.period} is not in the lake {lake.name}.")
+    if len(missing) > _MOST_SHOWN:
+        say(f"{len(missing) - _MOST_SHOWN:,} more days are not in the lake; --json lists them.")
+    if report.is_cancelled:
+        say("the pull was cancelled; what is stored stays, and the same command goes on from there.")

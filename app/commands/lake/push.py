@@ -1,0 +1,106 @@
+"""``cryptopipe lake push``: complete days of the database into the lake, those that are not there yet."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable
+from functools import partial
+
+from app.commands.lake.lake_options import LakeRequest, request_of
+from app.commands.lake.lake_report import manifest_facts, number_of, partition_facts, say
+from app.commands.options import Options
+from app.commands.progress import Progress, progress
+from app.commands.reports.status_report import data_size
+from app.commands.symbol_names import names_among
+from app.config.settings import Settings
+from app.config.version import VERSION
+from app.runtime.lakes import open_lake
+from app.runtime.open_database import open_database
+from app.runtime.shutdown import bounded_shutdown, on_signals
+from storage.lake.lake import Lake
+from storage.lake.push import Push, PushProgress, PushReport
+from storage.lake.trade_days import TradeDays
+
+_CLOSE_S = 10.0
+_FAILED, _DONE_IN_PART = 1, 3
+_MOST_SHOWN = 20
+
+
+def prepare(settings: Settings, options: Options) -> Callable[[], int]:
+    """
+    Return the function that pushes; after Ctrl-C what is whole stays in the lake, and the next run goes on from there.
+
+    Raises:
+        UsageError: If an option is wrong.
+        LakeError: If there is no key for the lake's bucket.
+    """
+    request = request_of(settings, options)
+    lake = open_lake(settings, request.lake)
+    return partial(_run, settings, lake, request, as_json=options.as_json)
+
+
+def _run(settings: Settings, lake: Lake, request: LakeRequest, *, as_json: bool) -> int:
+    cancelled = threading.Event()
+    with (
+        on_signals(cancelled.set),
+        bounded_shutdown() as begin_shutdown,
+        progress("Pushing", None, "rows") as shown,
+    ):
+        database = open_database(settings)
+        try:
+            store = database.store
+            known = store.symbol_names()
+            symbols = names_among(request.symbols, known) if request.symbols else sorted(known)
+            push = Push(
+                lake,
+                [TradeDays(store.pool)],
+                VERSION,
+                on_progress=partial(_show, shown),
+                is_cancelled=cancelled.is_set,
+            )
+            report = push.run(symbols, request.start_us, request.end_us)
+        finally:
+            begin_shutdown()
+            database.close(_CLOSE_S)
+    _print(lake, report, is_ranged=request.is_ranged, as_json=as_json)
+    if report.is_cancelled:
+        return _FAILED
+    return _DONE_IN_PART if report.incomplete and request.is_ranged else 0
+
+
+def _show(shown: Progress, now: PushProgress) -> None:
+    shown.update(now.rows, total=now.total, description=f"Pushing {now.partition.symbol} {now.partition.period}")
+
+
+def _print(lake: Lake, report: PushReport, *, is_ranged: bool, as_json: bool) -> None:
+    if as_json:
+        facts = {
+            "lake": lake.name,
+            "pushed": [manifest_facts(one) for one in report.pushed],
+            "there": report.there,
+            "incomplete": [partition_facts(one) | {"reason": reason} for one, reason in report.incomplete],
+            "rows": report.rows,
+            "bytes": report.bytes,
+            "cancelled": report.is_cancelled,
+        }
+        print(json.dumps(facts, indent=2))
+    else:
+        there = f"; {number_of(report.there, 'day')} were there already" if report.there else ""
+        days = number_of(len(report.pushed), "day")
+        print(f"{days} with {report.rows:,} rows pushed to {lake.name}, {data_size(report.bytes)}{there}.")
+    if is_ranged or not as_json:
+        for one, reason in report.incomplete[:_MOST_SHOWN]:
+            sentence = f"{one.symbol} {one.period} is not complete: {reason}."
+            if is_ranged:
+                say(sentence)
+            else:
+                print(sentence)
+        if len(report.incomplete) > _MOST_SHOWN:
+            more = f"{len(report.incomplete) - _MOST_SHOWN:,} more are not complete either; --json lists them."
+            if is_ranged:
+                say(more)
+            else:
+                print(more)
+    if report.is_cancelled:
+        say("the push was cancelled; what is in the lake stays, and the same command goes on from there.")

@@ -1,0 +1,74 @@
+"""``cryptopipe lake verify``: whether every day is there, every byte as it was written, and every count true."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable
+from functools import partial
+
+from app.commands.lake.lake_options import LakeRequest, request_of
+from app.commands.lake.lake_report import number_of, say
+from app.commands.lake.lake_series import chosen_series
+from app.commands.options import Options
+from app.commands.progress import Progress, progress
+from app.commands.reports.status_report import data_size
+from app.config.settings import Settings
+from app.runtime.lakes import open_lake
+from app.runtime.shutdown import on_signals
+from storage.lake.lake import Lake
+from storage.lake.verify import Verification, VerifyProgress, VerifyReport
+
+_FAILED = 1
+_MOST_SHOWN = 50
+
+
+def prepare(settings: Settings, options: Options) -> Callable[[], int]:
+    """
+    Return the function that verifies; it exits with 0 only where nothing is wrong.
+
+    Raises:
+        UsageError: If an option is wrong.
+        LakeError: If there is no key for the lake's bucket.
+    """
+    request = request_of(settings, options)
+    lake = open_lake(settings, request.lake)
+    return partial(_run, lake, request, as_json=options.as_json)
+
+
+def _run(lake: Lake, request: LakeRequest, *, as_json: bool) -> int:
+    cancelled = threading.Event()
+    with on_signals(cancelled.set), progress("Verifying", None, "days") as shown:
+        chosen = chosen_series(lake, request.symbols)
+        work = Verification(lake, on_progress=partial(_show, shown), is_cancelled=cancelled.is_set)
+        report = work.run(chosen, request.start_us, request.end_us)
+    _print(lake, report, as_json=as_json)
+    return _FAILED if report.problems or report.is_cancelled else 0
+
+
+def _show(shown: Progress, now: VerifyProgress) -> None:
+    shown.update(now.done, total=now.total, description=f"Verifying {now.partition.symbol} {now.partition.period}")
+
+
+def _print(lake: Lake, report: VerifyReport, *, as_json: bool) -> None:
+    if as_json:
+        facts = {
+            "lake": lake.name,
+            "partitions": report.partitions,
+            "parts": report.parts,
+            "rows": report.rows,
+            "bytes": report.bytes,
+            "problems": [{"path": one.path, "problem": one.what} for one in report.problems],
+            "cancelled": report.is_cancelled,
+        }
+        print(json.dumps(facts, indent=2))
+    else:
+        files = f"{number_of(report.partitions, 'partition')} with {number_of(report.parts, 'file')}"
+        found = "nothing is wrong" if not report.problems else number_of(len(report.problems), "problem")
+        print(f"{files}, {report.rows:,} rows and {data_size(report.bytes)} verified in {lake.name}: {found}.")
+    for problem in report.problems[:_MOST_SHOWN]:
+        say(problem.what)
+    if len(report.problems) > _MOST_SHOWN:
+        say(f"{number_of(len(report.problems) - _MOST_SHOWN, 'more problem')}; --json lists them.")
+    if report.is_cancelled:
+        say("the verification was cancelled: not all was looked at.")

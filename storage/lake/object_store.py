@@ -1,0 +1,45 @@
+"""
+What a lake needs of the place that it is in: list, read, and write what is not there yet.
+
+Nothing is ever overwritten or deleted. So a lake may be pushed to by several programs, and one that was killed leaves
+what it had finished, and nothing half.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple, Protocol
+
+
+class StoredObject(NamedTuple):
+    """An object's key, relative to the lake, with slashes; and its bytes."""
+
+    key: str
+    size: int
+
+
+class ObjectStore(Protocol):
+    """
+    A folder or a bucket. Any number of threads may use it; every method blocks.
+
+    Every method may raise LakeError: wrong credentials, no such bucket, no network, a full disk. ``name`` is the lake's
+    address as the user writes it, without any secret.
+    """
+
+    name: str
+
+    def objects(self, folder: str) -> Iterator[StoredObject]:
+        """Yield all objects below ``folder``, which has no slash at its end; none if there is no such folder."""
+
+    def folders(self, folder: str) -> list[str]:
+        """Return the names of the folders in ``folder``, sorted."""
+
+    def get(self, key: str) -> bytes | None:
+        """Return an object's content; None if there is no such object."""
+
+    def put_new(self, key: str, content: bytes | memoryview) -> bool:
+        """
+        Write an object whole or not at all; False, and nothing is written, if there is one of that key.
+
+        An object that is written survives a loss of power.
+        """

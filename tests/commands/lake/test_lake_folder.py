@@ -1,0 +1,165 @@
+"""``cryptopipe lake`` on a folder: what it prints, how it ends, and which lake and symbols it takes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from app.commands.lake.lake_options import lake_and_symbols
+from app.market.errors import UsageError
+from tests.commands.lake.conftest import DAYS, INSIDE, Place
+from tests.storage.small_disk import mounted
+
+
+def test_days_go_there_and_come_back(place: Place) -> None:
+    code, pushed = place.document("push", place.folder)
+    assert code == 0
+    assert [one["date"] for one in pushed["pushed"]] == DAYS
+    assert [one["rows"] for one in pushed["pushed"]] == [400] * 3
+    assert {one["date"]: one["reason"] for one in pushed["incomplete"]} == {
+        "2024-08-09": "the trades before it are not known",
+        "2024-08-13": "no trade after it is known yet",
+    }
+    code, printed, complaints = place.run("push", place.folder, "BTCUSDT")
+    assert (code, complaints) == (0, "")
+    assert "3 days were there already" in printed
+    assert place.run("verify", place.folder)[::2] == (0, "")
+    place.use_empty_database()
+    code, pulled = place.document("pull", place.folder, "btc-usdt")
+    assert (code, pulled["stored"], pulled["held"], pulled["refused"], pulled["missing"]) == (0, 1_200, 0, 0, [])
+    assert place.stored() == INSIDE
+    assert place.document("pull", place.folder)[1]["held"] == 1_200
+
+
+def test_a_range_that_is_not_complete_is_done_in_part(place: Place) -> None:
+    code, printed, complaints = place.run("push", place.folder, "BTCUSDT", "--from", "2024-08-12", "--to", "2024-08-14")
+    assert code == 3
+    assert printed.startswith("1 day with 400 rows pushed")
+    assert complaints == "cryptopipe: BTCUSDT 2024-08-13 is not complete: no trade after it is known yet.\n"
+    place.use_empty_database()
+    code, _, complaints = place.run("pull", place.folder, "BTCUSDT", "--from", "2024-08-12", "--to", "2024-08-14")
+    assert code == 3
+    assert complaints == f"cryptopipe: BTCUSDT 2024-08-13 is not in the lake {place.folder}.\n"
+    assert place.run("verify", place.folder, "--from", "2024-08-12", "--to", "2024-08-14")[0] == 1
+    assert place.run("verify", place.folder, "--from", "2024-08-12", "--to", "2024-08-13")[0] == 0
+
+
+def test_a_list_has_days_ids_rows_and_some_rows_to_look_at(place: Place) -> None:
+    place.run("push", place.folder)
+    code, listed = place.document("list", place.folder, "--sample")
+    assert code == 0
+    (series,) = listed["series"]
+    ids = (series["first_trade_id"], series["last_trade_id"])
+    assert ids == (INSIDE[0].trade_id, INSIDE[-1].trade_id)
+    assert (series["days"], series["rows"], series["missing"], series["completeness"]) == (3, 1_200, 0, "complete")
+    assert [one["date"] for one in series["partitions"]] == DAYS
+    assert [one["trade_id"] for one in series["sample"]] == [one.trade_id for one in INSIDE[-10:]]
+    _, printed, _ = place.run("list", place.folder, "--sample")
+    assert str(INSIDE[-1].trade_id) in printed.splitlines()[-1]
+
+
+def test_damage_is_named_and_ends_with_1(place: Place) -> None:
+    place.run("push", place.folder)
+    path = sorted(place.folder.glob("**/*.parquet"))[1]
+    content = bytearray(path.read_bytes())
+    content[40] ^= 1
+    path.write_bytes(content)
+    code, printed, complaints = place.run("verify", place.folder)
+    assert code == 1
+    assert "1 problem" in printed
+    assert path.name in complaints
+    assert complaints.count("\n") == 1
+    code, report = place.document("verify", place.folder)
+    assert (code, [one["path"] for one in report["problems"]]) == (1, [path.relative_to(place.folder).as_posix()])
+    place.use_empty_database()
+    code, _, complaints = place.run("pull", place.folder)
+    assert (code, complaints.count("\n")) == (1, 1)
+    assert path.name in complaints
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("push",), "Name a lake"),
+        (("push", "BTCUSDT"), "No lake is named"),
+        (("push", "LAKE", "NOSUCH"), "“NOSUCH” is not in the database"),
+        (("push", "LAKE", "BTCUSDT", "--from", "yesterday"), "not a time"),
+        (("push", "LAKE", "BTCUSDT", "--from", "2024-08-10", "--to", "2024-08-10"), "--to must be later"),
+        (("push", "ftp://somewhere"), "is not known"),
+        (("pull", "LAKE", "NOSUCH"), "“NOSUCH” is not in the lake"),
+    ],
+)
+def test_wrong_usage_is_one_sentence(place: Place, arguments: tuple[str, ...], sentence: str) -> None:
+    place.run("push", place.folder, "BTCUSDT", "--from", "2024-08-10", "--to", "2024-08-11")
+    code, printed, complaints = place.run(*(place.folder if one == "LAKE" else one for one in arguments))
+    assert (code, printed, complaints.count("\n")) == (2, "", 1)
+    assert sentence in complaints
+
+
+@pytest.mark.parametrize("command", ["list", "verify"])
+def test_where_no_lake_is_one_sentence_says_so(place: Place, command: str) -> None:
+    code, printed, complaints = place.run(command, place.folder)
+    assert (code, printed, complaints.count("\n")) == (1, "", 1)
+    assert str(place.folder) in complaints
+    assert not place.folder.exists()
+
+
+def test_a_full_disk_is_one_sentence_and_the_push_goes_on_once_there_is_room(place: Place, tmp_path: Path) -> None:
+    with mounted(tmp_path / "disk", "size=4m") as disk:
+        lake = disk.path / "lake"
+        assert place.run("push", lake, "BTCUSDT", "--from", "2024-08-10", "--to", "2024-08-11")[0] == 0
+        disk.fill(leave=4_096)
+        code, _, complaints = place.run("push", lake, "BTCUSDT")
+        assert (code, complaints.count("\n")) == (1, 1)
+        assert "is full: free some space" in complaints
+        assert place.run("verify", lake)[0] in (0, 1)
+        assert not [path for path in lake.rglob("*") if path.name.startswith(".")]
+        disk.make_room()
+        assert place.run("push", lake, "BTCUSDT")[0] == 0
+        assert place.run("verify", lake)[0] == 0
+
+
+def test_lake_and_symbols_are_told_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "BNBUSDT").mkdir()
+    assert lake_and_symbols("any", "BTCUSDT", configured=True) == ("any", "BTCUSDT")
+    assert lake_and_symbols("BTCUSDT,eth/usdt", "", configured=True) == ("", "BTCUSDT,eth/usdt")
+    assert lake_and_symbols("", "", configured=True) == ("", "")
+    for text in ("s3://bucket", "/lake", "./lake", "~/lake", "..", "BNBUSDT"):
+        for configured in (False, True):
+            assert lake_and_symbols(text, "", configured=configured) == (text, "")
+    assert lake_and_symbols("lake", "", configured=False) == ("lake", "")
+    for text in ("", "BTCUSDT", "BTCUSDT,ETHUSDT"):
+        with pytest.raises(UsageError):
+            lake_and_symbols(text, "", configured=False)
+
+
+def test_the_setting_is_the_lake_where_none_is_named(place: Place) -> None:
+    place.use({"CRYPTOPIPE_LAKE": str(place.folder)})
+    assert [one["date"] for one in place.document("push", "BTCUSDT")[1]["pushed"]] == DAYS
+    assert place.document("list")[1]["lake"] == str(place.folder)
+
+
+def test_duckdb_reads_one_day_out_of_five_years_by_opening_one_file(tmp_path: Path) -> None:
+    folder = tmp_path / "trades" / "broker=binance" / "symbol=BTCUSDT"
+    with duckdb.connect() as connection:
+        connection.execute("CREATE TABLE day AS SELECT range AS trade_id FROM range(10)")
+        first = folder / "date=2020-01-01"
+        first.mkdir(parents=True)
+        connection.execute(f"COPY day TO '{first / 'trades-0-9.parquet'}' (FORMAT parquet)")
+        content = (first / "trades-0-9.parquet").read_bytes()
+        days = connection.execute(
+            "SELECT strftime(d, '%Y-%m-%d') FROM range(DATE '2020-01-02', DATE '2025-01-01', INTERVAL 1 DAY) AS t(d)"
+        ).fetchall()
+        for (day,) in days:
+            (folder / f"date={day}").mkdir()
+            (folder / f"date={day}" / "trades-0-9.parquet").write_bytes(content)
+        plan = connection.execute(
+            "EXPLAIN ANALYZE SELECT sum(trade_id) FROM "
+            f"read_parquet('{tmp_path}/trades/**/*.parquet', hive_partitioning=true) "
+            "WHERE symbol = 'BTCUSDT' AND date = '2023-03-03'"
+        ).fetchall()[0][1]
+    assert len(days) + 1 == 1_827
+    assert "Total Files Read: 1 " in " ".join(plan.split()), plan
