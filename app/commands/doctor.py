@@ -20,8 +20,10 @@ from app.config.settings import SettingOrigin, Settings
 from app.live.environment.clocks import ExchangeClock
 from app.live.recording.symbol_directory import check_symbols
 from app.market.durations import length
-from app.market.errors import CryptopipeError
+from app.market.errors import CryptopipeError, UsageError
+from app.market.symbol import read_calendars
 from app.market.trade import MarketEvent
+from app.runtime.calendars import check_calendars
 from app.runtime.open_database import open_database, password_warning
 from app.runtime.wiring import exchange_feed, exchange_rest
 from storage.spool.inspection import read_summaries
@@ -58,7 +60,7 @@ def report(settings: Settings, *, as_json: bool) -> int:
 
 def examine(settings: Settings) -> list[Finding]:
     """Run all checks, one after the other."""
-    findings = [_versions(), *_variables(settings, os.environ), _disk(settings.data_dir)]
+    findings = [_versions(), *_variables(settings, os.environ), *_calendars(settings), _disk(settings.data_dir)]
     findings += [_database(settings), *_spool(settings.data_dir)]
     return findings + asyncio.run(_exchange(settings))
 
@@ -87,6 +89,17 @@ def _variables(settings: Settings, environment: Mapping[str, str]) -> list[Findi
         if names
     ]
     return [Finding("variables", "ok", f"Of other programs' variables {'; '.join(parts)}.")]
+
+
+def _calendars(settings: Settings) -> list[Finding]:
+    """Report whether the calendars that were chosen can be loaded; nothing where none was."""
+    chosen = read_calendars(settings.calendars)
+    try:
+        asyncio.run(check_calendars(settings.calendars, chosen))
+    except UsageError as error:
+        return [Finding("calendars", "failed", str(error))]
+    names = ", ".join(sorted(set(chosen.values())))
+    return [Finding("calendars", "ok", f"{names} can be used.")] if chosen else []
 
 
 def _disk(data_dir: Path) -> Finding:

@@ -8,7 +8,7 @@ names, and by `load_calendar` off the loop's thread.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import date, datetime
 from functools import lru_cache
 from typing import Any
@@ -19,6 +19,7 @@ from app.market.calendar.calendar import Calendar
 from app.market.calendar.session_table import ListedSession, SessionTable
 from app.market.calendar.weekly import forex
 from app.market.errors import UsageError
+from app.market.symbol import read_calendars
 
 _EARLIEST = "1990-01-01"
 _NS_PER_US = 1_000
@@ -29,6 +30,18 @@ async def load_calendar(name: str) -> Calendar:
     if name.upper() in _OWN:
         return named_calendar(name)
     return await asyncio.to_thread(named_calendar, name)
+
+
+async def check_calendars(setting: str, symbols: Collection[str]) -> None:
+    """
+    Check that the calendars that the setting ``calendars`` chooses for these symbols can be loaded.
+
+    Raises:
+        UsageError: If one cannot be; else its symbol would silently get the usual calendar.
+    """
+    chosen = read_calendars(setting)
+    for name in sorted({chosen[symbol] for symbol in symbols if symbol in chosen}):
+        await load_calendar(name)
 
 
 def named_calendar(name: str) -> Calendar:

@@ -200,6 +200,17 @@ def test_only_a_failure_fails_and_every_finding_is_printed(
         assert all(finding.sentence in line for finding, line in zip(findings, lines, strict=True))
 
 
+@pytest.mark.filterwarnings("ignore:Series.values returning:DeprecationWarning")  # of the package
+def test_a_chosen_calendar_that_cannot_be_used_is_a_failure(settings_for: Callable[..., Settings]) -> None:
+    pytest.importorskip("exchange_calendars", reason="the package exchange_calendars is not installed")
+    assert doctor._calendars(settings_for()) == []
+    (good,) = doctor._calendars(settings_for(calendars="oanda:SPX500USD=XNYS,oanda:EURUSD=forex"))
+    assert good == Finding("calendars", "ok", "FOREX, XNYS can be used.")
+    (bad,) = doctor._calendars(settings_for(calendars="oanda:SPX500USD=XNSY"))
+    assert bad.level == "failed"
+    assert bad.sentence.startswith("“XNSY” is not a calendar:")
+
+
 def test_variables_of_other_programs_are_reported_with_what_became_of_them(tmp_path: Path) -> None:
     environment = {"BATCH_SIZE": "250", "BATCH_TIMEOUT": "1000", "LOG_LEVEL": "loud", "LOG_FORMAT": "json", "PATH": "x"}
     settings = load({"log_format": "plain"}, environment=environment, file=tmp_path / "none.toml")

@@ -22,6 +22,7 @@ from app.market.export_plan import RowsRequest
 from app.market.interval import Interval
 from app.market.ports.database import OpenedDatabase
 from app.market.symbol import broker_of
+from app.runtime.calendars import check_calendars
 from app.runtime.quote_sources import candle_source, has_candles
 from app.runtime.shutdown import StopEvent, unless_stopped
 
@@ -45,6 +46,7 @@ async def _downloaded(
 ) -> QuoteCandleReport | None:
     """Return the report; None if ``stop`` was set first."""
     clock = SystemClock()
+    await check_calendars(settings.calendars, symbols)
     # The broker first: without a token no database need be started.
     async with candle_source(settings, broker_of(symbols[0]), clock) as source:
         if not source.has_candles_of(interval):

@@ -34,6 +34,7 @@ from app.market.interval import Interval
 from app.market.ports.database import OpenedDatabase
 from app.market.ports.quote_history import HOUR_US
 from app.market.symbol import broker_of, read_symbol
+from app.runtime.calendars import check_calendars
 from app.runtime.quote_sources import TickSource, check_has_ticks, has_ticks, symbols_of_group, tick_source
 from app.runtime.shutdown import StopEvent, unless_stopped
 
@@ -91,6 +92,7 @@ async def _downloaded(
 ) -> TickReport | None:
     """Return the report; None if ``stop`` was set first."""
     clock = SystemClock()
+    await check_calendars(settings.calendars, wanted.symbols)
     start_us, end_us = _range(wanted, clock.now_us())
     async with recording_database(settings, stop, begin_shutdown) as database:
         if database is None:

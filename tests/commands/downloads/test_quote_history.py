@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
@@ -120,6 +121,20 @@ def test_a_whole_group_is_fetched_and_two_brokers_at_once_are_not(
         assert "BTCUSDT has trades, not quotes" in capsys.readouterr().err
     with opened(data_dir) as database:
         assert {"dukascopy:EURUSD", "dukascopy:USDJPY"} <= database.store.symbol_names()
+
+
+def test_a_chosen_calendar_that_cannot_be_used_is_refused_before_anything_is_fetched(
+    data_dir: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "exchange_calendars", None)
+    monkeypatch.setenv("CRYPTOPIPE_CALENDARS", f"{EUR}=XNSY,oanda:EURUSD=XNSY")
+    wanted = ["--from", "2026-07-08T10:00", "--to", "2026-07-08T12:00"]
+    with broker(DukascopySandbox(SimulatedArchive(ticks_per_hour=5)), monkeypatch):
+        assert main(["history", EUR, "quotes", *wanted]) == 2
+        assert "The calendar XNSY needs the package exchange_calendars" in capsys.readouterr().err
+        assert main(["history", "oanda:EURUSD", "1m", *wanted]) == 2
+        assert "The calendar XNSY needs the package exchange_calendars" in capsys.readouterr().err
+        assert main(["history", "dukascopy:USDJPY", "quotes", *wanted]) == 0  # another symbol's is of no concern
 
 
 def test_what_cannot_be_had_is_named_by_the_hour(
