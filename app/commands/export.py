@@ -164,7 +164,7 @@ async def _export(
                     from app.commands.downloads import quote_candle_history  # here: only quotes need it
 
                     show = partial(_show_fetching, shown)
-                    why = await quote_candle_history.fetch_missing(settings, database, plan.files, show)
+                    why = await quote_candle_history.fetch_missing(settings, database, plan.files, plan.price, show)
                     if why:
                         _say(f"what is not recorded was not fetched: {why}")
                 sources = ExportSources(history, database.store, exchange_clock, database.gaps, database.ticks)

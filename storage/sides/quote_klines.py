@@ -1,8 +1,8 @@
 """
 Candles of bid, ask and mid as a broker of quotes published them, in the table `quote_klines`.
 
-The table `kline_ranges` says of which times they were asked for, as for the exchange's klines. Every function takes a
-connection and may raise psycopg.Error. Times are UTC microseconds.
+The table `kline_ranges` says of which times each price was asked for, as for the exchange's klines. Every function
+takes a connection and may raise psycopg.Error. Times are UTC microseconds.
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ from storage.postgres.symbol_ids import add_symbols
 from storage.rollups.time_sql import microseconds
 
 _EARLIEST_US, _LATEST_US = 0, 4_102_444_800_000_000  # 1970 to 2100
+# `kline_ranges` has no column for the price: for bid and ask this is added to the months, of which none has as many.
+_MONTHS_OF = {PriceSide.MID: 0, PriceSide.BID: -100, PriceSide.ASK: -200}
 _PARTS = ("open", "high", "low", "close")
 _UNITS = ("", *("e-8" for _ in _PARTS), "")
 
@@ -82,7 +84,6 @@ def save(
     Store closed candles of one price; one that is stored already is replaced, and its other prices stay.
 
     ``fetched``: if given, these are all the candles that the broker has from the first time until before the second.
-    It is remembered of the mid alone: of bid and ask what is not stored is asked for again.
 
     Return how many are new, or other than they were.
     """
@@ -94,9 +95,19 @@ def save(
             literals = column_literals(list(latest.values()), _UNITS)
             values = (symbol, interval.seconds, interval.months, broker_of(symbol), *literals)
             changed = connection.execute(_SAVE_SIDE[side], values).rowcount
-        if fetched is not None and side is PriceSide.MID:
-            save_range(connection, symbol, interval, *fetched)
+        if fetched is not None:
+            save_range(connection, symbol, _noted(interval, side), *fetched)
     return changed
+
+
+def fetched_times(connection: Connection, symbol_id: int | None, interval: Interval, side: PriceSide) -> IdRanges:
+    """Return the microseconds for which the broker has been asked for candles of this interval and price."""
+    return fetched_ranges(connection, symbol_id, _noted(interval, side))
+
+
+def _noted(interval: Interval, side: PriceSide) -> Interval:
+    """Return what stands in `kline_ranges` for the candles of one price."""
+    return Interval(interval.seconds, interval.months + _MONTHS_OF[side])
 
 
 def ends(connection: Connection, symbol_id: int, interval: Interval) -> list[tuple[int, int]]:
@@ -131,8 +142,8 @@ def read(
         rows = connection.execute(_READ_SIDE[side], (symbol_id, part.seconds, part.months, start_us, end_us, most))
         candles = [_candle(*map(int, row)) for row in rows][::-1]
         if part != interval and candles:
-            fetched = fetched_ranges(connection, symbol_id, part)
-            candles = combined(candles, interval, partial(_is_whole, part, fetched, calendar))
+            known = fetched_times(connection, symbol_id, part, side)
+            candles = combined(candles, interval, partial(_is_whole, part, known, calendar))
         for candle in candles:
             found.setdefault(candle.open_time_us, candle)
     return [found[open_us] for open_us in sorted(found)]

@@ -19,7 +19,6 @@ from app.market.coverage import IdRanges
 from app.market.interval import Interval
 from app.market.quote_candles.side_candles import finish_side, side_candle
 from app.market.quotes.tick import PriceSide
-from storage.candles.klines import fetched_ranges
 from storage.postgres.pool import ConnectionPool
 from storage.postgres.symbol_ids import symbol_id_of
 from storage.quotes.tick_store import TickStore
@@ -127,11 +126,9 @@ class SideStore:
             return quote_klines.save(connection, symbol, interval, self._side, klines, fetched)
 
     def fetched_klines(self, symbol: str, interval: Interval) -> IdRanges:
-        """See `app.market.ports.storage.KlineStore`; none of bid and ask alone."""
-        if self._side is not PriceSide.MID:
-            return IdRanges()
+        """See `app.market.ports.storage.KlineStore`."""
         with self._pool.borrowed("read the times fetched") as connection:
-            return fetched_ranges(connection, symbol_id_of(connection, symbol), interval)
+            return quote_klines.fetched_times(connection, symbol_id_of(connection, symbol), interval, self._side)
 
     def save_listing(self, symbol: str, listed_us: int) -> None:
         """Keep nothing: an instrument's description says from when on it is known."""

@@ -15,12 +15,12 @@ from app.concurrency.background import in_background
 from app.concurrency.system_clock import SystemClock
 from app.config.settings import Settings
 from app.live.transfers.ticks.quote_candle_download import CandleProgress, QuoteCandleReport, download_quote_candles
-from app.market.calendar.of_symbol import usual_calendar
 from app.market.coverage import IdRanges
 from app.market.errors import FeedError, UsageError
 from app.market.export_plan import RowsRequest
 from app.market.interval import Interval
 from app.market.ports.database import OpenedDatabase
+from app.market.quotes.tick import PriceSide
 from app.market.symbol import broker_of
 from app.runtime.calendars import check_calendars
 from app.runtime.quote_sources import candle_source, has_candles
@@ -54,29 +54,37 @@ async def _downloaded(
         async with recording_database(settings, stop, begin_shutdown) as database:
             if database is None:
                 return None
-            work = download_quote_candles(
-                symbols,
-                interval,
-                *range_us,
-                source=source,
-                store=database.store,
-                calendar_of=usual_calendar,
-                clock=clock,
-                on_progress=partial(_show_progress, shown),
-            )
-            return await unless_stopped(work, stop)
+
+            async def work() -> QuoteCandleReport:
+                report = await download_quote_candles(
+                    symbols,
+                    interval,
+                    *range_us,
+                    source=source,
+                    store=database.store,
+                    calendar_of=database.store.calendar_of,
+                    clock=clock,
+                    on_progress=partial(_show_progress, shown),
+                )
+                keep = partial(database.store.keep_sessions, clock.now_us(), symbols, whole=True)
+                await in_background(keep, "keep-sessions")
+                return report
+
+            return await unless_stopped(work(), stop)
 
 
 async def fetch_missing(
     settings: Settings,
     database: OpenedDatabase,
     requests: Iterable[RowsRequest],
+    price: PriceSide,
     show: Callable[[CandleProgress], None],
 ) -> str:
     """
     Store the broker's candles of what is not recorded of these, where it makes such; return why some are not there.
 
-    What has no begin or no candles of a broker is passed over. Raises StoreError.
+    ``price``: the one that is wanted; all three are fetched. What has no begin is passed over, and what has no candles
+    of a broker. Raises StoreError.
     """
     clock = SystemClock()
     for request in requests:
@@ -87,7 +95,7 @@ async def fetch_missing(
             continue
         end_us = clock.now_us() if request.end_us is None else min(request.end_us, clock.now_us())
         end_us = interval.open_time_us(end_us)  # what is not over yet is not asked for
-        known = await in_background(partial(_known, database, symbol, interval), "read-candles")
+        known = await in_background(partial(_known, database, symbol, interval, price), "read-candles")
         missing = list(known.missing(start_us, end_us - 1)) if end_us > start_us else []
         if not missing:
             continue
@@ -102,7 +110,7 @@ async def fetch_missing(
                     missing[-1][1] + 1,
                     source=source,
                     store=database.store,
-                    calendar_of=usual_calendar,
+                    calendar_of=database.store.calendar_of,
                     clock=clock,
                     on_progress=show,
                 )
@@ -113,9 +121,9 @@ async def fetch_missing(
     return ""
 
 
-def _known(database: OpenedDatabase, symbol: str, interval: Interval) -> IdRanges:
-    """Return the microseconds of which all ticks, or the broker's candles, are stored."""
-    return database.ticks.fetched_ticks(symbol) | database.store.fetched_klines(symbol, interval)
+def _known(database: OpenedDatabase, symbol: str, interval: Interval, price: PriceSide) -> IdRanges:
+    """Return the microseconds of which all ticks, or the broker's candles of that price, are stored."""
+    return database.ticks.fetched_ticks(symbol) | database.store.of_side(price).fetched_klines(symbol, interval)
 
 
 def _show_progress(shown: Progress, now: CandleProgress) -> None:
@@ -123,5 +131,7 @@ def _show_progress(shown: Progress, now: CandleProgress) -> None:
 
 
 def _summary(report: QuoteCandleReport) -> str:
+    if not report.read and report.is_whole:
+        return "All of it was fetched before, the market was closed, or the broker has none: nothing was stored."
     counted = f"{report.changed:,} stored, {report.read - report.changed:,} held already"
     return f"{report.read:,} {report.interval} candles of bid, ask and mid read, {counted}."

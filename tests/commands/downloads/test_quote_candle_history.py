@@ -37,31 +37,55 @@ def broker(monkeypatch: pytest.MonkeyPatch) -> Iterator[OandaSandbox]:
         yield made
 
 
+def candle_requests(server: OandaSandbox) -> int:
+    return sum(count for path, count in server.requests.items() if path.endswith("/candles"))
+
+
 def test_minutes_of_bid_ask_and_mid_are_stored_and_those_of_an_hour_are_whole(
     data_dir: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with broker(monkeypatch):
+    with broker(monkeypatch) as server:
         assert main(["history", EUR, "1m", *HOURS]) == 0
         assert capsys.readouterr().out == "120 1m candles of bid, ask and mid read, 120 stored, 0 held already.\n"
+        asked = candle_requests(server)
         assert main(["history", EUR, "1m", *HOURS, "--json"]) == 0
         said = json.loads(capsys.readouterr().out)
-        assert (said["read"], said["stored"], said["held"], said["missing"]) == (120, 0, 120, [])
+        assert (said["read"], said["stored"], said["held"], said["missing"]) == (0, 0, 0, [])
+        assert main(["history", EUR, "1m", *HOURS]) == 0
+        assert "All of it was fetched before" in capsys.readouterr().out
+        assert candle_requests(server) == asked
+        # Of a longer range the rest is asked for.
+        assert main(["history", EUR, "1m", HOURS[0], "2026-07-08T09:00", *HOURS[2:]]) == 0
+        assert capsys.readouterr().out == "60 1m candles of bid, ask and mid read, 60 stored, 0 held already.\n"
     database = Database.open(None, data_dir)
     try:
         bid, ask, mid = (
             database.store.of_side(side).candles(EUR, MINUTE) for side in (PriceSide.BID, PriceSide.ASK, PriceSide.MID)
         )
-        assert len(bid) == len(ask) == len(mid) == 120
+        assert len(bid) == len(ask) == len(mid) == 180
         assert all(
             low.close_e8 < middle.close_e8 < high.close_e8 for low, middle, high in zip(bid, mid, ask, strict=True)
         )
         hours = database.store.candles(EUR, Interval.parse("1h"))
         assert [one.trades for one in hours] == [
-            sum(one.trades for one in mid[:60]),
-            sum(one.trades for one in mid[60:]),
+            sum(one.trades for one in mid[at : at + 60]) for at in range(0, 180, 60)
         ]
     finally:
         database.close()
+
+
+def test_when_a_market_is_closed_says_its_own_calendar_and_an_empty_answer_is_remembered(
+    data_dir: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saturday = ["history", EUR, "1m", "--from", "2026-07-11", "--to", "2026-07-12"]
+    with broker(monkeypatch) as server:
+        assert main(saturday) == 0
+        assert candle_requests(server) == 0
+        monkeypatch.setenv("CRYPTOPIPE_CALENDARS", "oanda:EURUSD=crypto")
+        for _ in range(2):
+            assert main(saturday) == 0
+            assert capsys.readouterr().out.endswith("nothing was stored.\n")
+            assert candle_requests(server) == 1
 
 
 def test_what_cannot_be_fetched_is_one_sentence_and_an_exit_code(

@@ -100,6 +100,30 @@ def test_time_that_nobody_watched_is_the_brokers_candle_if_it_is_stored(store: M
     assert store.candles(SYMBOL, MINUTE, limit=2)[-1] == published
 
 
+def test_each_price_remembers_what_was_fetched_of_it_and_an_empty_answer_is_one(store: MarketStore) -> None:
+    monday_us = SUNDAY_US + HOUR_US
+    quarter_us, hour_us = (monday_us, monday_us + HOUR_US // 4), (monday_us, monday_us + HOUR_US)
+    bid, ask = store.of_side(PriceSide.BID), store.of_side(PriceSide.ASK)
+    assert bid.save_klines(SYMBOL, MINUTE, [], quarter_us) == 0
+    assert list(bid.fetched_klines(SYMBOL, MINUTE)) == [(quarter_us[0], quarter_us[1] - 1)]
+    bid.save_klines(SYMBOL, MINUTE, [], (quarter_us[1], hour_us[1]))
+    assert list(bid.fetched_klines(SYMBOL, MINUTE)) == [(hour_us[0], hour_us[1] - 1)]
+    assert bid.stored_times(SYMBOL, MINUTE).klines == bid.fetched_klines(SYMBOL, MINUTE)
+    for other in (ask, store.of_side(PriceSide.MID), store):
+        assert list(other.fetched_klines(SYMBOL, MINUTE)) == []
+    month = Interval.parse("1M")
+    ask.save_klines(SYMBOL, month, [], hour_us)
+    assert list(ask.fetched_klines(SYMBOL, month)) == [(hour_us[0], hour_us[1] - 1)]
+    assert list(ask.fetched_klines(SYMBOL, MINUTE)) == []
+
+    # Minutes without a tick are known to be empty: those that there are make up the hour, of this price alone.
+    one = Candle(monday_us, 5, 8, 4, 6, E8, 0, 1, 0, 0, source=CandleSource.KLINE)
+    for side in (bid, ask):
+        side.save_klines(SYMBOL, MINUTE, [one])
+    assert [hour.trades for hour in bid.candles(SYMBOL, HOUR, start_us=monday_us)] == [1]
+    assert ask.candles(SYMBOL, HOUR, start_us=monday_us) == []
+
+
 def test_minutes_of_the_broker_make_up_an_hour_in_full_or_not_at_all(store: MarketStore) -> None:
     # The last hour before the weekend, of another week, and half of the one before it.
     friday_us = FRIDAY_US + 7 * DAY_US

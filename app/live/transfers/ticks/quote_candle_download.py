@@ -1,9 +1,9 @@
 """
 Brings a broker's own candles of bid, ask and mid into the database, in pieces, oldest first.
 
-They are asked for again each time: what is stored already stays as it is. Each piece is stored with the note that it
-was fetched, so that a candle of longer intervals is known to be whole. A broker that is away is asked a limited number
-of times; then the rest is missing, and named.
+Each piece is stored with the note that it was fetched, so that it is not asked for again, also where the broker has no
+candle, and a candle of longer intervals is known to be whole. A broker that is away is asked a limited number of times;
+then the rest is missing, and named.
 """
 
 from __future__ import annotations
@@ -27,8 +27,6 @@ from app.market.quote_candles.side_candles import side_candle
 from app.market.quotes.tick import PriceSide
 
 _PIECE = 4_900  # candles, which is one request
-# The mid last: its candles carry the note that all three were fetched.
-_SIDES = (PriceSide.BID, PriceSide.ASK, PriceSide.MID)
 
 
 class MissingCandles(NamedTuple):
@@ -105,20 +103,20 @@ async def download_quote_candles(
     """
     Fetch the closed candles that open in ``[start_us, end_us)`` (UTC microseconds), and store bid, ask and mid.
 
-    ``source`` has candles of ``interval``. Time in which a market is closed is not asked for. Cancel the task to stop;
-    what is stored stays.
+    ``source`` has candles of ``interval``. What was fetched before is not asked for, nor time in which a market is
+    closed; ``calendar_of`` says when, and may block. Cancel the task to stop; what is stored stays.
 
     Raises:
         FeedRejected: If the broker refuses, or has no such symbol.
         StoreError: If the database does not take the candles.
     """
     report = QuoteCandleReport(interval)
-    first, end = interval.slot(start_us), interval.slot(end_us - 1) + 1
     pieces = [
-        (symbol, interval.slot_open_us(slot), interval.slot_open_us(min(slot + _PIECE, end)))
+        (symbol, *piece)
         for symbol in symbols
-        for slot in range(first, end, _PIECE)
-        if any(True for _ in open_slots(calendar_of(symbol), interval, slot, min(slot + _PIECE, end)))
+        for piece in await in_background(
+            partial(_pieces, symbol, interval, start_us, end_us, store, calendar_of), "read-candles"
+        )
     ]
 
     def show(done: int, work: str) -> None:
@@ -143,6 +141,27 @@ async def download_quote_candles(
     return report
 
 
+def _pieces(
+    symbol: str,
+    interval: Interval,
+    start_us: int,
+    end_us: int,
+    store: SideStores,
+    calendar_of: Callable[[str], Calendar],
+) -> list[tuple[int, int]]:
+    """Return the ranges to ask for, each one request, rising. Blocks."""
+    calendar, found = calendar_of(symbol), list[tuple[int, int]]()
+    bid, ask, mid = (store.of_side(side).fetched_klines(symbol, interval) for side in PriceSide)
+    whole = interval.slot_open_us(interval.slot(start_us)), interval.slot_open_us(interval.slot(end_us - 1) + 1)
+    for from_us, last_us in (bid & ask & mid).missing(whole[0], whole[1] - 1):
+        first, end = interval.slot(from_us), interval.slot(last_us) + 1
+        for slot in range(first, end, _PIECE):
+            until = min(slot + _PIECE, end)
+            if any(True for _ in open_slots(calendar, interval, slot, until)):
+                found.append((interval.slot_open_us(slot), interval.slot_open_us(until)))
+    return found
+
+
 async def _save(
     report: QuoteCandleReport,
     store: SideStores,
@@ -155,7 +174,7 @@ async def _save(
     closed = [one.candle for one in found if one.closed]
     fetched_until_us = min([one.candle.open_time_us for one in found if not one.closed], default=until_us)
     changed = 0
-    for side in _SIDES:
+    for side in PriceSide:
         candles = [
             side_candle(one, side)._replace(closed=True, complete=True, source=CandleSource.KLINE) for one in closed
         ]
