@@ -85,17 +85,24 @@ def _setting(
     *,
     metavar: str = "",
     at_least: float | None = None,
+    at_most: float | None = None,
     shown: bool = True,
     variable: str = "",
 ) -> Any:
     """
     Declare a setting.
 
-    ``metavar``: what its value is, where the type does not say; ``at_least``: the smallest value allowed; ``shown``:
-    whether ``repr`` includes the value; ``variable``: its environment variable, where that is not `ENVIRONMENT_PREFIX`
-    and the name.
+    ``metavar``: what its value is, where the type does not say; ``at_least``, ``at_most``: the smallest and the largest
+    value allowed; ``shown``: whether ``repr`` includes the value; ``variable``: its environment variable, where that is
+    not `ENVIRONMENT_PREFIX` and the name.
     """
-    metadata = {"sentence": sentence, "metavar": metavar, "at_least": at_least, "variable": variable}
+    metadata = {
+        "sentence": sentence,
+        "metavar": metavar,
+        "at_least": at_least,
+        "at_most": at_most,
+        "variable": variable,
+    }
     return field(default=default, metadata=metadata, repr=shown)
 
 
@@ -109,6 +116,7 @@ class Settings:
             "sentence": "Folder of the embedded database, the spool, the log and the window's layout.",
             "metavar": "FOLDER",
             "at_least": None,
+            "at_most": None,
         },
     )
     database_url: str = _setting(
@@ -140,6 +148,12 @@ class Settings:
     )
     dukascopy_files_url: str = _setting(
         "https://datafeed.dukascopy.com", "Base of Dukascopy's tree of .bi5 files; empty: not used.", metavar="ADDRESS"
+    )
+    dukascopy_tries: int = _setting(
+        10,
+        "Attempts, over 100 s, to get an hour of Dukascopy's ticks before it is skipped: 2 to 15.",
+        at_least=2,
+        at_most=15,
     )
     dukascopy_first: DukascopyFirst = _setting(
         "json", "Which of Dukascopy's interfaces is asked first: json, or the files."
@@ -390,7 +404,8 @@ def converted(name: str, value: Any, origin: SettingOrigin, where: str = "") -> 
     if isinstance(result, str):
         _check_text(name, result, setting, origin)
     else:
-        _check_number(result, declared.metadata["at_least"], f"{setting} cannot be {value}")
+        ends = declared.metadata["at_least"], declared.metadata["at_most"]
+        _check_number(result, *ends, f"{setting} cannot be {value}")
     return result
 
 
@@ -455,8 +470,10 @@ def _check_text(name: str, text: str, setting: str, origin: SettingOrigin) -> No
         )
 
 
-def _check_number(number: float, at_least: float | None, refusal: str) -> None:
+def _check_number(number: float, at_least: float | None, at_most: float | None, refusal: str) -> None:
     if isinstance(number, float) and not math.isfinite(number):
         raise SettingsError(f"{refusal}: give a plain number.")
     if at_least is not None and number < at_least:
         raise SettingsError(f"{refusal}: it must be at least {at_least:g}.")
+    if at_most is not None and number > at_most:
+        raise SettingsError(f"{refusal}: it must be at most {at_most:g}.")

@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from typing import NamedTuple
 
 from app.brokers.dukascopy.history import DukascopyHistory, Interface
+from app.brokers.dukascopy.retries import RetryPlan
 from app.brokers.oanda.credentials import Credentials
 from app.brokers.oanda.endpoints import check_rest_base, check_stream_base
 from app.brokers.oanda.feed import OandaFeed
@@ -35,6 +36,7 @@ async def dukascopy_history(settings: Settings, clock: Clock) -> AsyncIterator[D
         clock=clock,
         proxy=settings.proxy,
         first=Interface(settings.dukascopy_first),
+        plan=RetryPlan(settings.dukascopy_tries),
     )
     try:
         yield history

@@ -78,6 +78,8 @@ def test_symbols_are_read_as_people_write_them(text: str) -> None:
         ("interval", "5x"),
         ("interval", ""),
         ("symbols", " , "),
+        ("dukascopy_tries", "1"),
+        ("dukascopy_tries", "16"),
         ("keep_trades", "2"),
         ("keep_trades", "7d"),
         ("data_dir", ""),

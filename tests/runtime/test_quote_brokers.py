@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from app.brokers.dukascopy import retries
 from app.brokers.oanda.credentials import Credentials
 from app.concurrency.system_clock import SystemClock
 from app.config.settings import Settings, load
@@ -36,6 +37,21 @@ async def test_dukascopy_is_asked_at_the_addresses_of_the_settings() -> None:
     await server.stop()
     assert hour.skipped == ""
     assert server.requests.total() == 1
+
+
+async def test_an_ill_hour_is_tried_as_often_as_the_setting_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retries.RetryPlan, "wait_s", lambda *_: 0.0)
+    clock = SystemClock()
+    end_us = clock.now_us() // HOUR_US * HOUR_US - 24 * HOUR_US
+    server = DukascopySandbox(SimulatedArchive(end_ms=end_us // 1_000, ticks_per_hour=5))
+    await server.start()
+    server.faults.answer_next(b"<html>Unknown error</html>", times=100)
+    chosen = settings(dukascopy_url=server.url, dukascopy_files_url="", dukascopy_tries="3", proxy="none")
+    async with dukascopy_history(chosen, clock) as history:
+        hour = await history.hour("dukascopy:EURUSD", end_us - HOUR_US)
+    await server.stop()
+    assert hour.skipped
+    assert server.requests.total() == 3
 
 
 async def test_oanda_is_asked_with_the_credentials_of_the_environment_or_the_keyring() -> None:
