@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import partial
 from typing import Any
 
@@ -21,7 +21,7 @@ from app.config.settings import Settings
 from app.market.candle import CandleSource
 from app.market.errors import StoreError
 from app.market.stored_symbol import DayHeld, StoredCandles, StoredSymbol, StoredTicks, StoredTrade
-from app.market.symbol import BROKER, broker_of
+from app.market.symbol import BROKER, bare_name, broker_of
 from app.market.units import format_e8
 from app.runtime.open_database import has_database
 from storage.candles import stored_symbols
@@ -76,6 +76,8 @@ def _document(one: StoredSymbol, days: _Days | None) -> dict[str, Any]:
     symbol = one.symbol
     document: dict[str, Any] = {
         "symbol": symbol.name,
+        "broker": broker_of(symbol.name),
+        "name": bare_name(symbol.name),
         "base": symbol.base or None,
         "quote": symbol.quote or None,
         "status": symbol.status or None,
@@ -85,8 +87,8 @@ def _document(one: StoredSymbol, days: _Days | None) -> dict[str, Any]:
         "asset_class": symbol.asset_class or None,
         "calendar": symbol.calendar or None,
         "time_zone": symbol.time_zone or None,
-        "first_date": None if symbol.first_date is None else symbol.first_date.isoformat(),
-        "last_date": None if symbol.last_date is None else symbol.last_date.isoformat(),
+        "first_date": _available(symbol.first_date, one.first_us),
+        "last_date": _available(symbol.last_date, one.last_us),
         "trading": symbol.is_trading,
         "active": one.active,
         "trades": one.trades,
@@ -102,6 +104,13 @@ def _document(one: StoredSymbol, days: _Days | None) -> dict[str, Any]:
     if days is not None:
         document["days"] = [_day(day) for day in days.get(symbol.name, [])]
     return document
+
+
+def _available(described: date | None, stored_us: int | None) -> str | None:
+    """Return the first or the last date with data: as the broker describes it, else of what is stored."""
+    if described is not None:
+        return described.isoformat()
+    return None if stored_us is None else _date(stored_us)
 
 
 def _trade(one: StoredTrade | None) -> dict[str, Any] | None:

@@ -85,6 +85,22 @@ class StoredSymbol:
         return self.first is not None or self.ticks is not None or bool(self.candles)
 
     @property
+    def first_us(self) -> int | None:
+        """When what is stored of it begins, UTC microseconds; None where nothing is."""
+        begins = [one.first_us for one in self.candles]
+        begins += [self.ticks.first_us] if self.ticks else []
+        begins += [self.first.time_us] if self.first is not None and self.first.time_us is not None else []
+        return min(begins, default=None)
+
+    @property
+    def last_us(self) -> int | None:
+        """The time of the last trade or tick stored, or the last candle's open time, whichever is later."""
+        ends = [one.last_us for one in self.candles]
+        ends += [self.ticks.last_us] if self.ticks else []
+        ends += [self.last.time_us] if self.last is not None and self.last.time_us is not None else []
+        return max(ends, default=None)
+
+    @property
     def size_bytes(self) -> int:
         """The share of all tables, in bytes."""
         ticks = self.ticks.size_bytes if self.ticks else 0

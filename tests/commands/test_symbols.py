@@ -78,9 +78,29 @@ def test_every_symbol_is_listed_with_what_is_stored(
         "lot_size": "0.00001000",
         "active": False,
     }
-    described = ("exchange", "asset_class", "calendar", "time_zone", "first_date", "last_date", "trading")
-    assert [btc[name] for name in described] == ["Binance", "crypto", "CRYPTO", "UTC", "2017-08-17", None, True]
-    assert [ada[name] for name in described] == [None, None, None, None, None, None, False]
+    described = (
+        "broker",
+        "name",
+        "exchange",
+        "asset_class",
+        "calendar",
+        "time_zone",
+        "first_date",
+        "last_date",
+        "trading",
+    )
+    assert [btc[name] for name in described] == [
+        "binance",
+        "BTCUSDT",
+        "Binance",
+        "crypto",
+        "CRYPTO",
+        "UTC",
+        "2017-08-17",
+        "2024-08-08",
+        True,
+    ]
+    assert [ada[name] for name in described] == ["binance", "ADABTC", *[None] * 6, False]
     assert (btc["trades"], btc["missing"], btc["share"]) == (980, 20, 0.98)
     assert btc["first_trade"] == {"id": 100, "time": format_time(TRADES[0].time_us)}
     assert btc["last_trade"] == {"id": 1_099, "time": format_time(TRADES[-1].time_us)}
@@ -151,6 +171,12 @@ def test_a_symbol_with_candles_of_its_broker_alone_is_listed_with_them(
     (series,) = listed["candles"]
     assert [series[name] for name in ("interval", "source", "rows", "exact")] == ["1m", "kline", 3, True]
     assert (series["first"], series["last"]) == ("2023-11-14T22:14:00Z", "2023-11-14T22:16:00Z")
+    assert [listed[name] for name in ("broker", "name", "first_date", "last_date")] == [
+        "oanda",
+        "USDCAD",
+        "2023-11-14",
+        "2023-11-14",
+    ]
     assert listed["bytes"] > 0
     stored = recorded.store.stored_symbol("oanda:USDCAD")
     assert stored is not None
