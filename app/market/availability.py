@@ -11,15 +11,18 @@ from collections.abc import Iterator
 from enum import Enum, auto
 from typing import NamedTuple
 
+from app.market.calendar.calendar import Calendar
+from app.market.calendar.closed_slots import closed_slots
 from app.market.candle_request import CandleRequest
 from app.market.coverage import IdRanges
 from app.market.interval import Interval
+from app.market.quote_candles.side_candles import known_times
 
 
 class Origin(Enum):
     """Where a candle comes from."""
 
-    TRADES = auto()  # stored trades
+    TRADES = auto()  # stored trades, or quotes
     KLINES = auto()  # the exchange's candles that are stored
     FETCH = auto()  # the exchange, which is asked for it
     NOWHERE = auto()
@@ -84,14 +87,40 @@ def availability(request: CandleRequest, stored: StoredTimes, now_us: int) -> li
     return sorted(found)
 
 
+def quote_availability(request: CandleRequest, stored: StoredTimes, now_us: int, market: Calendar) -> list[Stretch]:
+    """
+    Return the same for candles of quotes, of which nothing is fetched: time in which the market is closed has none.
+
+    There ``stored.traded`` are the times of which all ticks are stored.
+    """
+    slots, interval = request.slots, request.interval
+    if not slots:
+        return []
+    closed = closed_slots(market, interval, slots[0], slots[-1] + 1)
+    left = IdRanges([(slots[0], slots[-1])]) - _ranges((first, end - 1) for first, end in closed.tolist())
+    ends_us = interval.slot_open_us(slots[0]), interval.slot_open_us(slots[-1] + 1)
+    ticks = _whole(interval, known_times(market, IdRanges(stored.traded), *ends_us))
+    if request.include_open:
+        ticks.add(interval.slot(now_us))
+    found = list[Stretch]()
+    for origin, having in ((Origin.TRADES, ticks), (Origin.KLINES, _known(interval, stored)), (Origin.NOWHERE, left)):
+        found += [Stretch(first, last, origin) for first, last in left & having]
+        left = left - having
+    return sorted(found)
+
+
 def _traded(interval: Interval, stored: StoredTimes) -> IdRanges:
     """Return the slots whose candles have all their trades, and the one before: `app.market.builder.is_complete`."""
     return _ranges((interval.slot(start_us) + 1, interval.slot(end_us) - 1) for start_us, end_us in stored.traded)
 
 
 def _known(interval: Interval, stored: StoredTimes) -> IdRanges:
-    whole = _ranges((interval.slot(first - 1) + 1, interval.slot(last + 1) - 1) for first, last in stored.klines)
-    return whole - _unlisted(interval, stored)
+    return _whole(interval, stored.klines) - _unlisted(interval, stored)
+
+
+def _whole(interval: Interval, times_us: IdRanges) -> IdRanges:
+    """Return the slots of which every microsecond is among these."""
+    return _ranges((interval.slot(first - 1) + 1, interval.slot(last + 1) - 1) for first, last in times_us)
 
 
 def _unlisted(interval: Interval, stored: StoredTimes) -> IdRanges:

@@ -29,6 +29,7 @@ from app.live.transfers.exports import ExportProgress, Exports, ExportSources
 from app.live.transfers.first_rows import write_first_rows
 from app.live.transfers.pace import Pace
 from app.market.availability import StoredTimes
+from app.market.calendar.calendar import Calendar
 from app.market.candle_request import CandleRequest, whole_candles
 from app.market.coverage import StoredGap
 from app.market.errors import CryptopipeError, StoreError, UsageError
@@ -36,9 +37,10 @@ from app.market.export_plan import ExportPlan, RowsRequest
 from app.market.file_columns import RowsOf
 from app.market.file_format import FileFormat
 from app.market.interval import Interval
-from app.market.ports.database import OpenedDatabase
+from app.market.ports.database import MarketStore, OpenedDatabase
 from app.market.ports.files import ExportFile
-from app.market.symbol import Symbol
+from app.market.quotes.tick import PriceSide
+from app.market.symbol import Symbol, has_trades
 from storage.files.target import NewFile, OpenStream, Target, check_target, make_folder
 from widgets.controls.save_folder import SaveFolder
 from widgets.dialogs.export.export_dialog import ExportDialog, WrittenFile
@@ -56,6 +58,8 @@ _NO_ROWS = {
     RowsOf.TRADES: "No trade of this range is stored.",
     RowsOf.QUOTES: "No quote of this range is stored.",
     RowsOf.GAPS: "No gap lies in this range.",
+    RowsOf.SESSIONS: "No session of this range is stored.",
+    RowsOf.SESSION_GAPS: "No gap between sessions of this range is stored.",
 }
 
 
@@ -76,10 +80,15 @@ class ExportController:
         interval: Interval,
         visible_us: tuple[int, int] | None,
         indicators: str = "",
+        price: PriceSide = PriceSide.MID,
     ) -> ExportDialog:
-        """Show the dialog and return it; it closes itself. ``indicators``: those of the chart, as text."""
+        """
+        Show the dialog and return it; it closes itself.
+
+        ``indicators``: those of the chart, as text; ``price``: the one of quotes that it shows.
+        """
         now_us = self._engine.exchange_clock.now_us()
-        start = FormStart(symbol, interval, visible_us, now_us, self._folder.path, indicators)
+        start = FormStart(symbol, interval, visible_us, now_us, self._folder.path, indicators, price)
         dialog = ExportDialog(symbols, start, palette=self._window.colours, parent=self._window)
         preview = _Preview(self._engine, dialog)
         dialog.stored_requested.connect(lambda chosen: self._tasks.begin(self._tell_stored(dialog, chosen)))
@@ -179,17 +188,18 @@ class ExportController:
 
     async def _tell_stored(self, dialog: ExportDialog, chosen: Sequence[tuple[str, Interval]]) -> None:
         """Tell the dialog what is stored; without a database nothing is."""
+        price = dialog.form.rows.chosen_price
         for symbol, interval in chosen:
-            database, stored = self._engine.database, StoredTimes()
+            database, stored, calendar = self._engine.database, StoredTimes(), None
             if database is not None:
                 try:
-                    read = partial(database.store.stored_times, symbol, interval)
-                    stored = await in_background(read, "read-stored-times")
+                    read = partial(_stored, database.store, symbol, interval, price)
+                    stored, calendar = await in_background(read, "read-stored-times")
                 except StoreError as error:
                     logger.info("what is stored of %s is not known: %s", symbol, error, extra={"symbol": symbol})
-            if not isValid(dialog):  # it may have been closed meanwhile
-                return
-            dialog.set_stored(symbol, interval, stored)
+            if not isValid(dialog) or dialog.form.rows.chosen_price is not price:
+                return  # it was closed meanwhile, or asks about another price by now
+            dialog.set_stored(symbol, interval, stored, calendar)
 
 
 class _Preview:
@@ -247,6 +257,15 @@ class _Shown:
             self._pace.restart()
         words = self._pace.words(now.done, now.total)
         self._dialog.set_progress(progress.request, progress.done, now.done, now.total, words, now.waits_because)
+
+
+def _stored(
+    store: MarketStore, symbol: str, interval: Interval, price: PriceSide
+) -> tuple[StoredTimes, Calendar | None]:
+    """Return what is stored of candles, and when their market is open if they are of quotes. Blocks."""
+    if has_trades(symbol):
+        return store.stored_times(symbol, interval), None
+    return store.of_side(price).stored_times(symbol, interval), store.calendar_of(symbol)
 
 
 def _sources(engine: Engine, database: OpenedDatabase) -> ExportSources:

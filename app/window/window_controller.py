@@ -280,7 +280,8 @@ class WindowController(QObject):
         symbols = list(self._engine.symbols.values()) or [symbol]
         studies = ((one.indicator, one.settings) for one in self._chart.indicators.studies)
         visible_us = self.chart_controller.visible_history_us()
-        self.exports.open(symbols, symbol, self._state.interval, visible_us, text_of_indicators(studies))
+        price = self._chart.chart_style.price_side
+        self.exports.open(symbols, symbol, self._state.interval, visible_us, text_of_indicators(studies), price)
 
     def _on_copy_candles_requested(self, file_format: FileFormat) -> None:
         symbol = self._engine.symbol(self._state.symbol)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.market.availability import Origin, StoredTimes, availability
+from app.market.availability import Origin, StoredTimes, availability, quote_availability
+from app.market.calendar.weekly import forex
 from app.market.candle_request import CandleRequest
 from app.market.coverage import IdRanges
 from app.market.interval import SECOND_US, Interval
@@ -71,3 +72,32 @@ def test_what_is_stored_first_is_known_without_the_time_before_the_listing() -> 
     assert StoredTimes(klines=IdRanges([(0, 99)]), listed_us=100).first_us is None
     assert StoredTimes(klines=IdRanges([(0, 300)]), listed_us=100).first_us == 100
     assert StoredTimes(((50, 60),), IdRanges([(70, 80)])).first_us == 50
+
+
+@given(cases())
+def test_a_candle_of_quotes_has_its_origin_and_closed_time_has_no_candle(
+    drawn: tuple[CandleRequest, StoredTimes, int],
+) -> None:
+    asked, stored, now_us = drawn
+    market = forex()
+    found = {
+        slot: stretch.origin
+        for stretch in quote_availability(asked, stored, now_us, market)
+        for slot in range(stretch.first, stretch.last + 1)
+    }
+    for slot in asked.slots:
+        open_us, end_us = asked.interval.slot_open_us(slot), asked.interval.slot_open_us(slot + 1)
+        closed = IdRanges((a, b - 1) for a, b in market.closed_spans(open_us, end_us).tolist())
+        is_listed = stored.listed_us is None or end_us > stored.listed_us
+        if not closed.missing(open_us, end_us - 1):
+            assert slot not in found
+        elif not (closed | IdRanges(stored.traded)).missing(open_us, end_us - 1) or (
+            asked.include_open and open_us <= now_us < end_us
+        ):
+            assert found[slot] is Origin.TRADES
+        elif is_listed and not stored.klines.missing(open_us, end_us - 1):
+            assert found[slot] is Origin.KLINES
+        else:
+            assert found[slot] is Origin.NOWHERE
+    assert set(found) <= set(asked.slots)
+    assert list(found) == sorted(found)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from PySide6.QtCore import QPoint, Qt
@@ -139,6 +140,15 @@ def test_candles_and_quotes_are_exported_with_the_columns_and_names_that_they_ha
         await until(dialog.preview.rowCount)
         assert [dialog.preview.horizontalHeaderItem(at).text() for at in range(len(offered))] == offered
 
+        form.rows.price.setCurrentText("Bid")
+        form.target.set_path(str(tmp_path / "bids.csv"))
+        dialog.foot.start_button.click()
+        await until(lambda: "written to" in dialog.foot.outcome.text())
+        assert json.loads((tmp_path / "bids.csv.meta.json").read_text())["price"] == "bid"
+        dialog.reject()
+        running.window.export_requested.emit()
+        dialog = running.window.findChildren(ExportDialog)[-1]
+        form = dialog.form
         form.rows.kinds[RowKind.TRADES].click()
         assert "has quotes, and neither trades nor gaps" in dialog.foot.outcome.text()
         form.rows.kinds[RowKind.QUOTES].click()

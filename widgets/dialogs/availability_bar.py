@@ -29,6 +29,8 @@ ORIGIN_WORDS = {
     Origin.FETCH: "To be fetched",
     Origin.NOWHERE: "Not to be had",
 }
+QUOTE_WORDS = ORIGIN_WORDS | {Origin.TRADES: "From stored quotes", Origin.KLINES: "Broker's candles, stored"}
+"""The same for candles of quotes."""
 
 
 class AvailabilityBar(QWidget):
@@ -136,10 +138,12 @@ class OriginLegend(QWidget):
             for text in entry.findChildren(QLabel)
         ]
 
-    def show_origins(self, origins: Container[Origin]) -> None:
-        """Show these, and no others."""
+    def show_origins(self, origins: Container[Origin], words: Mapping[Origin, str] = MappingProxyType({})) -> None:
+        """Show these, and no others; ``words``: other names than before."""
         for origin, entry in self._entries.items():
             entry.setVisible(origin in origins)
+            for text in entry.findChildren(QLabel):
+                text.setText(words.get(origin, text.text()))
 
     def set_palette(self, palette: Palette) -> None:
         """Use the colours of a theme."""

@@ -14,7 +14,7 @@ from app.live.transfers.quotes.quote_candle_file import QuoteCandleFile
 from app.live.transfers.quotes.quote_transfer import quote_pages
 from app.live.transfers.range_ends import whole_request
 from app.live.transfers.session_transfer import SessionTransfer
-from app.market.availability import Origin, availability
+from app.market.availability import Origin, availability, quote_availability
 from app.market.candle_request import CandleRequest
 from app.market.columns.gap_columns import gap_rows
 from app.market.export_plan import ExportPlan, RowsRequest
@@ -65,20 +65,24 @@ async def _candles(
     )
     if wanted is None:
         return False
-    store: CandleStore = sources.store
     if request.is_of_quotes:
-        store = sources.store.of_side(plan.price)
         file = QuoteCandleFile(file, sources.ticks, request.symbol, interval, plan.price)
+    store = _store(plan, request, sources)
     transfer = CandleTransfer(wanted, sources.history, store, sources.clock, indicators=plan.indicators)
     report, _ = await transfer.run(file, "")
     return report.rows > 0
+
+
+def _store(plan: ExportPlan, request: RowsRequest, sources: ExportSources) -> CandleStore:
+    """Return what has the candles of the price that the plan asks for."""
+    return sources.store.of_side(plan.price) if request.is_of_quotes else sources.store
 
 
 def _first_stored(
     plan: ExportPlan, request: RowsRequest, interval: Interval, sources: ExportSources, most: int
 ) -> CandleRequest | None:
     """Return the first candles of the range that are stored; None if there is none. Blocks."""
-    now_us, store = sources.clock.now_us(), sources.store
+    now_us, store = sources.clock.now_us(), _store(plan, request, sources)
     whole = whole_request(
         store,
         request.symbol,
@@ -89,7 +93,11 @@ def _first_stored(
         fetch=False,
         include_open=plan.include_open,
     )
-    known = availability(whole, store.stored_times(request.symbol, interval), now_us)
+    stored = store.stored_times(request.symbol, interval)
+    if request.is_of_quotes:
+        known = quote_availability(whole, stored, now_us, sources.store.calendar_of(request.symbol))
+    else:
+        known = availability(whole, stored, now_us)
     first = next((one.first for one in known if one.origin is not Origin.NOWHERE), None)
     if first is None:
         return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from PySide6.QtCore import Qt
@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel
 from app.market.availability import Origin, Stretch
 from widgets.controls.labels import ElidedLabel, label
 from widgets.controls.number_format import count, counted
-from widgets.dialogs.availability_bar import ORIGIN_WORDS, AvailabilityBar, OriginLegend
+from widgets.dialogs.availability_bar import ORIGIN_WORDS, QUOTE_WORDS, AvailabilityBar, OriginLegend
 from widgets.theme import style
 from widgets.theme.palettes import DARK, Palette
 
@@ -21,7 +21,7 @@ MOST_BARS = 6
 
 class FileAvailability(NamedTuple):
     """
-    The stretches of one file's candles; none: not known yet.
+    The stretches of one file's candles; none: not known yet, or no candle is in the range.
 
     ``name`` is “BTC/USDT 1m”, ``ends`` are those of the range, as text.
     """
@@ -29,6 +29,12 @@ class FileAvailability(NamedTuple):
     name: str
     stretches: Sequence[Stretch]
     ends: tuple[str, str]
+    are_of_quotes: bool = False
+
+    @property
+    def words(self) -> Mapping[Origin, str]:
+        """What the origins of its candles are called."""
+        return QUOTE_WORDS if self.are_of_quotes else ORIGIN_WORDS
 
 
 class _Row(NamedTuple):
@@ -78,7 +84,8 @@ class AvailabilityCard(QFrame):
             row.set_visible(False)
         for row, one in zip(self.rows, shown, strict=False):
             _show(row, one)
-        self.legend.show_origins({stretch.origin for one in files for stretch in one.stretches})
+        words = QUOTE_WORDS if files and all(one.are_of_quotes for one in files) else ORIGIN_WORDS
+        self.legend.show_origins({stretch.origin for one in files for stretch in one.stretches}, words)
         # Texts of times sort as times do.
         self.start.setText(min((one.ends[0] for one in files), default=""))
         self.end.setText(max((one.ends[1] for one in files), default=""))
@@ -119,9 +126,7 @@ def _show(row: _Row, one: FileAvailability) -> None:
     row.bar.set_stretches(one.stretches)
     candles = candles_by_origin(one.stretches)
     row.figure.setText(_figure(candles))
-    said = ", ".join(
-        f"{ORIGIN_WORDS[origin].lower()}: {count(candles[origin])}" for origin in Origin if candles[origin]
-    )
+    said = ", ".join(f"{one.words[origin].lower()}: {count(candles[origin])}" for origin in Origin if candles[origin])
     row.bar.setAccessibleDescription(f"{one.name}, {one.ends[0]} to {one.ends[1]}: {said or 'not known yet'}")
 
 

@@ -17,10 +17,11 @@ from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtWidgets import QDialog, QFrame, QHBoxLayout, QMessageBox, QScrollArea, QVBoxLayout, QWidget
 
 from app.market.availability import StoredTimes
+from app.market.calendar.calendar import Calendar
 from app.market.errors import UsageError
 from app.market.export_plan import ExportPlan, RowsRequest, number_of
 from app.market.interval import Interval
-from app.market.symbol import Symbol
+from app.market.symbol import Symbol, has_trades
 from widgets.controls.dialog_frame import PADDING_PX, room_for
 from widgets.controls.labels import label
 from widgets.controls.number_format import count
@@ -42,6 +43,8 @@ _SAID = {
     RowKind.TRADES: "Trades that are stored; what is missing between them is named.",
     RowKind.QUOTES: "Quotes that are stored; open time without them is named.",
     RowKind.GAPS: "The ids missing between stored trades, and the times around them.",
+    RowKind.SESSIONS: "The days on which the market is open, with its holidays, as far as they are stored.",
+    RowKind.SESSION_GAPS: "What the price did between two sessions, where it is stored.",
 }
 
 
@@ -69,6 +72,7 @@ class ExportDialog(QDialog):
 
     Signals:
         stored_requested: Report by `set_stored` what is stored; carries pairs of a symbol's name and an `Interval`.
+            Of quotes it is about the price chosen in the form.
         preview_requested: Report by `set_preview` a file's first rows; carries an `ExportPlan` of that file alone.
         export_started: Write the files; carries the `ExportRequest`. The user has agreed to replace those that exist.
             End with `completed`, `failed` or `cancelled`.
@@ -97,6 +101,7 @@ class ExportDialog(QDialog):
         self.state = ExportState.EDITING
         self._now_us = start.now_us
         self._asked = set[tuple[str, Interval]]()
+        self._price = start.price  # of quotes, about which was asked
         self._previewed: ExportPlan | None = None
         self._plan: ExportPlan | None = None  # of the running export
         self._written: list[WrittenFile] = []
@@ -123,10 +128,12 @@ class ExportDialog(QDialog):
         """Request what is stored, and the first rows; call once the signals are connected."""
         self._on_edited()
 
-    def set_stored(self, symbol: str, interval: Interval, stored: StoredTimes) -> None:
-        """Accept what is stored of a symbol, for candles of one interval."""
+    def set_stored(
+        self, symbol: str, interval: Interval, stored: StoredTimes, calendar: Calendar | None = None
+    ) -> None:
+        """Accept what is stored of a symbol, for candles of one interval and the chosen price, and its calendar."""
         self._asked.add((symbol, interval))
-        self.form.set_stored(symbol, interval, stored)
+        self.form.set_stored(symbol, interval, stored, calendar)
         self._show_availability()
         self._preview_timer.start()
 
@@ -243,6 +250,9 @@ class ExportDialog(QDialog):
     # What is there
 
     def _on_edited(self) -> None:
+        if self._price is not self.form.rows.chosen_price:
+            self._price = self.form.rows.chosen_price
+            self._asked = {(symbol, interval) for symbol, interval in self._asked if has_trades(symbol)}
         self._ask_what_is_stored()
         self._show_availability()
         self._preview_timer.start()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from app.market.availability import Origin, Stretch, availability
+from app.market.availability import Origin, Stretch, availability, quote_availability
 from app.market.export_plan import ExportPlan, RowsRequest, number_of
 from app.market.file_columns import row_layout
 from app.market.file_format import FileFormat
@@ -39,6 +39,7 @@ class _FileForecast(NamedTuple):
     ends: tuple[str, str]
     stretches: list[Stretch]
     columns: int
+    is_known: bool = False
 
     @property
     def rows(self) -> int:
@@ -67,8 +68,9 @@ def forecast(form: ExportForm, plan: ExportPlan, now_us: int) -> Forecast:
     for request in plan.files:
         one = _of_file(form, plan, request, now_us)
         files.append(one)
-        shown.append(FileAvailability(f"{names[request.symbol]} {request.rows}", one.stretches, one.ends))
-    if not all(one.stretches for one in files):
+        name = f"{names[request.symbol]} {request.rows}"
+        shown.append(FileAvailability(name, one.stretches, one.ends, request.is_of_quotes))
+    if not all(one.is_known for one in files):
         return Forecast(shown, "", lacks=False)  # not all is known yet
     return Forecast(shown, _sentence(plan, files), any(one.missing for one in files))
 
@@ -79,7 +81,13 @@ def _of_file(form: ExportForm, plan: ExportPlan, request: RowsRequest, now_us: i
     if wanted is None:
         return _FileForecast(request, ("", ""), [], columns)
     ends = utc_minute(wanted.start_us), utc_minute(wanted.end_us)
-    return _FileForecast(request, ends, [] if stored is None else availability(wanted, stored, now_us), columns)
+    if stored is None:
+        return _FileForecast(request, ends, [], columns)
+    if request.is_of_quotes:
+        found = quote_availability(wanted, stored, now_us, form.calendar_of(request.symbol))
+    else:
+        found = availability(wanted, stored, now_us)
+    return _FileForecast(request, ends, found, columns, is_known=True)
 
 
 def _sentence(plan: ExportPlan, files: list[_FileForecast]) -> str:
@@ -90,7 +98,7 @@ def _sentence(plan: ExportPlan, files: list[_FileForecast]) -> str:
     lacking = [one for one in files if one.missing]
     if not lacking:
         return said
-    why = "not to be had" if plan.fetch else "not stored, or not to be had"
+    why = "not to be had" if plan.fetches else "not stored, or not to be had"
     missing = number_of(sum(one.missing for one in lacking), "candle")
     who = f"{len(lacking)} files will lack" if plan.is_several and len(lacking) > 1 else "The file will lack"
     if plan.is_several and len(lacking) == 1:

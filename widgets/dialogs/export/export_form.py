@@ -10,6 +10,8 @@ from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from app.market.availability import StoredTimes
+from app.market.calendar.calendar import Calendar
+from app.market.calendar.of_symbol import usual_calendar
 from app.market.candle_request import CandleRequest, file_name, whole_candles
 from app.market.errors import UsageError
 from app.market.export_plan import ExportPlan, RowsRequest
@@ -49,6 +51,7 @@ class ExportForm(QObject):
         super().__init__(parent)
         self._now_us = start.now_us
         self._stored: dict[tuple[str, Interval], StoredTimes] = {}
+        self._calendars: dict[str, Calendar] = {}
         self._plan: ExportPlan | str = ""  # of the fields as they are, or why they have none
         self.rows = RowsFields(symbols, start, self)
         self.layout_of_rows = LayoutFields(start.indicators, self)
@@ -118,9 +121,17 @@ class ExportForm(QObject):
         """Return what is stored of the candles of a file; None: not known."""
         return self._stored.get((request.symbol, request.rows)) if isinstance(request.rows, Interval) else None
 
-    def set_stored(self, symbol: str, interval: Interval, stored: StoredTimes) -> None:
-        """Accept what is stored: it determines where “All stored” begins."""
+    def calendar_of(self, symbol: str) -> Calendar:
+        """Return when the market of a symbol is open: the usual calendar until a better one is known."""
+        return self._calendars.get(symbol) or usual_calendar(symbol)
+
+    def set_stored(
+        self, symbol: str, interval: Interval, stored: StoredTimes, calendar: Calendar | None = None
+    ) -> None:
+        """Accept what is stored, which determines where “All stored” begins, and the calendar of its market."""
         self._stored[symbol, interval] = stored
+        if calendar is not None:
+            self._calendars[symbol] = calendar
         self._renew()
 
     def set_palette(self, palette: Palette) -> None:
@@ -166,6 +177,7 @@ class ExportForm(QObject):
             layout.chosen_indicators(),
             self.rows.fetch.isChecked(),
             self.rows.include_open.isChecked(),
+            self.rows.chosen_price,
         )
         for request in plan.files:
             request.check()

@@ -1,4 +1,4 @@
-"""The row fields of the export dialog: candles, trades, quotes or gaps, their symbols, intervals and range."""
+"""The row fields of the export dialog: which rows, their symbols, intervals, range and price."""
 
 from __future__ import annotations
 
@@ -8,17 +8,18 @@ from pathlib import Path
 from typing import NamedTuple
 
 from PySide6.QtCore import QObject, Qt, Signal
-from PySide6.QtWidgets import QCheckBox, QGridLayout, QHBoxLayout, QLayout, QWidget
+from PySide6.QtWidgets import QCheckBox, QComboBox, QGridLayout, QHBoxLayout, QLayout, QWidget
 
 from app.market.errors import UsageError
 from app.market.export_plan import RowsRequest
 from app.market.file_columns import Rows, RowsOf
 from app.market.interval import MENU_INTERVALS, Interval
+from app.market.quotes.tick import PriceSide
 from app.market.symbol import Symbol, bare_name
 from widgets.controls.chip_entry import ChipEntry
 from widgets.controls.labels import label
 from widgets.dialogs.export.range_fields import RangeFields
-from widgets.dialogs.form_parts import button_group, choice_button, flow, table, top_caption
+from widgets.dialogs.form_parts import button_group, captioned, choice_button, flow, table, top_caption
 from widgets.symbols.symbol_search import search_key
 from widgets.theme.palettes import Palette
 
@@ -30,15 +31,27 @@ class RowKind(Enum):
     TRADES = "Trades"
     QUOTES = "Quotes"
     GAPS = "Gaps"
+    SESSIONS = "Sessions"
+    SESSION_GAPS = "Session gaps"
 
 
-_OTHER_ROWS = {RowKind.TRADES: RowsOf.TRADES, RowKind.QUOTES: RowsOf.QUOTES, RowKind.GAPS: RowsOf.GAPS}
+_OTHER_ROWS = {
+    RowKind.TRADES: RowsOf.TRADES,
+    RowKind.QUOTES: RowsOf.QUOTES,
+    RowKind.GAPS: RowsOf.GAPS,
+    RowKind.SESSIONS: RowsOf.SESSIONS,
+    RowKind.SESSION_GAPS: RowsOf.SESSION_GAPS,
+}
+_OF_QUOTES = (RowKind.QUOTES, RowKind.SESSIONS, RowKind.SESSION_GAPS)
+"""Offered where a symbol has quotes."""
+
+_PRICES = {PriceSide.MID: "Mid", PriceSide.BID: "Bid", PriceSide.ASK: "Ask"}
 
 
 class FormStart(NamedTuple):
     """
     What the dialog shows at first. ``visible_us``: the chart's range, if it has one; ``now_us``: the exchange's time;
-    ``indicators``: those of the chart, as text.
+    ``indicators``: those of the chart, as text; ``price``: the one of quotes that the chart shows.
     """
 
     symbol: Symbol
@@ -47,6 +60,7 @@ class FormStart(NamedTuple):
     now_us: int
     folder: Path
     indicators: str = ""
+    price: PriceSide = PriceSide.MID
 
 
 class RowsFields(QObject):
@@ -69,7 +83,8 @@ class RowsFields(QObject):
         self._group = button_group(self.kinds.values(), self)
         self.kinds[RowKind.CANDLES].setChecked(True)
         if all(offered.has_trades for offered in self._symbols.values()):
-            self.kinds[RowKind.QUOTES].hide()
+            for kind in _OF_QUOTES:
+                self.kinds[kind].hide()
         self.symbols = ChipEntry("Symbols", lambda text: [self._symbol(part).written_name for part in _parts(text)])
         self.symbols.offer(offered.written_name for offered in self._symbols.values())
         self.symbols.add([start.symbol.written_name])
@@ -80,6 +95,12 @@ class RowsFields(QObject):
         self.fetch = QCheckBox("Fetch what is not stored")
         self.fetch.setChecked(True)
         self.include_open = QCheckBox("Include the open candle")
+        self.price = QComboBox()
+        self.price.addItems([_PRICES[side] for side in PriceSide])
+        self.price.setCurrentText(_PRICES[start.price])
+        self.price.setAccessibleName("Price of quotes")
+        self.price.setToolTip("Which price of quotes their candles are of.")
+        self._price_field = captioned("Price", self.price)
         self._group.buttonClicked.connect(lambda _: self.edited.emit())
         for entry in (self.symbols, self.intervals):
             entry.changed.connect(self.edited)
@@ -87,6 +108,7 @@ class RowsFields(QObject):
         self.range.edited.connect(self._on_range)
         for box in (self.fetch, self.include_open):
             box.toggled.connect(lambda _: self.edited.emit())
+        self.price.currentIndexChanged.connect(lambda _: self.edited.emit())
 
     @property
     def chosen_kind(self) -> RowKind:
@@ -101,6 +123,11 @@ class RowsFields(QObject):
         """Whether the first symbol has quotes, not trades: the columns offered are those of its file."""
         first = next(iter(self._known_symbols()), None)
         return first is not None and not first.has_trades
+
+    @property
+    def chosen_price(self) -> PriceSide:
+        """The price of the candles of quotes."""
+        return list(PriceSide)[self.price.currentIndex()]
 
     def chosen_symbols(self) -> list[Symbol]:
         """
@@ -160,6 +187,9 @@ class RowsFields(QObject):
         can_fetch = not known or any(one.has_trades for one in known)
         self.fetch.setEnabled(editable and self.are_candles and can_fetch)
         self.range.set_editable(editable)
+        self.price.setEnabled(editable)
+        if known or not self.are_candles:  # while a symbol is being typed it stays as it is
+            self._price_field.setVisible(self.are_candles and not all(one.has_trades for one in known))
 
     def layout_fields(self) -> QLayout:
         """Return the fields, laid out, but for `kinds` and `boxes`."""
@@ -178,7 +208,7 @@ class RowsFields(QObject):
 
     def boxes(self) -> QWidget:
         """Return what is to be ticked."""
-        return flow(self.fetch, self.include_open, spacing=20)
+        return flow(self._price_field, self.fetch, self.include_open, spacing=20)
 
     def _known_symbols(self) -> list[Symbol]:
         """Return the symbols, none while a text is not one of them."""
