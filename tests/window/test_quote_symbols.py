@@ -149,6 +149,7 @@ def test_candles_and_quotes_are_exported_with_the_columns_and_names_that_they_ha
         running.window.export_requested.emit()
         dialog = running.window.findChildren(ExportDialog)[-1]
         form = dialog.form
+        form.rows.include_open.click()
         form.rows.kinds[RowKind.TRADES].click()
         assert "has quotes, and neither trades nor gaps" in dialog.foot.outcome.text()
         form.rows.kinds[RowKind.QUOTES].click()

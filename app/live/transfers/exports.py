@@ -18,7 +18,7 @@ from app.live.charts.candle_history import CandleHistory
 from app.live.transfers.candle_transfer import CandleTransfer, TransferProgress
 from app.live.transfers.gap_transfer import GapTransfer
 from app.live.transfers.quotes.quote_candle_file import QuoteCandleFile
-from app.live.transfers.quotes.quote_report import missing_slots, remedy
+from app.live.transfers.quotes.quote_report import candle_remedy, missing_slots
 from app.live.transfers.quotes.quote_transfer import QuoteTransfer
 from app.live.transfers.range_ends import whole_request
 from app.live.transfers.session_transfer import SessionTransfer
@@ -186,7 +186,7 @@ class Exports:
             file = QuoteCandleFile(await self._opened(request), sources.ticks, symbol, interval, plan.price)
             report, path = await transfer.run(file, self._version, plan.file_format)
             more = {"missing_candles": report.missing_candles, "reasons": report.reasons}
-            lack = f"{report.lack} {remedy(symbol)}" if report.lack else ""
+            lack = f"{report.lack} {candle_remedy(symbol)}" if report.lack else ""
             return ExportedFile(request, path, report.rows, lack, file.facts(report.facts(self._version)) | more)
 
         return write

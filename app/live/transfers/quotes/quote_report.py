@@ -79,6 +79,13 @@ def remedy(symbol: str) -> str:
     return "Nobody recorded them."
 
 
+def candle_remedy(symbol: str) -> str:
+    """Return the sentence that says how to get missing candles of quotes."""
+    if broker_of(symbol) in _SAMPLED:
+        return f"Fetch the broker's own candles with cryptopipe history {symbol} 1m."
+    return remedy(symbol)
+
+
 def missing_times(calendar: Calendar, fetched: IdRanges, start_us: int, end_us: int) -> list[tuple[int, int]]:
     """Return the open times of ``[start_us, end_us)`` that were not fetched: disjoint and rising, ends exclusive."""
     if start_us >= end_us:
