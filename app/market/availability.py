@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from enum import Enum, auto
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from app.market.calendar.calendar import Calendar
-from app.market.calendar.closed_slots import closed_slots
 from app.market.candle_request import CandleRequest
 from app.market.coverage import IdRanges
 from app.market.interval import Interval
-from app.market.quote_candles.side_candles import known_times
+
+if TYPE_CHECKING:
+    from app.market.calendar.calendar import Calendar
 
 
 class Origin(Enum):
@@ -93,6 +93,10 @@ def quote_availability(request: CandleRequest, stored: StoredTimes, now_us: int,
 
     There ``stored.traded`` are the times of which all ticks are stored.
     """
+    # Here: a window without quotes opens without.
+    from app.market.calendar.closed_slots import closed_slots
+    from app.market.quote_candles.side_candles import known_times
+
     slots, interval = request.slots, request.interval
     if not slots:
         return []
