@@ -12,6 +12,8 @@ BROKER = "binance"
 """The broker of symbols that name none."""
 QUOTE_BROKERS = ("oanda", "dukascopy")
 """The brokers that publish bid and ask without trades."""
+STREAMING_BROKERS = ("oanda",)
+"""Those of them that stream prices; the others have history alone."""
 BROKER_TITLES = {BROKER: "Binance spot", "oanda": "OANDA", "dukascopy": "Dukascopy"}
 """The brokers as they write their own names."""
 _SEPARATORS = str.maketrans("", "", "/-_")

@@ -13,14 +13,20 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from typing import Any, NamedTuple
 
+from app.market.calendar.calendar import Calendar
 from app.market.candle import Candle, CandleSource, is_whole_so_far
 from app.market.columns.arrow import arrow
 from app.market.columns.candle_columns import candles_of, columns_of, flags, open_times, schema, slots_of
 from app.market.columns.wide_decimals import floats_of
 from app.market.coverage import IdRanges
+from app.market.errors import UsageError
 from app.market.interval import SECOND_US, Interval
+from app.market.ports.database import SeparateStore
 from app.market.ports.storage import CandleReader
-from app.serving.stored_market import SETTLES_S
+from app.market.quote_candles.side_candles import known_times
+from app.market.quotes.tick import PriceSide
+from app.market.symbol import has_trades
+from app.serving.stored_market import SETTLES_S, TICKS_SETTLE_S
 
 _FEW = 5_000  # candles up to which reading them one by one is quicker than by columns
 MANY_SLOTS = 1 << 17  # from which two connections are worth it
@@ -33,7 +39,7 @@ class CandleQuery(NamedTuple):
     """
     The candles wanted: of ``[start_us, end_us]``, UTC microseconds, the first ``limit``; without a start the last.
 
-    Without an end, until now.
+    Without an end, until now. ``price``: of symbols without trades, which of their prices.
     """
 
     symbol: str
@@ -41,6 +47,14 @@ class CandleQuery(NamedTuple):
     start_us: int | None
     end_us: int | None
     limit: int
+    price: PriceSide = PriceSide.MID
+
+
+class TickTimes(NamedTuple):
+    """When a market without trades is open, and the UTC microseconds in which every tick of it is stored."""
+
+    calendar: Calendar
+    fetched: IdRanges
 
 
 class CandleRange(NamedTuple):
@@ -80,9 +94,22 @@ class CandleRange(NamedTuple):
 
 
 def read_candles(
-    store: CandleReader, query: CandleQuery, now_us: int, check_deadline: Callable[[], None]
+    store: SeparateStore, query: CandleQuery, now_us: int, check_deadline: Callable[[], None]
 ) -> CandleRange:
-    """Read what the query wants. Blocks; raises StoreError."""
+    """
+    Read what the query wants. Blocks.
+
+    Raises:
+        UsageError: If it wants bid or ask of a symbol with trades.
+        StoreError: If the database cannot be read.
+    """
+    if not has_trades(query.symbol):
+        # Before the candles: a time of which ticks are stored meanwhile counts as missing at worst.
+        times = TickTimes(store.calendar_of(query.symbol), store.tick_store.fetched_ticks(query.symbol))
+        batch, is_cut = _read(store.of_side(query.price), query, now_us, check_deadline)
+        return judged(batch, query, now_us, is_cut=is_cut, of_ticks=times)
+    if query.price is not PriceSide.MID:
+        raise UsageError(f"{query.symbol} has trades, and candles of these alone: leave price={query.price} out.")
     batch, is_cut = _read(store, query, now_us, check_deadline)
     found = judged(batch, query, now_us, is_cut=is_cut)
     if (
@@ -118,7 +145,7 @@ def passes_for_kline(candle: Candle, held: IdRanges) -> bool:
 
 def _read(store: CandleReader, query: CandleQuery, now_us: int, check_deadline: Callable[[], None]) -> tuple[Any, bool]:
     """Return the stored candles as one batch, and whether there are more."""
-    symbol, interval, start_us, end_us, limit = query
+    symbol, interval, start_us, end_us, limit = query[:5]
     if end_us is not None:
         end_us += 1
     if start_us is None:
@@ -144,7 +171,7 @@ def _read(store: CandleReader, query: CandleQuery, now_us: int, check_deadline: 
 
 def _columns(store: CandleReader, query: CandleQuery, now_us: int, check_deadline: Callable[[], None]) -> list[Any]:
     """Return the batches of ``[start_us, end_us)``, enough for the limit; of many slots in two halves at once."""
-    symbol, interval, start_us, end_us, limit = query
+    symbol, interval, start_us, end_us, limit = query[:5]
     assert start_us is not None
     is_over = threading.Event()
 
@@ -174,13 +201,20 @@ def _columns(store: CandleReader, query: CandleQuery, now_us: int, check_deadlin
             is_over.set()
 
 
-def judged(batch: Any, query: CandleQuery, now_us: int, *, is_cut: bool) -> CandleRange:
-    """Return the range with what is missing in it as of ``now_us``; ``batch`` has the candles read."""
+def judged(
+    batch: Any, query: CandleQuery, now_us: int, *, is_cut: bool, of_ticks: TickTimes | None = None
+) -> CandleRange:
+    """
+    Return the range with what is missing in it as of ``now_us``; ``batch`` has the candles read.
+
+    ``of_ticks``: if they are of ticks, what is known of their times; one of time known to have none is not missing.
+    """
     interval = query.interval
     slots = slots_of(interval, open_times(batch))
     complete = flags(batch, "complete")
     # A candle that ended a moment ago may still be on its way; the open one is not over.
-    settled = interval.slot(now_us - SETTLES_S * SECOND_US) - 1
+    settles_us = (SETTLES_S if of_ticks is None else TICKS_SETTLE_S) * SECOND_US
+    settled = interval.slot(now_us - settles_us) - 1
     end_us = now_us if query.end_us is None else query.end_us
     last = min(interval.slot(end_us), settled)
     first: int | None = None
@@ -195,6 +229,8 @@ def judged(batch: Any, query: CandleQuery, now_us: int, *, is_cut: bool) -> Cand
     missing = list[tuple[int, int]]()
     if first is not None and first <= last:
         held = IdRanges.of_columns(slots[complete], slots[complete])
+        if of_ticks is not None:
+            held |= _known_slots(of_ticks, interval, first, last)
         missing = held.missing(first, last)
     is_open = last < wanted
     # Without a start older candles may be imported until there are as many as were wanted.
@@ -203,8 +239,11 @@ def judged(batch: Any, query: CandleQuery, now_us: int, *, is_cut: bool) -> Cand
     if first is None and query.start_us is None:
         is_whole = False  # nothing at all is stored
     if is_whole and len(slots) and int(slots[-1]) > settled:
-        newest = candles_of(batch.slice(max(batch.num_rows - 2, 0)))
-        is_whole = is_whole_so_far(newest)
+        if of_ticks is None:
+            newest = candles_of(batch.slice(max(batch.num_rows - 2, 0)))
+            is_whole = is_whole_so_far(newest)
+        else:
+            is_whole = _is_watched(of_ticks, interval.slot_open_us(settled + 1), now_us - settles_us)
     open_us = interval.slot_open_us
     return CandleRange(
         batch,
@@ -213,6 +252,24 @@ def judged(batch: Any, query: CandleQuery, now_us: int, *, is_cut: bool) -> Cand
         is_cut,
         is_whole,
         _max_age_s(interval, now_us, settled, is_open=is_open, is_final=is_final),
+    )
+
+
+def _known_slots(times: TickTimes, interval: Interval, first: int, last: int) -> IdRanges:
+    """Return the slots from ``first`` to ``last`` in which the market was closed or every tick is stored, if any."""
+    found = IdRanges()
+    start_us, end_us = interval.slot_open_us(first), interval.slot_open_us(last + 1)
+    for from_us, to_us in known_times(times.calendar, times.fetched, start_us, end_us):
+        begin, end = interval.slot(from_us - 1) + 1, interval.slot(to_us + 1)
+        if begin < end:
+            found.add_range(begin, end - 1)
+    return found
+
+
+def _is_watched(times: TickTimes, start_us: int, end_us: int) -> bool:
+    """Whether every tick of ``[start_us, end_us)`` is stored, as far as its market is open then."""
+    return start_us >= end_us or not known_times(times.calendar, times.fetched, start_us, end_us).missing(
+        start_us, end_us - 1
     )
 
 

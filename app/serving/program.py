@@ -34,6 +34,7 @@ class ProgramFigures:
     reconnects: int = 0
     buffered: int = 0
     trades: int = 0
+    ticks: int = 0
     batches: int = 0
     is_feed_live: bool = False
 

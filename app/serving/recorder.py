@@ -1,5 +1,5 @@
 """
-Serves the data of a program that records: its engine's live trades and quotes, its health and its metrics.
+Serves the data of a program that records: its engine's live trades, quotes and ticks, its health and its metrics.
 
 The engine runs on the program's loop, the server on one of its own. Events cross over in batches through a bounded
 queue; figures are read on the engine's loop. Symbols that other programs record into the same database are followed
@@ -19,6 +19,7 @@ from app.live.engine import Engine
 from app.live.recording.measures import Distribution
 from app.market.errors import StoreError
 from app.market.ports.exchange import FeedState
+from app.market.quotes.tick import Tick
 from app.market.symbol import broker_of, broker_title
 from app.market.trade import DayTicker, MarketEvent, Quote, Trade
 from app.observability.metrics import Metrics
@@ -29,10 +30,12 @@ from app.serving.live.hub import LiveHub
 from app.serving.live.live_client import LiveItem
 from app.serving.live.stored_follower import StoredFollower
 from app.serving.live.subscriptions import QUOTE, TICK, TRADE
+from app.serving.live.tick_follower import tick_items
 from app.serving.program import BrokerState, ProgramFigures
 
 _MOST_WAITING = 200_000  # events on their way to the server's loop
 _KEPT, _KEPT_US = 20_000, 60_000_000  # trades of each symbol that may not be stored yet: batches are a second long
+_KEPT_TICKS = 2_500  # of each symbol, alike: ten minutes of four a second
 _JOINS_S = 0.25  # trades of one order come at one go
 _ANSWER_S = 5.0
 _OVERWHELMED = "The server could not keep up with the exchange: connect again, with since."
@@ -65,6 +68,7 @@ class RecordingProgram:
         self._is_crossing = False
         self._quotes: dict[str, Quote] = {}
         self._recent: dict[str, deque[Trade]] = {}
+        self._recent_ticks: dict[str, deque[Tick]] = {}
 
     def attach(
         self, loop: asyncio.AbstractEventLoop, hub: LiveHub, follower: StoredFollower, spread_percent: float
@@ -73,7 +77,7 @@ class RecordingProgram:
         self._hub, self._follower, self._spread_percent = hub, follower, spread_percent
         self._server_loop = loop
         self._aggregates, self._books = TradeAggregates(hub, _JOINS_S), BookStreams(hub, self._engine.clock)
-        follower.leave_out = lambda: self._engine.recorder.symbols
+        follower.leave_out = lambda: self._engine.recorded
         follower.best_of = self.quote
         return self
 
@@ -120,6 +124,10 @@ class RecordingProgram:
                 self._aggregates.take(event, partial(self._kept, symbol, event.trade_id - 1))
             elif type(event) is DayTicker:
                 follower.days.publish_day(event)
+            elif type(event) is Tick:
+                if self._keep_tick(event):
+                    follower.note_trades(symbol)
+                    items += tick_items(event, hub)
             elif type(event) is Quote:
                 self._books.take(self._quotes.get(symbol), event)
                 self._quotes[symbol] = event
@@ -136,6 +144,16 @@ class RecordingProgram:
         while trade.time_us - recent[0].time_us > _KEPT_US:
             recent.popleft()
 
+    def _keep_tick(self, tick: Tick) -> bool:
+        """Keep a tick; return whether it comes after all before: an older one is history, as it is to a follower."""
+        recent = self._recent_ticks.get(tick.symbol)
+        if recent is None:
+            recent = self._recent_ticks[tick.symbol] = deque(maxlen=_KEPT_TICKS)
+        if recent and tick.number <= recent[-1].number:
+            return False
+        recent.append(tick)
+        return True
+
     def _kept(self, symbol: str, trade_id: int) -> Trade | None:
         """Return that trade if it is one of the newest, most of which come in the order of their ids."""
         return next((one for one in reversed(self._recent.get(symbol, ())) if one.trade_id == trade_id), None)
@@ -149,7 +167,7 @@ class RecordingProgram:
     async def assets(self) -> list[str]:
         """See `app.serving.live.live_socket.LiveSource`: first those recorded here."""
         assert self._follower is not None
-        recorded, stored = self._engine.recorder.symbols, list[str]()
+        recorded, stored = self._engine.recorded, list[str]()
         with contextlib.suppress(StoreError):  # live messages need no database
             stored = await self._follower.assets()
         return [*recorded, *(one for one in stored if one not in recorded)]
@@ -157,7 +175,7 @@ class RecordingProgram:
     async def follow(self, symbols: Collection[str]) -> None:
         """See `app.serving.live.live_socket.LiveSource`."""
         assert self._follower is not None
-        recorded = set(self._engine.recorder.symbols)
+        recorded = set(self._engine.recorded)
         await self._follower.follow([symbol for symbol in symbols if symbol not in recorded])
 
     def quote(self, symbol: str) -> Quote | None:
@@ -167,6 +185,12 @@ class RecordingProgram:
     def recent_trades(self, symbol: str, first_trade_id: int) -> list[Trade]:
         """See `app.serving.live.live_socket.LiveSource`."""
         return sorted(one for one in self._recent.get(symbol, ()) if one.trade_id >= first_trade_id)
+
+    def recent_ticks(self, symbol: str, after: int) -> tuple[list[Tick], bool]:
+        """See `app.serving.live.live_socket.LiveSource`."""
+        recent = self._recent_ticks.get(symbol, deque())
+        is_all = len(recent) < _KEPT_TICKS or recent[0].number <= after
+        return [one for one in recent if one.number > after], is_all
 
     async def feed_trouble(self) -> str:
         """See `app.serving.program.ServedProgram`."""
@@ -199,6 +223,8 @@ class RecordingProgram:
 
     def _trouble(self) -> str:
         engine = self._engine
+        if not engine.recorder.symbols and engine.recorded:
+            return ""  # the exchange's stream is not wanted
         if engine.feed_reason:
             return engine.feed_reason
         status = engine.feed.status
@@ -232,8 +258,9 @@ class RecordingProgram:
             reconnects=counters.reconnects,
             buffered=self._metrics.writer.queued + engine.waiting_trades,
             trades=engine.recorder.trades_received,
+            ticks=engine.quotes.recorder.ticks_received,
             batches=measures.batch_s.count,
-            is_feed_live=not self._trouble(),
+            is_feed_live=bool(engine.recorder.symbols) and not self._trouble(),
         )
 
 

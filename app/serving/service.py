@@ -37,6 +37,7 @@ from app.serving.routes.exchange import ExchangeRoutes
 from app.serving.routes.health import HealthRoutes
 from app.serving.routes.market import MarketRoutes
 from app.serving.routes.page import PageRoutes
+from app.serving.routes.quotes_arrow import QuoteArrowRoutes
 from app.serving.server import Limits, MarketServer
 from app.serving.stored_market import CONNECTIONS, DEADLINE_S, StoredMarket
 
@@ -110,6 +111,7 @@ class ServingService:
         parts: list[Routes] = [
             MarketRoutes(self._market, clock),
             ArrowRoutes(self._market, clock),
+            QuoteArrowRoutes(self._market, clock),
             ChartRoutes(self._market, clock),
             ExchangeRoutes(self._market, clock, source.quote),
             live_socket,

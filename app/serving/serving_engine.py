@@ -106,14 +106,14 @@ class ServedEngine:
             return
         self._service = service
         self._following = asyncio.get_running_loop().create_task(_use_its_database(engine, service))
-        engine.recorder.on_event = program.take
+        engine.recorder.on_event = engine.quotes.recorder.on_event = program.take
 
     async def _close(self) -> None:
         service, following = self._service, self._following
         self._service = self._following = None
         if service is None or following is None:
             return
-        self._engine.recorder.on_event = None
+        self._engine.recorder.on_event = self._engine.quotes.recorder.on_event = None
         following.cancel()
         await asyncio.gather(following, return_exceptions=True)
         await in_background(service.stop, "stop-server", to_its_end=True)

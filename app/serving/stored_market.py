@@ -22,6 +22,7 @@ DEADLINE_S = 5.0
 THREADS = 4
 CONNECTIONS = THREADS + 2  # a long range takes two, and live messages shall not wait for it
 SETTLES_S = 3  # for which a trade may wait to be stored: batches are a second long
+TICKS_SETTLE_S = 15  # after which all of a candle of ticks is known: what was watched is noted every 10 s
 _MOST_WAITING = 128
 _HANG_UP_S = 1.0
 

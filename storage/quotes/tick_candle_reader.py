@@ -35,6 +35,24 @@ _TICKS = sql.SQL(
     """
 ).format(exact=EXACT, in_range=in_range(TICKS))
 
+_TICKS_AFTER = sql.SQL(
+    """
+    SELECT {exact} FROM quotes
+    WHERE {in_range} AND (time > timestamptz 'epoch' + %(after_us)s * interval '1 microsecond' OR place > %(place)s)
+    ORDER BY time, place LIMIT %(limit)s
+    """
+).format(exact=EXACT, in_range=in_range(TICKS))
+NEWEST = sql.SQL(
+    """
+    SELECT symbol, {last_us}, last_place
+    FROM symbols s CROSS JOIN LATERAL (
+        SELECT last_time, last_place FROM {table} WHERE symbol_id = s.id ORDER BY open_time DESC LIMIT 1
+    ) AS newest
+    WHERE symbol = ANY(%s)
+    """
+).format(last_us=microseconds("last_time"), table=sql.Identifier(FINEST.table))
+"""By symbol time and place of the newest tick, from its candle: one look at an index for each symbol."""
+
 
 class SymbolTickReader:
     """Reads one symbol's ticks and candles; every method may raise psycopg.Error. All times are UTC microseconds."""
@@ -60,6 +78,25 @@ class SymbolTickReader:
             rows = self._connection.execute(_TICKS, values, prepare=False)
             yield [Tick(self._symbol, *row) for row in rows]
             at_us = until_us
+
+    def after(self, time_us: int, place: int, limit: int) -> list[Tick]:
+        """Return the first ``limit`` ticks after a time and place, by these."""
+        found: list[Tick] = []
+        at_us = max(time_us, _ALL_START_US, self._kept_from_us or _ALL_START_US)
+        while len(found) < limit:
+            first_us = self._row(FINEST, at_us - at_us % FINEST.length_us, _ALL_END_US, 0, newest=False)
+            if first_us is None:
+                break
+            # Each row has a tick at least, unless retention dropped it.
+            after_us = self._row(FINEST, first_us, _ALL_END_US, limit, newest=False)
+            until_us = _ALL_END_US if after_us is None else after_us
+            within = self._range(max(at_us, first_us), until_us)
+            values = {**within, "after_us": time_us, "place": place, "limit": limit - len(found)}
+            found += [Tick(self._symbol, *row) for row in self._connection.execute(_TICKS_AFTER, values, prepare=False)]
+            if after_us is None:
+                break
+            at_us = after_us
+        return found
 
     def newest(
         self, interval: Interval, start_us: int | None, end_us: int | None, limit: int | None

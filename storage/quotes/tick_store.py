@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Generator, Iterator
+from collections.abc import Collection, Generator, Iterator
 from typing import TYPE_CHECKING
 
 from app.market.coverage import IdRanges
@@ -38,6 +38,22 @@ class TickStore:
             for part in [] if reader is None else reader.ticks(start_us, end_us):
                 for start in range(0, len(part), batch):
                     yield part[start : start + batch]
+
+    def newest_ticks(self, symbols: Collection[str]) -> dict[str, int]:
+        """See `app.market.ports.ticks.TickReader`."""
+        from app.market.quotes.tick import tick_number
+        from storage.quotes.tick_candle_reader import NEWEST
+
+        with self._pool.borrowed("read the newest ticks") as connection:
+            rows = connection.execute(NEWEST, (list(symbols),)).fetchall()
+        return {symbol: tick_number(time_us, place) for symbol, time_us, place in rows}
+
+    def ticks_after(self, symbol: str, number: int, limit: int) -> list[Tick]:
+        """See `app.market.ports.ticks.TickReader`."""
+        from app.market.quotes.tick import time_and_place
+
+        with self._reader(symbol) as reader:
+            return [] if reader is None else reader.after(*time_and_place(number), limit)
 
     def tick_candles(
         self,

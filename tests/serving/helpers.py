@@ -10,6 +10,7 @@ import aiohttp
 
 from app.concurrency.system_clock import SystemClock
 from app.market.ports.clock import Clock
+from app.market.ports.database import OpenedDatabase
 from app.market.trade import Trade
 from app.serving.access import Access
 from app.serving.program import Follower
@@ -59,7 +60,7 @@ class Client:
 
 @asynccontextmanager
 async def served(
-    database: Database | None,
+    database: OpenedDatabase | None,
     *,
     access: Access | None = None,
     port: int = 0,

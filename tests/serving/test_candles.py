@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+import pyarrow.ipc
 import pytest
 
 from app.market.candle import Candle
@@ -12,6 +13,7 @@ from app.market.interval import SECOND_US, Interval
 from app.market.quotes.tick import Tick
 from app.market.trade import Trade
 from storage.database import Database
+from storage.files.times import format_time
 from tests.serving.helpers import StillClock, record, served
 from tests.storage.helpers import START_US, folded, some_trades
 
@@ -255,7 +257,12 @@ async def test_metadata_says_what_is_stored_of_each_symbol(database: Database) -
         one = await client.get("/api/metadata", symbol="BTC")
         every = await client.get("/api/metadata")
     assert every.body == [one.body]
-    assert list(one.body) == ["symbol", "earliest", "latest", "tick_count", "timeframes"]
+    assert list(one.body)[:5] == ["symbol", "earliest", "latest", "tick_count", "timeframes"]
+    assert {name: one.body[name] for name in list(one.body)[5:]} == {
+        "broker": "binance",
+        "kind": "trades",
+        "completeness": "by ids",
+    }
     assert one.body["symbol"] == "BTCUSDT"
     assert one.body["earliest"] == trades[0].time_us // SECOND_US
     assert one.body["latest"] == trades[-1].time_us // SECOND_US
@@ -273,8 +280,59 @@ async def test_metadata_and_candles_of_quotes_are_answered(database: Database) -
         one = await client.get("/api/metadata", symbol="oanda:EURUSD")
         every = await client.get("/api/metadata")
         candles = await client.get("/candles", asset="oanda:EURUSD", duration="1m")
+        bid = await client.get("/candles", asset="oanda:EURUSD", duration="1m", price="bid")
+        every = await client.get("/api/metadata")
+        found = await client.get("/search", query="eur")
+        described = await client.get("/symbols", symbol="OANDA:EURUSD")
+        history = {"resolution": "1", "from": begin_us // SECOND_US, "to": begin_us // SECOND_US + 300}
+        bars = await client.get("/history", symbol=found.body[0]["ticker"], **history)
+        span = {"from": begin_us // 1_000, "to": begin_us // 1_000 + 60_000}
+        arrow = await client.get("/quotes.arrow", symbol="oanda:eurusd", **span)
+        cut = await client.get("/quotes.arrow", symbol="oanda:eurusd", limit=7, **span)
+        wider = await client.get("/quotes.arrow", symbol="oanda:eurusd", **{"from": begin_us // 1_000 - 1})
+        refused = await client.get("/trades.arrow", symbol="oanda:EURUSD", **span)
+    assert every.body == [one.body]
+    assert (one.body["broker"], one.body["kind"], one.body["completeness"]) == ("oanda", "quotes", "sampled")
+    assert [bar["open"] for bar in bid.body["candles"]] == [1.17] * 2
+    assert (found.body[0]["symbol"], found.body[0]["exchange"]) == ("EURUSD", "OANDA")
+    assert (described.body["ticker"], described.body["volume_precision"]) == ("oanda:EURUSD", 0)
+    assert (bars.body["c"], bars.body["v"]) == ([1.17001] * 2, [60.0] * 2)
+    table = pyarrow.ipc.open_stream(arrow.body).read_all()
+    assert table.column_names == ["ts", "bid", "ask", "bid_size", "ask_size", "time_us", "place"]
+    assert table.slice(0, 1).to_pylist() == [
+        {
+            "ts": begin_us // 1_000,
+            "bid": 1.17,
+            "ask": 1.17002,
+            "bid_size": 0.0,
+            "ask_size": 0.0,
+            "time_us": begin_us,
+            "place": 0,
+        }
+    ]
+    assert (table.num_rows, arrow.headers["X-Cryptopipe-Complete"]) == (61, "true")
+    assert (pyarrow.ipc.open_stream(cut.body).read_all().num_rows, cut.headers["X-Cryptopipe-Complete"]) == (7, "false")
+    assert wider.headers["X-Cryptopipe-Complete"] == "false"  # nobody watched the millisecond before
+    assert (refused.status, "/quotes.arrow" in refused.body["error"]) == (400, True)
     assert (one.body["earliest"], one.body["latest"]) == (begin_us // SECOND_US, begin_us // SECOND_US + 119)
     assert every.body == [one.body]
     assert one.body["tick_count"] == 120
     assert "1m" in one.body["timeframes"]
     assert [(bar["open"], bar["volume"]) for bar in candles.body["candles"]] == [(1.17001, 60)] * 2
+
+
+async def test_closed_time_is_no_missing_candle_of_quotes(database: Database) -> None:
+    friday_us = 1_783_715_400 * SECOND_US  # 2026-07-10T20:30, half an hour before forex closes
+    open_us = friday_us + 30 * 60 * SECOND_US + 2 * 86_400 * SECOND_US
+    loader = database.tick_loader()
+    for begin_us in (friday_us, open_us):
+        ticks = [Tick("oanda:EURUSD", begin_us + minute * 60_000_000, 0, 10**8, 10**8) for minute in range(30)]
+        loader.store_ticks(ticks, ("oanda:EURUSD", begin_us, begin_us + 30 * 60_000_000))
+    loader.close()
+    asked = {"asset": "oanda:EURUSD", "duration": "5m", "startTime": format_time(friday_us)}
+    async with served(database) as client:
+        whole = await client.get("/candles", **asked, endTime=format_time(open_us + 25 * 60_000_000))
+        longer = await client.get("/candles", **asked, endTime=format_time(open_us + 40 * 60_000_000))
+    assert len(whole.body["candles"]) == 12
+    assert (whole.body["missing_count"], whole.headers["X-Cryptopipe-Complete"]) == (0, "true")
+    assert (longer.body["missing_count"], longer.headers["X-Cryptopipe-Complete"]) == (1, "false")

@@ -13,6 +13,7 @@ from typing import Any
 
 import aiohttp
 
+from tests.serving.test_quotes import SIMULATED, quoting
 from tests.serving.test_recorder import recording
 
 JSON = "application/json"
@@ -60,7 +61,10 @@ def faults(value: Any, schema: Mapping[str, Any], named: Mapping[str, Any], wher
 
 
 async def test_every_route_answers_as_described(data_dir: Path) -> None:
-    async with recording(data_dir) as (_, served, session, _):
+    async with (
+        quoting(SIMULATED) as oanda,
+        recording(data_dir, symbols="BTCUSDT,ETHUSDT,oanda:EURUSD", oanda=oanda) as (_, served, session, _),
+    ):
         async with session.get(f"{served.url}/openapi.json") as response:
             assert response.status == 200
             description = await response.json()

@@ -20,6 +20,7 @@ from app.live.engine import Engine
 from app.observability.monitoring import monitoring
 from app.runtime.wiring import engine_for
 from app.sandbox.market.simulated import SimulatedMarket
+from app.sandbox.oanda.server import ACCOUNT, TOKEN, OandaSandbox
 from app.sandbox.server.server import SandboxServer
 from app.serving.live import live_client, live_messages
 from app.serving.serving_engine import ServedEngine, serving_engine
@@ -41,9 +42,13 @@ async def status(session: aiohttp.ClientSession, url: str) -> int:
 
 @asynccontextmanager
 async def recording(
-    data_dir: Path, market: SimulatedMarket | None = None, symbols: str = "BTCUSDT,ETHUSDT", **options: object
+    data_dir: Path,
+    market: SimulatedMarket | None = None,
+    symbols: str = "BTCUSDT,ETHUSDT",
+    oanda: OandaSandbox | None = None,
+    **options: object,
 ) -> AsyncIterator[tuple[Engine, ServedEngine, aiohttp.ClientSession, SandboxServer]]:
-    """An engine that records a simulated market, served at a free port."""
+    """An engine that records a simulated market, and quotes of ``oanda``, served at a free port."""
     async with serving(market or SimulatedMarket(seed=3)) as exchange:
         settings: Settings = settings_in(
             data_dir,
@@ -55,6 +60,14 @@ async def recording(
             **options,
         )
         settings = replace(settings, serve_token=Secret("t0ken"))
+        if oanda is not None:
+            settings = replace(
+                settings,
+                oanda_rest_url=oanda.url,
+                oanda_stream_url=oanda.url,
+                oanda_api_key=Secret(TOKEN),
+                oanda_account_id=Secret(ACCOUNT),
+            )
         with using(MemoryKeyring()):
             async with (
                 engine_for(settings) as engine,
@@ -64,7 +77,8 @@ async def recording(
             ):
                 engine.start(settings.symbols)
                 try:
-                    await until(lambda: engine.recorder.measures.stored.count)
+                    if engine.recorder.symbols:
+                        await until(lambda: engine.recorder.measures.stored.count)
                     while await status(session, f"{served.url}/health") != 200:
                         await asyncio.sleep(0.05)
                     yield engine, served, session, exchange

@@ -56,12 +56,12 @@ async def test_health_and_metrics_are_text_or_json(database: Database) -> None:
         assert b"\ncryptopipe_serve_requests_total 4.0\n" in text.body
         assert text.headers["Content-Type"].startswith("text/plain")
         document = (await client.get("/metrics", {"Accept": "application/json"})).body
-        assert list(document) == ["timestamp", "performance", "status"]
+        assert list(document) == ["timestamp", "performance", "status", "brokers"]
         assert list(document["performance"]) == (
             "tradesPerSecond averageLatency errorCount reconnectionCount memoryUsage batchProcessingTime".split()
         )
         assert list(document["status"]) == (
-            "isRunning binanceConnected databaseConnected bufferSize totalTrades totalBatches uptime".split()
+            "isRunning binanceConnected databaseConnected bufferSize totalTrades totalBatches uptime totalTicks".split()
         )
         assert document["status"]["databaseConnected"] is True
         assert document["performance"]["memoryUsage"] > 10e6

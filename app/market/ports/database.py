@@ -18,7 +18,7 @@ from app.market.ports.storage import (
     TradeWriter,
     TruthReader,
 )
-from app.market.ports.ticks import SideStores, TickDatabase
+from app.market.ports.ticks import SideStores, TickDatabase, TickReader
 
 if TYPE_CHECKING:  # the window opens without
     from app.market.ports.loading import BulkLoader
@@ -41,7 +41,10 @@ class MarketStore(
 
 
 class SeparateStore(MarketStore, Protocol):
-    """A store with connections of its own; whoever opened it closes it."""
+    """A store with connections of its own; whoever opened it closes it. ``tick_store`` reads ticks over the same."""
+
+    @property
+    def tick_store(self) -> TickReader: ...
 
     def close(self, timeout_s: float = ...) -> None:
         """Close the connections: those at work after ``timeout_s``, by hanging up."""

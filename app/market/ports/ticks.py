@@ -6,7 +6,7 @@ All methods block, so call them from a worker thread; they raise StoreUnavailabl
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Collection, Generator, Sequence
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from app.market.coverage import IdRanges
@@ -59,6 +59,12 @@ class TickReader(Protocol):
         self, symbol: str, start_us: int, end_us: int, *, batch: int = ...
     ) -> Generator[list[Tick], None, None]:
         """Yield the same at most ``batch`` at a time; it holds a connection: close it, or read it to its end."""
+
+    def newest_ticks(self, symbols: Collection[str]) -> dict[str, int]:
+        """Return the number (`Tick.number`) of the newest tick of each of these symbols that has any."""
+
+    def ticks_after(self, symbol: str, number: int, limit: int) -> list[Tick]:
+        """Return the first ``limit`` stored ticks after that number (`Tick.number`), by time and place."""
 
     def tick_candles(
         self,

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 from typing import NamedTuple
+
+_PLACE_BITS = 15  # a database keeps places as smallint
+_POSITION = re.compile(r"([0-9]{1,16})-([0-9]{1,5})")
 
 
 class PriceSide(StrEnum):
@@ -38,8 +42,37 @@ class Tick(NamedTuple):
         """The mean of bid and ask; half a unit of 1e-8 is dropped, which prices of up to seven places never have."""
         return (self.bid_e8 + self.ask_e8) // 2
 
+    @property
+    def number(self) -> int:
+        """Its time and place as one number, which rises with both; see `position_of`."""
+        return tick_number(self.time_us, self.place)
+
     def price_e8(self, side: PriceSide) -> int:
         """Return the price of one side."""
         if side is PriceSide.MID:
             return self.mid_e8
         return self.bid_e8 if side is PriceSide.BID else self.ask_e8
+
+
+def tick_number(time_us: int, place: int) -> int:
+    """Return a tick's time and place as one number, which rises with both."""
+    return time_us << _PLACE_BITS | place
+
+
+def time_and_place(number: int) -> tuple[int, int]:
+    """Return the time and place of a tick's number."""
+    return number >> _PLACE_BITS, number & ((1 << _PLACE_BITS) - 1)
+
+
+def position_of(number: int) -> str:
+    """Return a tick's number as other programs keep it: ``"1783504800123456-0"``, UTC microseconds and place."""
+    time_us, place = time_and_place(number)
+    return f"{time_us}-{place}"
+
+
+def number_at(position: str) -> int | None:
+    """Return the number that `position_of` wrote; None for any other text."""
+    match = _POSITION.fullmatch(position)
+    if match is None or int(match[2]) >= 1 << _PLACE_BITS:
+        return None
+    return tick_number(int(match[1]), int(match[2]))

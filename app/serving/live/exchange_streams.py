@@ -12,6 +12,7 @@ from aiohttp import web
 
 from app.market.errors import StoreError
 from app.market.ports.clock import Clock
+from app.market.symbol import has_trades
 from app.sandbox import wire
 from app.sandbox.server.subscriptions import MAX_STREAMS, ClientSubscriptions
 from app.serving.answers import error_answer
@@ -88,7 +89,7 @@ class ExchangeStreams:
         try:
             symbols = {symbol for symbol, _ in topics if symbol}
             if any(map(exchange_events.is_of_all, topics)):
-                symbols |= set(await self._source.assets())
+                symbols |= set(filter(has_trades, await self._source.assets()))
             await self._source.follow(symbols)
         except StoreError:
             return  # the follower goes on trying

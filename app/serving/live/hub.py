@@ -16,7 +16,7 @@ from contextlib import contextmanager
 
 from app.serving.errors import ServerBusy
 from app.serving.live.live_client import GOING_AWAY, LiveClient, LiveItem
-from app.serving.live.subscriptions import TRADE, Topic
+from app.serving.live.subscriptions import Topic, is_resumable
 
 _REST_PER_WORK = 1.0  # the hub rests as long as it wrote: it leaves half of a processor, however many clients there are
 _LONGEST_REST_S = 0.025
@@ -83,11 +83,13 @@ class LiveHub:
         """Let the client get these topics from now on; what was published before goes by its old ones."""
         self.flush()
         before, client.topics = client.topics, topics
-        for symbol, kind in before - topics:
-            if kind == TRADE:
+        for topic in before - topics:
+            if is_resumable(topic):
+                symbol = topic[0]
                 client.replaying.discard(symbol)
                 client.held_back.pop(symbol, None)
                 client.replayed.pop(symbol, None)
+                client.replayed_to.pop(symbol, None)
         if client in self._clients:
             self._wanted.update(topics - before)
             self._forget(before - topics)

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from app.market.coverage import IdRanges
 from app.serving.live import live_messages
-from app.serving.live.subscriptions import TRADE, Topic
+from app.serving.live.subscriptions import Topic
 
 MOST_UNREAD_BYTES = 1 << 19
 TRY_AGAIN_LATER, GOING_AWAY = 1013, 1001
@@ -27,10 +27,14 @@ _TOO_SLOW = "You read too slowly: the messages that waited for you are lost. Con
 
 
 class LiveItem(NamedTuple):
-    """A message of one topic; ``trade_id`` of a trade, else -1."""
+    """
+    A message of one topic.
+
+    ``number`` is the id of a trade, the number of a tick (`Tick.number`), else -1: by it a client resumes.
+    """
 
     topic: Topic
-    trade_id: int
+    number: int
     frame: bytes
 
 
@@ -38,9 +42,9 @@ class LiveClient:
     """
     One client as the hub sees it. ``topics`` is what it gets.
 
-    Trades of a symbol in ``replaying`` are not sent, because a replay will find them stored; of one in ``held_back``
-    they wait there for the end of the replay. Of one in ``replayed`` the client has these ids already; that is kept up
-    while there are holes among them.
+    Trades or ticks of a symbol in ``replaying`` are not sent, because a replay will find them stored; of one in
+    ``held_back`` they wait there for the end of the replay. Of one in ``replayed`` the client has these trades
+    already; that is kept up while there are holes among them. Of one in ``replayed_to`` it has the ticks up to that.
     """
 
     def __init__(self, transport: asyncio.Transport) -> None:
@@ -48,6 +52,7 @@ class LiveClient:
         self.replaying: set[str] = set()
         self.held_back: dict[str, list[LiveItem]] = {}
         self.replayed: dict[str, IdRanges] = {}
+        self.replayed_to: dict[str, int] = {}
         self.is_given_up = False
         self._transport = transport
         self._waiting: deque[bytes] = deque()
@@ -59,7 +64,7 @@ class LiveClient:
     @property
     def is_plain(self) -> bool:
         """Whether it gets its topics just as they come."""
-        return not (self.replaying or self.held_back or self.replayed)
+        return not (self.replaying or self.held_back or self.replayed or self.replayed_to)
 
     @property
     def unread_bytes(self) -> int:
@@ -110,17 +115,20 @@ class LiveClient:
         """Return the frames for a client that is not plain; hold back what has to wait for a replay."""
         frames = []
         for item in items:
-            symbol, kind = item.topic
+            symbol = item.topic[0]
             if item.topic not in self.topics:
                 continue
-            if kind == TRADE:
+            if item.number >= 0:
                 if symbol in self.replaying:
                     continue
                 if symbol in self.held_back:
                     self.held_back[symbol].append(item)
                     continue
-                if symbol in self.replayed and self._has(symbol, item.trade_id):
+                if symbol in self.replayed and self._has(symbol, item.number):
                     continue
+                if item.number <= self.replayed_to.get(symbol, -1):
+                    continue
+                self.replayed_to.pop(symbol, None)  # ticks are published in order, so the replay is behind us
             frames.append(item.frame)
         return frames
 

@@ -12,6 +12,7 @@ import msgspec
 
 from app.market.candle import Candle
 from app.market.interval import SECOND_US
+from app.market.quotes.tick import Tick, position_of
 from app.market.trade import Quote, Trade
 from app.market.units import E8
 from app.sandbox.wire import text_frame
@@ -29,23 +30,32 @@ def error(sentence: str) -> bytes:
     return _frame({"type": "error", "message": sentence})
 
 
-def subscribed(action: str, subscriptions: Mapping[str, Iterable[str]]) -> bytes:
-    """Return the answer to a request: what is subscribed now, the types by symbol."""
+def subscribed(action: str, broker: str, subscriptions: Mapping[str, Iterable[str]]) -> bytes:
+    """Return the answer to a request: its broker, and what is subscribed now, the types by symbol."""
     listed = [{"symbol": symbol, "types": sorted(types)} for symbol, types in sorted(subscriptions.items())]
-    return _frame({"type": f"{action}d", "broker": "binance", "subscriptions": listed})
+    return _frame({"type": f"{action}d", "broker": broker, "subscriptions": listed})
 
 
 def price_update(trade: Trade, bid_e8: int, ask_e8: int) -> bytes:
     """Return the price of a trade, with the best bid and ask then."""
+    return _price(trade.symbol, trade.price_e8, bid_e8, ask_e8, trade.time_us)
+
+
+def tick_price(tick: Tick) -> bytes:
+    """Return the mid of a tick as its price, with its bid and ask."""
+    return _price(tick.symbol, tick.mid_e8, tick.bid_e8, tick.ask_e8, tick.time_us)
+
+
+def _price(symbol: str, price_e8: int, bid_e8: int, ask_e8: int, time_us: int) -> bytes:
     return _of(
         "price_update",
-        trade.symbol,
+        symbol,
         {
-            "symbol": trade.symbol,
-            "originalPrice": trade.price_e8 / E8,
+            "symbol": symbol,
+            "originalPrice": price_e8 / E8,
             "bidPrice": bid_e8 / E8,
             "askPrice": ask_e8 / E8,
-            "timestamp": trade.time_us // 1_000,
+            "timestamp": time_us // 1_000,
         },
     )
 
@@ -82,6 +92,22 @@ def quote_message(quote: Quote) -> bytes:
             "bidQuantity": quote.bid_quantity_e8 / E8,
             "askPrice": quote.ask_e8 / E8,
             "askQuantity": quote.ask_quantity_e8 / E8,
+        },
+    )
+
+
+def tick_message(tick: Tick) -> bytes:
+    """Return a tick as a quote, with the position by which a client resumes; sizes in millions of the base asset."""
+    return _of(
+        "quote",
+        tick.symbol,
+        {
+            "bid": tick.bid_e8 / E8,
+            "ask": tick.ask_e8 / E8,
+            "bidSize": tick.bid_size_e8 / E8,
+            "askSize": tick.ask_size_e8 / E8,
+            "timestamp": tick.time_us // 1_000,
+            "position": position_of(tick.number),
         },
     )
 

@@ -5,8 +5,10 @@ A replay reads what is stored from an id on, page by page and at the client's pa
 trades are left out, because they are stored by then; once it has caught up they are held back, the last page is read,
 and what was held back follows, without the ids of the pages. So no trade is missing and none comes twice.
 
-A replay may pass holes, whose trades nobody has stored yet. While a client has any, its session looks for them and
-sends what fills them; the hub may publish the same trades, and leaves out those that the client has.
+A replay of ticks goes alike, by their time and place; these cannot tell what is missing.
+
+A replay of trades may pass holes, whose trades nobody has stored yet. While a client has any, its session looks for
+them and sends what fills them; the hub may publish the same trades, and leaves out those that the client has.
 """
 
 from __future__ import annotations
@@ -23,9 +25,11 @@ from aiohttp import WSMsgType, web
 
 from app.concurrency.tasks import Tasks
 from app.market.coverage import IdRanges
-from app.market.errors import StoreError, UsageError
+from app.market.errors import StoreError, StoreUnavailable, UsageError
 from app.market.ports.clock import Clock
 from app.market.ports.database import SeparateStore
+from app.market.quotes.tick import Tick, position_of
+from app.market.symbol import has_trades
 from app.market.trade import Quote, Trade
 from app.serving.access import SOCKET_PROTOCOL
 from app.serving.description.route import Route
@@ -34,7 +38,7 @@ from app.serving.live import live_messages
 from app.serving.live.hub import LiveHub
 from app.serving.live.live_client import TRY_AGAIN_LATER, LiveClient
 from app.serving.live.stored_pages import StoredPage, read_page
-from app.serving.live.subscriptions import TRADE, ClientSubscriptions, LiveRequest, read_request
+from app.serving.live.subscriptions import ClientSubscriptions, LiveRequest, is_resumable, read_request
 from app.serving.request_values import is_upgrade, known_symbol
 from app.serving.stored_market import StoredMarket
 
@@ -49,6 +53,7 @@ _READ_ENOUGH_BYTES = 1 << 16  # unread, below which a replay goes on
 _REPLAYS_AT_ONCE = 2  # of one client, because all clients share the threads that read
 _LOOK_S = 0.01
 _HOLES_EVERY_S = 1.0
+_MOST_LOOKS = 10  # for ticks that were received and are not stored
 _PATIENCE_S = 30.0  # with a client that reads nothing of its replay
 _POLICY_VIOLATION = 1008
 
@@ -58,7 +63,7 @@ class LiveSource(Protocol):
 
     @property
     def has_quotes(self) -> bool:
-        """Whether it publishes the best bid and ask."""
+        """Whether it publishes the best bid and ask of symbols with trades."""
 
     async def assets(self) -> list[str]:
         """Return the symbols that are recorded. Raises StoreError."""
@@ -71,6 +76,13 @@ class LiveSource(Protocol):
 
     def recent_trades(self, symbol: str, first_trade_id: int) -> list[Trade]:
         """Return the trades published from that id on that may not be stored yet, rising."""
+
+    def recent_ticks(self, symbol: str, after: int) -> tuple[list[Tick], bool]:
+        """
+        Return the ticks published after that number that may not be stored yet, rising.
+
+        And whether these are all: more may have come than are kept.
+        """
 
 
 class _MessageLimit:
@@ -203,8 +215,9 @@ class _Session:
         await self._tasks.end()
 
     async def _apply(self, request: LiveRequest) -> None:
-        for symbol, kind in request.topics:
-            if kind == TRADE and (running := self._replays.pop(symbol, None)) is not None:
+        for topic in request.topics:
+            symbol = topic[0]
+            if is_resumable(topic) and (running := self._replays.pop(symbol, None)) is not None:
                 running.cancel()
                 self._client.replaying.discard(symbol)
                 self._client.held_back.pop(symbol, None)
@@ -214,14 +227,17 @@ class _Session:
         try:
             await self._source.follow([symbol for symbol, _ in self.subscriptions.topics])
         finally:
-            answer = live_messages.subscribed(request.action, self.subscriptions.by_symbol())
+            answer = live_messages.subscribed(request.action, request.broker, self.subscriptions.by_symbol())
             self._client.write(answer)
         for symbol, first in replayed.items():
             self._replays[symbol] = self._tasks.begin(self._replay_in_turn(symbol, first))
 
-    async def _replay_in_turn(self, symbol: str, first_trade_id: int) -> None:
+    async def _replay_in_turn(self, symbol: str, first: int) -> None:
         async with self._turn:
-            seen = await self._replay(symbol, first_trade_id)
+            if not has_trades(symbol):
+                await self._replay_ticks(symbol, first)
+                return
+            seen = await self._replay(symbol, first)
         while seen is not None and self._client.replayed.get(symbol) is seen:
             await self._clock.sleep(_HOLES_EVERY_S)
             if seen.range_count() > 1:
@@ -244,11 +260,7 @@ class _Session:
                     client.held_back[symbol] = []
                     client.replaying.discard(symbol)
         except StoreError as error:
-            client.write(
-                live_messages.error(f"The replay of {symbol} ended early: {error} Subscribe again, with since.")
-            )
-            client.replaying.discard(symbol)
-            client.held_back.pop(symbol, None)
+            self._end_early(symbol, error)
             return None
         frames = []
         recent = self._source.recent_trades(symbol, first_trade_id)
@@ -258,13 +270,62 @@ class _Session:
         for trade in recent:
             if seen.add(trade.trade_id):
                 frames.append(live_messages.trade_message(trade))
-        frames += [item.frame for item in client.held_back.pop(symbol) if seen.add(item.trade_id)]
+        frames += [item.frame for item in client.held_back.pop(symbol) if seen.add(item.number)]
         client.write(b"".join(frames))
         first_stored = seen.after(first_trade_id - 1)
         if first_stored is not None and first_stored > first_trade_id:
             seen.add_range(first_trade_id, first_stored - 1)  # before all that is stored is no hole
         client.replayed[symbol] = seen
         return seen
+
+    async def _replay_ticks(self, symbol: str, first_number: int) -> None:
+        """Send the stored ticks from that number on, and let the live ones follow."""
+        client, sent, recent = self._client, first_number - 1, list[Tick]()
+        try:
+            for _ in range(_MOST_LOOKS):
+                sent = await self._send_stored_ticks(symbol, sent)
+                recent, is_all = self._source.recent_ticks(symbol, sent)
+                if is_all:
+                    break
+                # The database lags by more than is kept in memory: what is held back now will be stored, too.
+                client.replaying.add(symbol)
+                del client.held_back[symbol]
+                await self._clock.sleep(_HOLES_EVERY_S)
+            else:
+                raise StoreUnavailable(f"Quotes after {position_of(max(sent, 0))} are not stored yet.")
+        except StoreError as error:
+            self._end_early(symbol, error)
+            return
+        frames = []
+        for tick in recent:
+            frames.append(live_messages.tick_message(tick))
+            sent = tick.number
+        for item in client.held_back.pop(symbol):
+            if item.number > sent:
+                frames.append(item.frame)
+                sent = item.number
+        client.write(b"".join(frames))
+        client.replayed_to[symbol] = sent
+
+    async def _send_stored_ticks(self, symbol: str, sent: int) -> int:
+        """Send the stored ticks after that number, hold the live ones back, and return the number of the last sent."""
+        client = self._client
+        while True:
+            page = await self._market.read(partial(_next_ticks, symbol, sent))
+            await self._until_read()
+            client.write(b"".join(map(live_messages.tick_message, page)))
+            sent = page[-1].number if page else sent
+            if len(page) < _PAGE and symbol in client.held_back:
+                return sent
+            if len(page) < _PAGE:
+                client.held_back[symbol] = []
+                client.replaying.discard(symbol)
+
+    def _end_early(self, symbol: str, error: StoreError) -> None:
+        sentence = f"The replay of {symbol} ended early: {error} Subscribe again, with since."
+        self._client.write(live_messages.error(sentence))
+        self._client.replaying.discard(symbol)
+        self._client.held_back.pop(symbol, None)
 
     async def _fill_holes(self, symbol: str, seen: IdRanges) -> None:
         """Send the trades that were missing and are stored by now."""
@@ -287,6 +348,10 @@ class _Session:
             if self._clock.monotonic_s() > end_s:
                 self._client.give_up(TRY_AGAIN_LATER, "You read too slowly: connect again, with since.")
             await self._clock.sleep(_LOOK_S)
+
+
+def _next_ticks(symbol: str, after: int, store: SeparateStore) -> list[Tick]:
+    return store.tick_store.ticks_after(symbol, after, _PAGE)
 
 
 def _next_page(symbol: str, since: int, seen: IdRanges, store: SeparateStore) -> StoredPage:

@@ -3,10 +3,11 @@ Follows what is stored, so that live messages reach clients of a server that doe
 
 It asks the coverage of the symbols that somebody wants, twenty times a second: one look at an index. Ids that were not
 there before are trades just committed; they are read and published, each once, in rising order. Trades that fill a hole
-come when they are stored, after younger ones. Nothing is asked while nobody listens.
+come when they are stored, after younger ones. Nothing is asked while nobody listens. Ticks have a follower of their
+own.
 
-Candles and rolling days are read again once a second after trades: of days one for each look, because each takes some
-milliseconds, and candles wait for it.
+Candles and rolling days are read again once a second after trades or ticks: of days one for each look, because each
+takes some milliseconds, and candles wait for it.
 """
 
 from __future__ import annotations
@@ -20,9 +21,11 @@ from functools import partial
 from app.market.candle import Candle
 from app.market.coverage import IdRanges
 from app.market.errors import StoreError
-from app.market.interval import Interval
+from app.market.interval import SECOND_US, Interval
 from app.market.ports.clock import Clock
 from app.market.ports.database import SeparateStore
+from app.market.quotes.tick import PriceSide, Tick
+from app.market.symbol import has_trades
 from app.market.trade import Quote, Trade
 from app.serving.candle_ranges import passes_for_kline
 from app.serving.live import exchange_events, live_messages
@@ -31,9 +34,10 @@ from app.serving.live.gathered_events import DayStreams, TradeAggregates
 from app.serving.live.hub import LiveHub
 from app.serving.live.live_client import LiveItem
 from app.serving.live.stored_pages import StoredPage, read_page
-from app.serving.live.subscriptions import CANDLE, QUOTE, TICK, TRADE, Topic
+from app.serving.live.subscriptions import CANDLE, QUOTE, TICK, TRADE, Topic, candle_of
+from app.serving.live.tick_follower import TickFollower
 from app.serving.stored_day import stored_day
-from app.serving.stored_market import SETTLES_S, StoredMarket
+from app.serving.stored_market import SETTLES_S, TICKS_SETTLE_S, StoredMarket
 
 logger = logging.getLogger(__name__)
 
@@ -65,16 +69,17 @@ class StoredFollower:
         self.best_of: Callable[[str], Quote | None] = self.quote
         self.days = DayStreams(hub)
         self._aggregates = TradeAggregates(hub, SETTLES_S)
+        self._ticks = TickFollower(market, hub, self.note_trades)
         self._begins: dict[str, int] = {}  # the first id that is new, by symbol followed
         self._published: dict[str, IdRanges] = {}
         self._candles: dict[Topic, tuple[float, list[Candle]]] = {}  # when last read, and what was published
         self._days: dict[str, float] = {}  # when last read
-        self._traded_s: dict[str, float] = {}  # when the symbol's newest trades came
+        self._traded_s: dict[str, float] = {}  # when the symbol's newest trades or ticks came
         self._assets: list[str] = []
         self._assets_s = 0.0
 
     async def assets(self) -> list[str]:
-        """Return the symbols whose trades are stored; as of a few seconds ago at most. Raises StoreError."""
+        """Return the symbols whose trades or ticks are stored; as of some seconds ago at most. Raises StoreError."""
         now_s = self._clock.monotonic_s()
         if not self._assets or now_s - self._assets_s > _ASSETS_FOR_S:
             self._assets = await self._market.shared_read("assets", _recorded_symbols)
@@ -83,7 +88,8 @@ class StoredFollower:
 
     async def follow(self, symbols: Collection[str]) -> None:
         """Publish what is stored of these symbols from now on, if the hub wants it. Raises StoreError."""
-        started = [symbol for symbol in symbols if symbol not in self._begins]
+        await self._ticks.follow([symbol for symbol in symbols if not has_trades(symbol)])
+        started = [symbol for symbol in symbols if symbol not in self._begins and has_trades(symbol)]
         if started:
             ends = await self._market.shared_read(("ends", *started), lambda store: _ends(store, started))
             for symbol, last in ends.items():
@@ -91,11 +97,12 @@ class StoredFollower:
                 self._published.setdefault(symbol, IdRanges())
 
     def note_trades(self, symbol: str) -> None:
-        """Read the symbol's candles again soon, because there are new trades."""
+        """Read the symbol's candles again soon, because there are new trades or ticks."""
         self._traded_s[symbol] = self._clock.monotonic_s()
 
     def begin_again(self) -> None:
         """Forget what was published: another database is followed from now on."""
+        self._ticks.begin_again()
         self._begins.clear()
         self._published.clear()
         self._candles.clear()
@@ -103,7 +110,7 @@ class StoredFollower:
         self._assets.clear()
 
     def quote(self, symbol: str) -> Quote | None:
-        """Return None: quotes are not stored."""
+        """Return None: the best bid and ask of symbols with trades are not stored."""
         del symbol
         return None
 
@@ -111,6 +118,11 @@ class StoredFollower:
         """Return the trades published that may not be stored yet: none, because they are read from there."""
         del symbol, first_trade_id
         return []
+
+    def recent_ticks(self, symbol: str, after: int) -> tuple[list[Tick], bool]:
+        """Return none, as of trades."""
+        del symbol, after
+        return [], True
 
     async def run(self) -> None:
         """Follow until cancelled; a database that is away is tried again."""
@@ -144,7 +156,9 @@ class StoredFollower:
             await self._clock.sleep(wait_s)
 
     async def _publish_trades(self) -> None:
-        followed = await self._wanted_symbols() - set(self.leave_out())
+        wanted = await self._wanted_symbols() - set(self.leave_out())
+        followed = set(filter(has_trades, wanted))
+        await self._ticks.publish(wanted - followed)
         for gone in self._begins.keys() - followed:
             del self._begins[gone], self._published[gone]
         if followed:
@@ -158,13 +172,15 @@ class StoredFollower:
                     self._publish(symbol, found)
 
     async def _wanted_symbols(self) -> set[str]:
-        """Return the symbols whose trades lead to anything that any client gets. Raises StoreError."""
+        """Return the symbols whose trades or ticks lead to anything that any client gets. Raises StoreError."""
         wanted = self._hub.wanted
         symbols = {
-            symbol for symbol, kind in wanted if symbol and kind != QUOTE and not exchange_events.is_of_quotes(kind)
+            symbol
+            for symbol, kind in wanted
+            if symbol and not (kind == QUOTE and has_trades(symbol)) and not exchange_events.is_of_quotes(kind)
         }
         if any(map(exchange_events.is_of_all, wanted)):
-            symbols |= set(await self.assets())
+            symbols |= set(filter(has_trades, await self.assets()))
         return symbols
 
     def _publish(self, symbol: str, page: StoredPage) -> None:
@@ -183,25 +199,30 @@ class StoredFollower:
 
     async def _publish_candles(self) -> None:
         """
-        Publish the newest candles of symbols that had trades, each topic once per second at most.
+        Publish the newest candles of symbols that had trades or ticks, each topic once per second at most.
 
-        Trades noted may not be stored yet, so a topic is read until `SETTLES_S` after the newest.
+        Trades noted may not be stored yet, so a topic is read until `SETTLES_S` after the newest; ticks settle later.
         """
         wanted = self._hub.wanted
-        topics = {topic: interval for topic in wanted if (interval := _interval_of(topic[1])) is not None}
+        topics = {topic: found for topic in wanted if (found := _candle_of(topic[1])) is not None}
         for gone in self._candles.keys() - topics:
             del self._candles[gone]
         for gone_symbol in self._traded_s.keys() - await self._wanted_symbols():
             del self._traded_s[gone_symbol]
-        for topic, interval in topics.items():
+        for topic, (interval, side) in topics.items():
             symbol, kind = topic
+            settles_s = SETTLES_S if has_trades(symbol) else TICKS_SETTLE_S
             now_s = self._clock.monotonic_s()
             read_s, before = self._candles.get(topic, (-math.inf, []))
             traded_s = self._traded_s.get(symbol, -math.inf)
-            if now_s - read_s < _CANDLES_EVERY_S or traded_s + SETTLES_S <= read_s:
+            if now_s - read_s < _CANDLES_EVERY_S or traded_s + settles_s <= read_s:
                 continue
             is_ours = kind.startswith(CANDLE)
-            newest = await self._market.read(partial(_newest_candles, symbol, interval, only_klines=not is_ours))
+            if has_trades(symbol):
+                work = partial(_newest_candles, symbol, interval, only_klines=not is_ours)
+            else:
+                work = partial(_newest_of_ticks, symbol, interval, side)
+            newest = await self._market.read(work)
             self._candles[topic] = now_s, newest
             changed = [one for one in newest if one not in before] if before else newest[-1:]
             if is_ours:
@@ -213,7 +234,8 @@ class StoredFollower:
     async def _publish_day(self) -> None:
         """Publish the rolling day of a symbol that had trades: the one that waits longest."""
         wanted, left_out = self._hub.wanted, set(self.leave_out())
-        every = await self.assets() if any(map(exchange_events.is_of_all, wanted)) else ()
+        is_of_all = any(map(exchange_events.is_of_all, wanted))
+        every = list(filter(has_trades, await self.assets())) if is_of_all else ()
         full = exchange_events.days_wanted(FULL_DAY, wanted, every)
         short = exchange_events.days_wanted(DAY, wanted, every) - left_out
         self._days = {symbol: self._days.get(symbol, -math.inf) for symbol in full | short}
@@ -233,11 +255,12 @@ class StoredFollower:
                 self.days.publish_full_day(found.day, self.best_of(symbol))
 
 
-def _interval_of(kind: str) -> Interval | None:
-    """Return the interval of a topic of candles, None for other topics."""
+def _candle_of(kind: str) -> tuple[Interval, PriceSide] | None:
+    """Return the interval and the price of a topic of candles, None for other topics."""
     if kind.startswith(CANDLE):
-        return Interval.parse(kind.removeprefix(CANDLE))
-    return exchange_events.kline_interval(kind)
+        return candle_of(kind)
+    interval = exchange_events.kline_interval(kind)
+    return None if interval is None else (interval, PriceSide.MID)
 
 
 def _newest_candles(symbol: str, interval: Interval, store: SeparateStore, *, only_klines: bool) -> list[Candle]:
@@ -248,8 +271,14 @@ def _newest_candles(symbol: str, interval: Interval, store: SeparateStore, *, on
     return newest
 
 
+def _newest_of_ticks(symbol: str, interval: Interval, side: PriceSide, store: SeparateStore) -> list[Candle]:
+    """Return the newest candles of one price, back to one that was open when ticks were not settled yet."""
+    unsettled = math.ceil(TICKS_SETTLE_S * SECOND_US / interval.length_us)
+    return store.of_side(side).candles(symbol, interval, limit=unsettled + 1)
+
+
 def _recorded_symbols(store: SeparateStore) -> list[str]:
-    return [one.symbol.name for one in store.stored_symbols() if one.first is not None]
+    return [one.symbol.name for one in store.stored_symbols() if one.first is not None or one.ticks is not None]
 
 
 def _ends(store: SeparateStore, symbols: Collection[str]) -> dict[str, int]:

@@ -18,6 +18,7 @@ from app.market.errors import UsageError
 from app.market.interval import SECOND_US
 from app.market.ports.clock import Clock
 from app.market.ports.database import SeparateStore
+from app.market.symbol import has_trades
 from app.serving.answers import completeness
 from app.serving.description.route import COUNTS, MILLISECONDS, Parameter, Route
 from app.serving.errors import NotFound
@@ -25,7 +26,7 @@ from app.serving.request_values import LAST_US, Parameters, check_range, known_s
 from app.serving.stored_market import SETTLES_S, StoredMarket
 
 MOST_TRADES = 1_000_000
-_CONTENT_TYPE = "application/vnd.apache.arrow.stream"
+CONTENT_TYPE = "application/vnd.apache.arrow.stream"
 _LAST_MS = LAST_US // 1_000
 _PARAMETERS = (
     Parameter("symbol", "A symbol or an asset.", "BTCUSDT", is_needed=True),
@@ -50,10 +51,10 @@ class ArrowRoutes:
             Route(
                 "/trades.arrow",
                 self.trades,
-                "Trades as Arrow",
+                "Trades and quotes as Arrow",
                 "The first trades of a range as an Arrow IPC stream: ts in milliseconds, price, qty, is_sell.",
                 parameters=_PARAMETERS,
-                text_type=_CONTENT_TYPE,
+                text_type=CONTENT_TYPE,
                 tells_completeness=True,
             ),
         )
@@ -66,14 +67,15 @@ class ArrowRoutes:
         if given.has("market") and given.text("market").lower() != "spot":
             raise NotFound("Only trades of the market spot are stored.")
         now_us, check_deadline = self._clock.now_us(), self._market.deadline()
-        start_us = _milliseconds(given, "from") * 1_000
-        end_us = (_milliseconds(given, "to") + 1) * 1_000 if given.has("to") else max(now_us + 1, start_us)
+        start_us, end_us = milliseconds_range(given, now_us)
         check_range(start_us, end_us)
         limit = given.count("limit", MOST_TRADES) or MOST_TRADES
         symbol = given.text("symbol")
 
         def read(store: SeparateStore) -> tuple[bytes, bool]:
             name = known_symbol(symbol, store.symbol_names())
+            if not has_trades(name):
+                raise UsageError(f"{name} has quotes and no trades: ask /quotes.arrow.")
             batches, ids = list[Any](), list[int]()
             rows = 0
             fetched = store.fetched_trades(name)  # before the trades: times are noted after theirs
@@ -91,11 +93,11 @@ class ArrowRoutes:
                         break
                     rows += page.num_rows
             span = _Span(name, start_us, end_us, now_us, ids, not fetched.missing(start_us, end_us - 1))
-            return _stream(batches), rows <= limit and _is_complete(store, span, rows)
+            return arrow_stream(batches, _schema()), rows <= limit and _is_complete(store, span, rows)
 
         body, is_complete = await self._market.read(read)
         headers = {**completeness(is_complete=is_complete), "Cache-Control": "no-cache"}
-        return web.Response(body=body, content_type=_CONTENT_TYPE, headers=headers)
+        return web.Response(body=body, content_type=CONTENT_TYPE, headers=headers)
 
 
 class _Span(NamedTuple):
@@ -111,6 +113,12 @@ class _Span(NamedTuple):
     now_us: int
     ids: list[int]
     is_fetched: bool
+
+
+def milliseconds_range(given: Parameters, now_us: int) -> tuple[int, int]:
+    """Return the range ``[start, end)`` of ``from`` and ``to``, UTC microseconds; without ``to`` until now."""
+    start_us = _milliseconds(given, "from") * 1_000
+    return start_us, (_milliseconds(given, "to") + 1) * 1_000 if given.has("to") else max(now_us + 1, start_us)
 
 
 def _milliseconds(given: Parameters, name: str) -> int:
@@ -133,11 +141,12 @@ def _schema() -> Any:
     return pa.schema([("ts", pa.int64()), ("price", pa.float64()), ("qty", pa.float64()), ("is_sell", pa.bool_())])
 
 
-def _stream(batches: list[Any]) -> bytes:
+def arrow_stream(batches: list[Any], schema: Any) -> bytes:
+    """Return batches of that schema as an Arrow IPC stream."""
     import pyarrow.ipc
 
     sink = arrow().BufferOutputStream()
-    with pyarrow.ipc.new_stream(sink, _schema()) as writer:
+    with pyarrow.ipc.new_stream(sink, schema) as writer:
         for batch in batches:
             writer.write_batch(batch)
     return bytes(sink.getvalue())

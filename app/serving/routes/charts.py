@@ -1,7 +1,8 @@
 """
 TradingView's UDF, which its charting library and its likes read: `/config`, `/time`, `/symbols`, `/search`, `/history`.
 
-Times are Unix seconds; a range of `/history` ends before its ``to``. Volumes are in the base asset.
+Times are Unix seconds; a range of `/history` ends before its ``to``. Volumes are in the base asset; of symbols with
+quotes they are the number of ticks, and the bars are of the mid. Such a symbol's ticker has its broker before it.
 
 Source: TradingView, "UDF" of the charting library's documentation.
 """
@@ -20,7 +21,7 @@ from app.market.errors import UsageError
 from app.market.interval import MENU_INTERVALS, SECOND_US, Interval
 from app.market.ports.clock import Clock
 from app.market.ports.database import SeparateStore
-from app.market.symbol import Symbol
+from app.market.symbol import QUOTE_BROKERS, Symbol, bare_name, broker_title
 from app.serving.answers import EncodedAnswer, cached_answer, json_answer
 from app.serving.candle_ranges import CandleQuery, CandleRange, read_candles
 from app.serving.description.route import COUNTS, SECONDS, Parameter, Route
@@ -134,7 +135,7 @@ class ChartRoutes:
                 "/history",
                 self.history,
                 _GROUP,
-                "The bars of a range as columns. The volume is that of the asset.",
+                "The bars of a range as columns. The volume is that of the asset, of quotes the number of ticks.",
                 UdfHistory,
                 _HISTORY,
             ),
@@ -152,7 +153,7 @@ class ChartRoutes:
 
     async def symbol(self, request: web.Request) -> web.Response:
         """``symbol``: its description."""
-        text = Parameters(request.query, _SYMBOL).text("symbol").rpartition(":")[2]
+        text = _ticker(Parameters(request.query, _SYMBOL).text("symbol"))
 
         def read(store: SeparateStore) -> Symbol:
             name = known_symbol(text, store.symbol_names())
@@ -166,10 +167,13 @@ class ChartRoutes:
         given = Parameters(request.query, _SEARCH)
         wanted = given.text("query").upper() if given.has("query") else ""
         limit = given.count("limit", _MOST_FOUND) or _MOST_FOUND
-        stored = await self._market.read(lambda store: [one.symbol for one in store.stored_symbols() if one.is_stored])
-        # TradingView writes an exchange before the colon, so a broker of quotes cannot be named by it.
-        found = [one for one in stored if one.has_trades and wanted in one.name][:limit]
-        return json_answer([UdfFound(one.name, one.name, one.display_name, one.name) for one in found])
+
+        def read(store: SeparateStore) -> list[Symbol]:
+            return [one.symbol for one in store.stored_symbols() if one.is_stored]
+
+        stored = await self._market.read(read)
+        found = [one for one in stored if wanted in one.name.upper() or wanted in one.display_name.upper()][:limit]
+        return json_answer(list(map(_found, found)))
 
     async def history(self, request: web.Request) -> web.Response:
         """``symbol, resolution, from, to``, and ``countback``, which goes before ``from``: the bars as columns."""
@@ -181,7 +185,7 @@ class ChartRoutes:
         if count is not None:
             start_us = None
         end_us = None if to_us is None else to_us - 1
-        symbol = given.text("symbol").rpartition(":")[2]
+        symbol = _ticker(given.text("symbol"))
         now_us, check_deadline = self._clock.now_us(), self._market.deadline()
 
         def read(store: SeparateStore) -> tuple[CandleRange, EncodedAnswer]:
@@ -220,12 +224,35 @@ def interval_of(resolution: str) -> Interval:
     return Interval.parse(f"{match[1] or 1}{_UNITS[match[2]]}")
 
 
+def _ticker(text: str) -> str:
+    """Return a symbol without the exchange before it; the broker of one with quotes is a part of its name."""
+    before, _, name = text.rpartition(":")
+    return text if before.strip().lower() in QUOTE_BROKERS else name
+
+
+def _exchange(symbol: Symbol) -> str:
+    return "Binance" if symbol.has_trades else broker_title(symbol.name)
+
+
+def _type(symbol: Symbol) -> str:
+    return symbol.asset_class or ("crypto" if symbol.has_trades else "")
+
+
+def _found(symbol: Symbol) -> UdfFound:
+    name, exchange = bare_name(symbol.name), _exchange(symbol)
+    whole = name if symbol.has_trades else f"{exchange}:{name}"
+    return UdfFound(name, whole, symbol.full_name, symbol.name, exchange, _type(symbol))
+
+
 def _description(symbol: Symbol) -> UdfSymbol:
     return UdfSymbol(
+        bare_name(symbol.name),
         symbol.name,
-        symbol.name,
-        symbol.display_name,
+        symbol.full_name,
         10**symbol.price_decimals,
-        symbol.quantity_decimals,
+        symbol.quantity_decimals if symbol.has_trades else 0,
         [resolution_of(one) for one in MENU_INTERVALS],
+        _type(symbol),
+        exchange=_exchange(symbol),
+        listed_exchange=_exchange(symbol),
     )

@@ -1,5 +1,5 @@
 """
-The routes by which others watch this program: `/health`, `/health/db`, `/health/binance` and `/metrics`.
+The routes by which others watch this program: `/health`, of the database and of each broker, and `/metrics`.
 
 A health route answers 200, or 503 with the sentence that says what is wrong. `/metrics` is Prometheus's text, or JSON
 where the client accepts that.
@@ -7,8 +7,9 @@ where the client accepts that.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Literal
 
 import msgspec
@@ -18,9 +19,10 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from app.market.errors import StoreError
 from app.market.ports.clock import Clock
 from app.market.ports.database import SeparateStore
+from app.market.symbol import STREAMING_BROKERS, broker_title
 from app.serving.answers import json_answer
 from app.serving.description.route import Failure, Route
-from app.serving.program import ProgramFigures, ServedProgram
+from app.serving.program import BrokerState, ProgramFigures, ServedProgram
 from app.serving.stored_market import StoredMarket
 
 _NO_FEED = "This server has no feed of its own: it follows a database that others record into."
@@ -70,14 +72,16 @@ class ProgramStatus(msgspec.Struct, rename="camel"):
     total_trades: int
     total_batches: int
     uptime: float
+    total_ticks: int
 
 
 class ServedFigures(msgspec.Struct):
-    """The figures of the program; ``timestamp`` is ISO 8601."""
+    """The figures of the program; ``timestamp`` is ISO 8601, ``brokers`` are those of quotes that are recorded."""
 
     timestamp: str
     performance: Performance
     status: ProgramStatus
+    brokers: list[BrokerStream]
 
 
 class HealthRoutes:
@@ -105,6 +109,17 @@ class HealthRoutes:
                 Healthy,
                 failures=failures,
             ),
+            *(
+                Route(
+                    f"/health/{name}",
+                    partial(self.broker, name),
+                    _GROUP,
+                    f"Whether {broker_title(f'{name}:')}’s stream is live.",
+                    Healthy,
+                    failures=failures,
+                )
+                for name in STREAMING_BROKERS
+            ),
             Route(
                 "/metrics",
                 self.metrics,
@@ -123,9 +138,7 @@ class HealthRoutes:
             troubles.append(await self._program.feed_trouble())
         brokers = await self._program.brokers()
         troubles += [one.trouble for one in brokers.values()]
-        return _health(
-            " ".join(filter(None, troubles)), [BrokerStream(name, one.state) for name, one in brokers.items()]
-        )
+        return _health(" ".join(filter(None, troubles)), _streams(brokers))
 
     async def database(self, request: web.Request) -> web.Response:
         """200 while the database answers."""
@@ -137,12 +150,23 @@ class HealthRoutes:
         del request
         return _health(await self._program.feed_trouble() if self._program.has_feed else _NO_FEED)
 
+    async def broker(self, name: str, request: web.Request) -> web.Response:
+        """200 while the stream of that broker of quotes is live."""
+        del request
+        if not self._program.has_feed:
+            return _health(_NO_FEED)
+        brokers = await self._program.brokers()
+        found = brokers.get(name)
+        trouble = f"No symbol of {broker_title(f'{name}:')} is recorded here." if found is None else found.trouble
+        return _health(trouble, _streams({} if found is None else {name: found}))
+
     async def metrics(self, request: web.Request) -> web.Response:
         """The metrics of the program and of this server."""
         if _wants_json(request.headers.get("Accept", "")):
             figures = await self._program.figures()
             is_connected = not await self._database_trouble()
-            return json_answer(_document(figures, self._clock.now_us(), database_connected=is_connected))
+            brokers = _streams(await self._program.brokers())
+            return json_answer(_document(figures, brokers, self._clock.now_us(), database_connected=is_connected))
         body = await self._program.metrics_text() + self._server_text()
         return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST, "Cache-Control": "no-store"})
 
@@ -164,13 +188,19 @@ def _health(trouble: str, brokers: Sequence[BrokerStream] = ()) -> web.Response:
     return json_answer(Healthy(brokers=list(brokers)))
 
 
+def _streams(brokers: Mapping[str, BrokerState]) -> list[BrokerStream]:
+    return [BrokerStream(name, one.state) for name, one in brokers.items()]
+
+
 def _wants_json(accept: str) -> bool:
     """Whether a header Accept asks for JSON before it would take text; Prometheus names text/plain."""
     kinds = [part.partition(";")[0].strip().lower() for part in accept.split(",")]
     return "application/json" in kinds and "text/plain" not in kinds[: kinds.index("application/json")]
 
 
-def _document(figures: ProgramFigures, now_us: int, *, database_connected: bool) -> ServedFigures:
+def _document(
+    figures: ProgramFigures, brokers: list[BrokerStream], now_us: int, *, database_connected: bool
+) -> ServedFigures:
     moment = datetime.fromtimestamp(now_us / 1e6, UTC)
     return ServedFigures(
         moment.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
@@ -190,5 +220,7 @@ def _document(figures: ProgramFigures, now_us: int, *, database_connected: bool)
             figures.trades,
             figures.batches,
             figures.uptime_s,
+            figures.ticks,
         ),
+        brokers,
     )

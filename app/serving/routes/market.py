@@ -7,14 +7,19 @@ The shapes are those that front ends of the field have been written for: numbers
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Literal
 
 import msgspec
 from aiohttp import web
 
+from app.live.transfers.quotes.quote_report import completeness
+from app.market.errors import UsageError
 from app.market.interval import MENU_INTERVALS, SECOND_US, Interval
 from app.market.ports.clock import Clock
 from app.market.ports.database import SeparateStore
+from app.market.quotes.tick import PriceSide
 from app.market.stored_symbol import StoredSymbol
+from app.market.symbol import broker_of, has_trades
 from app.serving.answers import EncodedAnswer, cached_answer, json_answer
 from app.serving.candle_ranges import CandleQuery, CandleRange, read_candles
 from app.serving.description.route import COUNTS, SECONDS, Parameter, Route
@@ -31,12 +36,19 @@ _TOO_LONG = (
     "retry later"
 )
 _GROUP = "Candles and what is stored"
+_PRICE = Parameter(
+    "price",
+    "Of symbols with quotes: which price the candles are of; the mid by default.",
+    "bid",
+    choices=tuple(PriceSide),
+)
 _CANDLES = (
     Parameter("asset", "An asset or a symbol: BTC stands for BTCUSDT.", "BTC", is_needed=True),
     Parameter("duration", "The interval: 90s, 5m, 4h, 1d, 1w, 1M.", "5m", is_needed=True),
     Parameter("startTime", "ISO 8601; without it the newest candles.", "2024-08-09T00:00:00Z"),
     Parameter("endTime", "ISO 8601, inclusive; without it until now.", "2024-08-09T01:00:00Z"),
     Parameter("limit", f"How many at most, up to {MOST_CANDLES:,}.", "100", int, between=COUNTS),
+    _PRICE,
 )
 _BARS = (
     Parameter("symbol", "A symbol or an asset: BTC stands for BTCUSDT.", "BTCUSDT", is_needed=True),
@@ -56,12 +68,13 @@ _BARS = (
         int,
         between=COUNTS,
     ),
+    _PRICE,
 )
 _METADATA = (Parameter("symbol", "A symbol or an asset; without it an array of all.", "BTCUSDT"),)
 
 
 class ServedCandle(msgspec.Struct):
-    """``volume`` is the number of trades, ``base_volume`` the traded volume."""
+    """``volume`` is the number of trades, ``base_volume`` the traded volume; both the number of ticks for quotes."""
 
     time: int
     open: float
@@ -100,13 +113,21 @@ class ServedBar(msgspec.Struct):
 
 
 class ServedMetadata(msgspec.Struct):
-    """What is stored of a symbol: ``earliest`` and ``latest`` in Unix seconds, ``tick_count`` of trades or quotes."""
+    """
+    What is stored of a symbol: ``earliest`` and ``latest`` in Unix seconds, ``tick_count`` of trades or quotes.
+
+    ``completeness``: what is known to be all of it: ``by ids`` trades, which have consecutive ones; quotes ``sampled``
+    (as many as the broker sends) or ``as published``.
+    """
 
     symbol: str
     earliest: int | None
     latest: int | None
     tick_count: int
     timeframes: list[str]
+    broker: str
+    kind: Literal["trades", "quotes"]
+    completeness: str
 
 
 class MarketRoutes:
@@ -170,7 +191,8 @@ class MarketRoutes:
             )
             return EncodedAnswer.of(answer)
 
-        return await self._answered(request, CandleQuery(asset, interval, start_us, end_us, limit), made)
+        wanted = CandleQuery(asset, interval, start_us, end_us, limit, _price(given))
+        return await self._answered(request, wanted, made)
 
     async def bars(self, request: web.Request) -> web.Response:
         """``symbol, timeframe, from, to`` (Unix seconds), or ``symbol, interval, limit``: the bare candles."""
@@ -185,7 +207,7 @@ class MarketRoutes:
             parts = (part.numbers("time", "open", "high", "low", "close") for part in found.parts())
             return EncodedAnswer.of_parts(list(map(ServedBar, *columns)) for columns in parts)
 
-        wanted = CandleQuery(given.text("symbol"), interval, start_us, end_us, limit)
+        wanted = CandleQuery(given.text("symbol"), interval, start_us, end_us, limit, _price(given))
         return await self._answered(request, wanted, made)
 
     async def metadata(self, request: web.Request) -> web.Response:
@@ -222,6 +244,15 @@ class MarketRoutes:
         return cached_answer(request, answer, max_age_s=found.max_age_s, is_complete=found.is_complete)
 
 
+def _price(given: Parameters) -> PriceSide:
+    if not given.has("price"):
+        return PriceSide.MID
+    text = given.text("price").lower()
+    if text not in (*PriceSide,):
+        raise UsageError(f"price cannot be “{text[:40]}”: write mid, bid or ask.")
+    return PriceSide(text)
+
+
 def _shown(given: Parameters, name: str, instead: Sequence[int]) -> str | None:
     """Return the end of a range as it was given; one that was not is that of the candles."""
     if given.has(name):
@@ -244,8 +275,9 @@ def _metadata(one: StoredSymbol) -> ServedMetadata:
         ends.append(one.ticks.last_us)
     count = one.trades or (one.ticks.ticks if one.ticks is not None else 0)
     known = [Interval.parse(stored.interval) for stored in one.candles]
+    name = one.symbol.name
     return ServedMetadata(
-        one.symbol.name,
+        name,
         min(begins) // SECOND_US if begins else None,
         max(ends) // SECOND_US if ends else None,
         count,
@@ -254,4 +286,7 @@ def _metadata(one: StoredSymbol) -> ServedMetadata:
             for interval in MENU_INTERVALS
             if count or any(part == interval or part.tiles(interval) for part in known)
         ],
+        broker_of(name),
+        "trades" if has_trades(name) else "quotes",
+        "by ids" if has_trades(name) else completeness(name),
     )

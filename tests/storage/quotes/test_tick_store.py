@@ -110,3 +110,19 @@ def test_a_symbol_that_was_never_stored_has_nothing(store: TickStore) -> None:
 
 def test_the_times_fetched_are_read(store: TickStore) -> None:
     assert list(store.fetched_ticks(SYMBOL)) == [(START_US, START_US + DAY_US - 1)]
+
+
+@given(at=st.integers(-1, 5_121), limit=st.integers(1, 3_000))
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def test_the_ticks_after_a_position_are_the_next_ones(store: TickStore, at: int, limit: int) -> None:
+    ordered = sorted(TICKS, key=lambda tick: tick.number)
+    at = min(at, len(ordered) - 1)
+    number = -1 if at < 0 else ordered[at].number
+    assert store.ticks_after(SYMBOL, number, limit) == ordered[at + 1 :][:limit]
+
+
+def test_the_newest_tick_is_known_of_each_symbol_that_has_one(store: TickStore) -> None:
+    newest = store.newest_ticks([SYMBOL, "dukascopy:EURUSD", "oanda:GBPUSD"])
+    assert newest.keys() == {SYMBOL, "dukascopy:EURUSD"}
+    assert newest[SYMBOL] == max(tick.number for tick in TICKS)
+    assert store.ticks_after("oanda:GBPUSD", -1, 10) == []

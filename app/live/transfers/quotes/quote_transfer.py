@@ -88,7 +88,7 @@ class QuoteTransfer:
         symbol = self._request.symbol
         self._fetched = self._ticks.fetched_ticks(symbol)
         self._range = stored_range(self._ticks, symbol, self._request.start_us, self._request.end_us)
-        self._count = _count(self._ticks, symbol, *self._range)
+        self._count = count_quotes(self._ticks, symbol, *self._range)
 
 
 def quote_pages(ticks: TickReader, symbol: str, start_us: int, end_us: int) -> Generator[Any, None, None]:
@@ -120,8 +120,8 @@ def stored_range(ticks: TickReader, symbol: str, start_us: int | None, end_us: i
     return start_us, max(end_us, start_us)
 
 
-def _count(ticks: TickReader, symbol: str, start_us: int, end_us: int) -> int:
-    """Return how many quotes of the range the candles count: by hours, and one by one in those that it cuts."""
+def count_quotes(ticks: TickReader, symbol: str, start_us: int, end_us: int) -> int:
+    """Return how many quotes of the range the candles count: by hours, and one by one in those that it cuts. Blocks."""
     first_us, last_us = _HOUR.next_open_us(start_us - 1), _HOUR.open_time_us(end_us)
     if first_us >= last_us:
         return len(ticks.ticks(symbol, start_us, end_us))
