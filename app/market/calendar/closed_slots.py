@@ -12,6 +12,8 @@ from app.market.interval import Interval
 
 _FARTHEST = 100_000_000  # slots; a calendar that closes for good would have no end
 
+_WEEK_US = 604_800_000_000
+
 SlotRanges = NDArray[np.int64]
 """Ranges of slots, of shape (n, 2): rising, not empty, not touching; the end is exclusive."""
 
@@ -35,14 +37,24 @@ def closed_slots(calendar: Calendar, interval: Interval, first: int, end: int) -
 
 def first_of_open(calendar: Calendar | None, interval: Interval, last: int, count: int) -> int:
     """Return the first of the ``count`` slots up to ``last``, inclusive, in which the market is open at some time."""
-    reach, closed = count, 0
-    while calendar is not None:
+    if calendar is None or not calendar.closes:
+        return last - count + 1
+    step = max(1, _WEEK_US // interval.length_us)
+    reach = count + step  # slots looked at, until enough of them are open
+    while True:
         ranges = closed_slots(calendar, interval, last - reach + 1, last + 1)
-        closed = int((ranges[:, 1] - ranges[:, 0]).sum())
-        if reach == count + closed or reach > _FARTHEST:
+        lacking = count - reach + int((ranges[:, 1] - ranges[:, 0]).sum())
+        if lacking <= 0:
             break
-        reach = count + closed
-    return last - reach + 1
+        if reach > _FARTHEST:
+            return last - reach + 1
+        reach, step = reach + 2 * lacking + step, 2 * step
+    end, wanted = last + 1, count
+    for start, stop in ranges[::-1].tolist():
+        if end - stop >= wanted:
+            break
+        end, wanted = start, wanted - (end - stop)
+    return end - wanted
 
 
 def open_slots(calendar: Calendar | None, interval: Interval, first: int, end: int) -> Iterator[int]:

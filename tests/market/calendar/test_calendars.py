@@ -19,8 +19,8 @@ from app.market.calendar.calendar import Calendar
 from app.market.calendar.closed_slots import closed_slots, first_of_open, open_slots
 from app.market.calendar.instrument_schedule import calendar_of
 from app.market.calendar.session_table import ListedSession, SessionTable
-from app.market.calendar.spans import spans_of
-from app.market.calendar.weekly import Hours, WeeklyCalendar, WeekPeriod, forex
+from app.market.calendar.spans import Spans, spans_of
+from app.market.calendar.weekly import FOREX_WEEK, Hours, WeeklyCalendar, WeekPeriod, forex
 from app.market.errors import MalformedMessage
 from app.market.interval import Interval
 from tests.market.calendar.helpers import (
@@ -273,9 +273,28 @@ def test_a_slot_is_closed_where_all_its_minutes_are(calendar: Calendar, name: st
         assert (slot in closed) == is_closed
     left = [slot for slot in range(first, end) if slot not in closed]
     assert list(open_slots(calendar, interval, first, end)) == left
-    for last in left[-3:]:
-        counted = left[: left.index(last) + 1]
-        assert first_of_open(calendar, interval, last, len(counted)) == counted[0]
+    for last in range(max(first, end - 3), end):
+        for counted in (left[-1:], left):
+            counted = [slot for slot in counted if slot <= last]
+            if counted:
+                assert first_of_open(calendar, interval, last, len(counted)) == counted[0]
+
+
+def test_the_slots_before_a_weekend_are_found_from_its_middle_in_few_questions() -> None:
+    class Asked(WeeklyCalendar):
+        times = 0
+
+        def closed_spans(self, start_us: int, end_us: int) -> Spans:
+            self.times += 1
+            return super().closed_spans(start_us, end_us)
+
+    calendar = Asked("FOREX", ZoneInfo("America/New_York"), (WeekPeriod(FOREX_WEEK, -(1 << 62), None),))
+    minute = Interval.parse("1m")
+    sunday, friday = minute.slot(us("2024-03-03T12:00")), minute.slot(us("2024-03-01T22:00")) - 1
+    assert first_of_open(calendar, minute, sunday, 1) == friday
+    assert calendar.times == 1
+    assert first_of_open(calendar, minute, sunday, 7 * 1440) == minute.slot(us("2024-02-21T22:00"))
+    assert calendar.times < 5
 
 
 def test_crypto_is_always_open_and_a_session_is_a_day_in_utc() -> None:
