@@ -28,6 +28,8 @@ _PLACES = 1 << 15
 _CANDLE_GAP_US = 3_600_000_000  # candles closer than this are read as one range
 _TICK_GAP_US = 60_000_000
 
+# OFFSET 0 has each range read by itself, by the key. Joined with the ranges, whose widths the planner cannot know, a
+# table of many years was read whole for each batch.
 TOUCHED = sql.SQL(
     """
     SELECT r.symbol_id, {open_us}, r.ticks, {first_us}, r.first_place, {last_us}, r.last_place
@@ -36,6 +38,7 @@ TOUCHED = sql.SQL(
         SELECT * FROM {table} WHERE symbol_id = run.symbol_id
             AND open_time >= timestamptz 'epoch' + run.low * interval '1 microsecond'
             AND open_time <= timestamptz 'epoch' + run.high * interval '1 microsecond'
+        OFFSET 0
     ) AS r
     ORDER BY 1, 2
     """
@@ -47,8 +50,7 @@ TOUCHED = sql.SQL(
 )
 """The query for the stored candles of 5 s in some ranges of time. Parameters: `slot_ranges` of a batch."""
 
-# The bounds of all ranges are values: by them the planner leaves out the partitions of other times. OFFSET 0 has each
-# range read by itself.
+# The bounds of all ranges are values: by them the planner leaves out the partitions of other times.
 _STORED = sql.SQL(
     """
     SELECT q.symbol_id, {exact}
