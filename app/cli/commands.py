@@ -434,7 +434,7 @@ def retention(settings: Settings, options: Options) -> Run:
 
 @db.command("convert")
 def convert(settings: Settings, options: Options) -> Run:
-    """Convert trades in plain partitions to a hypertable, where TimescaleDB has appeared."""
+    """Convert trades and ticks in plain partitions to hypertables, where TimescaleDB has appeared."""
     return _db(settings, options)
 
 

@@ -49,7 +49,7 @@ from storage.schema.retention_period import OFF, RetentionPeriod, proposal
 from storage.schema.retention_record import RetentionRecord, read_retention, ticks_kept_for
 from storage.server.installations import find_postgres
 from storage.spool.inspection import read_summaries
-from storage.timescale.conversion import conversion_due, convert
+from storage.timescale.conversion import CONVERTED, conversion_due, convert
 from storage.timescale.edition_setup import set_up_edition
 
 _VARIABLES = {
@@ -294,24 +294,24 @@ def _convert(settings: Settings, options: Options) -> int:
     with database_session(settings, statement_timeout_s=_WORK_TIMEOUT_S) as connection:
         migrate(connection)
         switch_on_timescale(connection)
-        due = conversion_due(connection)
-        if due is None:
-            print("There is nothing to convert: trades lie as this server and this user can have them.")
+        due = [one for table in CONVERTED if (one := conversion_due(connection, table)) is not None]
+        if not due:
+            print("There is nothing to convert: trades and ticks lie as this server and this user can have them.")
             return 0
-        with progress("Copying", due.trades, "trades") as shown:
-            converted = convert(connection, lambda done, total: shown.update(done, total=total))
+        for one in due:
+            with progress("Copying", one.rows, one.of.plural) as shown:
+                converted = convert(connection, lambda done, total: shown.update(done, total=total), one.of)
+            if not converted:
+                raise StoreError("Another program is changing the database just now: try again when it is done.")
+            print(f"{one.rows:,} {one.of.plural} were converted to a hypertable.")
         set_up_edition(connection)
-    if not converted:
-        raise StoreError("Another program is changing the database just now: try again when it is done.")
-    print(f"{due.trades:,} trades were converted to a hypertable.")
     return 0
 
 
 def _upkeep(settings: Settings, connection: Connection) -> RetentionReport:
     wanted = proposal(settings.keep_trades)
-    return RetentionReport(
-        read_retention(connection), wanted if isinstance(wanted, RetentionPeriod) else None, conversion_due(connection)
-    )
+    due = [conversion_due(connection, table) for table in CONVERTED]
+    return RetentionReport(read_retention(connection), wanted if isinstance(wanted, RetentionPeriod) else None, *due)
 
 
 def _run_program(settings: Settings, options: Options) -> int:

@@ -19,7 +19,6 @@ from storage.postgres.connection import Connection, Edition, facts_of
 logger = logging.getLogger(__name__)
 
 COMPRESS_AFTER = "7 days"
-CONVERSION_STATE = "trades_conversion"
 
 # Rows of a symbol are compressed together, by time and then id or place. Each compressed batch then knows the bounds of
 # both, so that reading by either, and the key's check for a backfilled row, decompress only the batches concerned.
@@ -47,9 +46,16 @@ def is_hypertable(connection: Connection, table: str = "trades") -> bool:
     return row == (True,)
 
 
-def is_being_converted(connection: Connection) -> bool:
-    """Whether a conversion to a hypertable (`storage.timescale.conversion`) was begun and is not finished."""
-    return connection.execute("SELECT to_regclass(%s) IS NOT NULL", (CONVERSION_STATE,)).fetchone() == (True,)
+def conversion_state(table: str) -> str:
+    """Return the name of the table that exists while trades, or quotes, is being converted to a hypertable."""
+    return f"{table}_conversion"
+
+
+def is_being_converted(connection: Connection, *tables: str) -> bool:
+    """Whether a conversion of one of these tables, by default of any, was begun and is not finished."""
+    states = [conversion_state(table) for table in tables or COMPRESSED_TABLES]
+    query = "SELECT EXISTS (SELECT FROM unnest(%s::text[]) AS state WHERE to_regclass(state) IS NOT NULL)"
+    return connection.execute(query, (states,)).fetchone() == (True,)
 
 
 def owns_trades(connection: Connection) -> bool:

@@ -24,8 +24,7 @@ from storage.schema.editions import (
     switch_on_timescale,
     timescale_schema,
 )
-from storage.timescale.conversion import convert_if_small
-from storage.timescale.quotes_conversion import convert_quotes
+from storage.timescale.conversion import CONVERTED, convert_if_small
 
 logger = logging.getLogger(__name__)
 
@@ -40,7 +39,7 @@ _COMPRESSION_SETTINGS = """
 
 def set_up_edition(connection: Connection) -> None:
     """
-    Use TimescaleDB if the server has it: convert the trades or log that it is due; on Community compress what is old.
+    Use TimescaleDB if the server has it: convert trades and ticks, or log that it is due; on Community compress both.
 
     Raises:
         StoreSchemaMismatch: If trades are compressed and this edition cannot read them. Nothing was changed.
@@ -49,8 +48,7 @@ def set_up_edition(connection: Connection) -> None:
     with translated("prepare the database's tables"):
         if owns_trades(connection):
             switch_on_timescale(connection)
-            _convert_if_small(connection)
-            convert_quotes(connection)
+            _convert_what_is_small(connection)
         facts = facts_of(connection)
         if facts.edition is Edition.PLAIN:
             return
@@ -61,14 +59,15 @@ def set_up_edition(connection: Connection) -> None:
             refuse_unreadable_trades(connection)
 
 
-def _convert_if_small(connection: Connection) -> None:
-    try:
-        convert_if_small(connection)
-    except StoreError as error:
-        if connection.closed:
-            raise
-        # The plain partitions still work, so the database can be opened all the same.
-        logger.warning(str(error))
+def _convert_what_is_small(connection: Connection) -> None:
+    for table in CONVERTED:
+        try:
+            convert_if_small(connection, table)
+        except StoreError as error:
+            if connection.closed:
+                raise
+            # The plain partitions still work, so the database can be opened all the same.
+            logger.warning(str(error))
 
 
 def _set_compression(connection: Connection, facts: ServerFacts, table: str) -> None:

@@ -16,12 +16,10 @@ from psycopg import sql
 
 from app.market.errors import StoreError
 from storage.postgres.connection import Connection
-from storage.schema.editions import CONVERSION_STATE
+from storage.schema.editions import conversion_state
+from storage.writing.stored_table import StoredTable
 
 logger = logging.getLogger(__name__)
-
-HYPERTABLE = "trades_hypertable"
-STATE = CONVERSION_STATE
 
 _LOCK_WAIT_MS = 2_000  # while we wait for the lock, every new reader and writer waits behind us
 _ATTEMPTS = 30
@@ -45,7 +43,7 @@ _GRANTS = """
     WHERE c.oid = %(table)s::regclass AND a.attnum > 0 AND NOT a.attisdropped
 """
 _DROP_STATE = """
-    DROP TRIGGER {state} ON trades;
+    DROP TRIGGER {state} ON {table};
     DROP FUNCTION {state}();
     DROP TABLE {state};
 """
@@ -58,48 +56,54 @@ _SWAP_NAMES = """
 """
 
 
-def swap_tables(connection: Connection) -> None:
-    """
-    Rename the hypertable to `trades` and drop the old table.
+def identifiers(table: StoredTable) -> dict[str, sql.Composable]:
+    """Return what a conversion's statements call its tables: ``table``, its ``hypertable``, and the ``state``."""
+    names = {"table": table.name, "hypertable": f"{table.name}_hypertable", "state": conversion_state(table.name)}
+    return {name: sql.Identifier(value) for name, value in names.items()}
 
-    Both must hold the same trades, and the trigger that copies new trades must exist.
+
+def swap_tables(connection: Connection, table: StoredTable) -> None:
+    """
+    Put the hypertable in the table's place and drop the old one.
+
+    Both must hold the same rows, and the trigger that copies new rows must exist.
 
     Raises:
         StoreError: If an object of the user's depends on the old table, or the table stays in use.
         psycopg.Error: If the database does not answer. Nothing was changed.
     """
+    names = identifiers(table)
     for attempt in range(_ATTEMPTS):
         if attempt:
             time.sleep(_BETWEEN_ATTEMPTS_S)
         try:
             with connection.transaction():
                 connection.execute("SELECT set_config('lock_timeout', %s, true)", (str(_LOCK_WAIT_MS),))
-                connection.execute(
-                    sql.SQL("LOCK TABLE trades, {} IN ACCESS EXCLUSIVE MODE").format(sql.Identifier(HYPERTABLE))
-                )
-                connection.execute(sql.SQL(_DROP_STATE).format(state=sql.Identifier(STATE)))
-                swap_locked_tables(connection, "trades", HYPERTABLE)
+                connection.execute(sql.SQL("LOCK TABLE {table}, {hypertable} IN ACCESS EXCLUSIVE MODE").format(**names))
+                connection.execute(sql.SQL(_DROP_STATE).format(**names))
+                swap_locked_tables(connection, table.name)
             return
         except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected):
             continue
         except psycopg.errors.DependentObjectsStillExist as error:
             raise StoreError(
-                "The trades are copied, but the old table could not be replaced, because another object depends on it "
-                f"({(error.diag.message_detail or '').splitlines()[0]}): drop that, run `cryptopipe db convert`, and "
-                "create it again."
+                f"The {table.plural} are copied, but the old table could not be replaced, because another object "
+                f"depends on it ({(error.diag.message_detail or '').splitlines()[0]}): drop that, run "
+                "`cryptopipe db convert`, and create it again."
             ) from error
     raise StoreError(
-        "The trades are copied, but the old table stayed in use: end long reads, then run `cryptopipe db convert` "
-        "again."
+        f"The {table.plural} are copied, but the old table stayed in use: end long reads, then run "
+        "`cryptopipe db convert` again."
     )
 
 
-def swap_locked_tables(connection: Connection, table: str, hypertable: str) -> None:
+def swap_locked_tables(connection: Connection, table: str) -> None:
     """
-    Put a hypertable in the place of a table, inside a transaction that holds both locked, and drop the old one.
+    Put the hypertable in the place of a table, inside a transaction that holds both locked, and drop the old one.
 
     Raises psycopg.Error; DependentObjectsStillExist if an object of the user's depends on the old table.
     """
+    hypertable = f"{table}_hypertable"
     views = connection.execute(_VIEWS, {"table": table}).fetchall()
     grants = connection.execute(_GRANTS, {"table": table}).fetchall()
     owner = connection.execute(

@@ -1,13 +1,13 @@
 """
-Decompresses a day of long ago before many late rows are stored into it.
+Decompresses a day of trades, or a week of ticks, of long ago before many late rows are stored into it.
 
 TimescaleDB Community stores a late row into a compressed chunk by decompressing the batches whose key it might
 repeat, which takes several times as long as storing it into the same chunk uncompressed. So the rows stored into each
-compressed day are counted, and once that took about as long as decompressing the day would, the day is decompressed:
-whatever comes, at most twice the time of the better way is spent. The server's policy compresses the day again when it
-next runs, and the counting starts over.
+compressed chunk are counted, and once that took about as long as decompressing it would, it is decompressed: whatever
+comes, at most twice the time of the better way is spent. The server's policy compresses the chunk again when it next
+runs, and the counting starts over.
 
-Nothing depends on it: a day whose decompression fails, or is cut short, takes rows as before, only slower.
+Nothing depends on it: a chunk whose decompression fails, or is cut short, takes rows as before, only slower.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _LONGEST_MS = 600_000
 _COMPRESSED = """
     SELECT format('%%I.%%I', chunk_schema, chunk_name), (
         SELECT coalesce(sum({count}), 0)::bigint FROM {days} WHERE open_time >= range_start AND open_time < range_end
-    )
+    ), (extract(epoch FROM range_start) * 1000000)::bigint, (extract(epoch FROM range_end) * 1000000)::bigint
     FROM timescaledb_information.chunks
     WHERE hypertable_schema = current_schema() AND hypertable_name = {table} AND is_compressed
         AND range_start < timestamptz 'epoch' + %s * interval '1 microsecond'
@@ -55,6 +55,7 @@ class CompressedDays:
     def __init__(self, connection: Connection, table: StoredTable) -> None:
         self._connection = connection
         self._plural = table.plural
+        self._chunk_days = table.chunk_days
         self._compressed = sql.SQL(_COMPRESSED).format(
             count=sql.Identifier(table.count), days=sql.Identifier(table.days), table=sql.Literal(table.name)
         )
@@ -77,14 +78,16 @@ class CompressedDays:
 
     def prepare(self, times_us: Ints) -> None:
         """
-        Decompress the days of a batch's times into which enough rows were stored. Call it before the transaction.
+        Decompress the chunks of a batch's times into which enough rows were stored. Call it before the transaction.
 
         Raises psycopg.Error if the connection breaks.
         """
         if not self._stored:
             return
         for day in np.unique(_late_days(times_us)).tolist():
-            if self._stored[day] >= _FEWEST and self._may_decompress():
+            # A chunk of ticks holds a week, and late ones may come into all its days.
+            near = range(day - self._chunk_days + 1, day + self._chunk_days)
+            if sum(self._stored[other] for other in near) >= _FEWEST and self._may_decompress():
                 self._open(day)
 
     def _may_decompress(self) -> bool:
@@ -99,10 +102,12 @@ class CompressedDays:
 
     def _open(self, day: int) -> None:
         bounds = ((day + 1) * _DAY_US, day * _DAY_US)
-        for chunk, rows in self._connection.execute(self._compressed, bounds).fetchall():
-            if self._stored[day] * self._rows_decompressed >= rows:
+        for chunk, rows, start_us, end_us in self._connection.execute(self._compressed, bounds).fetchall():
+            days = [other for other in self._stored if start_us <= other * _DAY_US < end_us]
+            if sum(self._stored[other] for other in days) * self._rows_decompressed >= rows:
                 self._decompress(chunk, rows)
-                self._stored[day] = 0
+                for other in days:
+                    del self._stored[other]
 
     def _decompress(self, chunk: str, rows: int) -> None:
         began_s = time.perf_counter()
@@ -124,7 +129,7 @@ class CompressedDays:
             logger.info("Late %s go into compressed ones: %s", self._plural, error.diag.message_primary)
         else:
             took_s = time.perf_counter() - began_s
-            logger.info("A day of %d %s was decompressed for late ones in %.1f s", rows, self._plural, took_s)
+            logger.info("A chunk of %d %s was decompressed for late ones in %.1f s", rows, self._plural, took_s)
 
 
 def _late_days(times_us: Ints) -> Ints:

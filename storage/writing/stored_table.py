@@ -13,7 +13,7 @@ class StoredTable:
     ``name``: the table. ``plural``: its rows, in words. ``days``, ``count``: the table of its daily candles, and their
     column that counts rows. ``retention``: the table of how long they are kept; ``late_days``: that of the days of long
     ago that were stored into. ``make_partition`` makes the partition of a month, given its first day; ``note_days``
-    notes days of long ago that are stored into, given a list of them.
+    notes days of long ago that are stored into, given a list of them. ``chunk_days``: the days in a TimescaleDB chunk.
     """
 
     name: str
@@ -24,6 +24,7 @@ class StoredTable:
     late_days: str
     make_partition: str
     note_days: str
+    chunk_days: int
 
 
 TRADES = StoredTable(
@@ -35,6 +36,7 @@ TRADES = StoredTable(
     "late_days",
     "SELECT make_trades_partition(%s)",
     "SELECT note_late_days(%s)",
+    1,
 )
 QUOTES = StoredTable(
     "quotes",
@@ -48,4 +50,5 @@ QUOTES = StoredTable(
     INSERT INTO late_quote_days SELECT DISTINCT day, now() FROM unnest(%s::date[]) AS day ORDER BY day
     ON CONFLICT (day) DO UPDATE SET stored_at = excluded.stored_at
     """,
+    7,
 )

@@ -1,7 +1,7 @@
 """
 The database that a benchmark measures: the embedded one, or with ``--database URL`` an empty schema on another server.
 
-The schema is dropped afterwards. On TimescaleDB Community `compress_trades` makes of the trades what the policy would.
+The schema is dropped afterwards. On TimescaleDB Community `compress` makes of the trades what the policy would.
 """
 
 from __future__ import annotations

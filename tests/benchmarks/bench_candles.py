@@ -24,7 +24,7 @@ from storage.postgres.connection import Connection, connect
 from storage.rollups.levels import LEVELS
 from storage.trades.trade_ledger import TradeLedger
 from tests.benchmarks._database import benchmark_database, benchmark_options
-from tests.storage.helpers import compress_trades
+from tests.storage.helpers import compress
 
 SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT")
 BEGIN_US = 1_723_161_600_000_000  # 2024-08-09T00:00Z
@@ -124,7 +124,7 @@ def main() -> None:
         seconds = time.perf_counter() - began
         connection.execute("ANALYZE")
         measured[f"{trades / 1e6:g}M"] = measure(database)
-        if compress_trades(connection):
+        if compress(connection):
             measured["compressed"] = measure(database)
         print(f"{database.facts.label}; {0.9 * trades / seconds:,.0f} rows/s while the table grew")
         plain = ", ".join(f"{yardstick:.1f}" for yardstick, _ in measured.values())

@@ -16,7 +16,7 @@ from app.market.trade import Trade
 from storage.postgres.connection import connect
 from storage.trades.trade_ledger import TradeLedger
 from tests.benchmarks._database import benchmark_database, benchmark_options
-from tests.storage.helpers import compress_trades
+from tests.storage.helpers import compress
 
 START_US = 1_723_161_600_000_000  # 2024-08-09T00:00Z
 DAY_US = 86_400_000_000
@@ -57,7 +57,7 @@ def main() -> None:
     with benchmark_database(options.database) as database, connect(database.url) as connection:
         ledger = TradeLedger(connection)
         yardstick = rows_per_second(ledger, first)
-        compressed = "compressed" if compress_trades(connection) else "not compressed"
+        compressed = "compressed" if compress(connection) else "not compressed"
         print(f"{database.facts.label}, {len(trades)} trades, {compressed}; at first {yardstick:,.0f} rows/s")
         for name, some in (("repeated", first[: len(late)]), ("late", late), ("repeated late", late)):
             speed = rows_per_second(TradeLedger(connection), some)

@@ -22,7 +22,7 @@ from storage.server.installations import find_postgres
 from storage.trades.trade_ledger import TradeLedger
 from tests.benchmarks._database import benchmark_database, benchmark_options
 from tests.benchmarks.bench_storage import IN_BULK, market
-from tests.storage.helpers import compress_trades
+from tests.storage.helpers import compress
 
 
 def timed(work: Callable[[], object]) -> float:
@@ -45,7 +45,7 @@ def main() -> None:
         ledger, trades = TradeLedger(connection), market(rows)
         for start in range(0, rows, IN_BULK):
             ledger.store(trades[start : start + IN_BULK])
-        compressed = ", compressed" if compress_trades(connection) else ""
+        compressed = ", compressed" if compress(connection) else ""
         connection.execute("VACUUM ANALYZE")
         psql = find_postgres()[0].program("psql")
         copy = [psql, "-q", database.url, "-c", rf"\copy (SELECT * FROM trades) TO '{os.devnull}'"]

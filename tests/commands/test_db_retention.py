@@ -20,6 +20,7 @@ from app.main import main
 from app.market.trade import Trade
 from storage.database import Database
 from storage.postgres.connection import connect
+from storage.quotes.tick_ledger import TickLedger
 from storage.retention.droppable_parts import DroppablePart
 from storage.retention.policy import RetentionPlan
 from storage.schema.migrate import migrations
@@ -27,6 +28,7 @@ from storage.schema.retention_period import RetentionPeriod
 from tests.program import set_surroundings, unchanged_process
 from tests.servers import APACHE, empty_database, forget, shared_server
 from tests.storage.helpers import PATIENCE_S, World, some_trades, stored
+from tests.storage.quotes.helpers import some_ticks
 
 DAY_US = 86_400_000_000
 NOW_US = time.time_ns() // 1000
@@ -168,10 +170,14 @@ def test_a_plain_database_on_timescaledb_is_converted(
         world = World(url)
         try:
             world.record([*OLD, *YOUNG])
+            with connect(url) as connection:
+                TickLedger(connection).store(some_ticks(30))
             set_surroundings(monkeypatch, tmp_path, tmp_path / "data")
             monkeypatch.setenv("CRYPTOPIPE_DATABASE_URL", url)
             with unchanged_process():
-                assert said(capsys, "convert") == "40 trades were converted to a hypertable.\n"
+                assert said(capsys, "convert") == (
+                    "40 trades were converted to a hypertable.\n30 ticks were converted to a hypertable.\n"
+                )
                 assert said(capsys, "convert").startswith("There is nothing to convert")
                 assert re.search(r"^Trades lie in 2 chunks", said(capsys, "status"), re.M)
                 assert said(capsys, "verify").startswith("Nothing differs")

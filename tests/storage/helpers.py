@@ -65,15 +65,19 @@ def held_of(trades: Iterable[Trade]) -> IdRanges:
     return IdRanges((trade.trade_id, trade.trade_id) for trade in trades)
 
 
-def compress_trades(connection: Connection) -> bool:
-    """Compress every chunk as TimescaleDB Community's policy does in time; False where nothing ever compresses."""
+def compress(connection: Connection, table: str = "trades") -> bool:
+    """Compress all of trades, or quotes, as Community's policy does in time; False where nothing ever compresses."""
     if facts_of(connection).edition is not Edition.TIMESCALE_COMMUNITY:
         return False
     set_up_edition(connection)
-    schema = timescale_schema(connection)
-    compress = sql.SQL("SELECT {0}.compress_chunk(chunk, true) FROM {0}.show_chunks('trades') AS chunk")
-    connection.execute(compress.format(schema))
+    compress_chunks(connection, table)
     return True
+
+
+def compress_chunks(connection: Connection, table: str) -> None:
+    """Compress every chunk of a hypertable that is set up for it."""
+    statement = sql.SQL("SELECT {0}.compress_chunk(chunk, true) FROM {0}.show_chunks({1}) AS chunk")
+    connection.execute(statement.format(timescale_schema(connection), sql.Literal(table)))
 
 
 def folded(trades: Iterable[Trade], interval: Interval, now_us: int | None = None) -> list[Candle]:

@@ -21,24 +21,24 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class RetentionReport:
-    """The database's retention, the period that the settings propose, and a conversion that is due."""
+    """The database's retention, the period that the settings propose, and the conversions that are due."""
 
     held: RetentionRecord
     proposed: RetentionPeriod | None
     conversion: Conversion | None
+    ticks_conversion: Conversion | None = None
 
 
 def upkeep_text(upkeep: RetentionReport) -> str:
-    """Return up to three lines: the period in force, one to be confirmed, and a conversion that is due."""
+    """Return up to four lines: the period in force, one to be confirmed, and the conversions that are due."""
     lines = [held_text(upkeep.held), unconfirmed_notice(upkeep.held, upkeep.proposed)]
-    if upkeep.conversion is not None:
-        lines.append(due_sentence(upkeep.conversion))
+    lines += [due_sentence(due) for due in (upkeep.conversion, upkeep.ticks_conversion) if due is not None]
     return "\n".join(line for line in lines if line)
 
 
 def upkeep_json(upkeep: RetentionReport) -> dict[str, Any]:
     """Return the same for `json.dumps`."""
-    held, due = upkeep.held, upkeep.conversion
+    held = upkeep.held
     return {
         "retention": {
             "keep": None if held.keep is None else str(held.keep),
@@ -47,8 +47,13 @@ def upkeep_json(upkeep: RetentionReport) -> dict[str, Any]:
             "by_policy": held.by_policy,
             "waiting": unconfirmed_notice(held, upkeep.proposed) or None,
         },
-        "conversion": None if due is None else {"trades": due.trades, "bytes": due.bytes, "begun": due.begun},
+        "conversion": _conversion_json(upkeep.conversion, "trades"),
+        "ticks_conversion": _conversion_json(upkeep.ticks_conversion, "ticks"),
     }
+
+
+def _conversion_json(due: Conversion | None, plural: str) -> dict[str, Any] | None:
+    return None if due is None else {plural: due.rows, "bytes": due.bytes, "begun": due.begun}
 
 
 def held_text(held: RetentionRecord) -> str:
@@ -131,7 +136,7 @@ def _table(parts: Sequence[DroppablePart]) -> str:
         )
         for part in parts[:_MAX_PARTS]
     ]
-    table = aligned(("from", "to", "symbols", "trades", "size"), rows, left=3)
+    table = aligned(("from", "to", "symbols", parts[0].of.plural, "size"), rows, left=3)
     return table if len(parts) <= _MAX_PARTS else f"{table}\n… and {len(parts) - _MAX_PARTS:,} more"
 
 

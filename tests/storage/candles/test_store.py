@@ -22,7 +22,7 @@ from app.market.symbol import Symbol
 from app.market.trade import Trade
 from storage.schema.migrate import migrate
 from tests.servers import empty_schema
-from tests.storage.helpers import PATIENCE_S, START_US, World, compress_trades, folded, some_trades
+from tests.storage.helpers import PATIENCE_S, START_US, World, compress, folded, some_trades
 
 ALL_INTERVALS = [
     *MENU_INTERVALS,
@@ -85,7 +85,7 @@ def test_sql_candles_equal_those_of_the_builder(
         shared_world.record([*trades[number::batches], *dice.sample(trades, len(trades) // 3)])
     if compressed:
         with shared_world.connect() as connection:
-            compress_trades(connection)  # where trades are ever compressed
+            compress(connection)  # where trades are ever compressed
     store = shared_world.store
     newest_us = max(trade.time_us for trade in trades)
     now_us = None if ahead_s is None else newest_us + ahead_s * SECOND_US

@@ -19,13 +19,13 @@ from storage.integrity.differences import MAX_LISTED, DifferenceKind
 from storage.integrity.rebuild import rebuild
 from storage.integrity.verify import verify
 from storage.postgres.connection import Connection, connect
-from storage.schema.editions import CONVERSION_STATE
+from storage.schema.editions import COMPRESSED_TABLES, conversion_state
 from storage.schema.id_ranges import union_and_overlaps
 from storage.schema.migrate import migrate
 from storage.trades.trade_ledger import TradeLedger
 from tests.servers import drop_roles, empty_schema
 from tests.storage.damage import DAMAGERS, DAY_US, LEVEL_TABLES, Damager, clear, content, expected_differences, mended
-from tests.storage.helpers import PATIENCE_S, START_US, World, compress_trades, some_trades
+from tests.storage.helpers import PATIENCE_S, START_US, World, compress, some_trades
 
 SECOND_US = 1_000_000
 
@@ -265,7 +265,7 @@ def test_setting_a_repeated_trade_aside_opens_only_its_part_of_the_table(world: 
             " FROM pg_inherits JOIN pg_class c ON c.oid = inhrelid WHERE inhparent = 'trades'::regclass",
             (repeated.trade_id,),
         ).fetchall()
-        compress_trades(connection)
+        compress(connection)
         connection.cursor_factory = ExplainingCursor
         ExplainingCursor.plans.clear()
         assert rebuild(connection).found
@@ -322,13 +322,14 @@ def test_one_rebuild_runs_at_a_time(world: World) -> None:
         assert not rebuild(other).found
 
 
-def test_a_half_converted_database_is_not_rebuilt(world: World) -> None:
+@pytest.mark.parametrize("table", COMPRESSED_TABLES)
+def test_a_half_converted_database_is_not_rebuilt(world: World, table: str) -> None:
     world.record(some_trades(10))
     with world.connect() as connection:
-        connection.execute(f"CREATE TABLE {CONVERSION_STATE} (copied_to timestamptz)")
+        connection.execute(f"CREATE TABLE {conversion_state(table)} (copied_to timestamptz)")
         with pytest.raises(StoreError, match="conversion of this database is unfinished"):
             rebuild(connection)
-        connection.execute(f"DROP TABLE {CONVERSION_STATE}")
+        connection.execute(f"DROP TABLE {conversion_state(table)}")
         assert not rebuild(connection).found
 
 

@@ -22,7 +22,7 @@ from storage.postgres.connection import connect
 from storage.trades.repeated_trades import unconfirmed
 from storage.trades.stored_columns import read_columns
 from tests.row_files import trade_batch
-from tests.storage.helpers import World, compress_trades, some_trades, stored
+from tests.storage.helpers import World, compress, some_trades, stored
 
 STORED_OTHERWISE = "it contradicts the stored trade of the same id"
 
@@ -115,7 +115,7 @@ def test_late_trades_go_into_compressed_days(world: World, loader: BulkLoader) -
     trades = some_trades(20_000)
     load(loader, [trade for trade in trades if trade.trade_id % 4])
     with world.connect() as connection:
-        compress_trades(connection)
+        compress(connection)
     assert load(loader, trades) == LoadResult(5_000, 15_000)
     assert load(loader, trades) == LoadResult(0, 20_000)
     assert stored(world.store) == trades

@@ -20,6 +20,7 @@ from storage.quotes.tick_ledger import TickLedger
 from storage.quotes.tick_store import TickStore
 from storage.schema.migrate import migrate
 from tests.servers import empty_schema
+from tests.storage.helpers import compress
 from tests.storage.quotes.helpers import START_US, SYMBOL, some_ticks
 from tests.tick_candles import candle_of_tick, combine_ticks
 
@@ -42,6 +43,7 @@ def store(server_url: str) -> Iterator[TickStore]:
             migrate(connection)
             ledger = TickLedger(connection)
             ledger.store([*TICKS[::2], *some_ticks(300, symbol="dukascopy:EURUSD", seed=9)])
+            compress(connection, "quotes")  # where that can be, so that the others come late
             ledger.store(TICKS, (SYMBOL, START_US, START_US + DAY_US))
             connection.execute("ANALYZE")
         pool = ConnectionPool(lambda: connect(url))

@@ -9,7 +9,7 @@ from psycopg import sql
 
 from app.market.interval import SECOND_US, Interval
 from storage.rollups.candle_sql import fold
-from tests.storage.helpers import START_US, World, compress_trades, some_trades
+from tests.storage.helpers import START_US, World, compress, some_trades
 
 
 @pytest.mark.parametrize("name", ["31s", "61s", "3601s"])
@@ -19,7 +19,7 @@ def test_the_trades_at_an_edge_between_candles_are_found_by_an_index_compressed_
     values = {"symbol_id": 1, "start_us": interval.open_time_us(START_US)}
     values["end_us"] = interval.next_open_us(START_US + 3_600 * SECOND_US)
     with world.connect() as connection:
-        compress_trades(connection)
+        compress(connection)
         connection.execute("SET enable_seqscan = off")  # which is no slower for these few trades
         plan = connection.execute(sql.SQL("EXPLAIN (COSTS OFF) ") + fold(interval), values, prepare=False).fetchall()
     lines = [line for (line,) in plan]

@@ -18,7 +18,7 @@ from storage.schema.migrate import migrate
 from storage.schema.retention_period import RetentionPeriod
 from storage.timescale.edition_setup import set_up_edition
 from tests.servers import APACHE, EMBEDDED, NAMED, empty_schema, shared_server
-from tests.storage.helpers import World, compress_trades, some_trades, stored
+from tests.storage.helpers import World, compress, some_trades, stored
 
 
 @pytest.fixture
@@ -133,7 +133,7 @@ def test_community_stores_backfilled_trades_in_compressed_chunks_and_reads_them(
     trades = some_trades(6_000)
     community.record(trades[::2])
     with community.connect() as connection:
-        assert compress_trades(connection)
+        assert compress(connection)
         # Next to nothing is allowed by the server's settings: the writer asks for more.
         limit = (
             sql.Identifier(connection.info.dbname),

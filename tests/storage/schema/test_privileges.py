@@ -19,14 +19,15 @@ from app.market.interval import Interval
 from app.market.symbol import Symbol
 from app.market.trade import Trade
 from storage.database import Database
+from storage.integrity.verify import verify
 from storage.postgres.connection import connect
-from storage.schema.editions import owns_trades
+from storage.schema.editions import COMPRESSED_TABLES, owns_trades
 from storage.schema.migrate import migrations
 from storage.schema.privileges import privileges_of
 from tests.servers import drop_roles
-from tests.storage.helpers import PATIENCE_S, folded, held_of, some_trades, stored
+from tests.storage.helpers import PATIENCE_S, compress, folded, held_of, some_trades, stored
 from tests.storage.quotes.helpers import START_US as TICKS_US
-from tests.storage.quotes.helpers import SYMBOL, some_ticks
+from tests.storage.quotes.helpers import SYMBOL, some_ticks, stored_ticks
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "database.md"
 M1 = Interval.parse("1m")
@@ -136,6 +137,29 @@ def test_a_recording_role_records_ticks_of_months_never_seen_before_and_a_readin
         for view in ("market_ticks", "forex_candles_5m", "forex_candles_12h"):
             query = sql.SQL("SELECT count(*) > 0 FROM {}").format(sql.Identifier(view))
             assert connection.execute(query).fetchone() == (True,), view
+
+
+def test_a_recording_role_stores_late_ticks_and_trades_where_the_owners_policy_has_compressed(
+    roles: Roles, tmp_path: Path
+) -> None:
+    ticks, trades = some_ticks(5_000), some_trades(5_000)
+    for part in (slice(0, None, 2), slice(None)):
+        database = Database.open(roles.recording, tmp_path)
+        try:
+            assert database.writer.put(trades[part])
+            assert database.tick_writer.put(ticks[part])
+            assert database.writer.drain(PATIENCE_S)
+            assert database.tick_writer.drain(PATIENCE_S)
+            assert database.writer.status.reason == database.tick_writer.status.reason == ""
+        finally:
+            assert database.close()
+        with connect(roles.owner) as connection:
+            for table in COMPRESSED_TABLES:
+                compress(connection, table)
+    with connect(roles.owner) as connection:
+        assert stored_ticks(connection) == ticks
+        assert connection.execute("SELECT count(*), count(DISTINCT trade_id) FROM trades").fetchone() == (5_000, 5_000)
+        assert not verify(connection).totals
 
 
 def test_a_recording_role_may_set_an_impossible_trade_aside(roles: Roles, tmp_path: Path) -> None:

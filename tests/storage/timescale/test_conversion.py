@@ -36,7 +36,7 @@ CONVERTER = """
 import sys
 from storage.timescale import conversion
 from storage.postgres.connection import connect
-conversion._SLICE_TRADES = 400
+conversion._SLICE_ROWS = 400
 with connect(sys.argv[1]) as connection:
     print("end", conversion.convert(connection, lambda done, total: print(done, flush=True)), flush=True)
 """
@@ -149,14 +149,14 @@ def test_a_small_database_is_converted_when_opened_and_looks_the_same(used: Worl
 def test_a_large_database_only_logs_that_a_conversion_is_due(
     used: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(conversion, "SMALL_TRADES", 7_999)
+    monkeypatch.setattr(conversion, "SMALL_ROWS", 7_999)
     enable_timescaledb(used)
     with caplog.at_level(logging.WARNING):
         assert Database.open(used.url, tmp_path).close()
     assert "8000 trades are still in plain partitions: `cryptopipe db convert`" in caplog.text
     with used.connect() as connection:
         assert not is_hypertable(connection)
-        monkeypatch.setattr(conversion, "_SLICE_TRADES", 300)
+        monkeypatch.setattr(conversion, "_SLICE_ROWS", 300)
         reported: list[tuple[int, int]] = []
         assert conversion.convert(connection, lambda done, total: reported.append((done, total)))
         assert not conversion.convert(connection)
@@ -222,7 +222,7 @@ def converting(world: World) -> Iterator[subprocess.Popen[str]]:
 
 @pytest.mark.timescale_only
 def test_two_writers_and_a_reader_go_on_while_it_converts(used: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(conversion, "_SLICE_TRADES", 200)
+    monkeypatch.setattr(conversion, "_SLICE_ROWS", 200)
     enable_timescaledb(used)
     worlds = [World(used.url), World(used.url)]
     fresh = [
@@ -271,12 +271,12 @@ def test_a_batch_that_waits_while_the_tables_are_swapped_is_stored_where_readers
     swap = table_swap.swap_locked_tables
     waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'trades'::regclass"
 
-    def swap_once_the_writer_waits(connection: Connection, table: str, hypertable: str) -> None:
+    def swap_once_the_writer_waits(connection: Connection, table: str) -> None:
         writer.start()
         deadline = time.monotonic() + PATIENCE_S
         while used.rows(waiting) == [(0,)]:
             assert time.monotonic() < deadline
-        swap(connection, table, hypertable)
+        swap(connection, table)
 
     monkeypatch.setattr(table_swap, "swap_locked_tables", swap_once_the_writer_waits)
     with used.connect() as connection:
@@ -354,9 +354,9 @@ def test_a_copy_that_lacks_a_trade_is_not_put_in_place(used: World) -> None:
 @pytest.mark.embedded_only
 def test_too_little_space_is_reported_before_anything_is_changed(server_url: str) -> None:
     with connect(server_url) as connection:
-        conversion._check_free_space(connection, Conversion(trades=1, bytes=1, begun=False))
+        conversion._check_free_space(connection, Conversion(rows=1, bytes=1, begun=False))
         with pytest.raises(StoreUnavailable, match=r"needs 1200000000\.0 GB of free space for a while, and there are"):
-            conversion._check_free_space(connection, Conversion(trades=1, bytes=10**18, begun=False))
+            conversion._check_free_space(connection, Conversion(rows=1, bytes=10**18, begun=False))
 
 
 @pytest.mark.embedded_only

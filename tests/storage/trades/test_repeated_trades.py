@@ -13,7 +13,7 @@ from app.market.trade import Trade
 from storage.postgres.batch_columns import trade_columns
 from storage.trades import repeated_trades
 from storage.trades.trade_ledger import TradeLedger
-from tests.storage.helpers import World, compress_trades, some_trades
+from tests.storage.helpers import World, compress, some_trades
 
 ETH = [trade._replace(time_us=trade.time_us + 900) for trade in some_trades(600, symbol="ETHUSDT", seed=2)]
 TRADES = [*some_trades(1_500), *ETH]
@@ -39,7 +39,7 @@ def stored_trades(world: World) -> Iterator[TradeLedger]:
     with world.connect() as connection:
         ledger = TradeLedger(connection)
         ledger.store(TRADES)
-        compress_trades(connection)
+        compress(connection)
         yield ledger
 
 

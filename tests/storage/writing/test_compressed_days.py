@@ -1,4 +1,4 @@
-"""Many trades that come late into a compressed day: whatever happens meanwhile, each is stored once."""
+"""Many trades, or ticks, that come late into a compressed chunk: whatever happens meanwhile, each is stored once."""
 
 from __future__ import annotations
 
@@ -11,11 +11,15 @@ import pytest
 from app.market.trade import Trade
 from storage.integrity.verify import verify
 from storage.postgres.batch_columns import trade_columns
-from storage.postgres.connection import Edition, facts_of
+from storage.postgres.connection import Edition, connect, facts_of
+from storage.quotes.tick_ledger import TickLedger
 from storage.trades.encoded_batch import copy_pieces
 from storage.trades.trade_ledger import TradeLedger
-from tests.storage.helpers import World, compress_trades, some_trades, stored
+from tests.storage.helpers import World, compress, some_trades, stored
+from tests.storage.quotes.helpers import assert_rollups_match, some_ticks, stored_ticks
 
+DAY_US = 86_400_000_000
+MONDAY_US = 1_398_988_800_000_000 + 3 * DAY_US  # 2014-05-05; the week's chunk is from Thursday to Thursday
 TRADES = some_trades(9_000)
 FIRST, LATE = TRADES[::2], TRADES[1::2]
 BATCH = 900
@@ -26,12 +30,12 @@ def dense(world: World) -> Iterator[World]:
     """Every second trade of some minutes is stored, and compressed where that can be."""
     world.record(FIRST)
     with world.connect() as connection:
-        compress_trades(connection)
+        compress(connection)
     yield world
     with world.connect() as connection:
         assert verify(connection).totals == {}
         assert stored(world.store) == TRADES
-        if compress_trades(connection):  # as the policy will
+        if compress(connection):  # as the policy will
             assert stored(world.store) == TRADES
             assert verify(connection).totals == {}
 
@@ -64,7 +68,7 @@ def test_two_programs_and_the_policy_at_work_on_the_same_day_store_each_trade_on
         while not is_done.wait(0.05):
             with dense.connect() as connection:
                 try:
-                    compress_trades(connection)
+                    compress(connection)
                 except psycopg.errors.DeadlockDetected:
                     continue
 
@@ -96,3 +100,28 @@ def test_a_writer_that_ends_between_decompressing_and_storing_has_harmed_nothing
         connection.close()  # as a program that is killed leaves its transaction
     with dense.connect() as connection:
         assert store_late(TradeLedger(connection), LATE) == len(LATE) - 3 * BATCH
+
+
+@pytest.mark.timescale_only
+def test_a_week_of_ticks_is_decompressed_once_many_late_ones_came_into_its_days(world: World) -> None:
+    days = [some_ticks(4_600, seed=day, start_us=MONDAY_US + day * DAY_US) for day in range(3)]
+    late = [day[1::2] for day in days]
+    with connect(world.url) as connection:
+        first = [tick for day in days for tick in day[::2]]
+        more = some_ticks(31_000, seed=9, start_us=MONDAY_US - 2 * DAY_US)
+        TickLedger(connection).store([*more, *first])
+        is_community = compress(connection, "quotes")
+        ledger = TickLedger(connection)
+        compressed = []
+        for some in late:  # no day has many, but the week has
+            fresh = sum(ledger.store(some[start : start + 460]).fresh for start in range(0, len(some), 460))
+            assert fresh == len(some)
+            compressed.append(compressed_chunks(world))
+        assert compressed == ([1, 0, 0] if is_community else [0, 0, 0])
+        everything = [*more, *(tick for day in days for tick in day)]
+        assert stored_ticks(connection) == everything
+        assert_rollups_match(connection, everything)
+        assert not verify(connection).totals
+        if compress(connection, "quotes"):  # as the policy will
+            assert TickLedger(connection).store(everything).fresh == 0
+            assert stored_ticks(connection) == everything
