@@ -73,7 +73,7 @@ class TableSize:
 @dataclass(frozen=True, slots=True)
 class PartitionSummary:
     """
-    The partitions or chunks (``kind``) of the trades.
+    The partitions or chunks (``kind``) of the trades, or of the ticks.
 
     They reach from ``start_us`` to ``end_us`` (UTC microseconds; None if there are none). ``largest`` is the largest
     one's bytes, including indexes.
@@ -88,7 +88,7 @@ class PartitionSummary:
 
 @dataclass(frozen=True, slots=True)
 class Compression:
-    """The number of compressed chunks of trades, and their bytes before and after compression."""
+    """The number of compressed chunks of trades, or of ticks, and their bytes before and after compression."""
 
     chunks: int
     before: int
@@ -131,7 +131,7 @@ class DatabaseStatus:
     ``address`` is a URL without a password. ``latency_ms`` is the median of several empty round trips. ``bytes`` is
     None if the role may not ask. ``version`` is the version of the tables, ``program_version`` the one that this
     program creates. ``kept_from_us`` is the time before which retention may have dropped trades (UTC microseconds), or
-    None.
+    None. ``tick_parts`` and ``tick_compression`` are of the ticks; None where there are none yet, or they cannot be.
     """
 
     facts: ServerFacts
@@ -147,6 +147,8 @@ class DatabaseStatus:
     symbols: list[SymbolStatus]
     refused: int
     kept_from_us: int | None
+    tick_parts: PartitionSummary | None = None
+    tick_compression: Compression | None = None
 
 
 def read_status(connection: Connection, *, embedded: bool = False) -> DatabaseStatus:
@@ -200,6 +202,8 @@ def _read(connection: Connection, facts: ServerFacts, latency_ms: float) -> Data
         """,
     )
     hypertable = facts.edition is not Edition.PLAIN and is_hypertable(connection)
+    parts, compression = _parts(connection, facts, "trades")
+    tick_parts, tick_compression = _parts(connection, facts, "quotes") if "quotes" in present else (None, None)
     recorded = _symbols(connection, present)
     kept_from_us = trades_kept_from(connection) if "retention" in present else None
     dropped = _dropped_trades(connection, kept_from_us, present)
@@ -223,11 +227,13 @@ def _read(connection: Connection, facts: ServerFacts, latency_ms: float) -> Data
         bytes=size,
         writable=writable,
         tables=tables,
-        parts=_chunks(connection) if hypertable else _partitions(connection),
-        compression=_compression(connection) if facts.edition is Edition.TIMESCALE_COMMUNITY and hypertable else None,
+        parts=parts,
+        compression=compression,
         symbols=_with_byte_shares(symbols, tables[0].total),
         refused=_count_rows(connection, "refused_trades") if "refused_trades" in present else 0,
         kept_from_us=kept_from_us,
+        tick_parts=tick_parts if tick_parts is not None and tick_parts.count else None,
+        tick_compression=tick_compression if tick_parts is not None and tick_parts.count else None,
     )
 
 
@@ -256,9 +262,9 @@ def _dropped_trades(connection: Connection, kept_from_us: int | None, present: s
     if kept_from_us is None or coarsest not in present:
         return {}
     query = sql.SQL(
-        "SELECT s.symbol, sum(r.trades)::bigint FROM {} r JOIN symbols s ON s.id = r.symbol_id"
+        "SELECT {symbol}, sum(r.trades)::bigint FROM {days} r JOIN symbols s ON s.id = r.symbol_id"
         " WHERE r.open_time < timestamptz 'epoch' + %s * interval '1 microsecond' GROUP BY 1"
-    ).format(sql.Identifier(coarsest))
+    ).format(symbol=_symbol(present), days=sql.Identifier(coarsest))
     return dict(connection.execute(query, (kept_from_us,)).fetchall())
 
 
@@ -288,7 +294,15 @@ def _bytes_of_parts(connection: Connection, table: str, *, hypertable: bool) -> 
     )
 
 
-def _partitions(connection: Connection) -> PartitionSummary:
+def _parts(connection: Connection, facts: ServerFacts, table: str) -> tuple[PartitionSummary, Compression | None]:
+    """Return the parts of trades or quotes, and how many are compressed where that is done."""
+    if facts.edition is Edition.PLAIN or not is_hypertable(connection, table):
+        return _partitions(connection, table), None
+    is_community = facts.edition is Edition.TIMESCALE_COMMUNITY
+    return _chunks(connection, table), _compression(connection, table) if is_community else None
+
+
+def _partitions(connection: Connection, table: str) -> PartitionSummary:
     row = _fetch_row(
         connection,
         sql.SQL(
@@ -299,41 +313,46 @@ def _partitions(connection: Connection) -> PartitionSummary:
                     substring(bound FROM $$TO \\('([^']+)$$)::timestamptz AS "end"
                 FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid,
                     LATERAL pg_get_expr(c.relpartbound, c.oid) AS bound
-                WHERE i.inhparent = 'trades'::regclass
+                WHERE i.inhparent = {table}::regclass
             ) AS part
             """
-        ).format(start=microseconds(sql.SQL("min(start)")), end=microseconds(sql.SQL('max("end")'))),
+        ).format(
+            start=microseconds(sql.SQL("min(start)")),
+            end=microseconds(sql.SQL('max("end")')),
+            table=sql.Literal(table),
+        ),
     )
     return PartitionSummary("monthly partitions", *row)
 
 
-def _chunks(connection: Connection) -> PartitionSummary:
+def _chunks(connection: Connection, table: str) -> PartitionSummary:
     row = _fetch_row(
         connection,
         sql.SQL(
             """
             SELECT count(*), {start}, {end},
-                (SELECT coalesce(max(total_bytes), 0) FROM {functions}.chunks_detailed_size('trades'))
+                (SELECT coalesce(max(total_bytes), 0) FROM {functions}.chunks_detailed_size({table}))
             FROM timescaledb_information.chunks
-            WHERE hypertable_name = 'trades' AND hypertable_schema = current_schema()
+            WHERE hypertable_name = {table} AND hypertable_schema = current_schema()
             """
         ).format(
             start=microseconds(sql.SQL("min(range_start)")),
             end=microseconds(sql.SQL("max(range_end)")),
             functions=timescale_schema(connection),
+            table=sql.Literal(table),
         ),
     )
     return PartitionSummary("chunks", *row)
 
 
-def _compression(connection: Connection) -> Compression:
+def _compression(connection: Connection, table: str) -> Compression:
     row = _fetch_row(
         connection,
         sql.SQL(
             "SELECT coalesce(sum(number_compressed_chunks), 0)::bigint,"
             " coalesce(sum(before_compression_total_bytes), 0)::bigint,"
-            " coalesce(sum(after_compression_total_bytes), 0)::bigint FROM {}.hypertable_compression_stats('trades')"
-        ).format(timescale_schema(connection)),
+            " coalesce(sum(after_compression_total_bytes), 0)::bigint FROM {}.hypertable_compression_stats({})"
+        ).format(timescale_schema(connection), sql.Literal(table)),
     )
     return Compression(*row)
 
@@ -343,7 +362,7 @@ def _symbols(connection: Connection, present: set[str]) -> list[SymbolStatus]:
     # The rollup bounds the times of the first and last trade, so that only their partitions are visited.
     query = sql.SQL(
         """
-        SELECT s.symbol, c.trades - {absent}, c.trades - {absent}, c.ranges, c.span - c.trades, c.first_id, c.last_id,
+        SELECT {symbol}, c.trades - {absent}, c.trades - {absent}, c.ranges, c.span - c.trades, c.first_id, c.last_id,
             {oldest}, {newest}, 0
         FROM (
             SELECT symbol_id, sum(last_trade_id - first_trade_id + 1)::bigint AS trades, count(*) AS ranges,
@@ -369,12 +388,18 @@ def _symbols(connection: Connection, present: set[str]) -> list[SymbolStatus]:
         ORDER BY s.name COLLATE "C"
         """
     ).format(
+        symbol=_symbol(present),
         finest=sql.Identifier(finest),
         oldest=microseconds(sql.Identifier("oldest", "time")),
         newest=microseconds(sql.Identifier("newest", "time")),
         absent=sql.SQL(_ABSENT_TRADES if "absent_trades" in present else "0"),
     )
     return [SymbolStatus(*row) for row in connection.execute(query)]
+
+
+def _symbol(present: set[str]) -> sql.Identifier:
+    """Return the column with a symbol as it is shown: versions before that of the quotes have names alone."""
+    return sql.Identifier("s", "symbol" if "quotes" in present else "name")
 
 
 def _with_byte_shares(symbols: list[SymbolStatus], total: int) -> list[SymbolStatus]:

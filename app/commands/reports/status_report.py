@@ -12,7 +12,7 @@ from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from storage.integrity.status import DatabaseStatus, SymbolStatus, TableSize
+from storage.integrity.status import Compression, DatabaseStatus, PartitionSummary, SymbolStatus, TableSize
 from storage.spool.inspection import SpoolSummary
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -38,7 +38,7 @@ def status_text(status: DatabaseStatus) -> str:
 
 def status_json(status: DatabaseStatus) -> dict[str, Any]:
     """Return the state for `json.dumps`: sizes in bytes, times as ISO 8601 in UTC, null for unknown values."""
-    facts, pressed = status.facts, status.compression
+    facts = status.facts
     return {
         "server": facts.label,
         "edition": facts.edition.value,
@@ -52,15 +52,22 @@ def status_json(status: DatabaseStatus) -> dict[str, Any]:
         "writable": status.writable,
         "symbols": [_symbol_json(one) for one in status.symbols],
         "parts": _fields(status.parts, largest="largest_bytes"),
-        "compression": pressed
-        and _fields(pressed, before="before_bytes", after="after_bytes") | {"ratio": round(pressed.ratio, 2)},
+        "compression": _compression_json(status.compression),
         "refused_trades": status.refused,
         "trades_kept_from": _iso(status.kept_from_us),
         "tables": [
             _fields(one, name="table", data="data_bytes", indexes="index_bytes") | {"total_bytes": one.total}
             for one in status.tables
         ],
+        "tick_parts": status.tick_parts and _fields(status.tick_parts, largest="largest_bytes"),
+        "tick_compression": _compression_json(status.tick_compression),
     }
+
+
+def _compression_json(pressed: Compression | None) -> dict[str, Any] | None:
+    if pressed is None:
+        return None
+    return _fields(pressed, before="before_bytes", after="after_bytes") | {"ratio": round(pressed.ratio, 2)}
 
 
 def _symbol_json(symbol: SymbolStatus) -> dict[str, Any]:
@@ -156,28 +163,34 @@ def _symbols(status: DatabaseStatus) -> str:
 
 
 def _storage(status: DatabaseStatus) -> str:
-    parts = status.parts
-    lines = [f"Trades lie in {parts.count:,} {parts.kind if parts.count != 1 else parts.kind[:-1]}"]
+    lines = _parts("Trades", status.parts, status.compression)
+    if status.kept_from_us is not None:
+        lines.append(f"Those before {_moment(status.kept_from_us)[:10]} may have been dropped; their candles stay.")
+    if status.refused:
+        trades = "trade was" if status.refused == 1 else "trades were"
+        lines.append(f"{status.refused:,} {trades} refused: the table refused_trades has the reason.")
+    if status.tick_parts is not None:
+        lines += _parts("Ticks", status.tick_parts, status.tick_compression)
+    return "\n".join(lines)
+
+
+def _parts(plural: str, parts: PartitionSummary, pressed: Compression | None) -> list[str]:
+    """Return in which partitions or chunks trades or ticks lie, and how many of these are compressed."""
+    lines = [f"{plural} lie in {parts.count:,} {parts.kind if parts.count != 1 else parts.kind[:-1]}"]
     if parts.start_us is not None:
         lines[0] += (
             f", from {_moment(parts.start_us)[:10]} to {_moment(parts.end_us)[:10]}; the largest takes"
             f" {data_size(parts.largest)}"
         )
     lines[0] += "."
-    if status.compression is not None:
-        pressed = status.compression
+    if pressed is not None and parts.count:
         lines.append(
             f"{pressed.chunks:,} of them are compressed: {data_size(pressed.before)} became "
             f"{data_size(pressed.after)}, {pressed.ratio:.1f} times smaller."
             if pressed.chunks
             else "None of them is compressed yet: that happens 7 days after its time."
         )
-    if status.kept_from_us is not None:
-        lines.append(f"Those before {_moment(status.kept_from_us)[:10]} may have been dropped; their candles stay.")
-    if status.refused:
-        trades = "trade was" if status.refused == 1 else "trades were"
-        lines.append(f"{status.refused:,} {trades} refused: the table refused_trades has the reason.")
-    return "\n".join(lines)
+    return lines
 
 
 def _tables(status: DatabaseStatus) -> str:

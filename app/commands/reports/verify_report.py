@@ -17,7 +17,8 @@ _MAX_WIDTH = 200
 def report_text(report: DifferenceReport, seconds: float) -> str:
     """Return one sentence if nothing differs, else a table, with at most `_MAX_ROWS` rows of each symbol and kind."""
     if not report.totals:
-        speed = f"{seconds:,.1f} s, {report.trades / max(seconds, 1e-3):,.0f} trades/s"
+        plural = "rows" if report.ticks else "trades"
+        speed = f"{seconds:,.1f} s, {(report.trades + report.ticks) / max(seconds, 1e-3):,.0f} {plural}/s"
         names = f"{len(report.symbols):,} symbols" if len(report.symbols) != 1 else report.symbols[0]
         compared = f"{report.trades:,} trades" + (f" and {report.ticks:,} ticks" if report.ticks else "")
         return f"Nothing differs: {compared} of {names} agree with their ranges and candles ({speed})."

@@ -27,6 +27,8 @@ STATUS = DatabaseStatus(
     symbols=[SymbolStatus("BTCUSDT", 5, 4, 3, 2, 10, 16, TIME_US, None, 77)],
     refused=1,
     kept_from_us=TIME_US,
+    tick_parts=PartitionSummary("chunks", 1, TIME_US, None, 7),
+    tick_compression=Compression(1, 90, 10),
 )
 
 DOCUMENT = """{
@@ -87,7 +89,20 @@ DOCUMENT = """{
       "index_bytes": 2,
       "total_bytes": 3
     }
-  ]
+  ],
+  "tick_parts": {
+    "kind": "chunks",
+    "count": 1,
+    "start": "2024-08-08T23:54:15.250000+00:00",
+    "end": null,
+    "largest_bytes": 7
+  },
+  "tick_compression": {
+    "chunks": 1,
+    "before_bytes": 90,
+    "after_bytes": 10,
+    "ratio": 9.0
+  }
 }"""
 
 
@@ -97,9 +112,15 @@ def test_the_whole_state_is_one_document_with_these_keys_in_this_order() -> None
 
 def test_what_is_not_known_or_not_there_is_null() -> None:
     plain = replace(
-        STATUS, facts=ServerFacts("17.6", Edition.PLAIN, embedded=True), compression=None, kept_from_us=None
+        STATUS,
+        facts=ServerFacts("17.6", Edition.PLAIN, embedded=True),
+        compression=None,
+        kept_from_us=None,
+        tick_parts=None,
+        tick_compression=None,
     )
     document = status_json(plain)
+    assert document["tick_parts"] is document["tick_compression"] is None
     assert (document["timescaledb_version"], document["compression"], document["trades_kept_from"]) == (None,) * 3
     assert (document["edition"], document["embedded"]) == ("plain", True)
     assert list(document) == list(json.loads(DOCUMENT))

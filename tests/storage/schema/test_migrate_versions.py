@@ -24,17 +24,18 @@ from app.market.candle import Candle
 from app.market.coverage import IdRanges
 from app.market.interval import MENU_INTERVALS, Interval
 from app.market.trade import Trade
+from storage.integrity.status import read_status
 from storage.integrity.verify import verify
 from storage.postgres.advisory_locks import database_lock
-from storage.postgres.connection import Connection, connect
+from storage.postgres.connection import Connection, Edition, connect, facts_of
 from storage.rollups.levels import LEVELS
-from storage.schema.editions import switch_on_timescale
+from storage.schema.editions import compression_statements, switch_on_timescale, timescale_schema
 from storage.schema.migrate import Migration, migrate, migrations
 from storage.schema.retention_period import RetentionPeriod
 from storage.schema.retention_record import read_retention
 from storage.timescale.edition_setup import set_up_edition
 from tests.servers import empty_schema
-from tests.storage.helpers import PATIENCE_S, World, stored
+from tests.storage.helpers import PATIENCE_S, World, compress_chunks, stored
 
 VERSIONS = sorted((Path(__file__).parents[1] / "versions").glob("*.sql"))
 MIGRATE = """
@@ -95,6 +96,17 @@ def make_version(connection: Connection, number: int) -> None:
         connection.execute(path.read_text(encoding="utf-8").encode())
 
 
+def compress_as_the_policy_did(connection: Connection) -> None:
+    """Compress all trades, as TimescaleDB Community had done by the time of the update."""
+    facts = facts_of(connection)
+    if facts.edition is Edition.TIMESCALE_COMMUNITY:
+        schema = timescale_schema(connection)
+        assert schema is not None
+        for statement in compression_statements(schema, facts.timescale_version, "trades"):
+            connection.execute(statement)
+        compress_chunks(connection, "trades")
+
+
 @pytest.fixture(scope="module", params=range(1, len(VERSIONS) + 1))
 def version(request: pytest.FixtureRequest) -> int:
     """Each earlier version."""
@@ -119,6 +131,7 @@ def worlds(version: int, server_url: str) -> Iterator[tuple[World, World]]:
     with empty_schema(server_url) as old_url, empty_schema(server_url) as fresh_url:
         with connect(old_url) as connection:
             make_version(connection, version)
+            compress_as_the_policy_did(connection)
             assert migrate(connection) == migrations()[-1].number
             set_up_edition(connection)
         with connect(fresh_url) as connection:
@@ -224,6 +237,13 @@ def test_recording_goes_on_where_it_was(worlds: tuple[World, World]) -> None:
         assert list(world.store.coverage("BTCUSDT")) == [(1000, 1039)]
         with world.connect() as connection:
             assert not verify(connection).totals
+
+
+def test_the_state_can_be_read_before_the_database_is_brought_up_to_date(old_url: str, version: int) -> None:
+    with connect(old_url) as connection:
+        status = read_status(connection)
+        assert (status.version, status.program_version) == (version, migrations()[-1].number)
+        assert [(one.name, one.trades) for one in status.symbols] == [("BTCUSDT", 36), ("ETHUSDT", 22)]
 
 
 def test_several_programs_that_start_together_migrate_once(old_url: str) -> None:
