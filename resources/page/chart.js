@@ -18,6 +18,7 @@ export class Chart extends EventTarget {
     series = null;
     decimals = 2;
     quantityDecimals = 3;
+    volumeTitle = "Volume";
     topInset = 40; // css pixels that the readout covers
     /** Where the crosshair is: { slot, y } with y in css pixels, or null. */
     cursor = null;
@@ -411,9 +412,9 @@ export class Chart extends EventTarget {
         if (heights.prices >= heights.bottom) return;
         const candle = this.series.candle(this.cursor?.slot ?? this.series.last);
         this.#font(12);
-        this.#text("Volume", 12, heights.prices + 14, this.#colours.dim, "left");
+        this.#text(this.volumeTitle, 12, heights.prices + 14, this.#colours.dim, "left");
         if (candle === undefined) return;
-        const after = 12 + this.#textWidth("Volume") + 6;
+        const after = 12 + this.#textWidth(this.volumeTitle) + 6;
         const text = quantity(candle.volume, this.quantityDecimals);
         this.#text(text, after, heights.prices + 14, this.#colours.text, "left");
     }

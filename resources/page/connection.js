@@ -4,12 +4,13 @@ const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 30_000;
 const SILENCE_MS = 30_000; // after which an answer is asked for
 const ANSWER_MS = 10_000;
+const REPLAYED = ["trade", "quote"];
 
 /**
  * Follows one symbol. Events: ``state`` (see `state`), ``follows`` (the server sends from now on), and ``message``, with
  * the message as its detail.
  *
- * ``protocols`` and ``since`` return what to connect by, and from which trade on to resume, null for none.
+ * ``protocols`` and ``since`` return what to connect by, and from where on to resume, null for none.
  */
 export class Connection extends EventTarget {
     /** "off", "connecting", "live", or "lost", when ``retryAtMs`` says when it tries again. */
@@ -94,7 +95,7 @@ export class Connection extends EventTarget {
         this.#silence = setTimeout(() => {
             const socket = this.#socket;
             if (socket?.readyState === WebSocket.OPEN && this.#followed !== null) {
-                const quiet = this.#followed.types.filter((one) => one !== "trade"); // which would end a replay
+                const quiet = this.#followed.types.filter((one) => !REPLAYED.includes(one)); // which would end a replay
                 this.#send("subscribe", { ...this.#followed, types: quiet });
             }
             this.#silence = setTimeout(() => this.#lose(socket), ANSWER_MS);

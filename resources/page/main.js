@@ -21,6 +21,7 @@ const connection = new Connection(() => server.protocols, resumeFrom);
 chart.nowS = () => server.nowS;
 
 const descriptions = new Map(); // of symbols, by name
+const kinds = new Map(); // "trades" or "quotes", by name of a symbol
 let chosen = { symbol: "", interval: Interval.parse("5m") };
 let series = new Series(chosen.interval);
 let isLoaded = false;
@@ -46,7 +47,8 @@ async function loadSymbols() {
             server.json("/search", { limit: 100 }, { isFresh: true }),
         ]);
         retry.count = 0;
-        showSymbols(stored.map((one) => one.symbol), new Map(named.map((one) => [one.symbol, one.description])));
+        for (const one of stored) kinds.set(one.symbol, one.kind);
+        showSymbols(stored.map((one) => one.symbol), new Map(named.map((one) => [one.ticker, one.description])));
     } catch (error) {
         refuse(error, loadSymbols);
     }
@@ -55,7 +57,7 @@ async function loadSymbols() {
 function showSymbols(symbols, names) {
     const list = byId("symbol");
     if (!symbols.length) {
-        const how = "Start the window or “cryptopipe collect”, or import files: the chart begins with the first trade.";
+        const how = "Start the window or “cryptopipe collect”, or import files: the chart begins with the first price.";
         say("empty", "Nothing is stored yet", how);
         later(loadSymbols, 3);
         return;
@@ -68,7 +70,8 @@ function showSymbols(symbols, names) {
 /** Return what the page's address names, as far as it is known; else what is shown, or the first symbol. */
 function addressed(symbols) {
     const [symbol, name] = location.hash.slice(1).split("/");
-    const wanted = [symbol?.toUpperCase(), chosen.symbol].find((one) => symbols.includes(one));
+    const named = symbols.find((one) => one.toUpperCase() === symbol?.toUpperCase());
+    const wanted = [named, chosen.symbol].find((one) => symbols.includes(one));
     return { symbol: wanted ?? symbols[0], interval: Interval.parse(name ?? "") ?? chosen.interval };
 }
 
@@ -92,10 +95,11 @@ async function load() {
     clearTimeout(retry.timer);
     loading = new AbortController();
     const [{ signal }, { symbol, interval }] = [loading, chosen];
-    series = new Series(interval);
+    series = new Series(interval, hasTrades());
     [isLoaded, isLoadingOlder, tailDue, olderTrouble, liveTrouble] = [false, false, false, "", ""];
     say("loading", "Loading candles…", "");
-    connection.follow(symbol, ["trade", `candle:${interval.name}`]);
+    connection.follow(symbol, [hasTrades() ? "trade" : "quote", `candle:${interval.name}`]);
+    chart.volumeTitle = hasTrades() ? "Volume" : "Ticks";
     try {
         const [description, answer] = await Promise.all([
             describe(symbol),
@@ -107,7 +111,7 @@ async function load() {
         chart.decimals = decimalsFor(description, answer.candles);
         chart.quantityDecimals = description.volume_precision;
         if (series.isEmpty) {
-            say("empty", `No candles of ${displayName()} are stored`, "They appear with the first trade.");
+            say("empty", `No candles of ${displayName()} are stored`, `They appear with the first ${hasTrades() ? "trade" : "quote"}.`);
             later(load, 3);
             return;
         }
@@ -119,6 +123,10 @@ async function load() {
     } catch (error) {
         if (!signal.aborted) refuse(error, load);
     }
+}
+
+function hasTrades() {
+    return kinds.get(chosen.symbol) !== "quotes";
 }
 
 async function describe(symbol) {
@@ -195,8 +203,8 @@ function askAgain(error) {
 // What comes live
 
 function resumeFrom() {
-    if (series.newestId < 0) return null;
-    if (Date.now() - lostAtMs < RESUME_MS) return series.newestId + 1;
+    if (series.since === null) return null;
+    if (Date.now() - lostAtMs < RESUME_MS) return series.since;
     series.forgetLive();
     return null;
 }
@@ -212,6 +220,9 @@ function take(message) {
     if (message.type === "trade") {
         tradesBySecond[0] += 1;
         series.addTrade(message.data);
+    } else if (message.type === "quote") {
+        tradesBySecond[0] += 1;
+        series.addQuote(message.data);
     } else if (message.type === `candle:${chosen.interval.name}`) {
         series.addCandle(message.data);
     } else {
@@ -325,7 +336,7 @@ function showConnection() {
     const { state, retryAtMs } = connection;
     const perSecond = tradesBySecond.slice(1).reduce((sum, one) => sum + one, 0) / (tradesBySecond.length - 1);
     const waitS = Math.max(Math.ceil((retryAtMs - Date.now()) / 1_000), 0);
-    const rate = perSecond ? ` · ${perSecond.toFixed(1)} trades/s` : "";
+    const rate = perSecond ? ` · ${perSecond.toFixed(1)} ${hasTrades() ? "trades" : "ticks"}/s` : "";
     const texts = {
         off: "Not connected",
         connecting: lostAtMs ? "Connecting again…" : "Connecting…",
@@ -348,7 +359,7 @@ function inViewNotice() {
     for (let slot = begin; slot < end; slot++) lacking += series.candle(slot)?.isComplete === false ? 1 : 0;
     const hasHole = series.holes.some(([from, to]) => from < end && to > begin);
     if (isLoadingOlder && left < series.first) return "Loading older candles…";
-    if (lacking) return `${lacking === 1 ? "1 candle" : `${lacking.toLocaleString("en-US")} candles`} in view may lack trades`;
+    if (lacking) return `${lacking === 1 ? "1 candle" : `${lacking.toLocaleString("en-US")} candles`} in view may lack ${hasTrades() ? "trades" : "ticks"}`;
     return hasHole ? "Some candles in view are not stored" : "";
 }
 
@@ -477,6 +488,7 @@ Object.defineProperty(window, "cryptopipe", {
             interval: chosen.interval.name,
             connection: connection.state,
             newestId: series.newestId,
+            newestPosition: series.newestPosition,
             hasAll: series.hasAll,
             holes: series.holes.map((one) => [...one]),
             ...chart.view,

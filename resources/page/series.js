@@ -4,6 +4,7 @@
 // two volumes that of more trades. So it never matters in which order answers, candles and trades arrive.
 
 const SETTLES_S = 5; // a candle that ended less than that ago may still get trades
+const QUOTES_SETTLE_S = 20; // and one of quotes may not be known to have all of them
 const MOST_TRIES = 10; // to get a candle whole
 const TAIL = 500; // slots that are kept current
 
@@ -12,13 +13,16 @@ export class Series {
     #live = new Map();
     #tries = new Map();
 
-    constructor(interval) {
+    constructor(interval, hasTrades = true) {
         this.interval = interval;
+        this.hasTrades = hasTrades; // else it is of quotes: the candles are of the mid, and their volumes count ticks
+        this.settlesS = hasTrades ? SETTLES_S : QUOTES_SETTLE_S;
         this.first = 0; // the slots that have candles lie from here
         this.last = -1; // to here; empty if that is less
         this.holes = []; // [begin, end) in slots: nothing is stored there
         this.hasAll = false; // nothing older is stored
         this.newestId = -1; // of the trades seen
+        this.newestPosition = ""; // of the quotes seen
     }
 
     get isEmpty() {
@@ -64,7 +68,7 @@ export class Series {
             const slot = interval.slot(one.time);
             while (range < missing.length && missing[range][1] <= slot) range++;
             const isMissing = slot >= knownTo || (range < missing.length && missing[range][0] <= slot);
-            const isOver = interval.openS(slot + 1) + SETTLES_S <= nowS;
+            const isOver = interval.openS(slot + 1) + this.settlesS <= nowS;
             if (!isOver && this.#stored.get(slot)?.trades > one.volume) continue; // the stream has been quicker
             this.#store(slot, {
                 time: one.time,
@@ -123,21 +127,38 @@ export class Series {
             this.#tries.delete(slot);
             return;
         }
+        this.#fold(slot, data.price, data.quantity, isNext);
+    }
+
+    /** Take a live quote; they come in order, each once. */
+    addQuote(data) {
+        const slot = this.interval.slot(Math.floor(data.timestamp / 1_000));
+        this.newestPosition = data.position;
+        if (this.isEmpty || slot >= this.first) this.#fold(slot, Number(((data.bid + data.ask) / 2).toFixed(8)), 1, true);
+    }
+
+    /** Return by what to resume the live messages, null if none came. */
+    get since() {
+        if (!this.hasTrades) return this.newestPosition || null;
+        return this.newestId < 0 ? null : this.newestId + 1;
+    }
+
+    #fold(slot, price, quantity, isNext) {
         const stored = this.#stored.get(slot);
         if (stored?.isFinal) return;
         const live = this.#live.get(slot);
         if (live === undefined) {
-            const [at, time] = [data.price, this.interval.openS(slot)];
-            const candle = { time, open: at, high: at, low: at, close: at, trades: 1, volume: data.quantity };
+            const time = this.interval.openS(slot);
+            const candle = { time, open: price, high: price, low: price, close: price, trades: 1, volume: quantity };
             this.#live.set(slot, { ...candle, isComplete: isNext });
             this.#cover(slot);
             return;
         }
-        live.high = Math.max(live.high, data.price);
-        live.low = Math.min(live.low, data.price);
-        live.close = data.price;
+        live.high = Math.max(live.high, price);
+        live.low = Math.min(live.low, price);
+        live.close = price;
         live.trades += 1;
-        live.volume += data.quantity;
+        live.volume += quantity;
         live.isComplete &&= isNext;
     }
 
@@ -145,13 +166,14 @@ export class Series {
     forgetLive() {
         this.#live.clear();
         this.newestId = -1;
+        this.newestPosition = "";
         while (!this.isEmpty && !this.#stored.has(this.last)) this.last -= 1;
     }
 
     /** Return the first slot that an answer should bring again, null if all that is over is whole. */
     unsettled(nowS) {
         for (let slot = Math.max(this.first, this.last - TAIL); slot <= this.last; slot++) {
-            if (this.interval.openS(slot + 1) + SETTLES_S > nowS) break;
+            if (this.interval.openS(slot + 1) + this.settlesS > nowS) break;
             const isKnown = this.#stored.has(slot) || this.#live.has(slot);
             if (isKnown && !this.#stored.get(slot)?.isFinal && (this.#tries.get(slot) ?? 0) < MOST_TRIES) return slot;
         }

@@ -22,12 +22,13 @@ from app.market.trade import Trade
 from app.market.units import E8
 from app.serving.access import Access, token_in
 from storage.database import Database
-from tests.end_to_end.helpers import RECORDING
+from tests.end_to_end.helpers import RECORDING, until
 from tests.peers.served_recording import BITCOIN, recorded_trades
 from tests.program import free_port
 from tests.serving.browser import Page, opened_page
 from tests.serving.helpers import record, served
 from tests.serving.test_live import listening
+from tests.serving.test_quotes import SIMULATED, quoting
 from tests.serving.test_recorder import recording
 from tests.storage.helpers import START_US, folded, some_trades
 from widgets.theme.palettes import PALETTES
@@ -335,6 +336,34 @@ async def test_candles_of_a_recorder_move_with_its_trades_and_end_as_they_are_st
             served_candles = (await response.json())["candles"]
         known = {one["time"]: [one[name] for name in COLUMNS] for one in served_candles}
         assert rows == [known[row[0]] for row in rows]
+    assert all("401" in one for one in page.errors)
+
+
+async def test_the_page_shows_quotes_as_candles_of_their_mid_and_follows_them(data_dir: Path) -> None:
+    async with (
+        quoting(SIMULATED) as oanda,
+        recording(data_dir, symbols="BTCUSDT,oanda:EURUSD", oanda=oanda) as (engine, server, session, _),
+        opened_page() as page,
+    ):
+        await until(lambda: engine.quotes.writer_status.stored)
+        await page.open(f"{server.url}/#OANDA:EURUSD/5s")
+        await page.until(HEADLINE, "This server asks for a token")
+        await page.send("Input.insertText", text="t0ken")
+        await page.key("Enter")
+        await page.until(IS_LIVE)
+        assert await page.value("[cryptopipe.state().symbol, location.hash]") == ["oanda:EURUSD", "#oanda:EURUSD/5s"]
+        assert "EUR/USD · OANDA" in await page.value("document.getElementById('readout').textContent")
+        await page.until("cryptopipe.state().newestPosition !== ''")
+        await page.until("document.getElementById('connection').textContent.includes('ticks/s')")
+        whole = f"{CANDLES.replace('candles()', 'candles().filter((one) => one.isFinal && one.isComplete)')}"
+        await page.until(f"{whole}.length > 3")
+        rows = await page.value(whole)
+        asked = {"asset": "oanda:EURUSD", "duration": "5s"}
+        async with session.get(f"{server.url}/candles", params=asked) as response:
+            served_candles = (await response.json())["candles"]
+        known = {one["time"]: [one[name] for name in COLUMNS] for one in served_candles}
+        assert rows == [known[row[0]] for row in rows]
+        assert all(row[5] == row[6] for row in rows)  # the volume counts ticks
     assert all("401" in one for one in page.errors)
 
 

@@ -225,7 +225,7 @@ async def test_received_quotes_come_at_once_and_resume_over_what_is_stored(data_
 
         def is_stored() -> bool:
             assert engine.database is not None
-            stored[:] = engine.database.store.tick_store.ticks(EUR, 0, 1 << 52)
+            stored[:] = engine.database.ticks.ticks(EUR, 0, 1 << 52)
             return bool(stored) and stored[-1].number >= numbers[-1]
 
         await until(is_stored)
