@@ -24,6 +24,7 @@ from storage.candles.read_only import NullWriter
 from storage.postgres.connection import Connection, ServerFacts, connect, facts_of
 from storage.postgres.database_url import with_password
 from storage.postgres.pool import MOST_CONNECTIONS
+from storage.research.keeper import ResearchKeeper
 from storage.retention.job import RetentionJob
 from storage.schema.migrate import migrate
 from storage.schema.privileges import privileges_of
@@ -38,12 +39,14 @@ if TYPE_CHECKING:
     from storage.loading.bulk_loader import BulkLoader
     from storage.loading.tick_loader import TickLoader
     from storage.quotes.tick_writer import TickBatchWriter
+    from storage.research.research_store import Research
 
 logger = logging.getLogger(__name__)
 
 _READERS_S = 2.0  # how long readers at work may delay the close
 _GAPS_TIMEOUT_S = 600.0  # each gap costs two look-ups, and there may be many
 _ALL_GAPS = 1 << 30
+_RESEARCH_TIMEOUT_S = 3_600.0  # per statement; one update is of all rows of a symbol
 _WRITER_SHARE = 0.6  # of the time for a close: the rest is for the readers and for the server to stop
 _LEAST_FLUSH_S = 1.0  # for the ticks, however long the trades took
 _WRITER_NAME = "cryptopipe writer"
@@ -69,6 +72,7 @@ class Database:
         server: EmbeddedServer | None,
         read_only_reason: str,
         retention_job: RetentionJob | None = None,
+        keeper: ResearchKeeper | None = None,
     ) -> None:
         self.url = url
         self.facts = facts
@@ -78,6 +82,7 @@ class Database:
         self.read_only_reason = read_only_reason
         self._server = server
         self._retention_job = retention_job
+        self._keeper = keeper
         self._tick_writer: TickBatchWriter | None = None
 
     @classmethod
@@ -147,7 +152,9 @@ class Database:
         )
         retention_job = RetentionJob(_reconnector(address, server, "cryptopipe retention"), keep_trades)
         store = MarketStore(connect_reader, most_readers, calendars=calendars, named_calendar=named_calendar)
-        return cls(address, facts, writer, store, server, "", retention_job)
+        connect_keeper = _reconnector(address, server, "cryptopipe research", _RESEARCH_TIMEOUT_S)
+        keeper = ResearchKeeper(connect_keeper, store.pool, store)
+        return cls(address, facts, writer, store, server, "", retention_job, keeper)
 
     @property
     def label(self) -> str:
@@ -199,6 +206,13 @@ class Database:
 
         return BulkLoader(_reconnector(self.url, self._server, "cryptopipe import", STATEMENT_TIMEOUT_S))
 
+    def research(self) -> Research:
+        """Return the tables of rolling windows; each call of it uses a connection of its own."""
+        from storage.research.research_store import Research  # here: most programs have no use for it
+
+        connect = _reconnector(self.url, self._server, "cryptopipe research", _RESEARCH_TIMEOUT_S)
+        return Research(connect, self.store)
+
     def gaps(self, symbol: str) -> list[StoredGap]:
         """
         Return all gaps between the stored trades of a symbol, by id, with the times around each; blocks.
@@ -224,6 +238,8 @@ class Database:
         deadline, written_by = began_s + timeout_s, began_s + timeout_s * _WRITER_SHARE
         if self._retention_job is not None:
             self._retention_job.close()
+        if self._keeper is not None:
+            self._keeper.close()
         written = self.writer.close(timeout_s * _WRITER_SHARE)
         if self._tick_writer is not None:
             written = self._tick_writer.close(max(_LEAST_FLUSH_S, written_by - time.monotonic())) and written

@@ -31,6 +31,7 @@ class ColumnType(Enum):
     SMALLINT = ">i2"
     INTEGER = ">i4"
     BIGINT = ">i8"
+    DOUBLE = ">f8"
     TIMESTAMP = "timestamp"
     """UTC microseconds since 1970."""
     AMOUNT = "amount"

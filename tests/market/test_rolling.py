@@ -19,6 +19,7 @@ from app.market.columns.rolling import (
     rolling_schema,
     rolling_windows,
     stream_windows,
+    windows_between,
 )
 from app.market.interval import ORIGIN_US, Interval
 
@@ -102,6 +103,21 @@ def test_minutes_in_batches_have_the_same_windows(found: list[Candle], length: i
     batches = [whole.slice(begin, end - begin) for begin, end in pairwise(borders)]
     streamed = [row for batch in stream_windows(batches, length) for row in rows_of(batch)]
     assert streamed == rows_of(rolling_windows(whole, length))
+
+
+@given(minutes(), st.integers(1, 31), st.integers(-40, 40), st.integers(0, 60))
+def test_a_range_of_windows_has_each_that_a_minute_is_in(
+    found: list[Candle], length: int, first: int, count: int
+) -> None:
+    starts_us = range(FIRST_US + first * MINUTE_US, FIRST_US + (first + count) * MINUTE_US, MINUTE_US)
+    expected = []
+    for start_us in starts_us:
+        parts = [one for one in found if start_us <= one.open_time_us < start_us + length * MINUTE_US]
+        if parts:
+            whole = combine(start_us, parts)
+            expected.append(whole._replace(complete=whole.complete and len(parts) == length))
+    windows = windows_between(columns_of(found), length, FIRST_US + first * MINUTE_US, count)
+    assert [one for one, _ in rows_of(windows)] == expected
 
 
 @pytest.mark.parametrize("name", ["5m", "13m", "60m", "181m"])

@@ -60,12 +60,29 @@ def rolling_windows(minutes: Any, length: int) -> Any:
     return _windows_from(int(opens_us[0]) if len(opens_us) else 0, minutes, length)
 
 
+def windows_between(minutes: Any, length: int, first_us: int, count: int) -> Any:
+    """
+    Return the ``count`` windows of which the first starts at ``first_us``, as `rolling_windows` does.
+
+    ``minutes`` may reach beyond what these windows cover. They also begin and end where a minute is missing.
+    """
+    opens_us = open_times(minutes)
+    ends_us = first_us + np.array([0, count + length - 1]) * MINUTE_US
+    begin, end = np.searchsorted(opens_us, ends_us).tolist()
+    return _counted_windows(first_us, minutes.slice(begin, end - begin), length, count if end > begin else 0)
+
+
 def _windows_from(first_us: int, minutes: Any, length: int) -> Any:
     """Return the windows that start at ``first_us`` or later, as `rolling_windows` does."""
     opens_us = open_times(minutes)
     count = int((opens_us[-1] - first_us) // MINUTE_US) + 2 - length if len(opens_us) else 0
+    return _counted_windows(first_us, minutes, length, count)
+
+
+def _counted_windows(first_us: int, minutes: Any, length: int, count: int) -> Any:
     if count < 1:
         return arrow().RecordBatch.from_pylist([], schema=rolling_schema())
+    opens_us = open_times(minutes)
     windows = _Windows(minutes, (opens_us - first_us) // MINUTE_US, length, count)
     starts_us = first_us + np.arange(count, dtype=np.int64) * MINUTE_US
     batch = arrow().RecordBatch.from_arrays(windows.columns(starts_us), schema=rolling_schema())
@@ -104,7 +121,7 @@ class _Windows:
     def __init__(self, minutes: Any, places: Ints, length: int, count: int) -> None:
         self._minutes, self._places, self._length, self._count = minutes, places, length, count
         first = np.arange(count, dtype=np.int64)
-        self._is_dense = len(places) == int(places[-1]) + 1
+        self._is_dense = len(places) == count + length - 1
         self._begin = first if self._is_dense else np.searchsorted(places, first)
         self._end = first + length if self._is_dense else np.searchsorted(places, first + length)
         self.is_held: Bools = self._end > self._begin

@@ -225,6 +225,15 @@ def test_data_that_are_not_made_from_trades_are_kept(worlds: tuple[World, World]
     assert period == (RetentionPeriod(90, "y") if was == (True,) else None)
 
 
+def test_sessions_and_gaps_of_a_database_that_had_them_are_kept(worlds: tuple[World, World], version: int) -> None:
+    migrated, _ = worlds
+    had = version >= 10
+    assert migrated.rows("SELECT exchange, total_minutes, notes FROM trading_sessions") == (
+        [("FOREX", 1440, "as stored")] if had else []
+    )
+    assert migrated.rows("SELECT symbol, gap_direction FROM session_gaps") == ([("oanda:EURUSD", "up")] if had else [])
+
+
 def test_recording_goes_on_where_it_was(worlds: tuple[World, World]) -> None:
     both = worlds
     missing = [

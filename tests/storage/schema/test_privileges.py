@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,6 +29,8 @@ from tests.servers import drop_roles
 from tests.storage.helpers import PATIENCE_S, compress, folded, held_of, some_trades, stored
 from tests.storage.quotes.helpers import START_US as TICKS_US
 from tests.storage.quotes.helpers import SYMBOL, some_ticks, stored_ticks
+from tests.storage.research.helpers import START_US as MINUTES_US
+from tests.storage.research.helpers import keep_once, some_minutes
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "database.md"
 M1 = Interval.parse("1m")
@@ -297,3 +300,30 @@ def test_the_privileges_of_each_user_are_known_beforehand(roles: Roles) -> None:
             may_make,
         )
         privileges.check_tables()
+
+
+def test_a_recording_role_keeps_the_rows_of_rolling_windows_of_new_months_and_a_reading_role_reads_them(
+    roles: Roles, tmp_path: Path
+) -> None:
+    owner = Database.open(roles.owner, tmp_path)
+    try:
+        owner.store.save_klines("BTCUSDT", M1, some_minutes(500))
+        owner.research().build(["BTCUSDT"], [5], indicators="rsi_14,cvd", keep=True)
+    finally:
+        assert owner.close()
+    recording = Database.open(roles.recording, tmp_path)
+    try:
+        later = some_minutes(500, start_us=MINUTES_US + MONTH_US)
+        recording.store.save_klines("BTCUSDT", M1, later)
+        with closing(connect(roles.recording)) as connection:
+            keep_once(connection, recording.store)
+        assert [one.rows for one in recording.research().status()] == [496 + 500 + 4]
+        with pytest.raises(StoreError, match="lacks the right"):
+            recording.research().build(["BTCUSDT"], [7])
+    finally:
+        assert recording.close()
+    with connect(roles.reading) as connection:
+        found = connection.execute("SELECT count(*), count(cvd) FROM ohlcv_5m WHERE symbol = 'BTCUSDT'").fetchone()
+        assert found == (1000, 1000)
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            connection.execute("DELETE FROM ohlcv_5m")

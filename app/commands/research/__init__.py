@@ -1,0 +1,1 @@
+"""Tables of rolling windows for research: built, dropped, described."""

@@ -1,0 +1,161 @@
+"""
+Keeps series of rolling windows up to date while a program records: appends rows as minutes close, mends changed ones.
+
+Only the series that `research build --keep` named; a database without any costs one short query each time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+import time
+from collections.abc import Callable
+from itertools import groupby
+from typing import TYPE_CHECKING, NamedTuple
+
+import psycopg
+
+from app.market.errors import CryptopipeError, StoreError
+from storage.postgres.connection import Connection, translated
+from storage.postgres.pool import ConnectionPool
+
+if TYPE_CHECKING:
+    from storage.research.day_states import DayStateReader, DayStates
+    from storage.research.minutes import MinuteRange
+    from storage.research.series_builder import ResearchStore, SeriesBuilder
+    from storage.research.tables import Series
+
+logger = logging.getLogger(__name__)
+
+_CLOSE_S = 2.0
+_AFTER_FAILURE_S = 60.0
+_NEWEST_AGAIN_S = 60.0
+# Of several programs on one database one keeps the rows: the one whose session holds this lock.
+_LEAD = "SELECT pg_try_advisory_lock(1668446579, hashtext(current_schema()))"
+
+
+class ResearchKeeper:
+    """
+    A thread that keeps the rows until `close`. Several programs may run one on the same database.
+
+    ``connect`` opens a connection and may raise StoreError; the thread calls it once there is a series to keep.
+    ``pool``: asked whether there is one. It looks every ``every_s``, and writes once a minute at most.
+    """
+
+    def __init__(
+        self,
+        connect: Callable[[], Connection],
+        pool: ConnectionPool,
+        store: ResearchStore,
+        *,
+        first_after_s: float = 10.0,
+        every_s: float = 10.0,
+    ) -> None:
+        self._connect, self._pool, self._store = connect, pool, store
+        self._wait_s, self._every_s = first_after_s, every_s
+        self._closing = threading.Event()
+        self._connection: Connection | None = None
+        self._work: _Work | None = None
+        self._thread = threading.Thread(target=self._run, name="research", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """End the thread and cancel what it is doing. Blocks for about three seconds at most."""
+        self._closing.set()
+        connection = self._connection
+        if connection is not None:
+            with contextlib.suppress(psycopg.Error):
+                connection.cancel_safe(timeout=1.0)
+        self._thread.join(_CLOSE_S)
+
+    def _run(self) -> None:
+        while not self._closing.wait(self._wait_s):
+            try:
+                self._keep()
+                self._wait_s = self._every_s
+            except CryptopipeError as error:
+                if not self._closing.is_set():
+                    logger.warning("The tables of research are not up to date; the next try is in a minute: %s", error)
+                self._leave()
+                self._wait_s = _AFTER_FAILURE_S
+        self._leave()
+
+    def _keep(self) -> None:
+        with self._pool.borrowed("read the series that are kept") as connection:
+            found = connection.execute("SELECT EXISTS (SELECT FROM research_series WHERE kept)").fetchone()
+        if found != (True,):
+            self._leave()
+            return
+        if self._connection is None:
+            self._connection = self._connect()
+        with translated("keep the tables of research"):
+            if self._work is None:
+                if self._connection.execute(_LEAD).fetchone() != (True,):
+                    return
+                self._work = _Work(self._connection, self._store)
+            self._work.run(self._closing.is_set)
+
+    def _leave(self) -> None:
+        """Give up the connection, and with it the lead."""
+        self._work = None
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
+
+class _Seen(NamedTuple):
+    """What a symbol's rows were brought up to date with; ``before``: the states of all days but the newest."""
+
+    series: list[Series]
+    stored: MinuteRange
+    before: DayStates
+    states: DayStates
+    at_s: float
+
+
+class _Work:
+    """What the thread knows between two rounds."""
+
+    def __init__(self, connection: Connection, store: ResearchStore) -> None:
+        from storage.research.day_states import DayStateReader  # here: most programs keep no series
+        from storage.research.series_builder import SeriesBuilder
+
+        self._connection, self._store = connection, store
+        self._builder: SeriesBuilder = SeriesBuilder(connection, store)
+        self._states: DayStateReader = DayStateReader(connection)
+        self._seen: dict[str, _Seen] = {}
+
+    def run(self, is_closing: Callable[[], bool]) -> None:
+        """Bring every kept series up to date; one that fails leaves the others alone. Raises StoreError."""
+        from storage.research.tables import series_of
+
+        kept = [one for one in series_of(self._connection) if one.kept]
+        failed: StoreError | None = None
+        for symbol, series in groupby(kept, key=lambda one: one.symbol):
+            if is_closing():
+                return
+            try:
+                self._run_symbol(symbol, list(series))
+            except StoreError as error:
+                failed = error
+        if failed is not None:
+            raise failed
+
+    def _run_symbol(self, symbol: str, series: list[Series]) -> None:
+        from storage.research.minutes import stored_range
+
+        states = self._states.read(symbol)
+        stored = stored_range(self._store, symbol)
+        if stored is None:
+            return
+        # Within a minute trades change the state of the newest day alone: that waits until the minute has closed.
+        before = {day: state for day, state in states.items() if day != max(states)}
+        seen, now_s = self._seen.get(symbol), time.monotonic()
+        is_known = seen is not None and (seen.series, seen.stored, seen.before) == (series, stored, before)
+        if is_known and seen is not None and (seen.states == states or now_s - seen.at_s < _NEWEST_AGAIN_S):
+            return
+        changed = self._builder.keep(symbol, series, states, stored)
+        self._seen[symbol] = _Seen(series, stored, before, states, now_s)
+        if changed:
+            logger.debug("%d rows of research were brought up to date for %s", changed, symbol)
