@@ -34,5 +34,10 @@ async def _oanda(settings: Settings, clock: Clock) -> BrokerParts:
     credentials = await in_background(partial(oanda_credentials, settings), "read-credentials")
     async with AsyncExitStack() as stack:
         feed, rest = await stack.enter_async_context(oanda(settings, clock, credentials))
-        return BrokerParts(feed, rest, lambda side: OandaKlines(rest, side, clock=clock), stack.pop_all().aclose)
+
+        def doubt(reason: str) -> None:
+            rest.renew()
+            feed.doubt(reason)
+
+        return BrokerParts(feed, rest, lambda side: OandaKlines(rest, side, clock=clock), stack.pop_all().aclose, doubt)
     raise AssertionError("the stack ends with a return")

@@ -158,6 +158,7 @@ async def _replacing_dead_connections(engine: Engine, feed: BinanceFeed, rest: B
         if event.cuts:
             feed.doubt(event.what)
             rest.renew()
+            engine.quotes.doubt(event.what)
         engine.measure_clock()
 
     watching = asyncio.get_running_loop().create_task(watch_system(engine.clock, on_event))

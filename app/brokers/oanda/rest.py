@@ -53,6 +53,10 @@ class OandaRest:
         self._http = http
         self._clock = clock
 
+    def renew(self) -> None:
+        """Use new connections from now on, because the old ones are probably dead; the stream's is one of them."""
+        self._http.renew()
+
     async def symbols(self) -> list[Symbol]:
         """Return the instruments that the account may trade, by name."""
         return await self._get(instruments_path(self._http.account), {}, decode_instruments)

@@ -26,13 +26,23 @@ from app.market.symbol import Symbol
 logger = logging.getLogger(__name__)
 
 
+def _ignore(_: str) -> None:
+    """Default callback: do nothing."""
+
+
 class BrokerParts(NamedTuple):
-    """What a broker offers once it is connected. ``klines`` returns its candles of one price; ``close`` ends all."""
+    """
+    What a broker offers once it is connected.
+
+    ``klines`` returns its candles of one price; ``close`` ends all. ``doubt`` replaces its connections, because they
+    are probably dead; it is given the reason, without a full stop.
+    """
 
     feed: TradeFeed
     symbols: SymbolSource
     klines: Callable[[PriceSide], KlineSource]
     close: Callable[[], Awaitable[None]]
+    doubt: Callable[[str], None] = _ignore
 
 
 class QuoteBroker:
@@ -104,6 +114,11 @@ class QuoteBroker:
             self.parts.feed.retry_now()
         elif self._connect is not None:
             self._changed.set()
+
+    def doubt(self, reason: str) -> None:
+        """Replace its connections, which are probably dead; ``reason`` is a sentence without its full stop."""
+        if self.parts is not None:
+            self.parts.doubt(reason)
 
     async def run(self, handler: EventHandler) -> None:
         """Receive until cancelled; while it is refused, wait for `retry_now` or for other symbols."""

@@ -190,6 +190,11 @@ class QuoteMarkets:
         for broker in self.brokers.values():
             broker.retry_now()
 
+    def doubt(self, reason: str) -> None:
+        """Replace the connections of all brokers, as after a sleep of the computer; see `QuoteBroker.doubt`."""
+        for broker in self.brokers.values():
+            broker.doubt(reason)
+
     # How the parts react to each other
 
     def _on_broker_status(self, broker: QuoteBroker) -> None:

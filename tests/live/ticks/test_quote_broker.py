@@ -51,10 +51,11 @@ class Connections:
     def __init__(self) -> None:
         self.feeds: list[Feed] = []
         self.closed = 0
+        self.doubts: list[str] = []
 
     async def connect(self) -> BrokerParts:
         self.feeds.append(Feed())
-        return BrokerParts(self.feeds[-1], Symbols(), lambda _: None, self.close)
+        return BrokerParts(self.feeds[-1], Symbols(), lambda _: None, self.close, self.doubts.append)
 
     async def close(self) -> None:
         self.closed += 1
@@ -116,3 +117,13 @@ async def test_a_fault_in_the_program_is_said_and_may_be_retried(caplog: pytest.
         broker.retry_now()
         await settled()
         assert broker.status.state is FeedState.LIVE
+
+
+async def test_a_sleep_of_the_computer_casts_doubt_on_a_broker_that_is_connected() -> None:
+    connections = Connections()
+    async with running(connections) as broker:
+        broker.doubt("The computer slept")  # nothing is connected yet
+        broker.set_symbols([EUR])
+        await settled()
+        broker.doubt("The network is back")
+    assert connections.doubts == ["The network is back"]
