@@ -124,7 +124,7 @@ def split(
         return is_new, [], 0
     rows = np.flatnonzero(~is_new)
     suspects = batch.take(rows)
-    stored = _stored_ticks(connection, suspects)
+    stored = stored_ticks(connection, suspects)
     candles = at[rows]
     stored_at = touched.index_of(stored.symbol_id, stored.time_us)
     stored_numbers = _tick_numbers(stored, touched, stored_at)
@@ -164,8 +164,19 @@ def _is_outside(batch: TickColumns, touched: TouchedCandles, at: Ints) -> NDArra
     return outside
 
 
-def _stored_ticks(connection: Connection, suspects: TickColumns) -> TickColumns:
-    """Return all stored ticks of the candles that these lie in, by symbol, time and place."""
+def are_within(batch: TickColumns, touched: TouchedCandles) -> NDArray[np.bool_]:
+    """Return, tick by tick, whether its time is between those of the first and the last tick of its stored candle."""
+    at = touched.index_of(batch.symbol_id, batch.time_us)
+    within = np.zeros(len(batch), np.bool_)
+    rows = np.flatnonzero(at >= 0)
+    if len(rows):
+        time_us, candles = batch.time_us[rows], touched.take(at[rows])
+        within[rows] = (time_us >= candles.first_us) & (time_us <= candles.last_us)
+    return within
+
+
+def stored_ticks(connection: Connection, suspects: TickColumns) -> TickColumns:
+    """Return all stored ticks of the candles that these, at least one, lie in, by symbol, time and place."""
     opens = suspects.time_us - suspects.time_us % _SLOT_US
     symbols, lows, highs = _ranges(suspects.symbol_id, opens, _TICK_GAP_US, more_us=_SLOT_US)
     values = {

@@ -119,6 +119,7 @@ class TickLedger:
             for start in range(0, len(batch), _LARGEST_PART):
                 part = batch.take(slice(start, start + _LARGEST_PART))
                 touched = self._touched(part)
+                part = self._settled(part, touched)
                 is_new, differing, gone = held_ticks.split(self.connection, part, touched)
                 fresh = part if is_new.all() else part.take(is_new)
                 if len(fresh):
@@ -178,6 +179,11 @@ class TickLedger:
         """Return the stored candles of 5 s that may hold ticks of this part."""
         ranges = held_ticks.slot_ranges(part)
         return TouchedCandles.of(self.connection.execute(held_ticks.TOUCHED, ranges, prepare=True).fetchall())
+
+    def _settled(self, part: TickColumns, touched: TouchedCandles) -> TickColumns:
+        """Return a part with the places that its ticks shall have; here, those that they came with."""
+        del touched
+        return part
 
     def _copy(self, fresh: TickColumns, touched: TouchedCandles) -> None:
         """Store ticks, at least one, and add them to the rollups."""
