@@ -33,6 +33,7 @@ log = logging.getLogger(__name__)
 
 _SETTLE_S = 0.5  # changes of the symbols within that time need one new stream
 _PROVEN_AFTER_S = 60.0
+_OVERLAP_S = 0.5  # what was sent to the old stream before the new one began has arrived by then
 
 
 class OandaFeed:
@@ -174,8 +175,15 @@ class OandaFeed:
                 await self._close_stream()
                 await self._back_off(error, proven=proven, took_s=took_s)
 
-    async def _open(self) -> PricingStream:
-        """Return a new stream of the wanted symbols, without those that OANDA does not know; raises FeedError."""
+    async def _open(self, overlap_s: float = 0.0) -> PricingStream:
+        """
+        Return a new stream of the wanted symbols, without those that OANDA does not know.
+
+        ``overlap_s``: how long after its begin it is read; a stream before it is read meanwhile.
+
+        Raises:
+            FeedError: If there is none.
+        """
         while True:
             await self._until_wanted()
             self._changed.clear()
@@ -191,6 +199,11 @@ class OandaFeed:
             self._counters.reconnects += self._has_connected
             self._has_connected = True
             self._doubt = ""  # it was about the stream before
+            try:
+                await self._clock.sleep(overlap_s)
+            except BaseException:
+                response.close()
+                raise
             return PricingStream(response, instruments, self._deliver, self._counters, self._clock, self._host)
 
     async def _find_unknown(self, refusal: BadRequest) -> None:
@@ -229,7 +242,7 @@ class OandaFeed:
                 replace_at_s = now_s + _SETTLE_S
             elif now_s >= replace_at_s:
                 try:
-                    return await self._replace(stream)
+                    return await self._replace(stream, _OVERLAP_S)
                 except FeedDisconnected as error:
                     # The old stream still serves the symbols that it has.
                     postponed += 1
@@ -243,8 +256,8 @@ class OandaFeed:
         self._change_state(event, reason)
         return await self._replace(old)
 
-    async def _replace(self, old: PricingStream) -> PricingStream:
-        stream = await self._open()
+    async def _replace(self, old: PricingStream, overlap_s: float = 0.0) -> PricingStream:
+        stream = await self._open(overlap_s)
         self._change_state(ConnectionEvent.REPLACED)
         # The new one begins with the last price of each instrument, so the old one is of no more use.
         self._stream = stream

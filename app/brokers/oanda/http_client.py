@@ -30,6 +30,7 @@ _CONNECTIONS = 2  # of requests, kept open and so opened at once; streams have t
 _MOST_STREAMS = 4  # one, another that replaces it, and those that are just ending
 _SHARE = 0.8  # of the requests a second: other programs may use the account, too
 _SECOND_S = 1.05  # a little more, because OANDA's seconds are not ours
+_CONNECTING_S = 1.5  # and more for connections: on a slow way, one arrives later after it was opened than the next
 _PATIENCE_S = 3.0
 _REFUSED_S = 600.0  # for which a refused token is not tried by requests
 _LONGEST_REFUSAL = 100_000
@@ -56,7 +57,7 @@ class HttpClient:
         self._timeout_s = timeout_s
         self._slots = asyncio.Semaphore(_CONNECTIONS)
         self._requests = Pacer(round(REQUESTS_PER_S * _SHARE), _SECOND_S)
-        self._connections = Pacer(CONNECTIONS_PER_S, _SECOND_S)
+        self._connections = Pacer(CONNECTIONS_PER_S, _CONNECTING_S)
         self._refusal: tuple[float, TokenRefused] | None = None  # since when, and what OANDA said
         self._pauses: dict[str, ExchangeBan] = {}
         self._sessions: dict[tuple[str | None, bool], aiohttp.ClientSession] = {}

@@ -76,13 +76,22 @@ async def test_a_break_ends_what_is_watched_and_the_next_tick_begins_again() -> 
     made.note_break([EUR])
     for at in (20, 30):
         made.receive(tick(EUR, at), 0)
-    assert made.take_watched() == [WatchedSpan(EUR, 1, 5), WatchedSpan(EUR, 20, 30)]
+    assert made.take_watched() == [WatchedSpan(EUR, 2, 5), WatchedSpan(EUR, 21, 30)]
     assert made.take_watched() == []
     made.receive(tick(EUR, 40), 0)
     watched = made.take_watched()
     assert watched == [WatchedSpan(EUR, 30, 40)]
     made.give_back(watched)
     assert made.take_watched() == watched
+
+
+async def test_the_time_of_the_price_that_a_stream_begins_with_is_not_watched() -> None:
+    made = recorder()
+    made.receive(tick(EUR, 1), 0)  # the first of two prices of one time is not repeated to who connects after it
+    assert made.take_watched() == []
+    made.receive(tick(EUR, 2), 0)
+    made.receive(tick(EUR, 4), 0)
+    assert made.take_watched() == [WatchedSpan(EUR, 2, 4)]
 
 
 async def test_times_that_could_not_be_remembered_are_taken_again_as_one() -> None:
@@ -92,7 +101,7 @@ async def test_times_that_could_not_be_remembered_are_taken_again_as_one() -> No
         made.receive(tick(JPY, at), 0)
     made.give_back(made.take_watched())
     made.receive(tick(EUR, 9), 0)
-    assert sorted(made.take_watched()) == [WatchedSpan(EUR, 1, 9), WatchedSpan(JPY, 1, 5)]
+    assert sorted(made.take_watched()) == [WatchedSpan(EUR, 2, 9), WatchedSpan(JPY, 2, 5)]
 
 
 async def test_another_database_is_not_said_to_have_what_was_watched_for_the_one_before() -> None:

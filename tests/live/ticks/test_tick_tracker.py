@@ -63,7 +63,7 @@ def test_after_a_break_charts_begin_again_behind_it() -> None:
 
     assert [one.generation for one in tracker.sides.values()] == [one + 1 for one in before]
     assert tracker.sides[PriceSide.MID].window_start_us == BEGIN_US + 65_000_000
-    assert tracker.watched_from_us == BEGIN_US + 60_000_000
+    assert tracker.watched_from_us == BEGIN_US + 60_000_001
 
 
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(1, 3), st.booleans()), max_size=40))

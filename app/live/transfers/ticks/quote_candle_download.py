@@ -129,6 +129,7 @@ async def download_quote_candles(
     for done, (symbol, from_us, until_us) in enumerate(pieces):
         show(done, f"Downloading {symbol} {interval}")
         patience = ExchangePatience(clock, partial(show_wait, done))
+        over_us = interval.open_time_us(clock.now_us())  # nothing is asked of later times, so nothing is known
         found = await patience.answer(partial(source.quote_candles, symbol, interval, from_us, until_us))
         if patience.refusal is not None:
             raise patience.refusal
@@ -136,7 +137,7 @@ async def download_quote_candles(
             # The others would be waited for as long, one after another: the same command goes on from here.
             report.missing += [MissingCandles(*piece, patience.gave_up) for piece in pieces[done:]]
             break
-        await _save(report, store, symbol, from_us, until_us, found)
+        await _save(report, store, symbol, from_us, min(until_us, over_us), found)
     show(len(pieces) - len(report.missing), f"Downloading {interval}")
     return report
 
