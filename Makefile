@@ -10,7 +10,7 @@ CLIENTS := build/clients
 WEBCHART := build/webchart
 SETUP_INPUTS := pyproject.toml build_spec/setup.sh build_spec/bootstrap.py build_spec/apt.sh
 
-.PHONY: help setup setup-dev run demo test crash soak fuzz roundtrip importcrash flood freqtrade clients openapi webchart lint types bench screenshot package requirements clean moved
+.PHONY: help setup setup-dev run demo test crash soak quotesoak fuzz roundtrip importcrash flood freqtrade clients openapi webchart lint types bench screenshot package requirements clean moved
 .DEFAULT_GOAL := help
 
 # What was compiled once serves every start: where the environment forbids to keep it, each takes a second longer.
@@ -43,6 +43,9 @@ crash: setup-dev ## kill the writer 100 times and the database 50 times under lo
 
 soak: setup-dev ## an hour of 1,000 random faults against the feed and the database, then compare every trade
 	PYTHONPATH=. $(BIN)/python tests/soak/feed.py $(ARGS)
+
+quotesoak: setup-dev ## half an hour of random faults against two recorders of quotes, then compare every tick
+	PYTHONPATH=. $(BIN)/python tests/soak/quotes.py $(ARGS)
 
 fuzz: setup-dev ## a million inputs to each decoder by a coverage-guided fuzzer; needs an index of packages, for atheris
 	test -x $(FUZZ)/bin/python || $(BIN)/python -m venv $(FUZZ)

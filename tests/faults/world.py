@@ -65,6 +65,10 @@ class HurriedClock:
         """Jump forward."""
         self._passed_s += seconds
 
+    def set(self, seconds: float) -> None:
+        """Set the time of day by that much, forward or backward; `monotonic_s` goes on as before."""
+        self._begin_us += round(seconds * SECOND_US)
+
     def stop(self) -> None:
         """Stop the time of day; `sleep` still works."""
         self._stopped_us = self.now_us()

@@ -25,6 +25,11 @@ class Life:
     def length_s(self) -> float:
         return self.memory[-1][0] if self.memory else 0.0
 
+    @property
+    def most_mb(self) -> float:
+        """The most memory it had."""
+        return max((size for _, size in self.memory), default=0) / _MB
+
     def slope_mb_h(self) -> float | None:
         """Return the growth of its memory after warm-up, in MB/h; None if it lived too briefly."""
         samples = [(at_s / 3600, size / _MB) for at_s, size in self.memory if at_s > _WARM_S]

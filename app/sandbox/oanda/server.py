@@ -101,6 +101,7 @@ class OandaSandbox:
         path = request.path.removeprefix("/v3")
         self.requests[path] += 1
         if (refusal := self._limit(request)) is not None:
+            self.faults.counts["too fast"] += 1
             return refusal
         if request.headers.get("Authorization") != f"Bearer {self.token}":
             return _refused(401, "Insufficient authorization to perform request.")

@@ -1,0 +1,152 @@
+"""
+The rig of the quotes' fault suite: a recording, faults one after another with calm between, everything compared.
+
+The recording is the program's own, against a loopback OANDA over real sockets, into a schema of a real server.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from app.config.settings import Settings, load
+from app.live.engine import Engine
+from app.market.errors import StoreUnavailable
+from app.market.interval import Interval
+from app.market.quotes.tick import Tick
+from app.runtime.wiring import engine_for
+from storage.postgres.connection import connect
+from tests.faults.quotes.kinds import QuoteKind, do
+from tests.faults.quotes.truth import differences
+from tests.faults.quotes.world import SECRETS, QuoteScene
+from tests.faults.world import PATIENCE_S, HurriedClock, until
+
+_HOUR_US = 3_600_000_000
+_FIVE_SECONDS = Interval.parse("5s")
+_IN_FLIGHT_US = 10_000_000  # of the market: prices sent and not received when a fault begins are lost, too
+_CONNECT_S = 1.0  # of real time, so that a request that hangs does not hold up the test
+_MORE = 5  # ticks of each symbol that show that all is well again
+
+
+def settings_for(scene: QuoteScene, url: str, data_dir: Path, **changes: Any) -> dict[str, str]:
+    """Return the settings of a recording of the scene into that database; the credentials are `SECRETS`."""
+    named = {
+        "data_dir": data_dir,
+        "database_url": url,
+        "binance_ws_url": "ws://127.0.0.1:1",
+        "binance_rest_url": "http://127.0.0.1:1",
+        "oanda_rest_url": scene.server.url,
+        "oanda_stream_url": scene.server.url,
+        "proxy": "none",
+        "symbols": ",".join(scene.symbols),
+        "batch_seconds": 0.05,
+    }
+    return {name: str(value) for name, value in (named | changes).items()}
+
+
+def loaded(settings: dict[str, str]) -> Settings:
+    """Return them as the program reads them, with the credentials."""
+    return load(settings, environment=SECRETS, file=Path(settings["data_dir"]) / "none.toml")
+
+
+@contextlib.asynccontextmanager
+async def recording(
+    scene: QuoteScene, settings: Settings, *, given_up: bool = False, behind_us: int = _HOUR_US
+) -> AsyncIterator[Engine]:
+    """
+    Run the program without its window, on a clock an hour slow; close it afterwards and check that all is stored.
+
+    ``given_up``: those that the recorder gave up are not. ``behind_us``: how slow its clock is.
+    """
+    scene.clock = HurriedClock(scene.market_clock.now_us() - behind_us, speed=scene.market_clock.speed)
+    async with engine_for(settings, scene.clock) as engine:
+        scene.engine = engine
+        engine.quotes.recorder.on_event = scene.received.append  # type: ignore[assignment]  # because all are ticks
+        engine.start(settings.symbols)
+        try:
+            await receives(scene)
+            scene.feed._connect_timeout_s = _CONNECT_S
+            yield engine
+        finally:
+            unstored = await engine.close()
+        assert unstored == (engine.quotes.recorder.lost if given_up else 0)
+
+
+async def receives(scene: QuoteScene, symbols: Iterable[str] = ()) -> None:
+    """Wait for some more ticks of each symbol."""
+    begin = len(scene.received)
+
+    def is_enough(symbol: str) -> bool:
+        return sum(tick.symbol == symbol for tick in scene.received[begin:]) >= _MORE
+
+    for symbol in symbols or scene.symbols:
+        await until(lambda symbol=symbol: is_enough(symbol), f"ticks of {symbol}")  # type: ignore[misc]
+
+
+async def inject(kind: QuoteKind, scene: QuoteScene) -> None:
+    """Start the fault, and wait until it takes effect."""
+    counts = scene.server.faults.counts
+    before = counts[kind.counter]
+    await do(kind.begin, scene)
+    if kind.counter:
+        await until(lambda: counts[kind.counter] >= before + kind.times, f"{kind}: {counts}")
+
+
+async def suffer(kind: QuoteKind, scene: QuoteScene) -> None:
+    """Start the fault, end it once it has taken effect, and wait until prices come and are stored again."""
+    begin_us = scene.market_clock.now_us() - _IN_FLIGHT_US
+    await inject(kind, scene)
+    await do(kind.end, scene)
+    scene.calm()
+    await until(lambda: scene.is_live, f"a live stream after {kind}")
+    span = begin_us, scene.market_clock.now_us()
+    if not kind.spares:
+        scene.away.append(span)
+    if kind.is_blind:
+        scene.blind.append(span)
+    await receives(scene)
+    await is_stored(scene)
+
+
+async def is_stored(scene: QuoteScene) -> None:
+    """Wait until the newest tick of each symbol received by now is stored: ticks are stored in their order."""
+    newest = {tick.symbol: tick for tick in scene.received if tick.symbol in scene.symbols}
+    end_s = time.monotonic() + PATIENCE_S
+    while not await asyncio.to_thread(_are_stored, scene, newest):
+        assert time.monotonic() < end_s, f"timed out waiting for {newest} to be stored"
+        await asyncio.sleep(0.02)
+
+
+def _are_stored(scene: QuoteScene, newest: Mapping[str, Tick]) -> bool:
+    database = None if scene.engine is None else scene.engine.database
+    if database is None:
+        return False
+    try:
+        for symbol, tick in newest.items():
+            held = database.ticks.tick_candles(symbol, _FIVE_SECONDS, limit=1)
+            if not held or held[-1].last < (tick.time_us, tick.place):
+                return False
+    except StoreUnavailable:  # as long as the pool holds connections of the server that was stopped
+        return False
+    return True
+
+
+async def found_by(
+    scene: QuoteScene, url: str, *, given_up: int = 0, known: bool = True, several: bool = False
+) -> list[str]:
+    """
+    Return the differences between the market, what was received and what is stored, after a recording.
+
+    ``known``: whether ``scene.received`` is what was received; otherwise as `tests.faults.quotes.truth.differences`.
+    """
+
+    def compare() -> list[str]:
+        with connect(url) as connection:
+            received = scene.received if known else None
+            return differences(connection, scene, received=received, given_up=given_up, several=several)
+
+    return await asyncio.to_thread(compare)
