@@ -13,8 +13,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from psycopg import sql
 
+from app.market.coverage import IdRanges
 from storage.integrity.differences import MAX_LISTED, Difference, DifferenceKind, DifferenceReport, TimeWindow
 from storage.postgres.connection import Connection
+from storage.quotes import fetched_ranges
 from storage.quotes.tick_columns import EXACT, TickColumns
 from storage.quotes.tick_levels import LEVELS
 from storage.quotes.tick_rollups import (
@@ -102,7 +104,12 @@ def compare(connection: Connection, report: DifferenceReport, symbol_id: int, na
 
 
 def replace(connection: Connection, symbol_id: int, window: TimeWindow) -> None:
-    """Make the window's candles again, inside a transaction that holds the symbol's lock. Raises psycopg.Error."""
+    """
+    Make the window's candles again, inside a transaction that holds the symbol's lock. Raises psycopg.Error.
+
+    Where a candle counted more ticks than there are, some were lost: that time no longer counts as fetched, so a
+    download asks for it again.
+    """
     wrong = list(_differing(connection, symbol_id, window, _ticks(connection, symbol_id, window)))
     levels = []
     for number, level in enumerate(LEVELS):
@@ -115,6 +122,12 @@ def replace(connection: Connection, symbol_id: int, window: TimeWindow) -> None:
         levels.append(_columns([pair.made for pair in pairs if pair.made is not None]))
     if any(map(len, levels)):
         connection.execute(ADD_TO_ROLLUPS, rollup_arrays(levels))
+    lost = IdRanges()
+    for pair in wrong:
+        if pair.level == 0 and _counts_more(pair):
+            lost.add_range(pair.open_us, pair.open_us + LEVELS[0].length_us - 1)
+    for start_us, last_us in lost:
+        fetched_ranges.remove(connection, symbol_id, start_us, last_us + 1)
 
 
 def _ticks(connection: Connection, symbol_id: int, window: TimeWindow) -> TickColumns:

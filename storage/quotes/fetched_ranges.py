@@ -39,3 +39,12 @@ def add(connection: Connection, symbol_id: int, start_us: int, end_us: int) -> N
     first_us = min([start_us, *(first for first, _ in touching)])
     after_us = max([end_us, *(after for _, after in touching)])
     connection.execute(_SAVE, (symbol_id, first_us, after_us))
+
+
+def remove(connection: Connection, symbol_id: int, start_us: int, end_us: int) -> None:
+    """Take ``[start_us, end_us)`` out, inside a transaction that holds the symbol's lock. Raises psycopg.Error."""
+    values = {"symbol_id": symbol_id, "start_us": start_us, "end_us": end_us}
+    for first_us, after_us in connection.execute(_TAKE_TOUCHING, values).fetchall():
+        for from_us, until_us in ((first_us, min(after_us, start_us)), (max(first_us, end_us), after_us)):
+            if from_us < until_us:
+                connection.execute(_SAVE, (symbol_id, from_us, until_us))

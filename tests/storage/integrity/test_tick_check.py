@@ -7,10 +7,12 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
+from app.market.coverage import IdRanges
 from storage.integrity.differences import DifferenceKind
 from storage.integrity.rebuild import rebuild
 from storage.integrity.verify import verify
 from storage.postgres.connection import Connection, connect
+from storage.quotes import fetched_ranges
 from storage.quotes.tick_ledger import TickLedger
 from storage.quotes.tick_levels import LEVELS
 from tests.storage.quotes.helpers import SYMBOL, assert_rollups_match, some_ticks, stored_ticks
@@ -80,3 +82,24 @@ def test_candles_of_dropped_ticks_are_left_alone_and_those_of_stored_ones_mended
     assert verify(connection).differing == [SYMBOL]
     assert not rebuild(connection).remaining.totals
     assert_rollups_match(connection, sorted([*TICKS, *some_ticks(300, symbol=OTHER, seed=5)]))
+
+
+def test_time_whose_ticks_were_lost_no_longer_counts_as_fetched(connection: Connection) -> None:
+    (number,) = connection.execute("SELECT id FROM symbols WHERE symbol = %s", (SYMBOL,)).fetchone() or (0,)
+    first_us, end_us = TICKS[0].time_us, TICKS[1_999].time_us + 1
+    fetched_ranges.add(connection, number, first_us, end_us)
+    lost = [*TICKS[40:60], TICKS[700]]
+    for tick in lost:
+        connection.execute(
+            "DELETE FROM quotes WHERE symbol_id = %s AND place = %s"
+            " AND time = timestamptz 'epoch' + %s * interval '1 microsecond'",
+            (number, tick.place, tick.time_us),
+        )
+    assert not rebuild(connection).remaining.totals
+    slot_us = LEVELS[0].length_us
+    opens = {tick.time_us - tick.time_us % slot_us for tick in lost}
+    missing = fetched_ranges.read(connection, number).missing(first_us, end_us - 1)
+    assert list(missing) == list(IdRanges((open_us, open_us + slot_us - 1) for open_us in opens))
+    assert TickLedger(connection).store(TICKS).fresh == len(lost)
+    assert_rollups_match(connection, stored_ticks(connection))
+    assert not verify(connection).totals
