@@ -57,7 +57,9 @@ def keep(
 
 
 def _first_us(prices: CandleReader, symbol: str) -> int | None:
-    return prices.stored_times(symbol, _SOURCES[1]).first_us
+    """Return when stored prices begin: each length of the broker's candles was fetched by itself."""
+    begins = [prices.stored_times(symbol, source).first_us for source in _SOURCES]
+    return min((begin_us for begin_us in begins if begin_us is not None), default=None)
 
 
 def _kept(

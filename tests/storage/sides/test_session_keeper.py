@@ -18,6 +18,7 @@ from app.market.calendar.calendar import Calendar
 from app.market.calendar.session_table import ListedSession, SessionTable
 from app.market.calendar.spans import spans_of
 from app.market.calendar.weekly import forex
+from app.market.candle import Candle, CandleSource
 from app.market.interval import SECOND_US, Interval
 from app.market.quotes.tick import Tick
 from app.market.symbol import Symbol
@@ -31,9 +32,9 @@ from tests.servers import empty_schema
 from tests.tick_candles import with_places
 
 SYMBOL = "oanda:EURUSD"
-HOUR_US, DAY_US = 3_600 * SECOND_US, 86_400 * SECOND_US
+MINUTE_US, HOUR_US, DAY_US = 60 * SECOND_US, 3_600 * SECOND_US, 86_400 * SECOND_US
 NEW_YORK = ZoneInfo("America/New_York")
-TABLES = "trading_sessions, session_gaps, fetched_quotes, quotes"
+TABLES = "trading_sessions, session_gaps, fetched_quotes, quotes, quote_klines, kline_ranges"
 
 
 @pytest.fixture(scope="module")
@@ -231,3 +232,21 @@ def test_a_store_that_only_reads_keeps_nothing(connection: Connection, open_stor
     assert store.keep_sessions(us("2024-01-06")) == []
     assert gaps(connection) == []
     assert store.calendar_of(SYMBOL).name == "FOREX"
+
+
+def test_gaps_are_found_in_candles_of_the_broker_that_are_shorter_than_an_hour(
+    connection: Connection, open_store: Callable[..., MarketStore]
+) -> None:
+    store = open_store()
+    # The last hour of a week, and the first of the next.
+    begin_us, again_us = us("2024-01-05T21:00"), us("2024-01-07T22:00")
+    candles = [
+        Candle(start_us + at * MINUTE_US, price, price, price, price, E8, 0, 1, 0, 0, source=CandleSource.KLINE)
+        for start_us, price in ((begin_us, 5 * E8), (again_us, 7 * E8))
+        for at in range(60)
+    ]
+    store.save_klines(SYMBOL, Interval.parse("1m"), candles, (begin_us, again_us + HOUR_US))
+    record(connection, {"2024-01-08T12:00": E8})  # later than these
+    (kept,) = store.keep_sessions(us("2024-01-09"))
+    assert kept.gaps == 1
+    assert gaps(connection) == [(date(2024, 1, 8), 5, 7, 2, "up")]
