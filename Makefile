@@ -10,7 +10,7 @@ CLIENTS := build/clients
 WEBCHART := build/webchart
 SETUP_INPUTS := pyproject.toml build_spec/setup.sh build_spec/bootstrap.py build_spec/apt.sh
 
-.PHONY: help setup setup-dev run demo test crash soak quotesoak fuzz roundtrip importcrash flood freqtrade clients openapi webchart lint types bench screenshot package requirements clean moved
+.PHONY: help setup setup-dev run demo test crash soak quotesoak fuzz roundtrip importcrash lakecrash flood freqtrade clients openapi webchart lint types bench screenshot package requirements clean moved
 .DEFAULT_GOAL := help
 
 # What was compiled once serves every start: where the environment forbids to keep it, each takes a second longer.
@@ -59,6 +59,9 @@ roundtrip: setup-dev ## export 5M trades and 1M candles in every format, import 
 
 importcrash: setup-dev ## kill an import of archives, or the database under it, 20 times, then compare all that is stored
 	PYTHONPATH=. $(BIN)/python tests/soak/import_crash.py $(ARGS)
+
+lakecrash: setup-dev ## kill pushes into a lake and pulls out of it 20 times with 5M trades, then compare all that came back
+	PYTHONPATH=. $(BIN)/python tests/soak/lake_crash.py $(ARGS)
 
 flood: setup-dev ## a thousand live clients for a minute, and 50 that do not read: nobody loses a trade, nor the database
 	PYTHONPATH=. $(BIN)/python -m tests.benchmarks.bench_live 1000 100 60 50

@@ -51,7 +51,8 @@ class ObjectServer:
                 *(program, "server", f"-dir={data}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", *arguments),
                 *("-filer", "-s3", f"-s3.config={config}", "-s3.autoCreateBucket=false", "-s3.iam=false"),
                 *("-s3.port.iceberg=0", "-s3.port.lance=0", f"-s3.localSocket={folder / 's3.sock'}"),
-                *(f"-filer.localSocket={folder / 'filer.sock'}", "-volume.max=40", "-master.volumeSizeLimitMB=64"),
+                # Each bucket takes some seven volumes, whose files are as large as what is in them.
+                *(f"-filer.localSocket={folder / 'filer.sock'}", "-volume.max=1000", "-master.volumeSizeLimitMB=64"),
                 "-volume.preStopSeconds=0",
             ],
             stdout=self._log,

@@ -265,7 +265,7 @@ def serve(settings: Settings, options: Options) -> Run:
 
 @cryptopipe.group("lake", panel=DATA)
 def lake(**_: object) -> None:
-    """Keep days of trades as partitioned Parquet in a folder or a bucket, which every other tool reads."""
+    """Keep days of trades and quotes as partitioned Parquet in a folder or a bucket, which other tools read."""
 
 
 def _lake_arguments(command: Declared) -> Declared:
@@ -281,7 +281,15 @@ def _lake_arguments(command: Declared) -> Declared:
     return command
 
 
+_LAKE_KIND = click.option(
+    "--kind",
+    type=click.Choice(["trades", "quotes", "candles"]),
+    help="Only these rows (trades and quotes). Candles are the exchange's, a file for each interval and year.",
+)
+
+
 @lake.command("push")
+@_LAKE_KIND
 @_lake_arguments
 def lake_push(settings: Settings, options: Options) -> Run:
     """
@@ -297,6 +305,7 @@ def lake_push(settings: Settings, options: Options) -> Run:
 
 
 @lake.command("pull")
+@_LAKE_KIND
 @_lake_arguments
 def lake_pull(settings: Settings, options: Options) -> Run:
     """

@@ -33,6 +33,7 @@ from storage.rollups import candle_sql
 from storage.rollups.time_sql import microseconds
 from storage.rollups.trade_times import hours_of
 from storage.schema import id_ranges
+from storage.schema.retention_record import trades_kept_from
 
 _FINEST_ROLLUP = Interval.parse("5s")  # retention drops trades and keeps the rollups
 
@@ -47,6 +48,11 @@ _TRADES = sql.SQL(
     """
 ).format(time_us=microseconds("time"))
 
+_COUNT_TRADES = """
+    SELECT count(*) FROM trades
+    WHERE symbol_id = %s AND time >= timestamptz 'epoch' + %s * interval '1 microsecond'
+        AND time < timestamptz 'epoch' + %s * interval '1 microsecond'
+"""
 _SYMBOLS = sql.SQL('SELECT {} FROM symbols WHERE status IS NOT NULL ORDER BY symbol COLLATE "C"').format(
     symbol_rows.COLUMNS
 )
@@ -210,6 +216,18 @@ class PostgresStore:
         with self._pool.borrowed("look for a trade") as connection:
             symbol_id = symbol_id_of(connection, symbol)
             return None if symbol_id is None else nearest_trade(connection, symbol, symbol_id, at_us, before=before)
+
+    def kept_trades_from(self) -> int | None:
+        """Return the time (UTC microseconds) before which retention may have dropped trades; None if it did not."""
+        with self._pool.borrowed("read the retention of trades") as connection:
+            return trades_kept_from(connection)
+
+    def count_trades(self, symbol: str, start_us: int, end_us: int) -> int:
+        """Return how many trades of ``[start_us, end_us)`` are stored, one by one."""
+        with self._pool.borrowed("count trades") as connection:
+            symbol_id = symbol_id_of(connection, symbol)
+            row = connection.execute(_COUNT_TRADES, (symbol_id, start_us, end_us), prepare=False).fetchone()
+            return row[0] if row else 0
 
     def hours_of(self, symbol: str, first_trade_id: int, last_trade_id: int) -> tuple[int, int] | None:
         """See `app.market.ports.storage.TradeReader`."""

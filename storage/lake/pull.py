@@ -1,33 +1,54 @@
 """
-Pulls days of trades out of the lake into the database, by way of the import of trades.
+Pulls days of trades and quotes, and years of candles, out of the lake into the database, by way of their imports.
 
-So each trade is stored exactly once, in one transaction with its coverage and candles, and a pull may be killed at any
-moment and begun again. Days whose trades are all held are not downloaded. One thread downloads, checks and prepares,
+So each row is stored exactly once, in one transaction with its coverage and candles, and a pull may be killed at any
+moment and begun again. Trades that retention dropped are stored again, too. Days whose trades are all stored are not
+downloaded. One thread downloads, checks and prepares,
 another stores.
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
+import numpy as np
+
+from app.market.candle import Candle
+from app.market.columns.candle_columns import candles_of
 from app.market.columns.wide_decimals import halves_of
 from app.market.coverage import IdRanges
-from app.market.ports.loading import BulkLoader, PreparedLoad
+from app.market.interval import Interval
+from app.market.ports.loading import LoadResult, PreparedLoad, RestoringLoader
 from app.market.ports.row_files import Ints, TradeBatch
+from app.market.quotes.tick_columns import TickColumns, no_ticks, tick_columns
 from storage.lake.lake import Lake
 from storage.lake.manifest import Manifest
-from storage.lake.partition import Partition
+from storage.lake.partition import LakeKind, Partition
 from storage.lake.read_ahead import read_ahead
 
 
-class PulledTrades(Protocol):
+class PulledStore(Protocol):
     """What a pull needs of the store beside the loader; each call may raise StoreError."""
 
     def coverage(self, symbol: str) -> IdRanges:
         """Return the ids that are not missing."""
+
+    def kept_trades_from(self) -> int | None:
+        """Return the time before which retention may have dropped trades."""
+
+    def count_trades(self, symbol: str, start_us: int, end_us: int) -> int:
+        """Return how many trades of that time are stored."""
+
+    def fetched_klines(self, symbol: str, interval: Interval) -> IdRanges:
+        """Return the times of which every kline is stored."""
+
+    def save_klines(
+        self, symbol: str, interval: Interval, candles: Sequence[Candle], fetched: tuple[int, int] | None = None
+    ) -> int:
+        """Record, without candles, that all klines of that time are stored."""
 
     def save_absent(self, symbol: str, absent: Sequence[tuple[int, int]]) -> None:
         """Record ids that the exchange has no trades of."""
@@ -54,6 +75,12 @@ class PulledDay:
     refused: int = 0
     reason: str = ""
 
+    def note(self, result: LoadResult, stored: int) -> None:
+        """Add a batch, of which ``stored`` rows were stored."""
+        self.stored += stored
+        self.held += result.stored + result.held - stored
+        self.refused += len(result.refused)
+
 
 @dataclass(slots=True)
 class PullReport:
@@ -68,20 +95,29 @@ class PullReport:
 
 
 class _Rows(NamedTuple):
+    """Rows of a partition, of one kind; without any, all ``rows`` are held, or it is the partition's end."""
+
     manifest: Manifest
-    prepared: PreparedLoad | None
-    ids: Ints | None
     rows: int
+    trades: tuple[PreparedLoad, Ints] | None = None
+    ticks: TickColumns | None = None
+    candles: Sequence[Candle] | None = None
+    is_end: bool = False
 
 
 class Pull:
-    """One pull out of ``lake``; call `run` once, in any thread. ``loader`` belongs to it until then."""
+    """
+    One pull out of ``lake``; call `run` once, in any thread. ``loader`` belongs to it until then.
+
+    ``fetched_ticks`` returns the times, UTC microseconds, of which every quote of a symbol is stored.
+    """
 
     def __init__(
         self,
         lake: Lake,
-        loader: BulkLoader,
-        store: PulledTrades,
+        loader: RestoringLoader,
+        store: PulledStore,
+        fetched_ticks: Callable[[str], IdRanges],
         *,
         on_progress: Callable[[PullProgress], None] = lambda _: None,
         is_cancelled: Callable[[], bool] = lambda: False,
@@ -89,14 +125,16 @@ class Pull:
         self._lake = lake
         self._loader = loader
         self._store = store
+        self._fetched_ticks = fetched_ticks
         self._on_progress = on_progress
         self._is_cancelled = is_cancelled
         self._rows = self._total = 0
+        self._kept_from_us: int | None = None
         self.report = PullReport()
 
     def run(self, days: Sequence[Partition]) -> PullReport:
         """
-        Store the trades of these days. Blocks.
+        Store the rows of these days. Blocks.
 
         Raises:
             LakeDamaged: If a file is not what its manifest says; nothing of that file was stored.
@@ -109,6 +147,7 @@ class Pull:
                 raise one
             manifests.append(one)
         self._total = sum(one.rows for one in manifests)
+        self._kept_from_us = self._store.kept_trades_from()
         with contextlib.closing(read_ahead(self._read(manifests), "read-lake")) as steps:
             for step in steps:
                 if self._is_cancelled():
@@ -122,48 +161,123 @@ class Pull:
         if not self.report.days or self.report.days[-1].manifest is not step.manifest:
             self.report.days.append(PulledDay(step.manifest))
         day = self.report.days[-1]
-        if step.prepared is not None and step.ids is not None:
-            result = self._loader.load(step.prepared)
-            day.stored += result.stored
-            day.held += result.held
-            day.refused += len(result.refused)
-            if result.refused and not day.reason:
-                first = result.refused[0]
-                day.reason = f"trade {int(step.ids[first.place])} is refused: {first.reason}"
+        if step.is_end:
+            self._finish_day(day)
+        elif step.trades is not None:
+            self._store_trades(day, *step.trades)
+        elif step.ticks is not None:
+            self._note(day, self._loader.load_ticks(step.ticks), "quote")
+        elif step.candles is not None:
+            partition = day.manifest.partition
+            interval = Interval.parse(partition.interval)
+            loaded = self._loader.load_candles(partition.symbol, interval, step.candles, published=True)
+            self._note(day, loaded, "candle")
         else:
             day.held += step.rows
         self._rows += step.rows
         self._on_progress(PullProgress(self._rows, self._total, step.manifest.partition))
-        if day.stored + day.held + day.refused == step.manifest.rows:
-            self._finish_day(day)
+
+    def _note(self, day: PulledDay, result: LoadResult, noun: str) -> None:
+        day.note(result, result.stored)
+        if result.refused and not day.reason:
+            day.reason = f"a {noun} is refused: {result.refused[0].reason}"
+
+    def _store_trades(self, day: PulledDay, prepared: PreparedLoad, ids: Ints) -> None:
+        result = self._loader.load(prepared)
+        may_be_dropped = result.held and self._may_be_dropped(day.manifest)
+        restored = self._loader.restore(prepared) if may_be_dropped else 0
+        day.note(result, result.stored + restored)
+        if result.refused and not day.reason:
+            first = result.refused[0]
+            day.reason = f"trade {int(ids[first.place])} is refused: {first.reason}"
 
     def _finish_day(self, day: PulledDay) -> None:
         partition = day.manifest.partition
-        self._store.save_absent(partition.symbol, day.manifest.absent)
-        if not day.refused:
-            self._store.save_fetched_trades(partition.symbol, partition.start_us, partition.end_us)
+        span = (partition.start_us, partition.end_us)
+        if partition.kind is LakeKind.TRADES:
+            self._store.save_absent(partition.symbol, day.manifest.absent)
+            if not day.refused:
+                self._store.save_fetched_trades(partition.symbol, *span)
+        elif partition.kind is LakeKind.CANDLES:
+            self._store.save_klines(partition.symbol, Interval.parse(partition.interval), [], span)
+        elif not day.refused:
+            self._loader.load_ticks(no_ticks(partition.symbol), span)
+
+    def _may_be_dropped(self, manifest: Manifest) -> bool:
+        """Whether retention may have dropped trades of the day, whose ids are held all the same."""
+        return self._kept_from_us is not None and manifest.partition.start_us < self._kept_from_us
 
     # In the reading thread
 
     def _read(self, manifests: Sequence[Manifest]) -> Generator[_Rows, None, None]:
-        covered: dict[str, IdRanges] = {}
+        known: dict[Partition, IdRanges] = {}
         for manifest in manifests:
-            symbol = manifest.partition.symbol
-            if symbol not in covered:
-                covered[symbol] = self._store.coverage(symbol)
-            if _is_held(manifest, covered[symbol]):
-                yield _Rows(manifest, None, None, manifest.rows)
-                continue
-            for batch in self._lake.batches(manifest):
-                trades = _trades_of(symbol, batch)
-                yield _Rows(manifest, self._loader.prepare(trades), trades.trade_id, trades.rows)
+            partition = manifest.partition
+            symbol, series = partition.symbol, partition._replace(period="")
+            if series not in known:
+                known[series] = self._known(series)
+            if _is_held(manifest, known[series]) and self._is_stored(manifest):
+                yield _Rows(manifest, manifest.rows)
+            elif partition.kind is LakeKind.TRADES:
+                for batch in self._lake.batches(manifest):
+                    trades = _trades_of(symbol, batch)
+                    yield _Rows(manifest, trades.rows, trades=(self._loader.prepare(trades), trades.trade_id))
+            elif partition.kind is LakeKind.QUOTES:
+                for ticks in _ticks_of(symbol, self._lake.batches(manifest)):
+                    yield _Rows(manifest, len(ticks), ticks=ticks)
+            else:
+                for batch in self._lake.batches(manifest):
+                    yield _Rows(manifest, batch.num_rows, candles=candles_of(batch))
+            yield _Rows(manifest, 0, is_end=True)
+
+    def _known(self, series: Partition) -> IdRanges:
+        """Return the ids of trades that are held, else the times of which all rows are."""
+        if series.kind is LakeKind.TRADES:
+            return self._store.coverage(series.symbol)
+        if series.kind is LakeKind.QUOTES:
+            return self._fetched_ticks(series.symbol)
+        return self._store.fetched_klines(series.symbol, Interval.parse(series.interval))
+
+    def _is_stored(self, manifest: Manifest) -> bool:
+        """Whether the trades of a day that is held are still stored."""
+        partition = manifest.partition
+        if partition.kind is not LakeKind.TRADES or not self._may_be_dropped(manifest):
+            return True
+        return self._store.count_trades(partition.symbol, partition.start_us, partition.end_us) >= manifest.rows
 
 
-def _is_held(manifest: Manifest, covered: IdRanges) -> bool:
-    """Whether the database needs no trade of the day; one without trades is held."""
+def _is_held(manifest: Manifest, known: IdRanges) -> bool:
+    """Whether the database needs no row of the day; ``known``: ids of trades, else the times fetched of quotes."""
+    partition = manifest.partition
+    if partition.kind is not LakeKind.TRADES:
+        return not known.missing(partition.start_us, partition.end_us - 1)
     if manifest.first is None or manifest.last is None:
         return True
-    return not (covered | IdRanges(manifest.absent)).missing(manifest.first, manifest.last)
+    return not (known | IdRanges(manifest.absent)).missing(manifest.first, manifest.last)
+
+
+def _ticks_of(symbol: str, batches: Iterator[Any]) -> Iterator[TickColumns]:
+    """Yield the quotes with their places; those of one time together, or their places would begin again."""
+    import pyarrow as pa
+
+    held: Any = None
+    for batch in batches:
+        joined = batch if held is None else pa.Table.from_batches([held, batch]).combine_chunks().to_batches()[0]
+        times = joined.column("time").view(pa.int64()).to_numpy()
+        whole = int(np.searchsorted(times, times[-1]))  # more quotes of the last time may follow
+        if whole:
+            yield _tick_columns(symbol, joined.slice(0, whole))
+        held = joined.slice(whole)
+    if held is not None:
+        yield _tick_columns(symbol, held)
+
+
+def _tick_columns(symbol: str, batch: Any) -> TickColumns:
+    import pyarrow as pa
+
+    names = ("bid", "ask", "bid_size", "ask_size")
+    times = batch.column("time").view(pa.int64()).to_numpy()
+    return tick_columns(symbol, times, *(_counts(batch.column(name)) for name in names))
 
 
 def _trades_of(symbol: str, batch: Any) -> TradeBatch:

@@ -80,6 +80,18 @@ class BulkLoader:
             self._stored.note(result.fresh, batch.columns.time_us)
         return LoadResult(result.fresh, batch.rows - result.fresh - len(refused), tuple(refused))
 
+    def restore(self, batch: PreparedLoad) -> int:
+        """See `app.market.ports.loading.RestoringLoader`."""
+        assert isinstance(batch, PreparedTrades)
+        if not batch.columns:
+            return 0
+        with self._session.use("store trades") as ledger:
+            ledger.symbol_ids([batch.symbol])
+            restored = ledger.restore_columns(batch.columns)
+        if restored:
+            self._stored.note(restored, batch.columns.time_us)
+        return restored
+
     def load_candles(
         self, symbol: str, interval: Interval, candles: Sequence[Candle], *, published: bool
     ) -> LoadResult:

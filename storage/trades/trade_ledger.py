@@ -68,6 +68,13 @@ _STORED = """
         AND time < timestamptz 'epoch' + %s * interval '1 microsecond'
 """
 
+_STORED_IDS = """
+    SELECT trade_id FROM trades
+    WHERE symbol_id = %s AND trade_id BETWEEN %s AND %s
+        AND time >= timestamptz 'epoch' + %s * interval '1 microsecond'
+        AND time < timestamptz 'epoch' + %s * interval '1 microsecond'
+"""
+
 RangesBySymbol = dict[int, list[tuple[int, int]]]
 """Disjoint ranges of trade ids as (first, last), both inclusive, rising; by symbol id."""
 
@@ -124,6 +131,36 @@ class TradeLedger:
         `storage.postgres.batch_columns.trade_columns`. ``encoding``: the batch, where it was encoded beforehand.
         """
         return self._partitions.store(batch.time_us, lambda: self._store(batch, contradictions, encoding))
+
+    def restore_columns(self, batch: TradeColumns) -> int:
+        """
+        Store those trades of ``batch`` again that retention dropped, in one transaction; return how many.
+
+        Neither coverage nor rollups change: both still count them. ``batch``: as for `store_columns`.
+        """
+        return self._partitions.store(batch.time_us, lambda: self._restore(batch))
+
+    def _restore(self, batch: TradeColumns) -> int:
+        try:
+            _, repeated = _split(batch, self._begin(batch))
+            stored = set[tuple[int, int]]()
+            for symbol_id, ids in repeated.ids_by_symbol():
+                first, last = int(ids.min()), int(ids.max())
+                hours = hours_of(self.connection, symbol_id, first, last)
+                if hours is not None:
+                    rows = self.connection.execute(_STORED_IDS, (symbol_id, first, last, *hours), prepare=False)
+                    stored |= {(symbol_id, trade_id) for (trade_id,) in rows}
+            keys = zip(repeated.symbol_id.tolist(), repeated.trade_id.tolist(), strict=True)
+            gone = repeated.take(np.array([key not in stored for key in keys], dtype=np.bool_))
+            if gone:
+                self._copy(copy_pieces(gone))
+            self.connection.execute("COMMIT", prepare=True)
+        except BaseException:
+            with contextlib.suppress(psycopg.Error):
+                self.connection.execute("ROLLBACK")
+            raise
+        self._partitions.note_stored(gone.time_us)
+        return len(gone)
 
     def _store(
         self, batch: TradeColumns, contradictions: TradeColumns | None, encoding: EncodedBatch | None

@@ -12,7 +12,7 @@ import json
 import logging
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -29,6 +29,7 @@ from app.market.ports.row_files import ReadingOptions, RowKind, named
 from app.runtime.file_readers import open_rows
 from app.runtime.open_database import open_database
 from app.runtime.shutdown import bounded_shutdown, on_signals
+from storage.database import Database
 from storage.files.readers.names import symbol_name
 from storage.loading.dry_run import DryRunLoader
 
@@ -101,13 +102,18 @@ def opened_loader(settings: Settings, begin_shutdown: Callable[[], None]) -> Ite
         with contextlib.closing(database.bulk_loader()) as loader:
             yield loader
         if loader.quoted:
-            try:
-                database.store.keep_sessions(time.time_ns() // 1_000, sorted(loader.quoted), whole=True)
-            except StoreError as error:  # what was imported is stored all the same
-                logger.warning("The sessions of markets were not stored: %s", error)
+            keep_sessions(database, loader.quoted)
     finally:
         begin_shutdown()
         database.close(_CLOSE_S)
+
+
+def keep_sessions(database: Database, symbols: Collection[str]) -> None:
+    """Keep the sessions of the markets that quotes were stored of; a failure is logged, for these are stored."""
+    try:
+        database.store.keep_sessions(time.time_ns() // 1_000, sorted(symbols), whole=True)
+    except StoreError as error:
+        logger.warning("The sessions of markets were not stored: %s", error)
 
 
 def _show_progress(shown: Progress, now: ImportProgress) -> None:

@@ -18,7 +18,7 @@ from app.commands.options import Options
 from app.config.settings import Settings
 from app.market.errors import UsageError
 from app.market.suggestions import did_you_mean
-from app.market.symbol import has_trades, read_symbol
+from app.market.symbol import read_symbol
 from app.runtime.lakes import configured_lake
 from storage.files.times import parse_time
 from storage.lake.partition import LakeKind
@@ -30,13 +30,19 @@ _SYMBOLS = re.compile(r"^[A-Z0-9,:]*[A-Z][A-Z0-9,:]*$")
 class LakeRequest(NamedTuple):
     """
     What was typed. ``lake`` is empty for the settings'; ``symbols`` are as typed, none for all; ``start_us`` and
-    ``end_us`` are UTC microseconds, None where that end is open.
+    ``end_us`` are UTC microseconds, None where that end is open. ``kinds``: of which rows.
     """
 
     lake: str
     symbols: tuple[str, ...]
     start_us: int | None
     end_us: int | None
+    kinds: tuple[LakeKind, ...] = (LakeKind.TRADES, LakeKind.QUOTES)
+
+    @property
+    def noun(self) -> str:
+        """What a partition is: a day, or a year of candles."""
+        return "year" if self.kinds == (LakeKind.CANDLES,) else "day"
 
     @property
     def is_ranged(self) -> bool:
@@ -57,7 +63,9 @@ def request_of(settings: Settings, options: Options) -> LakeRequest:
     if start_us is not None and end_us is not None and end_us <= start_us:
         raise UsageError("--to must be later than --from: nothing was done.")
     texts = tuple(dict.fromkeys(text.strip() for text in symbols.split(",") if text.strip()))
-    return LakeRequest(lake, texts, start_us, end_us)
+    request = LakeRequest(lake, texts, start_us, end_us)
+    kind = getattr(options, "kind", None)
+    return request if kind is None else request._replace(kinds=(LakeKind(kind),))
 
 
 def lake_and_symbols(first: str, second: str, *, configured: bool) -> tuple[str, str]:
@@ -96,11 +104,6 @@ def symbols_in_lake(texts: Collection[str], known: Collection[str], lake: str) -
             raise UsageError(f"“{name}” is not in the lake {lake}{did_you_mean(name, known)}")
         names.append(name)
     return list(dict.fromkeys(names)) if texts else sorted(known)
-
-
-def kind_of(symbol: str) -> LakeKind:
-    """Return what the lake has of a symbol beside candles."""
-    return LakeKind.TRADES if has_trades(symbol) else LakeKind.QUOTES
 
 
 def in_time(time_us: int | None) -> str | None:

@@ -1,4 +1,4 @@
-"""``cryptopipe lake pull``: days of trades out of the lake into the database."""
+"""``cryptopipe lake pull``: days of trades and quotes out of the lake into the database."""
 
 from __future__ import annotations
 
@@ -9,16 +9,18 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from app.commands.database_session import check_may_record
-from app.commands.lake.lake_options import LakeRequest, kind_of, request_of, symbols_in_lake
+from app.commands.imports.import_files import keep_sessions
+from app.commands.lake.lake_options import LakeRequest, request_of, symbols_in_lake
 from app.commands.lake.lake_report import number_of, partition_facts, say
 from app.commands.options import Options
 from app.commands.progress import Progress, progress
 from app.config.settings import Settings
+from app.market.errors import LakeError
 from app.runtime.lakes import open_lake
 from app.runtime.open_database import open_database
 from app.runtime.shutdown import bounded_shutdown, on_signals
 from storage.lake.lake import Lake, missing_partitions
-from storage.lake.partition import LakeKind, Partition
+from storage.lake.partition import Partition
 from storage.lake.pull import Pull, PullProgress, PullReport
 
 _CLOSE_S = 10.0
@@ -44,7 +46,7 @@ def _run(settings: Settings, lake: Lake, request: LakeRequest, *, as_json: bool)
     with (
         on_signals(cancelled.set),
         bounded_shutdown() as begin_shutdown,
-        progress("Pulling", None, "trades") as shown,
+        progress("Pulling", None, "rows") as shown,
     ):
         days, missing = _chosen(lake, request)
         database = open_database(settings)
@@ -55,14 +57,17 @@ def _run(settings: Settings, lake: Lake, request: LakeRequest, *, as_json: bool)
                     lake,
                     loader,
                     database.store,
+                    database.ticks.fetched_ticks,
                     on_progress=partial(_show, shown),
                     is_cancelled=cancelled.is_set,
                 )
                 report = pull.run(days)
+            if loader.quoted:
+                keep_sessions(database, loader.quoted)
         finally:
             begin_shutdown()
             database.close(_CLOSE_S)
-    _print(lake, report, missing, as_json=as_json)
+    _print(lake, report, missing, request, as_json=as_json)
     if report.is_cancelled:
         return _FAILED
     return _DONE_IN_PART if missing or report.total("refused") else 0
@@ -70,14 +75,17 @@ def _run(settings: Settings, lake: Lake, request: LakeRequest, *, as_json: bool)
 
 def _chosen(lake: Lake, request: LakeRequest) -> tuple[list[Partition], list[Partition]]:
     """Return the days to pull, and those of the range asked for that are not in the lake."""
-    symbols = symbols_in_lake(request.symbols, lake.symbols(LakeKind.TRADES), lake.name)
+    found = [one for one in lake.series() if one[0] in request.kinds]
+    if not found:
+        raise LakeError(f"There is no lake at {lake.name}, or nothing to pull in it: name another.")
+    names = set(symbols_in_lake(request.symbols, {symbol for _, symbol, _ in found}, lake.name))
     days, missing = list[Partition](), list[Partition]()
-    for symbol in symbols:
-        kind = kind_of(symbol)
-        found = lake.partitions(kind, symbol, request.start_us, request.end_us)
-        days += found
-        if request.is_ranged:
-            missing += missing_partitions(found, kind, symbol, "", request.start_us, request.end_us)
+    for kind, symbol, interval in found:
+        if symbol in names:
+            there = lake.partitions(kind, symbol, request.start_us, request.end_us, interval)
+            days += there
+            if request.is_ranged:
+                missing += missing_partitions(there, kind, symbol, interval, request.start_us, request.end_us)
     return days, missing
 
 
@@ -85,7 +93,9 @@ def _show(shown: Progress, now: PullProgress) -> None:
     shown.update(now.rows, total=now.total, description=f"Pulling {now.partition.symbol} {now.partition.period}")
 
 
-def _print(lake: Lake, report: PullReport, missing: Sequence[Partition], *, as_json: bool) -> None:
+def _print(
+    lake: Lake, report: PullReport, missing: Sequence[Partition], request: LakeRequest, *, as_json: bool
+) -> None:
     stored, held, refused = (report.total(name) for name in ("stored", "held", "refused"))
     if as_json:
         facts = {
@@ -109,12 +119,12 @@ def _print(lake: Lake, report: PullReport, missing: Sequence[Partition], *, as_j
         }
         print(json.dumps(facts, indent=2))
     else:
-        parts = [f"{stored:,} trades stored", f"{held:,} held already", *([f"{refused:,} refused"] if refused else [])]
-        print(f"{number_of(len(report.days), 'day')} pulled from {lake.name}: {', '.join(parts)}.")
+        parts = [f"{stored:,} rows stored", f"{held:,} held already", *([f"{refused:,} refused"] if refused else [])]
+        print(f"{number_of(len(report.days), request.noun)} pulled from {lake.name}: {', '.join(parts)}.")
     for one in report.days:
         if one.reason:
             partition = one.manifest.partition
-            say(f"{partition.symbol} {partition.period}: {number_of(one.refused, 'trade')} refused; {one.reason}.")
+            say(f"{partition.symbol} {partition.period}: {number_of(one.refused, 'row')} refused; {one.reason}.")
     for partition in missing[:_MOST_SHOWN]:
         say(f"{partition.symbol} {partition.period} is not in the lake {lake.name}.")
     if len(missing) > _MOST_SHOWN:

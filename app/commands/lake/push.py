@@ -18,8 +18,10 @@ from app.config.version import VERSION
 from app.runtime.lakes import open_lake
 from app.runtime.open_database import open_database
 from app.runtime.shutdown import bounded_shutdown, on_signals
+from storage.lake.kline_years import KlineYears
 from storage.lake.lake import Lake
-from storage.lake.push import Push, PushProgress, PushReport
+from storage.lake.push import Push, PushProgress, PushReport, PushSource
+from storage.lake.quote_days import QuoteDays
 from storage.lake.trade_days import TradeDays
 
 _CLOSE_S = 10.0
@@ -52,9 +54,14 @@ def _run(settings: Settings, lake: Lake, request: LakeRequest, *, as_json: bool)
             store = database.store
             known = store.symbol_names()
             symbols = names_among(request.symbols, known) if request.symbols else sorted(known)
+            sources: list[PushSource] = [
+                TradeDays(store.pool),
+                QuoteDays(store.pool, store.calendar_of),
+                KlineYears(store.pool),
+            ]
             push = Push(
                 lake,
-                [TradeDays(store.pool)],
+                [one for one in sources if one.kind in request.kinds],
                 VERSION,
                 on_progress=partial(_show, shown),
                 is_cancelled=cancelled.is_set,
@@ -63,7 +70,7 @@ def _run(settings: Settings, lake: Lake, request: LakeRequest, *, as_json: bool)
         finally:
             begin_shutdown()
             database.close(_CLOSE_S)
-    _print(lake, report, is_ranged=request.is_ranged, as_json=as_json)
+    _print(lake, report, request, as_json=as_json)
     if report.is_cancelled:
         return _FAILED
     return _DONE_IN_PART if report.incomplete and request.is_ranged else 0
@@ -73,7 +80,8 @@ def _show(shown: Progress, now: PushProgress) -> None:
     shown.update(now.rows, total=now.total, description=f"Pushing {now.partition.symbol} {now.partition.period}")
 
 
-def _print(lake: Lake, report: PushReport, *, is_ranged: bool, as_json: bool) -> None:
+def _print(lake: Lake, report: PushReport, request: LakeRequest, *, as_json: bool) -> None:
+    is_ranged = request.is_ranged
     if as_json:
         facts = {
             "lake": lake.name,
@@ -86,8 +94,8 @@ def _print(lake: Lake, report: PushReport, *, is_ranged: bool, as_json: bool) ->
         }
         print(json.dumps(facts, indent=2))
     else:
-        there = f"; {number_of(report.there, 'day')} were there already" if report.there else ""
-        days = number_of(len(report.pushed), "day")
+        there = f"; {number_of(report.there, request.noun)} were there already" if report.there else ""
+        days = number_of(len(report.pushed), request.noun)
         print(f"{days} with {report.rows:,} rows pushed to {lake.name}, {data_size(report.bytes)}{there}.")
     if is_ranged or not as_json:
         for one, reason in report.incomplete[:_MOST_SHOWN]:

@@ -105,3 +105,14 @@ class BulkLoader(Protocol):
 
     def close(self) -> None:
         """Close the connection."""
+
+
+class RestoringLoader(BulkLoader, Protocol):
+    """A loader that also brings back what retention dropped."""
+
+    def restore(self, prepared: PreparedLoad) -> int:
+        """
+        Store the trades again that retention had dropped, of a batch that was loaded; return how many.
+
+        Candles and coverage stay as they are: they still count these trades.
+        """

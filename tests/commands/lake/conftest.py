@@ -42,7 +42,8 @@ class Place(NamedTuple):
 
     def document(self, *arguments: object) -> tuple[int, Any]:
         """Return the exit code and what ``--json`` prints."""
-        code, printed, _ = self.run(*arguments, "--json")
+        code, printed, complaints = self.run(*arguments, "--json")
+        assert printed, complaints
         return code, json.loads(printed)
 
     def use(self, variables: dict[str, str]) -> None:

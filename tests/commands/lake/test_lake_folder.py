@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import time
 from pathlib import Path
 
 import duckdb
@@ -9,8 +11,13 @@ import pytest
 
 from app.commands.lake.lake_options import lake_and_symbols
 from app.market.errors import UsageError
-from tests.commands.lake.conftest import DAYS, INSIDE, Place
+from tests.commands.lake.conftest import DAYS, INSIDE, Place, started
+from tests.program import needs_signals
 from tests.storage.small_disk import mounted
+
+INTERRUPTED = (
+    "cryptopipe: the push was cancelled; what is in the lake stays, and the same command goes on from there.\n"
+)
 
 
 def test_days_go_there_and_come_back(place: Place) -> None:
@@ -96,6 +103,23 @@ def test_wrong_usage_is_one_sentence(place: Place, arguments: tuple[str, ...], s
     code, printed, complaints = place.run(*(place.folder if one == "LAKE" else one for one in arguments))
     assert (code, printed, complaints.count("\n")) == (2, "", 1)
     assert sentence in complaints
+
+
+@needs_signals
+def test_an_interrupted_push_says_so_and_the_next_one_goes_on(place: Place) -> None:
+    process = started("push", place.folder)
+    deadline = time.monotonic() + 60
+    while process.poll() is None and not place.folder.exists() and time.monotonic() < deadline:
+        time.sleep(0.001)
+    process.send_signal(signal.SIGINT)
+    _, complaints = process.communicate(timeout=60)
+    assert process.returncode in (0, 1)
+    assert complaints in ("", INTERRUPTED)
+    assert (complaints == INTERRUPTED) == (process.returncode == 1)
+    names = {path.name.partition("-")[0] for path in place.folder.rglob("*") if path.is_file()}
+    assert names <= {"trades", "_manifest.json"}
+    assert place.run("push", place.folder)[0] == 0
+    assert place.run("verify", place.folder)[0] == 0
 
 
 @pytest.mark.parametrize("command", ["list", "verify"])

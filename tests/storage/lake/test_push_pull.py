@@ -26,6 +26,7 @@ from storage.lake.trade_days import TradeDays
 from storage.lake.verify import Verification, VerifyReport
 from storage.loading.bulk_loader import BulkLoader
 from storage.postgres.connection import connect
+from storage.quotes.tick_store import TickStore
 from storage.schema.migrate import migrate
 from tests.servers import empty_schema
 from tests.storage.helpers import World, stored
@@ -48,7 +49,9 @@ def push(world: World, lake: Lake) -> PushReport:
 def pull(world: World, lake: Lake, days: list[Partition] | None = None) -> PullReport:
     loader = BulkLoader(world.connect)
     try:
-        return Pull(lake, loader, world.store).run(days or lake.partitions(LakeKind.TRADES, "BTCUSDT"))
+        return Pull(lake, loader, world.store, TickStore(world.store.pool).fetched_ticks).run(
+            days or lake.partitions(LakeKind.TRADES, "BTCUSDT")
+        )
     finally:
         loader.close()
 
@@ -175,6 +178,27 @@ def test_of_a_trade_with_other_content_the_stored_one_stays(world: World, lake: 
     (report,) = pull(world, lake, day).days
     assert (report.stored, report.held, report.refused) == (A_DAY - 1, 0, 1)
     assert report.reason.startswith(f"trade {other.trade_id} is refused: it contradicts")
+
+
+def test_days_that_retention_dropped_come_back_and_count_once(world: World, lake: Lake) -> None:
+    world.record(TRADES)
+    push(world, lake)
+    (rolled,) = world.rows("SELECT sum(trades), sum(quote_volume) FROM rollup_1d")
+    coverage = list(world.store.coverage("BTCUSDT"))
+    inside = on_days(TRADES, 1, 3)
+    with world.connect() as connection:
+        connection.execute(
+            "DELETE FROM trades WHERE trade_id BETWEEN %s AND %s", (inside[0].trade_id, inside[700].trade_id)
+        )
+        connection.execute("UPDATE retention SET kept_from = '2024-08-13'")
+    report = push(world, Lake(FolderStore(Path(lake.name).with_name("second"))))
+    reasons = {one.period: reason for one, reason in report.incomplete}
+    assert reasons["2024-08-11"] == "trades of it were dropped by db retention"
+    assert [(one.stored, one.held) for one in pull(world, lake).days] == [(A_DAY, 0), (A_DAY, 0), (101, 199)]
+    assert stored(world.store) == TRADES
+    assert world.rows("SELECT sum(trades), sum(quote_volume) FROM rollup_1d") == [rolled]
+    assert list(world.store.coverage("BTCUSDT")) == coverage
+    assert [(one.stored, one.held) for one in pull(world, lake).days] == [(0, A_DAY)] * 3
 
 
 @pytest.mark.embedded_only

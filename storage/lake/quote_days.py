@@ -1,0 +1,92 @@
+"""
+Which days of a symbol's quotes are complete, and their rows by time.
+
+Quotes have no ids. A day is complete when all of its open time was recorded or fetched; what its completeness means is
+the broker's: `sampled` or `as published`. A day on which the market is closed is complete without a quote.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Mapping
+from contextlib import closing
+from typing import Any
+
+import pyarrow as pa
+
+from app.market.calendar.calendar import Calendar
+from app.market.columns.quote_columns import quote_rows
+from app.market.coverage import IdRanges
+from app.market.interval import Interval
+from app.market.quote_candles.side_candles import known_times
+from app.market.symbol import broker_of
+from storage.lake.parquet_part import lake_schema
+from storage.lake.partition import DAY_US, LakeKind, Partition, day_text
+from storage.lake.trade_days import Candidate
+from storage.postgres.pool import ConnectionPool
+from storage.quotes.tick_store import TickStore
+from storage.schema.retention_record import quotes_kept_from
+
+_DAY = Interval.parse("1d")
+_SAMPLED = {"oanda"}  # sends at most some prices a second; see docs/brokers.md
+
+
+def judged_days(
+    symbol: str, ticks_on: Mapping[int, int], fetched: IdRanges, calendar: Calendar, kept_from_us: int
+) -> list[Candidate]:
+    """
+    Return every day from the first to the last that has quotes. Pure.
+
+    ``ticks_on``: how many quotes a day has, by its begin; ``fetched``: the times, UTC microseconds, of which all quotes
+    are stored; quotes before ``kept_from_us`` may have been dropped.
+    """
+    found = []
+    for day_us in range(min(ticks_on), max(ticks_on) + 1, DAY_US) if ticks_on else ():
+        missing = known_times(calendar, fetched, day_us, day_us + DAY_US).missing(day_us, day_us + DAY_US - 1)
+        minutes = sum(last - first + 1 for first, last in missing) // 60_000_000
+        reason = ""
+        if missing:
+            reason = f"{max(minutes, 1):,} minutes of its open time were not fetched"
+        elif day_us < kept_from_us and ticks_on.get(day_us):
+            reason = "quotes of it may have been dropped by db retention"
+        partition = Partition(LakeKind.QUOTES, symbol, day_text(day_us))
+        completeness = "sampled" if broker_of(symbol) in _SAMPLED else "as published"
+        found.append(Candidate(partition, ticks_on.get(day_us, 0), reason, completeness))
+    return found
+
+
+class QuoteDays:
+    """The days of quotes of a database, for a push. ``calendar_of`` returns when a symbol's market is open."""
+
+    kind = LakeKind.QUOTES
+
+    def __init__(self, pool: ConnectionPool, calendar_of: Callable[[str], Calendar]) -> None:
+        self._pool = pool
+        self._ticks = TickStore(pool)
+        self._calendar_of = calendar_of
+
+    def candidates(self, symbol: str) -> list[Candidate]:
+        """Return the symbol's days, oldest first; none without quotes. Raises StoreError."""
+        fetched = self._ticks.fetched_ticks(symbol)  # before the quotes: times are noted with or after them
+        ticks_on = dict[int, int]()
+        with closing(self._ticks.iter_tick_candles(symbol, _DAY)) as parts:
+            for part in parts:
+                ticks_on |= {candle.open_time_us: candle.ticks for candle in part}
+        if not ticks_on:
+            return []
+        with self._pool.borrowed("read the retention of quotes") as connection:
+            kept_from_us = quotes_kept_from(connection) or 0
+        return judged_days(symbol, ticks_on, fetched, self._calendar_of(symbol), kept_from_us)
+
+    def batches(self, candidate: Candidate) -> Generator[Any, None, None]:
+        """Yield a complete day's quotes by time, as RecordBatches; it holds a connection until it is closed."""
+        partition, schema = candidate.partition, lake_schema(LakeKind.QUOTES)
+        with closing(self._ticks.iter_ticks(partition.symbol, partition.start_us, partition.end_us)) as pages:
+            for page in pages:
+                if page:
+                    rows = quote_rows(page)
+                    columns = [rows.column("time").view(pa.timestamp("us")), *rows.columns[1:]]
+                    yield pa.RecordBatch.from_arrays(columns, schema=schema)
+
+    def source(self, symbol: str) -> str:
+        """Return who published the quotes."""
+        return broker_of(symbol)
