@@ -82,7 +82,7 @@ def _kept(
     # The first of them has its gap from a session before these.
     after = found[0].date if found and known is not None else None
     with pool.borrowed("store gaps") as connection, connection.transaction():
-        gaps = table.save_gaps(connection, symbol, session_gaps(symbol, found), after)
+        gaps = table.save_gaps(connection, symbol, session_gaps(symbol, sessions, found), after)
     return KeptSessions(symbol, calendar.name, count, gaps)
 
 

@@ -22,7 +22,7 @@ class SessionPrices(NamedTuple):
 
 
 class SessionGap(NamedTuple):
-    """A session's open against the close of the session with prices before it, in 1e-8 units of the quote asset."""
+    """A session's open against the close of the session directly before it, in 1e-8 units of the quote asset."""
 
     symbol: str
     session_date: date
@@ -72,10 +72,19 @@ def session_prices(sessions: Sequence[Session], prices: Iterable[tuple[int, int,
     return found
 
 
-def session_gaps(symbol: str, prices: Sequence[SessionPrices]) -> list[SessionGap]:
-    """Return the gap before each session but the first, by rising date as given; none follows a close of zero."""
+def session_gaps(symbol: str, sessions: Sequence[Session], prices: Sequence[SessionPrices]) -> list[SessionGap]:
+    """
+    Return the gap between each two sessions that follow each other and have both prices; none follows a close of zero.
+
+    All by rising date. ``sessions``: those of the market, at least all between the first and the last with prices.
+    Holidays without trading are passed over. After a session without prices there is no row: a gap across it would
+    be one of our knowledge, not of the market.
+    """
+    priced = {one.date: one for one in prices}
+    days = [one.date for one in sessions if one.start_us is not None]
+    both = ((priced.get(before), priced.get(after)) for before, after in pairwise(days))
     return [
         SessionGap(symbol, after.date, before.close_e8, after.open_e8)
-        for before, after in pairwise(prices)
-        if before.close_e8
+        for before, after in both
+        if before is not None and after is not None and before.close_e8
     ]

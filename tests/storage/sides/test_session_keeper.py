@@ -194,6 +194,17 @@ def test_a_chosen_calendar_decides(connection: Connection, open_store: Callable[
     assert gaps(connection) == [(date(2024, 1, 5), 1, 2, 1, "up")]
 
 
+def test_a_session_after_days_without_prices_has_no_gap(
+    connection: Connection, open_store: Callable[..., MarketStore]
+) -> None:
+    record(connection, {"2024-01-04T12:00": E8, "2024-01-05T13:00": 3 * E8, "2024-06-05T13:00": 9 * E8})
+    (kept,) = open_store().keep_sessions(us("2024-06-06"))
+    assert kept.gaps == 1
+    record(connection, {"2024-06-06T13:00": 8 * E8})
+    open_store().keep_sessions(us("2024-06-07"))
+    assert gaps(connection) == [(date(2024, 1, 5), 1, 3, 2, "up"), (date(2024, 6, 6), 9, 8, -1, "down")]
+
+
 def test_one_connection_is_enough(connection: Connection, open_store: Callable[..., MarketStore]) -> None:
     record(connection, {"2024-01-04T12:00": E8, "2024-01-05T13:00": 3 * E8})
     store = open_store(most=1)
