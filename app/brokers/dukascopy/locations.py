@@ -61,11 +61,13 @@ class CandleBucket:
 Bucket = TickBucket | CandleBucket
 
 _TICKS = re.compile(
-    r"(?:^|/)(?P<name>[A-Za-z0-9]{5,20})/(?P<year>\d{4})/(?P<month>\d{2})/(?P<day>\d{2})/(?P<hour>\d{2})h_ticks\.bi5$"
+    r"(?:^|/)(?P<name>[A-Za-z0-9]{5,20})/(?P<year>\d{4})/(?P<month>\d{2})/(?P<day>\d{2})/(?P<hour>\d{2})h_ticks\.bi5$",
+    re.IGNORECASE,
 )
 _CANDLES = re.compile(
     r"(?:^|/)(?P<name>[A-Za-z0-9]{5,20})/(?P<year>\d{4})(?:/(?P<month>\d{2})(?:/(?P<day>\d{2}))?)?"
-    r"/(?P<side>BID|ASK)_candles_(?P<length>min_1|hour_1|day_1)\.bi5$"
+    r"/(?P<side>BID|ASK)_candles_(?P<length>min_1|hour_1|day_1)\.bi5$",
+    re.IGNORECASE,
 )
 
 
@@ -101,7 +103,7 @@ def _bucket(parts: dict[str, str | None]) -> Bucket:
     )
     if hour is not None:
         return TickBucket(symbol, at_us)
-    length = parts["length"] or ""
+    length = (parts["length"] or "").lower()
     if 1 + (month is not None) + (day is not None) != _FOLDERS[length]:
         raise ValueError("the folders do not fit the name")
     return CandleBucket(symbol, PriceSide((parts["side"] or "").lower()), _INTERVALS[length], at_us)

@@ -35,6 +35,7 @@ def test_months_count_from_zero_in_the_tree_and_from_one_in_the_json_interface()
 def test_a_path_says_what_its_file_holds(time_us: int, name: str) -> None:
     hour = TickBucket(f"dukascopy:{name}", time_us)
     assert bucket_of_path(f"/somewhere{hour.file_path}") == hour
+    assert bucket_of_path(f"/somewhere{hour.file_path}".upper()) == hour  # as older file systems give names
     assert bucket_of_path(hour.file_path.removeprefix("/datafeed/").replace("/", "\\")) == hour
 
 
@@ -51,6 +52,7 @@ def test_a_path_says_which_candles_its_file_holds(time_us: int, name: str) -> No
         }
         for end, (interval, start_us) in starts.items():
             found = bucket_of_path(f"/somewhere/datafeed/{name}/{at.year}/{end}")
+            assert bucket_of_path(f"/datafeed/{name}/{at.year}/{end}".upper()) == found
             assert found == CandleBucket(f"dukascopy:{name}", side, Interval.parse(interval), start_us)
 
 
