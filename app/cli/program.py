@@ -1,13 +1,14 @@
 """
 Parses the command line, runs its command, and turns what goes wrong into an exit code and one line on standard error.
 
-Exit codes: 0 done, 1 failed (the line says why and what to do), 2 wrong usage, 3 done in part. `app.main` opens the
-window, so nothing here needs Qt. Commands are imported when they run: neither the window nor the sandbox should wait
-for them.
+Exit codes: 0 done, 1 failed (the line says why and what to do), 2 wrong usage, 3 done in part, 141 if the reader of
+the output has closed it. `app.main` opens the window, so nothing here needs Qt. Commands are imported when they run:
+neither the window nor the sandbox should wait for them.
 """
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import sys
@@ -19,6 +20,7 @@ from app.market.errors import CryptopipeError, SettingsError, UsageError
 from app.observability.logs import start_logging
 
 DONE, FAILED, WRONG_USAGE, DONE_IN_PART = 0, 1, 2, 3
+READER_GONE = 141  # 128 and SIGPIPE, as a shell has it
 _WINDOW_FLAGS = {"--demo", "--quit-after-first-paint"}
 _COMPLETE = "_CRYPTOPIPE_COMPLETE"  # the shell's script sets it, and asks for what can follow
 
@@ -87,7 +89,11 @@ def guarded(work: Callable[[Options], int], arguments: Sequence[str]) -> int:
             from app.cli.completion import complete
 
             return complete(cryptopipe, os.environ[_COMPLETE])
-        return int(work(parse(arguments)))
+        code = int(work(parse(arguments)))
+        sys.stdout.flush()  # here and not when Python ends: a closed pipe shows now, of short output, too
+        return code
+    except BrokenPipeError as error:
+        return _reader_gone(error)
     except (UsageError, SettingsError) as error:
         return _say(error, WRONG_USAGE)
     except CryptopipeError as error:
@@ -99,6 +105,20 @@ def guarded(work: Callable[[Options], int], arguments: Sequence[str]) -> int:
     except Exception as error:  # because no traceback may reach a user; the log file gets it
         logger.critical("uncaught", exc_info=error)
         return _say(f"something went wrong inside ({type(error).__name__}); the log file tells more.", FAILED)
+
+
+def _reader_gone(error: BrokenPipeError) -> int:
+    """
+    Return the code of a program that SIGPIPE ended, as other tools end when what reads their output has closed it.
+
+    Standard output is replaced, because Python would complain of the same when it flushes that at its end.
+    """
+    logger.debug("what read the output closed it", exc_info=error)
+    with contextlib.suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
+    return READER_GONE
 
 
 def _say(sentence: object, code: int) -> int:
