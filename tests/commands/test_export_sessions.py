@@ -173,6 +173,24 @@ def test_one_file_is_named_by_its_dates_and_several_go_to_a_folder(week: Play, m
     assert sorted(path.name for path in (week.folder / "all").glob("*.parquet")) == names
 
 
+def test_several_files_have_what_there_is_where_no_gap_is_stored(week: Play) -> None:
+    with connect(week.world.url) as connection:
+        connection.execute("TRUNCATE session_gaps")
+    code, _, errors = export(week, SYMBOL, "session_gaps", "--out", week.folder / "alone.csv")
+    assert (code, "No session gap of oanda:EURUSD is stored" in errors) == (2, True)
+    folder = week.folder / "all"
+    code, out, errors = export(week, SYMBOL, "sessions,session_gaps", "--out", folder)
+    assert code == 0, errors
+    assert f"0 session gaps of {SYMBOL} written to " in out
+    assert errors.startswith(f"cryptopipe: {SYMBOL} session_gaps: None is stored. A gap needs a stored price of ")
+    assert plain(folder / "oanda-EURUSD-session_gaps.csv") == []
+    assert len(plain(folder / "oanda-EURUSD-sessions.csv")) > 40
+    facts = json.loads((folder / "oanda-EURUSD-session_gaps.csv.meta.json").read_text())
+    assert (facts["rows"], facts["complete"]) == (0, False)
+    range_ = ("--from", "2024-12-23", "--to", "2024-12-28")
+    assert export(week, SYMBOL, "sessions,session_gaps", *range_, "--out", folder, "--format", "parquet")[0] == 3
+
+
 def test_a_symbol_without_sessions_and_options_of_candles_are_refused_in_a_sentence(week: Play) -> None:
     for rows in ("sessions", "session_gaps"):
         code, _, errors = export(week, "BTCUSDT", rows, "--stored")

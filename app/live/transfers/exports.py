@@ -227,7 +227,7 @@ class Exports:
         return write
 
     async def _sessions(self, request: RowsRequest) -> _Job:
-        transfer = SessionTransfer(request, self._sources.store)
+        transfer = SessionTransfer(request, self._sources.store, may_be_empty=self._plan.is_several)
         check_rows(await transfer.read(), self._plan.file_format)
 
         async def write() -> ExportedFile:

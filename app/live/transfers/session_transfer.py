@@ -32,7 +32,8 @@ _EPOCH = date(1970, 1, 1)
 _WHY_NONE = {
     RowsOf.SESSIONS: "They are kept from the first price to eight weeks ahead: cryptopipe db sessions makes them.",
     RowsOf.SESSION_GAPS: (
-        "A gap needs a stored price of the session, and of one before it: cryptopipe db sessions makes all that can be."
+        "A gap needs a stored price of the session, and of the one directly before it: cryptopipe db sessions makes "
+        "all that can be."
     ),
 }
 
@@ -42,6 +43,7 @@ class SessionReport(NamedTuple):
     The outcome of one export. ``days``: the dates of the rows; ``source``: the calendar's name, or the broker's.
 
     ``wanted``: how many rows there should be; ``missing``: the dates without one, as UTC times, disjoint and rising.
+    ``none_stored``: the symbol has no such row at all.
     """
 
     request: RowsRequest
@@ -49,17 +51,21 @@ class SessionReport(NamedTuple):
     days: list[date]
     wanted: int
     missing: list[tuple[int, int]]
+    none_stored: bool = False
 
     @property
     def lack(self) -> str:
         """Return how many rows are missing, from which date on, and why; empty where none is."""
+        why_none = _WHY_NONE[RowsOf(str(self.request.rows))]
+        if self.none_stored:
+            return f"None is stored. {why_none}"
         if not self.missing:
             return ""
         count = sum(end_us - start_us for start_us, end_us in self.missing) // _DAY_US
         rows = number_of(self.wanted, self.request.unit)
         are = "is" if count == 1 else "are"
         first = minute(self.missing[0][0])
-        return f"{count:,} of {rows} {are} missing; the first is {first}. {_WHY_NONE[RowsOf(str(self.request.rows))]}"
+        return f"{count:,} of {rows} {are} missing; the first is {first}. {why_none}"
 
     def facts(self, version: str) -> dict[str, object]:
         """Return what stands beside the file, for JSON."""
@@ -71,16 +77,21 @@ class SessionReport(NamedTuple):
             rows=len(self.days),
             given=given,
             missing=self.missing,
-            complete=not self.missing,
+            complete=not self.missing and not self.none_stored,
         )
 
 
 class SessionTransfer:
-    """One export; call `read` and then `run`, each once, on the loop. ``rows`` has what was read, as a RecordBatch."""
+    """
+    One export; call `read` and then `run`, each once, on the loop. ``rows`` has what was read, as a RecordBatch.
 
-    def __init__(self, request: RowsRequest, store: SessionStore) -> None:
+    ``may_be_empty``: of a market whose sessions are stored, no gap is an answer, too.
+    """
+
+    def __init__(self, request: RowsRequest, store: SessionStore, *, may_be_empty: bool = False) -> None:
         self._request = request
         self._store = store
+        self._may_be_empty = may_be_empty
         self._report = SessionReport(request, "", [], 0, [])
         self._range = _EPOCH, _EPOCH
         self.rows: Any = None
@@ -126,13 +137,16 @@ class SessionTransfer:
             else session_columns(store.stored_sessions(calendar.name))
         )
         stored: list[date] = table.column("session_date").to_pylist()
-        if not stored:
+        dates = stored
+        if not stored and are_gaps and self._may_be_empty:
+            dates = [one.session_date for one in store.stored_sessions(calendar.name)]
+        if not dates:
             raise UsageError(
                 f"No {request.unit} of {request.symbol} is stored: cryptopipe db sessions makes those of symbols with "
                 "quotes, and of symbols for which the setting calendars names a calendar."
             )
-        first = stored[0] if request.start_us is None else _day(request.start_us)
-        end = stored[-1] + _DAY if request.end_us is None else _day(request.end_us - 1) + _DAY
+        first = dates[0] if request.start_us is None else _day(request.start_us)
+        end = dates[-1] + _DAY if request.end_us is None else _day(request.end_us - 1) + _DAY
         begin, stop = bisect_left(stored, first), bisect_left(stored, end)
         days = stored[begin:stop]
         self._range = first, end
@@ -144,7 +158,8 @@ class SessionTransfer:
             if first <= one.date < end and not (are_gaps and one.start_us is None)
         }
         source = broker_of(request.symbol) if are_gaps else calendar.name
-        self._report = SessionReport(request, source, days, len(due.union(days)), spans_of_days(due.difference(days)))
+        missing = spans_of_days(due.difference(days))
+        self._report = SessionReport(request, source, days, len(due.union(days)), missing, none_stored=not stored)
 
 
 def spans_of_days(days: Collection[date]) -> list[tuple[int, int]]:
