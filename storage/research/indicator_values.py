@@ -46,7 +46,7 @@ _ROWS_OF_PHASE = """
 
 class IndicatorValues:
     """
-    The indicators ``named`` of one series. ``connection``: in a transaction that holds the lock of the series.
+    The indicators ``named`` of one series. ``connection``: in a transaction, and with the lock of the series.
 
     ``stored``: the range of its minutes. Raises StoreError and psycopg.Error.
     """

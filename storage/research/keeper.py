@@ -30,6 +30,7 @@ logger = logging.getLogger(__name__)
 
 _CLOSE_S = 2.0
 _AFTER_FAILURE_S = 60.0
+_IDLE_S = 30.0
 _NEWEST_AGAIN_S = 60.0
 # Of several programs on one database one keeps the rows: the one whose session holds this lock.
 _LEAD = "SELECT pg_try_advisory_lock(1668446579, hashtext(current_schema()))"
@@ -40,7 +41,8 @@ class ResearchKeeper:
     A thread that keeps the rows until `close`. Several programs may run one on the same database.
 
     ``connect`` opens a connection and may raise StoreError; the thread calls it once there is a series to keep.
-    ``pool``: asked whether there is one. It looks every ``every_s``, and writes once a minute at most.
+    ``pool``: asked whether there is one. It looks every ``every_s``, or half a minute where there is none, and writes
+    once a minute at most.
     """
 
     def __init__(
@@ -57,6 +59,7 @@ class ResearchKeeper:
         self._closing = threading.Event()
         self._connection: Connection | None = None
         self._work: _Work | None = None
+        self._has_series = False
         self._thread = threading.Thread(target=self._run, name="research", daemon=True)
         self._thread.start()
 
@@ -72,29 +75,32 @@ class ResearchKeeper:
     def _run(self) -> None:
         while not self._closing.wait(self._wait_s):
             try:
-                self._keep()
-                self._wait_s = self._every_s
+                self._wait_s = self._every_s if self._keep() else max(self._every_s, _IDLE_S)
             except CryptopipeError as error:
-                if not self._closing.is_set():
+                # Where nobody keeps a series, nothing is late, and what else needs the database reports its outage.
+                if self._has_series and not self._closing.is_set():
                     logger.warning("The tables of research are not up to date; the next try is in a minute: %s", error)
                 self._leave()
                 self._wait_s = _AFTER_FAILURE_S
         self._leave()
 
-    def _keep(self) -> None:
+    def _keep(self) -> bool:
+        """Bring the kept series up to date; return whether there are any."""
         with self._pool.borrowed("read the series that are kept") as connection:
             found = connection.execute("SELECT EXISTS (SELECT FROM research_series WHERE kept)").fetchone()
-        if found != (True,):
+        self._has_series = found == (True,)
+        if not self._has_series:
             self._leave()
-            return
+            return False
         if self._connection is None:
             self._connection = self._connect()
         with translated("keep the tables of research"):
             if self._work is None:
                 if self._connection.execute(_LEAD).fetchone() != (True,):
-                    return
+                    return True
                 self._work = _Work(self._connection, self._store)
             self._work.run(self._closing.is_set)
+        return True
 
     def _leave(self) -> None:
         """Give up the connection, and with it the lead."""

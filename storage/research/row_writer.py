@@ -3,8 +3,8 @@ Writes rows into a table ``ohlcv_{N}m``: by COPY into a staging table, and from 
 
 Where the table has no row of these times yet, COPY writes into it at once: the lock of the series keeps others away.
 A row that is there already is replaced where it differs and left alone where it does not, so writing the same rows
-again changes nothing. Every function takes a connection in a transaction that holds the lock of the series, and may
-raise psycopg.Error.
+again changes nothing. Every function takes a connection in a transaction, whose session holds the lock of the series,
+and may raise psycopg.Error.
 """
 
 from __future__ import annotations

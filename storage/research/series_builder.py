@@ -1,18 +1,20 @@
 """
 Builds series of rolling windows from the stored minutes, month by month, and keeps them true later.
 
-The rows of a month are one transaction for each length, so a run that is killed leaves whole months, and the next one
-changes only what differs. The indicators follow in one transaction for each series; until then the series says that
-their values are due.
+One program at a time works on a series. The rows of a month are one transaction for each length, so a run that is
+killed leaves whole months, and the next one changes only what differs; rows are made while those before are written.
+The indicators follow in one transaction for each series; until then the series says that their values are due.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 from psycopg import sql
 
 from app.market.calendar.calendar import Calendar
@@ -27,6 +29,8 @@ from storage.research.minutes import MinuteRange, between, read_minutes, stored_
 from storage.research.row_writer import Written, write_rows
 from storage.research.window_rows import columns_of_rows, windows_ending
 from storage.rollups.time_sql import microseconds
+
+Item = TypeVar("Item")
 
 _DAY_US = 86_400_000_000
 _ANALYZED_FROM = 10_000  # rows that are new or other; as for autovacuum, which comes a minute later
@@ -66,6 +70,7 @@ class SeriesBuilder:
     def __init__(self, connection: Connection, store: ResearchStore) -> None:
         self._connection, self._store = connection, store
         self._states = DayStateReader(connection)
+        self._partitions: set[tuple[str, int, np.datetime64]] = set()
 
     def build(
         self,
@@ -83,24 +88,34 @@ class SeriesBuilder:
         named = tables.known_indicators(self._connection)
         for minutes in lengths:
             tables.add_series(self._connection, symbol, minutes, [one.name for one in named])
-        stored = stored_range(self._store, symbol)
-        if stored is None:
-            return [BuiltSeries(symbol, minutes, 0, 0, 0, 0, None, None) for minutes in lengths]
-        first_us = stored.first_us if start_us is None else max(_floor(start_us), stored.first_us)
-        until_us = stored.end_us if end_us is None else min(-_floor(-end_us), stored.end_us)
+        with tables.locked_series(self._connection, symbol, lengths):
+            stored = stored_range(self._store, symbol)
+            if stored is None:
+                return [BuiltSeries(symbol, minutes, 0, 0, 0, 0, None, None) for minutes in lengths]
+            first_us = stored.first_us if start_us is None else max(_floor(start_us), stored.first_us)
+            until_us = stored.end_us if end_us is None else min(-_floor(-end_us), stored.end_us)
+            return self._build(symbol, lengths, first_us, until_us, stored, named, on_progress)
+
+    def _build(
+        self,
+        symbol: str,
+        lengths: Sequence[int],
+        first_us: int,
+        until_us: int,
+        stored: MinuteRange,
+        named: Sequence[NamedIndicator],
+        on_progress: Callable[[str, int], None],
+    ) -> list[BuiltSeries]:
         states = self._states.read(symbol)  # before the minutes: what changes meanwhile is seen again later
         due = {one.minutes: one.indicators for one in tables.series_of(self._connection) if one.symbol == symbol}
         complete = {minutes for minutes in lengths if due[minutes] >= {one.name for one in named}}
         found = {minutes: (0, 0, Written(0, None, None)) for minutes in lengths}
-        for part in _months(first_us, until_us):
-            minutes_of = read_minutes(self._store, symbol, part[0] - max(lengths) * MINUTE_US, part[1])
-            for minutes in lengths:
-                columns = self._columns(symbol, minutes, minutes_of, *part, stored)
-                written = self._write(symbol, minutes, columns, of_rest=len(named) > 0)
-                rows, incomplete, before = found[minutes]
-                incomplete += int(np.count_nonzero(columns[_WHOLE] < minutes))
-                found[minutes] = (rows + len(columns[0]), incomplete, _joined(before, written))
-                on_progress(f"Rows of {symbol}", len(columns[0]))
+        for minutes, columns in _one_ahead(self._rows(symbol, lengths, first_us, until_us, stored)):
+            written = self._write(symbol, minutes, columns, of_rest=len(named) > 0)
+            rows, incomplete, before = found[minutes]
+            incomplete += int(np.count_nonzero(columns[_WHOLE] < minutes))
+            found[minutes] = (rows + len(columns[0]), incomplete, _joined(before, written))
+            on_progress(f"Rows of {symbol}", len(columns[0]))
         built = []
         for minutes in lengths:
             rows, incomplete, written = found[minutes]
@@ -115,14 +130,29 @@ class SeriesBuilder:
             built.append(BuiltSeries(symbol, minutes, rows, written.rows, incomplete, updated, begins_us, last_us))
         return built
 
+    def _rows(
+        self, symbol: str, lengths: Sequence[int], first_us: int, until_us: int, stored: MinuteRange
+    ) -> Iterator[tuple[int, list[Any]]]:
+        """Yield the columns of the rows of each month and length."""
+        for part in _months(first_us, until_us):
+            minutes_of = read_minutes(self._store, symbol, part[0] - max(lengths) * MINUTE_US, part[1])
+            for minutes in lengths:
+                yield minutes, self._columns(symbol, minutes, minutes_of, *part, stored)
+
     def compute_due(self, on_progress: Callable[[str, int], None] = lambda *_: None) -> None:
         """Compute the indicators of all series that lack some."""
         named = tables.known_indicators(self._connection)
-        for one in tables.series_of(self._connection):
-            if not one.indicators >= {each.name for each in named}:
-                stored = stored_range(self._store, one.symbol)
+        names = {one.name for one in named}
+        for symbol, minutes in [one[:2] for one in tables.series_of(self._connection) if not one.indicators >= names]:
+            with tables.locked_series(self._connection, symbol, [minutes]):
+                # Again, as another program may have computed them meanwhile, or dropped the series.
+                is_due = any(
+                    one[:2] == (symbol, minutes) and not one.indicators >= names
+                    for one in tables.series_of(self._connection)
+                )
+                stored = stored_range(self._store, symbol) if is_due else None
                 if stored is not None:
-                    self._settle(one.symbol, one.minutes, named, stored, None, on_progress)
+                    self._settle(symbol, minutes, named, stored, None, on_progress)
 
     def keep(self, symbol: str, kept: Sequence[tables.Series], states: DayStates, stored: MinuteRange) -> int:
         """
@@ -133,27 +163,35 @@ class SeriesBuilder:
         changed = 0
         named = tables.known_indicators(self._connection)
         for one in kept:
-            known = self._saved_states(symbol, one.minutes)
-            from_us = stored.first_us if one.kept_from is None else int(one.kept_from.timestamp()) * 1_000_000
-            # Until the next candle came, no window ended after the newest: those may lie in a day that is as it was.
-            newest_us = self._newest_row_us(one)
-            reach_us = newest_us + one.minutes * MINUTE_US
-            days = [
-                day
-                for day in states
-                if _day_us(day) + _DAY_US > from_us
-                and (states[day] != known.get(day) or newest_us - _DAY_US <= _day_us(day) < reach_us)
-            ]
-            for first_day, last_day in _runs(days):
-                first_us = max(_day_us(first_day), from_us, stored.first_us)
-                # Windows that cover a minute of the last day end as late as that.
-                until_us = min(_day_us(last_day) + _DAY_US + (one.minutes - 1) * MINUTE_US, stored.end_us)
-                changed += self._keep_range(one, named, first_us, until_us, stored)
-                self._save_states(
-                    symbol, one.minutes, {day: states[day] for day in days if first_day <= day <= last_day}
-                )
-            if not one.indicators >= {each.name for each in named}:
-                self._settle(symbol, one.minutes, named, stored, None, lambda *_: None)
+            with tables.try_locked_series(self._connection, symbol, one.minutes) as is_free:
+                if is_free:  # else a build is at work on it
+                    changed += self._keep_series(one, named, states, stored)
+        return changed
+
+    def _keep_series(
+        self, one: tables.Series, named: Sequence[NamedIndicator], states: DayStates, stored: MinuteRange
+    ) -> int:
+        changed = 0
+        known = self._saved_states(one.symbol, one.minutes)
+        from_us = stored.first_us if one.kept_from is None else int(one.kept_from.timestamp()) * 1_000_000
+        # Until the next candle came, no window ended after the newest: those may lie in a day that is as it was.
+        newest_us = self._newest_row_us(one)
+        reach_us = newest_us + one.minutes * MINUTE_US
+        days = [
+            day
+            for day in states
+            if _day_us(day) + _DAY_US > from_us
+            and (states[day] != known.get(day) or newest_us - _DAY_US <= _day_us(day) < reach_us)
+        ]
+        for first_day, last_day in _runs(days):
+            first_us = max(_day_us(first_day), from_us, stored.first_us)
+            # Windows that cover a minute of the last day end as late as that.
+            until_us = min(_day_us(last_day) + _DAY_US + (one.minutes - 1) * MINUTE_US, stored.end_us)
+            changed += self._keep_range(one, named, first_us, until_us, stored)
+            done = {day: states[day] for day in days if first_day <= day <= last_day}
+            self._save_states(one.symbol, one.minutes, done)
+        if not one.indicators >= {each.name for each in named}:
+            self._settle(one.symbol, one.minutes, named, stored, None, lambda *_: None)
         return changed
 
     def _keep_range(
@@ -165,9 +203,8 @@ class SeriesBuilder:
             columns = self._columns(one.symbol, one.minutes, minutes_of, *part, stored)
             if not len(columns[0]):
                 continue
-            tables.make_partitions(self._connection, one.symbol, one.minutes, int(columns[0][0]), int(columns[0][-1]))
+            self._make_partitions(one.symbol, one.minutes, columns[0])
             with self._connection.transaction():
-                tables.lock_series(self._connection, one.symbol, one.minutes)
                 written = write_rows(self._connection, one.symbol, one.minutes, columns)
                 changed += written.rows
                 if written.first_us is None or not named:
@@ -192,15 +229,21 @@ class SeriesBuilder:
     def _write(self, symbol: str, minutes: int, columns: Sequence[Any], *, of_rest: bool) -> Written:
         if not len(columns[0]):
             return Written(0, None, None)
-        tables.make_partitions(self._connection, symbol, minutes, int(columns[0][0]), int(columns[0][-1]))
+        self._make_partitions(symbol, minutes, columns[0])
         with self._connection.transaction():
-            tables.lock_series(self._connection, symbol, minutes)
             written = write_rows(self._connection, symbol, minutes, columns)
             if written.rows and of_rest:
                 self._connection.execute(
                     "UPDATE research_series SET indicators = '{}' WHERE symbol = %s AND minutes = %s", (symbol, minutes)
                 )
         return written
+
+    def _make_partitions(self, symbol: str, minutes: int, times_us: NDArray[np.int64]) -> None:
+        """Make the partitions of these times, rising, that this builder has not made or found before."""
+        first, last = (np.datetime64(int(time_us), "us").astype("datetime64[M]") for time_us in times_us[[0, -1]])
+        if not {(symbol, minutes, first), (symbol, minutes, last)} <= self._partitions:
+            tables.make_partitions(self._connection, symbol, minutes, int(times_us[0]), int(times_us[-1]))
+            self._partitions |= {(symbol, minutes, month) for month in np.arange(first, last + 1)}
 
     def _settle(
         self,
@@ -217,7 +260,6 @@ class SeriesBuilder:
         if not named:
             return 0
         with self._connection.transaction():
-            tables.lock_series(self._connection, symbol, minutes)
             values = IndicatorValues(self._connection, self._store, symbol, minutes, named, stored)
             first_us, last_us = (None, None) if written is None else (written.first_us, written.last_us)
             changed = values.update(first_us, last_us, lambda count: on_progress(f"Indicators of {symbol}", count))
@@ -251,6 +293,15 @@ class SeriesBuilder:
             """,
             (symbol, minutes, list(states), list(states.values())),
         )
+
+
+def _one_ahead(items: Iterator[Item]) -> Iterator[Item]:
+    """Yield the items; while one is used, a thread makes the next."""
+    with ThreadPoolExecutor(1, "research") as thread:
+        following = thread.submit(next, items, None)
+        while (one := following.result()) is not None:
+            following = thread.submit(next, items, None)
+            yield one
 
 
 def _floor(time_us: int) -> int:

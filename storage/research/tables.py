@@ -9,7 +9,7 @@ psycopg.Error.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -70,7 +70,7 @@ _RIGHTS = """
     WHERE oid = 'rollup_1m'::regclass AND grantee <> relowner AND privilege_type IN ('SELECT', 'INSERT', 'UPDATE')
     GROUP BY 1
 """
-_LOCK = "SELECT pg_advisory_xact_lock(1668446578, hashtext(concat_ws(' ', current_schema(), %s::text, %s::text)))"
+_LOCK = "1668446578, hashtext(concat_ws(' ', current_schema(), %s::text, %s::text))"
 _KEEP = """
     UPDATE research_series known SET kept = %(kept)s, kept_from = CASE
         WHEN known.kept AND (known.kept_from IS NULL OR %(from_us)s::bigint IS NULL) THEN NULL
@@ -148,9 +148,36 @@ def series_of(connection: Connection) -> list[Series]:
     return [Series(symbol, minutes, kept, since, frozenset(names)) for symbol, minutes, kept, since, names in found]
 
 
-def lock_series(connection: Connection, symbol: str, minutes: int) -> None:
-    """Keep other programs from this series until the transaction ends."""
-    connection.execute(_LOCK, (symbol, str(minutes)))
+@contextlib.contextmanager
+def locked_series(connection: Connection, symbol: str, lengths: Collection[int]) -> Iterator[None]:
+    """
+    Keep other programs from these series inside the block, after waiting for those that have them.
+
+    So who reads minutes inside it and writes their rows never overwrites rows of newer ones. A program that is killed
+    loses its locks with its session.
+    """
+    with contextlib.ExitStack() as ending:
+        for minutes in sorted(lengths):  # all programs in one order
+            connection.execute(f"SELECT pg_advisory_lock({_LOCK})".encode(), (symbol, str(minutes)))
+            ending.callback(_unlock, connection, symbol, minutes)
+        yield
+
+
+@contextlib.contextmanager
+def try_locked_series(connection: Connection, symbol: str, minutes: int) -> Iterator[bool]:
+    """Like `locked_series` for one, but yield False at once if another program has it; True if the block has it."""
+    statement = f"SELECT pg_try_advisory_lock({_LOCK})".encode()
+    taken = connection.execute(statement, (symbol, str(minutes))).fetchone() == (True,)
+    try:
+        yield taken
+    finally:
+        if taken:
+            _unlock(connection, symbol, minutes)
+
+
+def _unlock(connection: Connection, symbol: str, minutes: int) -> None:
+    if not connection.closed:
+        connection.execute(f"SELECT pg_advisory_unlock({_LOCK})".encode(), (symbol, str(minutes)))
 
 
 def make_table(connection: Connection, minutes: int) -> None:
@@ -234,8 +261,7 @@ def make_partitions(connection: Connection, symbol: str, minutes: int, first_us:
 
 def drop_series(connection: Connection, symbol: str, minutes: int) -> bool:
     """Drop the rows of a series; the table, too, if it was the last one. Return whether there was one."""
-    with _structure(connection):
-        lock_series(connection, symbol, minutes)
+    with locked_series(connection, symbol, [minutes]), _structure(connection):
         found = connection.execute(
             "DELETE FROM research_series WHERE symbol = %s AND minutes = %s", (symbol, minutes)
         ).rowcount

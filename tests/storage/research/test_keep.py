@@ -13,6 +13,7 @@ from app.market.candle import Candle
 from app.market.interval import Interval
 from storage.database import Database
 from storage.research.keeper import ResearchKeeper
+from storage.research.tables import locked_series
 from tests.market.calendar.helpers import us
 from tests.storage.helpers import PATIENCE_S, World, some_trades
 from tests.storage.quotes.helpers import SYMBOL, some_ticks
@@ -86,6 +87,18 @@ def test_rows_before_the_time_from_which_they_are_kept_are_left_alone(place: Pla
     assert keep(place) == 1_000
     assert place.rows("SELECT min(timestamp) FROM ohlcv_60m") == [(time_of(start_us + MINUTE_US),)]
     assert_as_new(place, [60], start_us=start_us)
+
+
+def test_a_series_that_a_build_is_at_work_on_waits(place: Place) -> None:
+    minutes = some_minutes(300)
+    place.save(minutes[:200])
+    place.research.build(["BTCUSDT"], [5, 13], keep=True)
+    place.save(minutes)
+    with place.connect() as builder, locked_series(builder, "BTCUSDT", [5]):
+        assert keep(place) == 100
+        assert len(place.everything(5)) == 196
+    assert keep(place) == 100
+    assert keep(place) == 0
 
 
 def test_series_that_nobody_keeps_stay_as_they_are(place: Place) -> None:
@@ -163,10 +176,10 @@ def wait_for(condition: Callable[[], object]) -> None:
 def test_a_program_that_records_keeps_the_rows(place: Place, keepers: list[ResearchKeeper]) -> None:
     minutes: list[Candle] = some_minutes(600)
     place.save(minutes[:300])
+    place.research.build(["BTCUSDT"], [5], indicators=INDICATORS, keep=True)
     keepers += [
         ResearchKeeper(place.connect, place.store.pool, place.store, first_after_s=0.0, every_s=0.1) for _ in range(2)
     ]
-    place.research.build(["BTCUSDT"], [5], indicators=INDICATORS, keep=True)
     for count in (310, 450, 600):
         place.save(minutes[:count])
         wait_for(lambda: len(place.everything(5)) == count - 4)  # noqa: B023  # because it is called in this round
