@@ -134,6 +134,7 @@ def gaps(settings: Settings, options: Options) -> Run:
 @click.option("--zone", metavar="ZONE", panel="File", help="Time zone of times in text: Europe/Berlin (UTC).")
 @click.option("--columns", metavar="NAME,…", panel="File", help="Only these columns, in this order.")
 @click.option("--indicators", metavar="NAME:N,…", panel="File", help="Columns of indicators: sma:20,rsi:14,macd.")
+@click.option("--rolling", is_flag=True, panel="File", help="A candle of that length for every minute: 60m, 1h, 13m.")
 @click.option(
     "--price",
     type=click.Choice(["mid", "bid", "ask"]),

@@ -123,7 +123,8 @@ def _whole_ones(done: Sequence[ExportedFile]) -> str:
 
 def _rows_of(one: ExportedFile) -> str:
     """Return “60 candles of BTCUSDT 1m”, “7 trades of BTCUSDT”."""
-    return f"{one.rows_in_words} of {one.request.subject if _has_candles(one) else one.request.symbol}"
+    symbol, rows = one.request.symbol, one.request.rows
+    return f"{one.rows_in_words} of {f'{symbol} {rows}' if _has_candles(one) else symbol}"
 
 
 def _has_candles(one: ExportedFile) -> bool:

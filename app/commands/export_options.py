@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from app.commands.export_target import STREAM, check_path
 from app.commands.options import Options
-from app.market.candle_request import CandleRequest
+from app.market.candle_request import ONE_MINUTE, CandleRequest, window_count
 from app.market.errors import UsageError
 from app.market.export_plan import ExportPlan, files_of
 from app.market.file_columns import Rows, RowsOf, row_layout
@@ -64,7 +64,8 @@ class Wanted(NamedTuple):
     def of_symbols(self, names: Sequence[str]) -> ExportPlan:
         """Return the plan with these names for `symbols`."""
         first = self.plan.files[0]
-        return self.plan._replace(files=files_of(tuple(names), self.kinds, first.start_us, first.end_us))
+        files = files_of(tuple(names), self.kinds, first.start_us, first.end_us, is_rolling=first.is_rolling)
+        return self.plan._replace(files=files)
 
 
 def wanted_of(options: Options) -> Wanted:
@@ -92,23 +93,29 @@ def wanted_of(options: Options) -> Wanted:
         tuple(_list(options.columns)) if options.columns else (),
         tuple(name for one in indicators for name in one.columns),
     )
+    files = files_of(symbols, kinds, start_us, end_us, is_rolling=options.rolling)
+    for one in files:
+        one.check()
+    if options.rolling and options.include_open:
+        raise UsageError("--include-open is for candles that follow each other: leave it out with --rolling.")
     if start_us is not None and end_us is not None:
         for interval in [one for one in kinds if isinstance(one, Interval)]:
             request = CandleRequest(symbols[0], interval, start_us, end_us, True, options.include_open)
+            if options.rolling:
+                check_rows(window_count(request._replace(interval=ONE_MINUTE), interval), file_format)
+                continue
             request.check()
             check_rows(len(request.slots), file_format)
     if not all(isinstance(one, Interval) for one in kinds) and preset is not Preset.DEFAULT:
         raise UsageError(f"--preset {preset} is for candles: leave it out for other rows.")
     if indicators and not all(isinstance(one, Interval) for one in kinds):
         raise UsageError("--indicators is for candles: leave it out for other rows.")
-    files = files_of(symbols, kinds, start_us, end_us)
+    plan = ExportPlan(files, file_format, layout, indicators, not options.stored, options.include_open, price)
     for one in files:
-        one.check()
-        row_layout(one.rows, layout._replace(is_of_quotes=one.is_of_quotes), file_format)
+        row_layout(one.rows, plan.layout_of(one), file_format)
     for each in indicators:
         if layout.columns and not set(each.columns) & set(layout.columns):
             raise UsageError(f"--columns leaves out {each.columns[0]}, which --indicators asks for: name it, too.")
-    plan = ExportPlan(files, file_format, layout, indicators, not options.stored, options.include_open, price)
     check_path(plan, options.path, as_json=options.as_json)
     return Wanted(plan, options.path)
 

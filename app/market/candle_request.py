@@ -9,6 +9,7 @@ from app.market.errors import UsageError
 from app.market.file_format import file_symbol
 from app.market.interval import Interval
 
+ONE_MINUTE = Interval.parse("1m")
 _DAY_US = 86_400_000_000
 
 
@@ -50,6 +51,34 @@ class CandleRequest(NamedTuple):
                 f"No whole candle of {self.interval} lies in that range: nothing was written. Choose a longer one, or "
                 "include the open candle."
             )
+
+
+def window_minutes(interval: Interval) -> int:
+    """
+    Return how many minutes a rolling window of that length has.
+
+    Raises:
+        UsageError: If it is no whole number of them.
+    """
+    if interval.months or interval.seconds % 60:
+        raise UsageError(
+            f"A rolling window has whole minutes, and {interval} has not: write a length such as 13m, 60m or 1h."
+        )
+    return interval.seconds // 60
+
+
+def window_count(minutes: CandleRequest, interval: Interval) -> int:
+    """
+    Return how many rolling windows of that length lie in the range of a request of minutes: one starts every minute.
+
+    Raises:
+        UsageError: If none does, or the length is no whole number of minutes.
+    """
+    minutes.check()
+    count = len(minutes.slots) + 1 - window_minutes(interval)
+    if count < 1:
+        raise UsageError(f"No whole window of {interval} lies in that range: nothing was written. Choose a longer one.")
+    return count
 
 
 def whole_candles(

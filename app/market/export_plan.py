@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from app.market.candle_request import ONE_MINUTE, window_minutes
 from app.market.errors import UsageError
 from app.market.file_columns import Rows, RowsOf
 from app.market.file_format import FileFormat, FileLayout, Preset, freqtrade_name, name_in_folder
@@ -17,13 +18,15 @@ class RowsRequest(NamedTuple):
     """
     The rows of one file: those of ``symbol`` in ``[start_us, end_us)``, UTC microseconds.
 
-    None: from the first one stored, or to the newest there is.
+    None: from the first one stored, or to the newest there is. ``is_rolling``: a candle of the interval's length starts
+    every minute, and all are made of minutes (`app.market.columns.rolling`).
     """
 
     symbol: str
     rows: Rows
     start_us: int | None = None
     end_us: int | None = None
+    is_rolling: bool = False
 
     @property
     def is_of_quotes(self) -> bool:
@@ -32,21 +35,40 @@ class RowsRequest(NamedTuple):
 
     @property
     def unit(self) -> str:
-        """What one row is: ``candle``, ``trade``, ``quote``, ``gap``, ``session`` or ``session gap``."""
-        return "candle" if isinstance(self.rows, Interval) else self.rows.removesuffix("s").replace("_", " ")
+        """What one row is: ``candle``, ``rolling candle``, ``trade``, ``quote``, ``session gap`` …"""
+        if isinstance(self.rows, Interval):
+            return "rolling candle" if self.is_rolling else "candle"
+        return self.rows.removesuffix("s").replace("_", " ")
+
+    @property
+    def candles(self) -> Interval | None:
+        """Which candles are read for the rows; None: none are."""
+        if not isinstance(self.rows, Interval):
+            return None
+        return ONE_MINUTE if self.is_rolling else self.rows
+
+    @property
+    def name(self) -> str:
+        """The rows, as names of files have them: ``1m``, ``1h-rolling``, ``trades``."""
+        return f"{self.rows}-rolling" if self.is_rolling else str(self.rows)
 
     @property
     def subject(self) -> str:
-        """Symbol and rows, as people write them: ``BTCUSDT 1m``, ``BTCUSDT trades``."""
-        return f"{self.symbol} {self.rows}"
+        """Symbol and rows, as people write them: ``BTCUSDT 1m``, ``BTCUSDT 1h rolling``, ``BTCUSDT trades``."""
+        return f"{self.symbol} {self.rows}{' rolling' if self.is_rolling else ''}"
 
     def check(self) -> None:
         """
         Check that the symbol's broker has such rows.
 
         Raises:
-            UsageError: If it has trades and quotes are asked for, or the other way round.
+            UsageError: If it has trades and quotes are asked for, or the other way round, or if rows that cannot be are
+                to be rolling.
         """
+        if self.is_rolling:
+            if not isinstance(self.rows, Interval):
+                raise UsageError(f"Only candles are rolling: name a length such as 60m instead of {self.rows}.")
+            window_minutes(self.rows)
         if self.is_of_quotes and self.rows in (RowsOf.TRADES, RowsOf.GAPS):
             raise UsageError(
                 f"{self.symbol} has quotes, and neither trades nor gaps between them: name quotes instead."
@@ -84,7 +106,7 @@ class ExportPlan(NamedTuple):
 
     def layout_of(self, request: RowsRequest) -> FileLayout:
         """Return how the rows of one of its files stand."""
-        return self.layout._replace(is_of_quotes=request.is_of_quotes)
+        return self.layout._replace(is_of_quotes=request.is_of_quotes, is_rolling=request.is_rolling)
 
     def name_of(self, request: RowsRequest, pair: tuple[str, str] | None = None) -> str | None:
         """
@@ -94,7 +116,7 @@ class ExportPlan(NamedTuple):
         """
         if isinstance(request.rows, Interval) and self.layout.preset is Preset.FREQTRADE:
             return freqtrade_name(request.symbol, request.rows, self.file_format, pair)
-        return name_in_folder(request.symbol, str(request.rows), self.file_format) if self.is_several else None
+        return name_in_folder(request.symbol, request.name, self.file_format) if self.is_several else None
 
 
 def number_of(rows: int, unit: str) -> str:
@@ -103,11 +125,16 @@ def number_of(rows: int, unit: str) -> str:
 
 
 def files_of(
-    symbols: tuple[str, ...], kinds: tuple[Rows, ...], start_us: int | None = None, end_us: int | None = None
+    symbols: tuple[str, ...],
+    kinds: tuple[Rows, ...],
+    start_us: int | None = None,
+    end_us: int | None = None,
+    *,
+    is_rolling: bool = False,
 ) -> tuple[RowsRequest, ...]:
     """Return a request for each symbol and kind of rows, each once, all of one range."""
     return tuple(
-        RowsRequest(symbol, kind, start_us, end_us)
+        RowsRequest(symbol, kind, start_us, end_us, is_rolling)
         for symbol in dict.fromkeys(symbols)
         for kind in dict.fromkeys(kinds)
     )

@@ -74,6 +74,10 @@ TRADE_COLUMNS = ("symbol", "trade_id", "time", "price", "quantity", "is_buyer_ma
 QUOTE_COLUMNS = ("time", "bid", "ask", "bid_size", "ask_size")
 SIDE_VOLUMES = ("bid_volume", "ask_volume")
 """What candles of quotes have besides: the sums of the sizes, in millions of the base asset."""
+MINUTE_INDEX = "minute_index"
+"""What rolling candles have besides: the minutes from 2000-01-03T00:00Z to their end, modulo their length."""
+ROLLING_PRESETS = (Preset.DEFAULT, Preset.VECTORBT)
+"""For programs that take rows as they are. The others read each row as the candle after the one before."""
 SESSION_COLUMNS = (
     "exchange",
     "session_date",
@@ -161,7 +165,7 @@ def row_layout(rows: Rows, layout: FileLayout, file_format: FileFormat) -> RowLa
     Return the columns of a file of those rows.
 
     Raises:
-        UsageError: If a column is chosen that the rows, or the preset, do not have.
+        UsageError: If a column is chosen that the rows, or the preset, do not have, or the preset is not for them.
     """
     if isinstance(rows, RowsOf):
         return RowLayout(_chosen(_OTHER[rows].columns, layout.columns))
@@ -172,6 +176,13 @@ def row_layout(rows: Rows, layout: FileLayout, file_format: FileFormat) -> RowLa
     more: tuple[str, ...] = ()
     if layout.is_of_quotes and layout.preset is Preset.DEFAULT:
         more = SIDE_VOLUMES
+    if layout.is_rolling:
+        if layout.preset not in ROLLING_PRESETS:
+            raise UsageError(
+                f"The preset {layout.preset} is for candles that follow each other, and rolling ones overlap: choose "
+                f"{' or '.join(ROLLING_PRESETS)}."
+            )
+        more = (*more, MINUTE_INDEX)
     columns += [Column(name, name) for name in (*more, *layout.indicators)]
     return RowLayout(_chosen(columns, layout.columns), known.rows_are_arrays, known.index, known.kept_digits)
 

@@ -51,7 +51,7 @@ class FileLayout(NamedTuple):
 
     ``zone``: the IANA name of the time zone of times that are text. ``columns``: the names of those wanted, in their
     order; empty for all of the preset. ``indicators``: the names of the columns of indicators, after the others.
-    ``is_of_quotes``: candles have the sizes of both sides as columns, too.
+    ``is_of_quotes``: candles have the sizes of both sides as columns, too; ``is_rolling``: and their minute index.
     """
 
     preset: Preset = Preset.DEFAULT
@@ -59,6 +59,7 @@ class FileLayout(NamedTuple):
     columns: tuple[str, ...] = ()
     indicators: tuple[str, ...] = ()
     is_of_quotes: bool = False
+    is_rolling: bool = False
 
 
 def named_format(text: str) -> FileFormat:

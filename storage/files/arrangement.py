@@ -20,7 +20,7 @@ from app.market.columns.gap_columns import gap_schema
 from app.market.columns.quote_columns import quote_candle_schema, quote_schema
 from app.market.columns.session_columns import session_gap_schema, session_schema
 from app.market.columns.wide_decimals import floats_of, mean_prices
-from app.market.file_columns import TRADE_COLUMNS, Column, Form, RowLayout, Rows, RowsOf, row_layout
+from app.market.file_columns import MINUTE_INDEX, TRADE_COLUMNS, Column, Form, RowLayout, Rows, RowsOf, row_layout
 from app.market.file_format import FileFormat, FileLayout
 from app.market.interval import Interval
 
@@ -130,6 +130,8 @@ def arrangement_of(rows: Rows, layout: FileLayout, file_format: FileFormat) -> A
     columns = row_layout(rows, layout, file_format)
     if isinstance(rows, Interval):
         kinds = quote_candle_schema() if layout.is_of_quotes else schema()
+        if layout.is_rolling:
+            kinds = kinds.append(pa.field(MINUTE_INDEX, pa.int32()))
         return Arrangement(columns, file_format, kinds, rows, layout.indicators)
     schemas: dict[RowsOf, Callable[[], Any]] = {
         RowsOf.TRADES: trade_schema,

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from psycopg import sql
 
 from app.market.columns.candle_columns import PRICE_COLUMNS
-from app.market.columns.rolling import MINUTE_INDEX, MINUTE_US
+from app.market.columns.rolling import MINUTE_US
+from app.market.file_columns import MINUTE_INDEX
 from app.market.indicators.definition import BAR_COLUMNS
 from app.market.indicators.phase_values import Figures, PhaseValues, figures_of, session_start_us
 from app.market.indicators.research_names import NamedIndicator

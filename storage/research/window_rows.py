@@ -17,8 +17,9 @@ from app.market.calendar.calendar import Calendar
 from app.market.calendar.window_sessions import closed_minutes, window_sessions
 from app.market.columns.arrow import arrow
 from app.market.columns.candle_columns import PRICE_COLUMNS, flags, open_times
-from app.market.columns.rolling import MINUTE_INDEX, MINUTE_US, windows_between
+from app.market.columns.rolling import MINUTE_US, windows_between
 from app.market.columns.wide_decimals import floats_of, mean_prices
+from app.market.file_columns import MINUTE_INDEX
 from storage.postgres.binary_rows import ColumnType, RowLayout
 
 LAYOUT = RowLayout(

@@ -4,7 +4,7 @@ How fast candles are exported: candles/s, and the ratio to the server's own ``CO
     python -m tests.benchmarks.bench_export [rows] [--database URL]
 
 The candles are minutes of one symbol, with all their trades known, and klines of another. The export is the command's,
-in a process of its own, of which the peak of memory is shown.
+in a process of its own, of which the peak of memory is shown. Rolling candles of an hour and of a day follow.
 """
 
 from __future__ import annotations
@@ -68,9 +68,9 @@ def copied(connection: Connection, table: str, columns: str, where: str, path: P
     return best
 
 
-def exported(url: str, symbol: str, rows: int, path: Path) -> tuple[float, int, int]:
+def exported(url: str, symbol: str, rows: int, path: Path, *what: str) -> tuple[float, int, int]:
     """Return the seconds that an export takes, the peak of its memory in bytes and its exit code."""
-    arguments = ["export", symbol, "1m", "--from", "2005-01-01T00:01", "--stored", "--out", str(path)]
+    arguments = ["export", symbol, *(what or ["1m"]), "--from", "2005-01-01T00:01", "--stored", "--out", str(path)]
     end = time.strftime("%Y-%m-%dT%H:%M", time.gmtime(1_104_537_600 + (rows + 1) * 60))
     arguments += ["--to", end, "--database-url", url]
     began = time.perf_counter()
@@ -105,6 +105,14 @@ def main() -> None:
                 print(
                     f"{name:>8}: {rows / seconds:>9,.0f}/s, ratio {yardstick / seconds:.2f}, peak {peak / 1e6:.0f} MB,"
                     f" {path.stat().st_size / rows:.0f} bytes each, exit {code}"
+                )
+                path.unlink()
+            for length in ("60m", "1440m"):
+                path = Path(folder) / "rolling.parquet"
+                seconds, peak, code = exported(database.url, symbol, rows, path, length, "--rolling")
+                print(
+                    f"{length:>8} rolling: {rows / seconds:>9,.0f}/s, ratio {yardstick / seconds:.2f}, "
+                    f"peak {peak / 1e6:.0f} MB, exit {code}"
                 )
                 path.unlink()
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import tracemalloc
+from collections.abc import Callable
+from decimal import Decimal
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,14 +17,15 @@ from hypothesis import strategies as st
 from app.market.candle import Candle, CandleSource, combine, empty_candle
 from app.market.columns.candle_columns import candles_of, columns_of
 from app.market.columns.rolling import (
-    MINUTE_INDEX,
     MINUTE_US,
+    WindowStream,
     minute_index,
     rolling_schema,
     rolling_windows,
     stream_windows,
     windows_between,
 )
+from app.market.file_columns import MINUTE_INDEX
 from app.market.interval import ORIGIN_US, Interval
 
 FIRST_US = ORIGIN_US + 12_345_678 * MINUTE_US
@@ -166,3 +171,82 @@ def test_a_window_without_minutes_is_refused() -> None:
 def test_the_index_counts_from_the_origin_to_the_end_of_the_window() -> None:
     ends_us = np.array([ORIGIN_US, ORIGIN_US + 645 * MINUTE_US, ORIGIN_US - MINUTE_US])
     assert minute_index(ends_us, 60).tolist() == [0, 45, 59]
+
+
+class Closed:
+    """A market that is closed in some minutes."""
+
+    def __init__(self, places: set[int]) -> None:
+        self.places = places
+
+    def __call__(self, opens_us: Any) -> Any:
+        return np.array([(at - FIRST_US) // MINUTE_US in self.places for at in opens_us.tolist()], dtype=np.bool_)
+
+
+@settings(max_examples=300)
+@given(
+    minutes(),
+    st.integers(1, 31),
+    st.lists(st.integers(1, 30), max_size=6),
+    st.integers(-40, 5),
+    st.integers(0, 70),
+    st.sets(st.integers(-40, 70)),
+)
+def test_a_stream_between_two_times_has_each_window_that_a_minute_is_in(
+    found: list[Candle], length: int, cuts: list[int], first: int, after: int, closed: set[int]
+) -> None:
+    start_us = FIRST_US + first * MINUTE_US
+    end_us = (found[-1].open_time_us if found else FIRST_US) + (1 + after) * MINUTE_US
+    expected = []
+    for open_us in range(start_us, end_us - length * MINUTE_US + 1, MINUTE_US):
+        parts = [one for one in found if open_us <= one.open_time_us < open_us + length * MINUTE_US]
+        held = {(one.open_time_us - FIRST_US) // MINUTE_US for one in parts}
+        if parts:
+            place = (open_us - FIRST_US) // MINUTE_US
+            is_whole = all(at in held or at in closed for at in range(place, place + length))
+            one = combine(open_us, parts)
+            expected.append(one._replace(complete=one.complete and is_whole))
+    # The stream begins with the first minute that it is given.
+    given_here = [one for one in found if one.open_time_us >= start_us]
+    borders = sorted({0, *(cut for cut in cuts if cut < len(given_here)), len(given_here)})
+    stream = WindowStream(length, start_us, Closed(closed))
+    batches = [columns_of(given_here[begin:end]) for begin, end in pairwise(borders)]
+    streamed = [row for batch in batches for windows in stream.add(batch) for row in rows_of(windows)]
+    streamed += [row for windows in stream.rest(end_us) for row in rows_of(windows)]
+    assert [one for one, _ in streamed] == expected
+
+
+@given(minutes(), st.integers(1, 31), st.data())
+def test_further_amounts_are_added_up_and_unknown_where_one_is(
+    found: list[Candle], length: int, data: st.DataObject
+) -> None:
+    size = st.one_of(st.none(), st.integers(0, 10**27))
+    sizes = data.draw(st.lists(size, min_size=len(found), max_size=len(found)))
+    kind = pa.decimal128(28, 8)
+    column = pa.array([None if one is None else Decimal(one).scaleb(-8) for one in sizes], kind)
+    batch = columns_of(found).append_column("bid_volume", column)
+    by_time = {one.open_time_us: each for one, each in zip(found, sizes, strict=True)}
+    for windows in stream_windows([batch], length):
+        opens_us = windows.column("open_time").view(pa.int64()).to_pylist()
+        for open_us, total in zip(opens_us, windows.column("bid_volume").to_pylist(), strict=True):
+            parts = [each for at, each in by_time.items() if open_us <= at < open_us + length * MINUTE_US]
+            known = [each for each in parts if each is not None]
+            assert total == (Decimal(sum(known)).scaleb(-8) if len(known) == len(parts) else None)
+
+
+def test_years_without_a_minute_take_no_room() -> None:
+    years = 10 * 525_600
+    found = [empty_candle(FIRST_US + at * MINUTE_US, 5) for at in (0, 1, years, years + 1)]
+    stream = WindowStream(3, FIRST_US - years * MINUTE_US)
+    begun = tracemalloc_peak(lambda: [one for batch in stream.add(columns_of(found)) for one in rows_of(batch)])
+    starts = [(one.open_time_us - FIRST_US) // MINUTE_US for one, _ in begun[0]]
+    assert starts == [-2, -1, 0, 1, years - 2, years - 1]
+    assert begun[1] < 20e6
+
+
+def tracemalloc_peak(work: Callable[[], Any]) -> tuple[Any, int]:
+    tracemalloc.start()
+    try:
+        return work(), tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()

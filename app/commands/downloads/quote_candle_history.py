@@ -88,8 +88,8 @@ async def fetch_missing(
     """
     clock = SystemClock()
     for request in requests:
-        interval, symbol, start_us = request.rows, request.symbol, request.start_us
-        if not isinstance(interval, Interval) or not request.is_of_quotes or start_us is None:
+        interval, symbol, start_us = request.candles, request.symbol, request.start_us
+        if interval is None or not request.is_of_quotes or start_us is None:
             continue
         if not has_candles(broker_of(symbol)) or database.read_only_reason:
             continue

@@ -41,6 +41,14 @@ _WINDOW_KLINES = 4_000
 _PUBLISHED_WITHIN_US = 60 * SECOND_US  # after its end; a kline missing then is one that the exchange does not have
 
 
+Lacking = Callable[[int, int], Sequence[tuple[int, int]]]
+
+
+def all_of(first: int, last: int) -> Sequence[tuple[int, int]]:
+    """Return the run of slots as it is: all of them are missing."""
+    return [(first, last)]
+
+
 class TransferProgress(NamedTuple):
     """``done`` of ``total`` candles; ``waits_because``: one sentence while the exchange does not answer."""
 
@@ -74,6 +82,7 @@ class CandleTransfer:
     ``clock`` is the exchange's, as far as that is known. ``on_progress`` is called on the loop, once per window.
     ``indicators`` are columns besides those of candles. ``lacking`` is given the first and last of a run of slots
     without a complete candle, and returns the runs that count as missing, both ends inclusive; by default all do.
+    ``first_slot``: candles from there on are written, too, and neither counted nor missed.
 
     Raises:
         UsageError: If an indicator needs too many candles of that interval.
@@ -87,7 +96,8 @@ class CandleTransfer:
         clock: Clock,
         on_progress: Callable[[TransferProgress], None] = lambda _: None,
         indicators: Sequence[ChosenIndicator] = (),
-        lacking: Callable[[int, int], Sequence[tuple[int, int]]] = lambda first, last: [(first, last)],
+        lacking: Lacking = all_of,
+        first_slot: int | None = None,
     ) -> None:
         self._request = request
         self._lacking = lacking
@@ -101,6 +111,7 @@ class CandleTransfer:
         self._listed_us: int | None = None
         self._first_listed_slot: int | None = None  # None: not known
         self._done = 0
+        self._first_written = request.slots.start if first_slot is None else first_slot
         self._values = RangeValues(indicators, request.interval, request.slots[0]) if indicators else None
 
     async def run(self, file: ExportFile, version: str, suffix: str = "csv") -> TransferOutcome:
@@ -131,7 +142,7 @@ class CandleTransfer:
     async def _windows(self) -> AsyncGenerator[_Window, None]:
         slots = self._request.slots
         # The values of indicators need candles before the range.
-        slot, last = slots[0] if self._values is None else self._values.first_slot, slots[-1]
+        slot, last = self._first_written if self._values is None else self._values.first_slot, slots[-1]
         if self._request.fetch:
             # Nothing is to be had of what has not begun.
             last_begun = min(last, self._interval.slot(self._clock.now_us()))
@@ -256,7 +267,8 @@ class CandleTransfer:
         opens_us = open_times(rows)
         slots, closed, complete = slots_of(interval, opens_us), flags(rows, "closed"), flags(rows, "complete")
         is_wanted = closed | self._request.include_open
-        delivered = rows if is_wanted.all() and window.first >= begin else rows.filter(is_wanted & (slots >= begin))
+        is_wanted_here = is_wanted & (slots >= self._first_written)
+        delivered = rows if is_wanted_here.all() else rows.filter(is_wanted_here)
         # An open candle that was asked for is not missing while its time runs.
         running = slots >= interval.slot(self._clock.now_us())
         having = slots[complete | (is_wanted & running)]
@@ -264,7 +276,8 @@ class CandleTransfer:
         for at in np.flatnonzero(np.diff(edges) > 1).tolist():
             for first, last in self._lacking(int(edges[at]) + 1, int(edges[at + 1]) - 1):
                 self._note_missing(first, last, window.lack)
-        self._delivery.note(delivered)
+        before = int(np.count_nonzero(is_wanted_here & (slots < begin)))
+        self._delivery.note(delivered.slice(before))
         await to_its_end(partial(file.write, delivered))
         self._done = max(0, window.last - begin + 1)
         self._note_progress()

@@ -21,9 +21,10 @@ from app.live.transfers.quotes.quote_candle_file import QuoteCandleFile
 from app.live.transfers.quotes.quote_report import candle_remedy, missing_slots
 from app.live.transfers.quotes.quote_transfer import QuoteTransfer
 from app.live.transfers.range_ends import whole_request
+from app.live.transfers.rolling.window_transfer import WindowTransfer
 from app.live.transfers.session_transfer import SessionTransfer
 from app.live.transfers.trade_transfer import TradeStore, TradeTransfer
-from app.market.candle_request import file_name
+from app.market.candle_request import ONE_MINUTE, file_name, window_count
 from app.market.coverage import StoredGap
 from app.market.export_plan import ExportPlan, RowsRequest, number_of
 from app.market.file_columns import RowsOf
@@ -124,6 +125,8 @@ class Exports:
     async def _prepared(self, request: RowsRequest, now_us: int) -> _Job:
         """Check that the file can be written, and return what writes it."""
         if isinstance(request.rows, Interval):
+            if request.is_rolling:
+                return await self._windows(request, request.rows, now_us)
             if request.is_of_quotes:
                 return await self._quote_candles(request, request.rows, now_us)
             return await self._candles(request, request.rows, now_us)
@@ -188,6 +191,44 @@ class Exports:
             more = {"missing_candles": report.missing_candles, "reasons": report.reasons}
             lack = f"{report.lack} {candle_remedy(symbol)}" if report.lack else ""
             return ExportedFile(request, path, report.rows, lack, file.facts(report.facts(self._version)) | more)
+
+        return write
+
+    async def _windows(self, request: RowsRequest, interval: Interval, now_us: int) -> _Job:
+        """Check a file of rolling windows and return what writes it."""
+        plan, sources, symbol = self._plan, self._sources, request.symbol
+        store = sources.store.of_side(plan.price) if request.is_of_quotes else sources.store
+        ends = partial(
+            whole_request,
+            store,
+            symbol,
+            ONE_MINUTE,
+            request.start_us,
+            request.end_us,
+            now_us=now_us,
+            fetch=plan.fetch and not request.is_of_quotes,
+            include_open=False,
+        )
+        minutes = await in_background(ends, "read-candles")
+        check_rows(window_count(minutes, interval), plan.file_format)
+        market = await in_background(partial(sources.store.calendar_of, symbol), "read-calendar")
+        transfer = WindowTransfer(
+            request,
+            minutes,
+            sources.history,
+            store,
+            sources.ticks,
+            sources.clock,
+            market,
+            plan.price,
+            plan.indicators,
+            partial(self._show, request),
+        )
+
+        async def write() -> ExportedFile:
+            return ExportedFile(
+                request, *await transfer.run(await self._opened(request), self._version, plan.file_format)
+            )
 
         return write
 

@@ -13,9 +13,10 @@ from app.live.transfers.gap_transfer import GapTransfer
 from app.live.transfers.quotes.quote_candle_file import QuoteCandleFile
 from app.live.transfers.quotes.quote_transfer import quote_pages
 from app.live.transfers.range_ends import whole_request
+from app.live.transfers.rolling.window_transfer import WindowTransfer
 from app.live.transfers.session_transfer import SessionTransfer
 from app.market.availability import Origin, availability, quote_availability
-from app.market.candle_request import CandleRequest
+from app.market.candle_request import CandleRequest, window_count, window_minutes
 from app.market.columns.gap_columns import gap_rows
 from app.market.export_plan import ExportPlan, RowsRequest
 from app.market.file_columns import RowsOf
@@ -65,9 +66,23 @@ async def _candles(
     )
     if wanted is None:
         return False
+    store = _store(plan, request, sources)
+    if request.is_rolling:
+        market = await in_background(partial(sources.store.calendar_of, request.symbol), "read-calendar")
+        windows = WindowTransfer(
+            request,
+            wanted,
+            sources.history,
+            store,
+            sources.ticks,
+            sources.clock,
+            market,
+            plan.price,
+            plan.indicators,
+        )
+        return (await windows.run(file, "")).rows > 0
     if request.is_of_quotes:
         file = QuoteCandleFile(file, sources.ticks, request.symbol, interval, plan.price)
-    store = _store(plan, request, sources)
     transfer = CandleTransfer(wanted, sources.history, store, sources.clock, indicators=plan.indicators)
     report, _ = await transfer.run(file, "")
     return report.rows > 0
@@ -83,17 +98,18 @@ def _first_stored(
 ) -> CandleRequest | None:
     """Return the first candles of the range that are stored; None if there is none. Blocks."""
     now_us, store = sources.clock.now_us(), _store(plan, request, sources)
+    candles = request.candles or interval
     whole = whole_request(
         store,
         request.symbol,
-        interval,
+        candles,
         request.start_us,
         request.end_us,
         now_us=now_us,
         fetch=False,
-        include_open=plan.include_open,
+        include_open=plan.include_open and not request.is_rolling,
     )
-    stored = store.stored_times(request.symbol, interval)
+    stored = store.stored_times(request.symbol, candles)
     if request.is_of_quotes:
         known = quote_availability(whole, stored, now_us, sources.store.calendar_of(request.symbol))
     else:
@@ -101,8 +117,11 @@ def _first_stored(
     first = next((one.first for one in known if one.origin is not Origin.NOWHERE), None)
     if first is None:
         return None
+    if request.is_rolling:
+        window_count(whole, interval)
+        most += window_minutes(interval) - 1
     last = min(first + most, whole.slots[-1] + 1)
-    return whole._replace(start_us=interval.slot_open_us(first), end_us=interval.slot_open_us(last))
+    return whole._replace(start_us=candles.slot_open_us(first), end_us=candles.slot_open_us(last))
 
 
 def _first_trades(request: RowsRequest, sources: ExportSources, most: int) -> Any:

@@ -53,10 +53,14 @@ class TransferReport(NamedTuple):
     @property
     def lack(self) -> str:
         """Return what is missing, from which minute on, and why; empty where nothing is."""
+        return self.lack_of("candle")
+
+    def lack_of(self, unit: str) -> str:
+        """Return the same of candles that have another name."""
         if self.complete:
             return ""
         total = len(self.request.slots)
-        number = f"{self.missing_candles:,} of {total:,} candles" if total > 1 else "The candle"
+        number = f"{self.missing_candles:,} of {total:,} {unit}s" if total > 1 else f"The {unit}"
         are = "is" if self.missing_candles == 1 else "are"
         first = f"the first is {minute(self.missing[0][0])}" if self.missing_candles > 1 else ""
         first = first or f"it is {minute(self.missing[0][0])}"

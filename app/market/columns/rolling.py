@@ -7,7 +7,8 @@ differences of running totals in 32-bit limbs, which are exact. Pure.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -17,13 +18,18 @@ from app.market.candle import CandleSource
 from app.market.columns.arrow import arrow
 from app.market.columns.candle_columns import PRICE_COLUMNS, flags, open_times, schema
 from app.market.columns.wide_decimals import Halves, array_of_halves, decimal_array, halves_of
+from app.market.file_columns import MINUTE_INDEX
 from app.market.interval import ORIGIN_US
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
 MINUTE_US = 60_000_000
-MINUTE_INDEX = "minute_index"
+
+IsClosed = Callable[[Ints], Bools]
+"""Returns whether the market is closed throughout each of these minutes (open times, UTC microseconds, rising)."""
+
+_FAR = 50_000  # minutes without a candle, over which no array is stretched
 
 _SUMS = ("volume", "quote_volume", "taker_buy_volume", "taker_buy_quote_volume")
 _IDS = ("first_trade_id", "last_trade_id")
@@ -57,7 +63,9 @@ def rolling_windows(minutes: Any, length: int) -> Any:
     if length < 1:
         raise ValueError("a window has at least one minute")
     opens_us = open_times(minutes)
-    return _windows_from(int(opens_us[0]) if len(opens_us) else 0, minutes, length)
+    first_us = int(opens_us[0]) if len(opens_us) else 0
+    count = int((opens_us[-1] - first_us) // MINUTE_US) + 2 - length if len(opens_us) else 0
+    return _counted_windows(first_us, minutes, length, count)
 
 
 def windows_between(minutes: Any, length: int, first_us: int, count: int) -> Any:
@@ -72,20 +80,12 @@ def windows_between(minutes: Any, length: int, first_us: int, count: int) -> Any
     return _counted_windows(first_us, minutes.slice(begin, end - begin), length, count if end > begin else 0)
 
 
-def _windows_from(first_us: int, minutes: Any, length: int) -> Any:
-    """Return the windows that start at ``first_us`` or later, as `rolling_windows` does."""
-    opens_us = open_times(minutes)
-    count = int((opens_us[-1] - first_us) // MINUTE_US) + 2 - length if len(opens_us) else 0
-    return _counted_windows(first_us, minutes, length, count)
-
-
-def _counted_windows(first_us: int, minutes: Any, length: int, count: int) -> Any:
+def _counted_windows(first_us: int, minutes: Any, length: int, count: int, is_closed: IsClosed | None = None) -> Any:
+    known = minutes.schema.append(arrow().field(MINUTE_INDEX, arrow().int32()))
     if count < 1:
-        return arrow().RecordBatch.from_pylist([], schema=rolling_schema())
-    opens_us = open_times(minutes)
-    windows = _Windows(minutes, (opens_us - first_us) // MINUTE_US, length, count)
-    starts_us = first_us + np.arange(count, dtype=np.int64) * MINUTE_US
-    batch = arrow().RecordBatch.from_arrays(windows.columns(starts_us), schema=rolling_schema())
+        return arrow().RecordBatch.from_pylist([], schema=known)
+    windows = _Windows(minutes, first_us, length, count, is_closed)
+    batch = arrow().RecordBatch.from_arrays(windows.columns(), schema=known)
     return batch if bool(windows.is_held.all()) else batch.filter(arrow().array(windows.is_held))
 
 
@@ -95,31 +95,80 @@ def stream_windows(minutes: Iterable[Any], length: int) -> Iterator[Any]:
 
     Quickest with batches of some ten thousand minutes, whose columns fit the processor's cache.
     """
-    pa = arrow()
-    kept, first_us = None, None
+    stream = WindowStream(length)
     for batch in minutes:
-        if not batch.num_rows:
-            continue
-        joined = batch if kept is None else pa.Table.from_batches([kept, batch]).combine_chunks().to_batches()[0]
-        opens_us = open_times(joined)
-        windows = _windows_from(int(opens_us[0]) if first_us is None else first_us, joined, length)
-        if windows.num_rows:
-            yield windows
-        # The next window follows the last one, also where its first minute is missing.
-        first_us = max(first_us or int(opens_us[0]), int(opens_us[-1]) - (length - 2) * MINUTE_US)
-        kept = joined.slice(int(np.searchsorted(opens_us, first_us)))
-        kept = kept if kept.num_rows else None
+        yield from stream.add(batch)
+
+
+class WindowStream:
+    """
+    The windows of minutes that come in batches by rising time; the memory is that of a batch and of one window.
+
+    ``start_us``: when the first window starts, also where its first minute is missing; None: with the first minute.
+    ``is_closed``: minutes in which the market is closed are not missing. Minutes may have further decimal columns after
+    those of `app.market.columns.candle_columns.schema`: these are added up, too, and unknown (null) where one of a
+    minute is.
+    """
+
+    def __init__(self, length: int, start_us: int | None = None, is_closed: IsClosed | None = None) -> None:
+        self._length = length
+        self._next_us = start_us
+        self._is_closed = is_closed
+        self._kept: Any = None
+
+    def add(self, minutes: Any) -> Iterator[Any]:
+        """Yield the windows that end with the last of these minutes, or before and are new; read it to its end."""
+        opens_us = open_times(minutes)
+        far = np.flatnonzero(np.diff(opens_us) > (self._length + _FAR) * MINUTE_US) + 1
+        for begin, end in pairwise([0, *far.tolist(), len(opens_us)]):
+            if begin < end:
+                yield from self._add(minutes.slice(begin, end - begin))
+
+    def rest(self, end_us: int) -> Iterator[Any]:
+        """Yield the windows that end later, at ``end_us`` at most: those that cover missing minutes, but not only."""
+        if self._kept is not None:
+            last_us = int(open_times(self._kept)[-1]) + self._length * MINUTE_US
+            yield from self._until(min(end_us, last_us), self._kept)
+
+    def _add(self, minutes: Any) -> Iterator[Any]:
+        pa = arrow()
+        first_us, last_us = (int(open_times(minutes)[at]) for at in (0, -1))
+        if self._kept is not None and first_us - int(open_times(self._kept)[-1]) > _FAR * MINUTE_US:
+            yield from self.rest(first_us)
+        if self._kept is not None:
+            minutes = pa.Table.from_batches([self._kept, minutes]).combine_chunks().to_batches()[0]
+        elif self._next_us is None:
+            self._next_us = first_us
+        else:  # a window of missing minutes alone has no row
+            self._next_us = max(self._next_us, first_us - (self._length - 1) * MINUTE_US)
+        yield from self._until(last_us + MINUTE_US, minutes)
+
+    def _until(self, end_us: int, minutes: Any) -> Iterator[Any]:
+        assert self._next_us is not None
+        first_us = self._next_us
+        count = (end_us - first_us) // MINUTE_US + 1 - self._length
+        if count > 0:
+            self._next_us += count * MINUTE_US
+        at = int(np.searchsorted(open_times(minutes), self._next_us))
+        self._kept = minutes.slice(at) if at < minutes.num_rows else None
+        if count > 0:
+            begin = int(np.searchsorted(open_times(minutes), first_us))
+            windows = _counted_windows(first_us, minutes.slice(begin), self._length, count, self._is_closed)
+            if windows.num_rows:
+                yield windows
 
 
 class _Windows:
     """
-    ``count`` windows over the rows of ``minutes``, of which row ``i`` is the minute ``places[i]``.
+    The ``count`` windows from ``first_us`` on, one every minute, over the rows of ``minutes``.
 
     A window is a run of rows, ``[begin, end)``. Minutes without a trade count only where no other is in the window.
     """
 
-    def __init__(self, minutes: Any, places: Ints, length: int, count: int) -> None:
+    def __init__(self, minutes: Any, first_us: int, length: int, count: int, is_closed: IsClosed | None) -> None:
+        places = (open_times(minutes) - first_us) // MINUTE_US
         self._minutes, self._places, self._length, self._count = minutes, places, length, count
+        self._first_us, self._is_closed = first_us, is_closed
         first = np.arange(count, dtype=np.int64)
         self._is_dense = len(places) == count + length - 1
         self._begin = first if self._is_dense else np.searchsorted(places, first)
@@ -135,9 +184,10 @@ class _Windows:
         self._from, self._until = before[self._begin], before[self._end]
         self._is_traded: Bools = self._until > self._from
 
-    def columns(self, starts_us: Ints) -> list[Any]:
-        """Return the columns of `rolling_schema`; those of windows that are not held may hold anything."""
-        pa, known = arrow(), schema()
+    def columns(self) -> list[Any]:
+        """Return the columns of the windows; those of windows that are not held may hold anything."""
+        pa, known = arrow(), self._minutes.schema
+        starts_us = self._first_us + np.arange(self._count, dtype=np.int64) * MINUTE_US
         columns = {
             "open_time": pa.array(starts_us, known.field("open_time").type),
             "closed": pa.array(flags(self._minutes, "closed")[self._last_row()]),
@@ -152,6 +202,7 @@ class _Windows:
                 low, high = np.where(self._is_bare, np.uint64(0), low), np.where(self._is_bare, 0, high)
             columns[name] = array_of_halves((low, high), known.field(name).type)
         columns |= {name: self._ids(name) for name in _IDS}
+        columns |= {field.name: self._known_sum(field) for field in known if field.name not in columns}
         index = minute_index(starts_us + self._length * MINUTE_US, self._length)
         return [*(columns[name] for name in known.names), pa.array(index.astype(np.int32))]
 
@@ -189,8 +240,19 @@ class _Windows:
         grid[self._places[self._traded_rows]] = values[self._traded_rows]
         return _extremes(grid, self._length, fold)
 
+    def _known_sum(self, field: Any) -> Any:
+        """Return the sums of an amount that may be unknown; so is one of which a part is."""
+        column = self._minutes.column(field.name)
+        unknown = np.asarray(column.is_null())
+        valid = self._sum_of_small(unknown.astype(np.int64)) == 0 if unknown.any() else None
+        return array_of_halves(self._sum_of_halves(*halves_of(column), ~unknown), field.type, valid)
+
     def _sum(self, name: str) -> Halves:
-        low, high = halves_of(self._minutes.column(name))
+        return self._sum_of_halves(*halves_of(self._minutes.column(name)))
+
+    def _sum_of_halves(self, low: NDArray[np.uint64], high: Ints, known: Bools | None = None) -> Halves:
+        if known is not None and not known.all():
+            low, high = np.where(known, low, np.uint64(0)), np.where(known, high, 0)
         if not high.any() and int(low.max()) < (1 << 63) // len(low):
             return self._sum_of_small(low), np.zeros(self._count, dtype=np.int64)
         limbs = (low & _LIMB_BITS, low >> _LIMB, high.view(np.uint64) & _LIMB_BITS, high.view(np.uint64) >> _LIMB)
@@ -214,9 +276,14 @@ class _Windows:
         return total
 
     def _are_complete(self) -> Bools:
-        whole = self._sum_of_small(flags(self._minutes, "complete").astype(np.int64))
-        complete: Bools = whole == self._length
-        return complete
+        are_whole = flags(self._minutes, "complete")
+        if self._is_closed is None or self._is_dense:
+            return np.asarray(self._sum_of_small(are_whole.astype(np.int64)) == self._length)
+        grid_us = self._first_us + np.arange(self._count + self._length - 1, dtype=np.int64) * MINUTE_US
+        is_whole = self._is_closed(grid_us)
+        is_whole[self._places] = are_whole
+        running = np.concatenate(([0], np.cumsum(is_whole)))
+        return np.asarray(running[self._length :] - running[: -self._length] == self._length)
 
     def _ids(self, name: str) -> Any:
         column = self._minutes.column(name)

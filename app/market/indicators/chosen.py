@@ -21,15 +21,19 @@ class ChosenIndicator(NamedTuple):
     settings: Settings
 
     @property
-    def columns(self) -> tuple[str, ...]:
-        """The names of its columns, one for each output: ``sma_20``; ``macd_12_26_9``, ``macd_12_26_9_signal`` …"""
+    def name(self) -> str:
+        """Its key and the values of its parameters, as the names of its columns begin: ``macd_12_26_9``."""
         said = [self.indicator.key.replace("-", "_")]
         for one in self.indicator.parameters:
             value = self.settings[one.name]
             if one != SOURCE or value != one.default:
                 said.append(f"{value:g}" if isinstance(value, float) else str(value))
-        base = "_".join(said)
-        outputs = self.indicator.outputs
+        return "_".join(said)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The names of its columns, one for each output: ``sma_20``; ``macd_12_26_9``, ``macd_12_26_9_signal`` …"""
+        base, outputs = self.name, self.indicator.outputs
         return tuple(
             base if len(outputs) == 1 or output.name == self.indicator.key else f"{base}_{output.name}"
             for output in outputs

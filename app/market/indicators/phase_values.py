@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 
 from app.market.columns.arrow import arrow
 from app.market.columns.candle_columns import open_times
-from app.market.columns.rolling import MINUTE_INDEX, MINUTE_US
+from app.market.columns.rolling import MINUTE_US
 from app.market.columns.wide_decimals import floats_of
+from app.market.file_columns import MINUTE_INDEX
 from app.market.indicators.definition import BAR_COLUMNS, Bars, Session, Values
 from app.market.indicators.research_names import NamedIndicator
 from app.market.interval import ORIGIN_US
@@ -62,6 +63,17 @@ class PhaseValues:
     def sessions(self) -> set[Session]:
         """The sessions over which some of them sum."""
         return {session for _, session in self._summed}
+
+    def first_start_us(self, start_us: int) -> int:
+        """
+        Return where the first window starts on which values of the window at ``start_us`` and of later ones depend.
+
+        That is where no window before is missing: else some depend on still earlier ones.
+        """
+        length_us = self._length * MINUTE_US
+        block_end_us = (start_us + length_us - ORIGIN_US) // (_BLOCK * length_us) * _BLOCK * length_us + ORIGIN_US
+        starts_us = [block_end_us - (1 + warm_up) * length_us for _, warm_up in self._counted]
+        return min([start_us, *starts_us, *(session_start_us(session, start_us) for session in self.sessions)])
 
     def kept_rows(self) -> NDArray[np.int64]:
         """Return how many windows of each phase are known, `reach` at most."""

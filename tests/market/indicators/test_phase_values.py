@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from app.market.columns.rolling import MINUTE_INDEX, MINUTE_US
+from app.market.columns.rolling import MINUTE_US
 from app.market.errors import UsageError
+from app.market.file_columns import MINUTE_INDEX
 from app.market.indicators.definition import BAR_COLUMNS, Bars
 from app.market.indicators.phase_values import Figures, PhaseValues
 from app.market.indicators.research_names import NamedIndicator, named_indicators

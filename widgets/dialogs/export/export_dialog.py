@@ -263,7 +263,7 @@ class ExportDialog(QDialog):
             files = self.form.rows.chosen_files()
         except UsageError:
             return
-        wanted = [(one.symbol, one.rows) for one in files if isinstance(one.rows, Interval)]
+        wanted = [(one.symbol, one.candles) for one in files if one.candles is not None]
         lacking = [one for one in dict.fromkeys(wanted) if one not in self._asked]
         if lacking:
             self._asked.update(lacking)

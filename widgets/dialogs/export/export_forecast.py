@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from app.market.availability import Origin, Stretch, availability, quote_availability
+from app.market.candle_request import window_minutes
 from app.market.export_plan import ExportPlan, RowsRequest, number_of
 from app.market.file_columns import row_layout
 from app.market.file_format import FileFormat
+from app.market.interval import Interval
 from widgets.controls.number_format import count, data_size
 from widgets.dialogs.export.availability_card import FileAvailability, candles_by_origin
 from widgets.dialogs.export.export_form import ExportForm
@@ -43,7 +45,10 @@ class _FileForecast(NamedTuple):
 
     @property
     def rows(self) -> int:
-        return sum(one.candles for one in self.stretches) - self.missing
+        found = sum(one.candles for one in self.stretches)
+        if self.request.is_rolling and isinstance(self.request.rows, Interval):
+            return max(0, found + 1 - window_minutes(self.request.rows))
+        return found - self.missing
 
     @property
     def missing(self) -> int:
@@ -52,8 +57,8 @@ class _FileForecast(NamedTuple):
     @property
     def first_missing(self) -> str:
         first = next(one.first for one in self.stretches if one.origin is Origin.NOWHERE)
-        assert not isinstance(self.request.rows, str)
-        return utc_minute(self.request.rows.slot_open_us(first))
+        assert self.request.candles is not None
+        return utc_minute(self.request.candles.slot_open_us(first))
 
 
 def forecast(form: ExportForm, plan: ExportPlan, now_us: int) -> Forecast:
@@ -99,7 +104,7 @@ def _sentence(plan: ExportPlan, files: list[_FileForecast]) -> str:
     if not lacking:
         return said
     why = "not to be had" if plan.fetches else "not stored, or not to be had"
-    missing = number_of(sum(one.missing for one in lacking), "candle")
+    missing = number_of(sum(one.missing for one in lacking), "minute" if files[0].request.is_rolling else "candle")
     who = f"{len(lacking)} files will lack" if plan.is_several and len(lacking) > 1 else "The file will lack"
     if plan.is_several and len(lacking) == 1:
         who = f"{lacking[0].request.subject} will lack"

@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 from app.market.availability import StoredTimes
 from app.market.calendar.calendar import Calendar
 from app.market.calendar.of_symbol import usual_calendar
-from app.market.candle_request import CandleRequest, file_name, whole_candles
+from app.market.candle_request import CandleRequest, file_name, whole_candles, window_count
 from app.market.errors import UsageError
 from app.market.export_plan import ExportPlan, RowsRequest
 from app.market.file_columns import row_layout
@@ -97,12 +97,13 @@ class ExportForm(QObject):
 
     def candles_of(self, plan: ExportPlan, request: RowsRequest) -> CandleRequest | None:
         """
-        Return which candles the file will have; None for other rows, and as long as nobody knows.
+        Return which candles are read for the file; None for other rows, and as long as nobody knows.
 
         Raises:
             UsageError: If all that is stored is asked for, and nothing is.
         """
-        if not isinstance(request.rows, Interval):
+        interval = request.candles
+        if interval is None:
             return None
         start_us, end_us = request.start_us, request.end_us
         if start_us is None or end_us is None:
@@ -112,14 +113,14 @@ class ExportForm(QObject):
             if stored.first_us is None:
                 raise UsageError(f"Nothing of {request.symbol} is stored: choose another range.")
             start_us, end_us = whole_candles(
-                request.rows, stored.first_us, self._now_us + 1, self._now_us, include_open=plan.include_open
+                interval, stored.first_us, self._now_us + 1, self._now_us, include_open=plan.include_open
             )
         fetch = plan.fetch and not request.is_of_quotes
-        return CandleRequest(request.symbol, request.rows, start_us, end_us, fetch, plan.include_open)
+        return CandleRequest(request.symbol, interval, start_us, end_us, fetch, plan.include_open)
 
     def stored_of(self, request: RowsRequest) -> StoredTimes | None:
         """Return what is stored of the candles of a file; None: not known."""
-        return self._stored.get((request.symbol, request.rows)) if isinstance(request.rows, Interval) else None
+        return None if request.candles is None else self._stored.get((request.symbol, request.candles))
 
     def calendar_of(self, symbol: str) -> Calendar:
         """Return when the market of a symbol is open: the usual calendar until a better one is known."""
@@ -161,7 +162,9 @@ class ExportForm(QObject):
     def _renew(self) -> None:
         """Make the plan, offer the columns of the rows chosen, and suggest where they could go."""
         try:
-            self.layout_of_rows.set_kinds(self.rows.chosen_rows(), are_of_quotes=self.rows.are_of_quotes)
+            self.layout_of_rows.set_kinds(
+                self.rows.chosen_rows(), are_of_quotes=self.rows.are_of_quotes, are_rolling=self.rows.is_rolling
+            )
             plan = self._plan = self._made()
         except UsageError as error:
             self._plan = str(error)
@@ -176,16 +179,17 @@ class ExportForm(QObject):
             layout.chosen_layout(),
             layout.chosen_indicators(),
             self.rows.fetch.isChecked(),
-            self.rows.include_open.isChecked(),
+            self.rows.include_open.isChecked() and not self.rows.is_rolling,
             self.rows.chosen_price,
         )
         for request in plan.files:
             request.check()
             row_layout(request.rows, plan.layout_of(request), plan.file_format)
             wanted = self.candles_of(plan, request)
-            if wanted is not None:
+            if wanted is not None and isinstance(request.rows, Interval):
                 wanted.check()
-                check_rows(len(wanted.slots), plan.file_format)
+                count = window_count(wanted, request.rows) if request.is_rolling else len(wanted.slots)
+                check_rows(count, plan.file_format)
         return plan
 
     def _name_of(self, plan: ExportPlan, request: RowsRequest, symbol: Symbol | None) -> str:
@@ -196,5 +200,5 @@ class ExportForm(QObject):
         candles = self.candles_of(plan, request)
         start_us, end_us = (request.start_us, request.end_us) if candles is None else candles[2:4]
         if start_us is None or end_us is None:
-            return name_in_folder(request.symbol, str(request.rows), plan.file_format)
-        return file_name(request.symbol, str(request.rows), start_us, end_us, plan.file_format)
+            return name_in_folder(request.symbol, request.name, plan.file_format)
+        return file_name(request.symbol, request.name, start_us, end_us, plan.file_format)

@@ -8,7 +8,7 @@ from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtWidgets import QComboBox, QLayout
 
 from app.market.errors import UsageError
-from app.market.file_columns import Rows, row_layout
+from app.market.file_columns import ROLLING_PRESETS, Rows, row_layout
 from app.market.file_format import FileFormat, FileLayout, Preset, named_zone
 from app.market.indicators.chosen import ChosenIndicator, read_indicators
 from app.market.interval import Interval
@@ -54,7 +54,7 @@ class LayoutFields(QObject):
     def __init__(self, indicators: str, parent: QObject) -> None:
         super().__init__(parent)
         self._kinds: Sequence[Rows] = ()
-        self._are_of_quotes = False
+        self._are_of_quotes = self._are_rolling = False
         self.format = _choice(list(_FORMATS.values()), "Format")
         self.preset = _choice(list(_PRESETS.values()), "Columns for")
         self.zone = combo(_ZONES, "UTC", "Time zone of text")
@@ -98,9 +98,13 @@ class LayoutFields(QObject):
         zone = named_zone(self.zone.currentText())
         return FileLayout(self.chosen_preset, zone, self.columns.chosen(), _columns_of(self.chosen_indicators()))
 
-    def set_kinds(self, kinds: Sequence[Rows], *, are_of_quotes: bool) -> None:
-        """Offer the columns of these rows; ``are_of_quotes``: of a symbol that has quotes, not trades."""
-        self._kinds, self._are_of_quotes = kinds, are_of_quotes
+    def set_kinds(self, kinds: Sequence[Rows], *, are_of_quotes: bool, are_rolling: bool = False) -> None:
+        """
+        Offer the columns of these rows.
+
+        ``are_of_quotes``: of a symbol that has quotes, not trades; ``are_rolling``: a candle for every minute.
+        """
+        self._kinds, self._are_of_quotes, self._are_rolling = kinds, are_of_quotes, are_rolling
         self._offer_columns()
 
     def set_palette(self, palette: Palette) -> None:
@@ -141,7 +145,10 @@ class LayoutFields(QObject):
             extras = _columns_of(self.chosen_indicators())
         except UsageError:
             return  # it is not typed to its end
-        layout = FileLayout(self.chosen_preset, is_of_quotes=self._are_of_quotes)
+        preset = self.chosen_preset
+        if self._are_rolling and preset not in ROLLING_PRESETS:
+            return  # the form says that the preset is for other candles
+        layout = FileLayout(preset, is_of_quotes=self._are_of_quotes, is_rolling=self._are_rolling)
         columns = row_layout(self._kinds[0], layout, self.chosen_format).columns
         self.columns.offer([column.name for column in columns], extras)
 

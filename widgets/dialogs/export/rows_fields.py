@@ -10,6 +10,7 @@ from typing import NamedTuple
 from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtWidgets import QCheckBox, QComboBox, QGridLayout, QHBoxLayout, QLayout, QWidget
 
+from app.market.candle_request import ONE_MINUTE
 from app.market.errors import UsageError
 from app.market.export_plan import RowsRequest
 from app.market.file_columns import Rows, RowsOf
@@ -95,6 +96,8 @@ class RowsFields(QObject):
         self.fetch = QCheckBox("Fetch what is not stored")
         self.fetch.setChecked(True)
         self.include_open = QCheckBox("Include the open candle")
+        self.rolling = QCheckBox("Rolling: one for every minute")
+        self.rolling.setToolTip("Candles of this length for every minute, each with its minute index.")
         self.price = QComboBox()
         self.price.addItems([_PRICES[side] for side in PriceSide])
         self.price.setCurrentText(_PRICES[start.price])
@@ -106,7 +109,7 @@ class RowsFields(QObject):
             entry.changed.connect(self.edited)
             entry.typed.connect(self.edited)
         self.range.edited.connect(self._on_range)
-        for box in (self.fetch, self.include_open):
+        for box in (self.fetch, self.include_open, self.rolling):
             box.toggled.connect(lambda _: self.edited.emit())
         self.price.currentIndexChanged.connect(lambda _: self.edited.emit())
 
@@ -123,6 +126,16 @@ class RowsFields(QObject):
         """Whether the first symbol has quotes, not trades: the columns offered are those of its file."""
         first = next(iter(self._known_symbols()), None)
         return first is not None and not first.has_trades
+
+    @property
+    def can_roll(self) -> bool:
+        """Whether the intervals are whole minutes, and longer than one."""
+        return self.are_candles and all(_can_roll(one) for one in self._known_intervals())
+
+    @property
+    def is_rolling(self) -> bool:
+        """Whether a candle for every minute is wanted."""
+        return self.rolling.isChecked() and self.can_roll
 
     @property
     def chosen_price(self) -> PriceSide:
@@ -163,13 +176,17 @@ class RowsFields(QObject):
         Raises:
             UsageError: If a field is wrong.
         """
-        kinds, include_open = self.chosen_rows(), self.include_open.isChecked()
+        kinds, is_rolling = self.chosen_rows(), self.is_rolling
+        include_open = self.include_open.isChecked() and not is_rolling
         ranges = {}
         for kind in kinds:
             # Trades, quotes and gaps are those of the chart's candles.
             interval = kind if isinstance(kind, Interval) else self._interval
+            interval = ONE_MINUTE if is_rolling else interval
             ranges[kind] = self.range.range_of(interval, include_open=include_open)
-        return tuple(RowsRequest(one.name, kind, *ranges[kind]) for one in self.chosen_symbols() for kind in kinds)
+        return tuple(
+            RowsRequest(one.name, kind, *ranges[kind], is_rolling) for one in self.chosen_symbols() for kind in kinds
+        )
 
     def set_palette(self, palette: Palette) -> None:
         """Use the colours of a theme."""
@@ -180,8 +197,10 @@ class RowsFields(QObject):
         """Enable or disable the fields; disabled while an export runs."""
         for field in (self.symbols, *self.kinds.values()):
             field.setEnabled(editable)
-        for of_candles in (self.intervals, self.include_open):
-            of_candles.setEnabled(editable and self.are_candles)
+        self.intervals.setEnabled(editable and self.are_candles)
+        self.include_open.setEnabled(editable and self.are_candles and not self.is_rolling)
+        self.rolling.setEnabled(editable)
+        self.rolling.setVisible(self.can_roll)
         # What candles of quotes are made of is in the database alone.
         known = self._known_symbols()
         can_fetch = not known or any(one.has_trades for one in known)
@@ -208,7 +227,14 @@ class RowsFields(QObject):
 
     def boxes(self) -> QWidget:
         """Return what is to be ticked."""
-        return flow(self._price_field, self.fetch, self.include_open, spacing=20)
+        return flow(self._price_field, self.fetch, self.include_open, self.rolling, spacing=20)
+
+    def _known_intervals(self) -> list[Interval]:
+        """Return the intervals, none while a text is not one."""
+        try:
+            return [one for one in self.chosen_rows() if isinstance(one, Interval)]
+        except UsageError:
+            return []
 
     def _known_symbols(self) -> list[Symbol]:
         """Return the symbols, none while a text is not one of them."""
@@ -232,8 +258,12 @@ class RowsFields(QObject):
             first = next((one for one in self.chosen_rows() if isinstance(one, Interval)), self._interval)
         except UsageError:
             first = self._interval
-        self.range.fill_in(first)
+        self.range.fill_in(ONE_MINUTE if self.is_rolling else first)
         self.edited.emit()
+
+
+def _can_roll(interval: Interval) -> bool:
+    return not interval.months and interval.seconds % 60 == 0 and interval.seconds > 60
 
 
 def _parts(text: str) -> list[str]:

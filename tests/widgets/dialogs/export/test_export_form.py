@@ -69,6 +69,41 @@ def test_ticks_leave_out_what_is_not_stored_and_bring_the_open_candle(dialog: Ex
     assert (plan.fetch, plan.include_open) == (False, True)
 
 
+def test_a_candle_for_every_minute_is_offered_for_whole_minutes(
+    dialog: ExportDialog, qtbot: QtBot, tmp_path: Path
+) -> None:
+    form = dialog.form
+    assert not form.rows.rolling.isVisible()  # every minute has a candle of 1m
+    for texts, offered in ((["90s"], False), (["1M"], False), (["1h", "1m"], False), (["1h", "13m"], True)):
+        form.rows.intervals.set_texts(texts)
+        assert form.rows.rolling.isVisible() is offered
+    form.rows.include_open.click()
+    form.rows.rolling.click()
+    assert not form.rows.include_open.isEnabled()
+    form.rows.intervals.set_texts(["5m"])
+    dialog.set_stored("BTCUSDT", M1, StoredTimes(((START_US - 60 * MINUTE_US, START_US + 5 * MINUTE_US),)))
+    form.rows.fetch.click()
+    # Ten minutes in view, of which five are stored: a window ends with each but the first four.
+    assert dialog.foot.outcome.text().startswith("6 rows, about ")
+    assert "The file will lack 5 minutes, the first at 2024-08-09" in dialog.foot.outcome.text()
+    request = start(dialog, qtbot)
+    (file,) = request.plan.files
+    assert file == RowsRequest("BTCUSDT", H1.parse("5m"), START_US, END_US, is_rolling=True)
+    assert form.columns(request.plan)[-1] == "minute_index"
+    assert not request.plan.include_open
+    assert request.path == tmp_path / "BTCUSDT-5m-rolling-20240808T2355-20240809T0005.csv"
+    dialog.failed("")
+    form.layout_of_rows.preset.setCurrentText("freqtrade")
+    dialog.foot.start_button.click()
+    assert "rolling ones overlap" in dialog.foot.outcome.text()
+    form.layout_of_rows.preset.setCurrentText("cryptopipe")
+    form.rows.intervals.set_texts(["1h"])
+    dialog.foot.start_button.click()
+    assert "No whole window of 1h lies in that range" in dialog.foot.outcome.text()
+    form.rows.kinds[RowKind.TRADES].click()
+    assert not form.rows.rolling.isVisible()
+
+
 @pytest.mark.parametrize(
     ("choice", "minutes"), [(Range.DAY, 1440), (Range.WEEK, 7 * 1440), (Range.MONTH, 30 * 1440), (Range.YEAR, 525_600)]
 )
