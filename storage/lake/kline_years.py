@@ -19,7 +19,7 @@ from storage.candles import klines
 from storage.candles.column_query import kline_columns
 from storage.lake.parquet_part import lake_schema
 from storage.lake.partition import LakeKind, Partition
-from storage.lake.trade_days import Candidate
+from storage.lake.trade_days import Candidate, symbols_with
 from storage.postgres.pool import ConnectionPool
 from storage.postgres.symbol_ids import symbol_id_of
 
@@ -40,6 +40,10 @@ class KlineYears:
 
     def __init__(self, pool: ConnectionPool) -> None:
         self._pool = pool
+
+    def symbols(self) -> list[str]:
+        """Return the symbols that have klines, sorted. Raises StoreError."""
+        return symbols_with(self._pool, "klines")
 
     def candidates(self, symbol: str) -> list[Candidate]:
         """Return the symbol's years of each interval, oldest first; none without klines. Raises StoreError."""

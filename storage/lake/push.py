@@ -26,6 +26,9 @@ class PushSource(Protocol):
     @property
     def kind(self) -> LakeKind: ...
 
+    def symbols(self) -> list[str]:
+        """Return the symbols that have rows, sorted."""
+
     def candidates(self, symbol: str) -> list[Candidate]:
         """Return a symbol's partitions, oldest first, complete or not."""
 
@@ -93,9 +96,9 @@ class Push:
         self._rows = self._total = 0
         self.report = PushReport()
 
-    def run(self, symbols: Sequence[str], start_us: int | None = None, end_us: int | None = None) -> PushReport:
+    def run(self, symbols: Sequence[str] | None, start_us: int | None = None, end_us: int | None = None) -> PushReport:
         """
-        Push the partitions of these symbols that overlap ``[start_us, end_us)``; None is open. Blocks.
+        Push the partitions of these symbols, or of all, that overlap ``[start_us, end_us)``; None is open. Blocks.
 
         Raises:
             LakeError: If the lake cannot be written, or has other rows; ``report`` has what was done until then.
@@ -104,7 +107,7 @@ class Push:
         work = [
             one
             for source in self._sources
-            for symbol in symbols
+            for symbol in (source.symbols() if symbols is None else symbols)
             for one in self._wanted(source, symbol, start_us, end_us)
         ]
         self._total = sum(candidate.rows or 0 for _, candidate, _ in work)

@@ -18,10 +18,10 @@ from app.market.columns.quote_columns import quote_rows
 from app.market.coverage import IdRanges
 from app.market.interval import Interval
 from app.market.quote_candles.side_candles import known_times
-from app.market.symbol import broker_of
+from app.market.symbol import broker_of, has_trades
 from storage.lake.parquet_part import lake_schema
 from storage.lake.partition import DAY_US, LakeKind, Partition, day_text
-from storage.lake.trade_days import Candidate
+from storage.lake.trade_days import Candidate, symbols_with
 from storage.postgres.pool import ConnectionPool
 from storage.quotes.tick_store import TickStore
 from storage.schema.retention_record import quotes_kept_from
@@ -64,8 +64,14 @@ class QuoteDays:
         self._ticks = TickStore(pool)
         self._calendar_of = calendar_of
 
+    def symbols(self) -> list[str]:
+        """Return the symbols that have quotes, sorted. Raises StoreError."""
+        return symbols_with(self._pool, "quote_rollup_1d")
+
     def candidates(self, symbol: str) -> list[Candidate]:
         """Return the symbol's days, oldest first; none without quotes. Raises StoreError."""
+        if has_trades(symbol):
+            return []
         fetched = self._ticks.fetched_ticks(symbol)  # before the quotes: times are noted with or after them
         ticks_on = dict[int, int]()
         with closing(self._ticks.iter_tick_candles(symbol, _DAY)) as parts:

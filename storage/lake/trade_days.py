@@ -55,6 +55,7 @@ _BY_ID = sql.SQL(
     ORDER BY trade_id LIMIT %(limit)s
     """
 ).format(in_day=_TRADES_IN_DAY)
+_HAVING = sql.SQL("SELECT symbol FROM symbols s WHERE EXISTS (SELECT FROM {table} WHERE symbol_id = s.id)")
 _BY_ID_FIELDS = ("trade_id", "time", "price", "quantity", "is_buyer_maker")
 _PAGE = 65_536
 
@@ -72,6 +73,12 @@ class Candidate(NamedTuple):
     reason: str = ""
     completeness: str = "complete"
     absent: tuple[tuple[int, int], ...] = ()
+
+
+def symbols_with(pool: ConnectionPool, table: str) -> list[str]:
+    """Return the symbols that have rows in that table, sorted. Raises StoreError."""
+    with pool.borrowed("read the symbols") as connection:
+        return sorted(name for (name,) in connection.execute(_HAVING.format(table=sql.Identifier(table))))
 
 
 def judged_days(
@@ -136,6 +143,10 @@ class TradeDays:
 
     def __init__(self, pool: ConnectionPool) -> None:
         self._pool = pool
+
+    def symbols(self) -> list[str]:
+        """Return the symbols that have trades, sorted. Raises StoreError."""
+        return symbols_with(self._pool, "coverage")
 
     def candidates(self, symbol: str) -> list[Candidate]:
         """Return the symbol's days, oldest first; none without trades. Raises StoreError."""

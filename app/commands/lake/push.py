@@ -52,8 +52,7 @@ def _run(settings: Settings, lake: Lake, request: LakeRequest, *, as_json: bool)
         database = open_database(settings)
         try:
             store = database.store
-            known = store.symbol_names()
-            symbols = names_among(request.symbols, known) if request.symbols else sorted(known)
+            symbols = names_among(request.symbols, store.symbol_names()) if request.symbols else None
             sources: list[PushSource] = [
                 TradeDays(store.pool),
                 QuoteDays(store.pool, store.calendar_of),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import signal
 import time
+from datetime import date, timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import duckdb
@@ -13,6 +15,7 @@ from app.commands.lake.lake_options import lake_and_symbols
 from app.market.errors import UsageError
 from tests.commands.lake.conftest import DAYS, INSIDE, Place, started
 from tests.program import needs_signals
+from tests.storage.lake.trades import on_days
 from tests.storage.small_disk import mounted
 
 INTERRUPTED = (
@@ -166,24 +169,31 @@ def test_the_setting_is_the_lake_where_none_is_named(place: Place) -> None:
     assert place.document("list")[1]["lake"] == str(place.folder)
 
 
-def test_duckdb_reads_one_day_out_of_five_years_by_opening_one_file(tmp_path: Path) -> None:
-    folder = tmp_path / "trades" / "broker=binance" / "symbol=BTCUSDT"
+def test_duckdb_reads_one_day_out_of_five_years_by_opening_one_file(place: Place) -> None:
+    place.run("push", place.folder, "BTCUSDT", "--from", "2024-08-10", "--to", "2024-08-11")
+    (part,) = place.folder.glob("**/*.parquet")
+    manifest = part.with_name("_manifest.json")
+    first = date(2020, 1, 1)
+    days = [first + timedelta(days=number) for number in range(5 * 365 + 2)]
+    for day in days:
+        folder = part.parent.with_name(f"date={day}")
+        folder.mkdir(exist_ok=True)
+        for file in (part, manifest):
+            if folder != part.parent:
+                (folder / file.name).hardlink_to(file)
+    query = (
+        f"FROM read_parquet('{place.folder}/trades/**/*.parquet', hive_partitioning=true) WHERE symbol = 'BTCUSDT' AND "
+        "date = '2023-03-03'"
+    )
     with duckdb.connect() as connection:
-        connection.execute("CREATE TABLE day AS SELECT range AS trade_id FROM range(10)")
-        first = folder / "date=2020-01-01"
-        first.mkdir(parents=True)
-        connection.execute(f"COPY day TO '{first / 'trades-0-9.parquet'}' (FORMAT parquet)")
-        content = (first / "trades-0-9.parquet").read_bytes()
-        days = connection.execute(
-            "SELECT strftime(d, '%Y-%m-%d') FROM range(DATE '2020-01-02', DATE '2025-01-01', INTERVAL 1 DAY) AS t(d)"
+        plan = " ".join(connection.execute(f"EXPLAIN ANALYZE SELECT sum(price) {query}").fetchall()[0][1].split())
+        found = connection.execute(
+            f"SELECT trade_id, epoch_us(time), price, quantity, is_buyer_maker {query}"
         ).fetchall()
-        for (day,) in days:
-            (folder / f"date={day}").mkdir()
-            (folder / f"date={day}" / "trades-0-9.parquet").write_bytes(content)
-        plan = connection.execute(
-            "EXPLAIN ANALYZE SELECT sum(trade_id) FROM "
-            f"read_parquet('{tmp_path}/trades/**/*.parquet', hive_partitioning=true) "
-            "WHERE symbol = 'BTCUSDT' AND date = '2023-03-03'"
-        ).fetchall()[0][1]
-    assert len(days) + 1 == 1_827
-    assert "Total Files Read: 1 " in " ".join(plan.split()), plan
+    assert len(days) == 1_827
+    assert "Total Files Read: 1 " in plan, plan
+    expected = [
+        (one.trade_id, one.time_us, Decimal(one.price_e8).scaleb(-8), Decimal(one.quantity_e8).scaleb(-8), one[5])
+        for one in on_days(INSIDE, 1, 1)
+    ]
+    assert found == expected
