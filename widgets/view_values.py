@@ -96,8 +96,8 @@ class StatusView:
     """
     The state of the feed and of the database, for the status bar.
 
-    - ``broker``: whose feed it is, where that is not the exchange: ``"OANDA"``. ``counted``: what arrives there and is
-      queued, ``"trades"`` or ``"ticks"``.
+    - ``broker``: whose feed it is, where that is not the exchange: ``"OANDA"``. ``history_only``: it has no
+      live prices. ``counted``: what arrives there and is queued, ``"trades"`` or ``"ticks"``.
     - ``feed_reason``, ``history_reason``, ``database_reason``: one sentence about what is wrong, else empty.
       ``retry_in_s``: the time until the feed or the history is tried again, None where nothing waits.
     - ``delay_ms``: the age of the exchange's messages on arrival.
@@ -136,6 +136,7 @@ class StatusView:
     connections_refused: bool = False
     broker: str = ""
     counted: str = "trades"
+    history_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)

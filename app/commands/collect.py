@@ -31,9 +31,10 @@ from app.market.errors import (
     FeedRejected,
     SettingsError,
     StoreUnavailable,
+    UsageError,
 )
 from app.market.ports.exchange import FeedState, FeedStatus
-from app.market.symbol import BROKER, broker_of, read_symbol
+from app.market.symbol import BROKER, broker_of, has_live_prices, history_command, read_symbol
 from app.observability.monitoring import monitoring
 from app.runtime.exchange_addresses import check_addresses
 from app.runtime.instance_lock import InstanceLock
@@ -56,10 +57,12 @@ def prepare(settings: Settings, duration: str | None) -> Callable[[], int]:
     The function returns the exit code 0, or raises StoreError, FeedError, UsageError or SettingsError with the reason.
 
     Raises:
-        UsageError: If ``duration`` is not a duration such as 8h. No file was made.
+        UsageError: If ``duration`` is not a duration such as 8h, or no symbol has live prices. No file was made.
         SettingsError: If an address of the exchange is malformed. No file was made.
     """
     seconds = parse_duration(duration) if duration else None
+    if not any(map(has_live_prices, settings.symbols)):
+        raise UsageError(_not_recorded(settings.symbols))
     check_addresses(settings)
     return partial(run_collect, settings, seconds)
 
@@ -85,7 +88,9 @@ async def _collect(
 ) -> int:
     outcome = _RecordingResult()
     symbols = [name for name in settings.symbols if broker_of(name) == BROKER]
-    quoted = [name for name in settings.symbols if broker_of(name) != BROKER]
+    quoted = [name for name in settings.symbols if broker_of(name) != BROKER and has_live_prices(name)]
+    if past := [name for name in settings.symbols if not has_live_prices(name)]:
+        _say(_not_recorded(past))
     async with (
         engine_for(settings) as engine,
         monitoring(engine) as metrics,
@@ -110,6 +115,15 @@ async def _collect(
             begin_shutdown()
     _report(outcome, symbols, quoted)
     return 0
+
+
+def _not_recorded(symbols: Sequence[str]) -> str:
+    """Return why symbols of brokers that have history alone are not recorded."""
+    verb, pronoun = ("has", "it") if len(symbols) == 1 else ("have", "them")
+    return (
+        f"{_listed(symbols)} {verb} history only, no live prices, so nothing is recorded of {pronoun}: "
+        f"{history_command(symbols[0])} fetches past ticks."
+    )
 
 
 class _RecordingResult(NamedTuple):

@@ -303,7 +303,8 @@ def _convert(settings: Settings, options: Options) -> int:
                 converted = convert(connection, lambda done, total: shown.update(done, total=total), one.of)
             if not converted:
                 raise StoreError("Another program is changing the database just now: try again when it is done.")
-            print(f"{one.rows:,} {one.of.plural} were converted to a hypertable.")
+            if one.rows or len(due) == 1:
+                print(f"{one.rows:,} {one.of.plural} were converted to a hypertable.")
         set_up_edition(connection)
     return 0
 

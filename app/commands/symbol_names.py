@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 
 from app.market.errors import UsageError
 from app.market.ports.storage import SymbolStore
-from app.market.suggestions import did_you_mean, nearest
+from app.market.suggestions import at_brokers, did_you_mean, nearest
 from app.market.symbol import BROKER, broker_of, read_symbol
 from storage.postgres.connection import Connection
 from storage.postgres.symbol_ids import known_symbols
@@ -44,7 +44,7 @@ def listed_symbol(text: str, listed: Collection[str]) -> str:
     """
     name = read_symbol(text, listed)
     if name not in listed:
-        raise UsageError(f"“{name}” is not a symbol of the exchange{did_you_mean(name, listed)}")
+        raise UsageError(f"“{name}” is not a symbol of the exchange{at_brokers(name) or did_you_mean(name, listed)}")
     return name
 
 

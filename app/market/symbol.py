@@ -77,6 +77,16 @@ def has_trades(symbol: str) -> bool:
     return broker_of(symbol) not in QUOTE_BROKERS
 
 
+def has_live_prices(symbol: str) -> bool:
+    """Whether the symbol's broker sends prices as they are made; else it has history alone."""
+    return has_trades(symbol) or broker_of(symbol) in STREAMING_BROKERS
+
+
+def history_command(symbol: str) -> str:
+    """Return the command that fetches past ticks of a symbol whose broker has history alone."""
+    return f"cryptopipe history {symbol} quotes --days 30"
+
+
 def broker_title(symbol: str) -> str:
     """Return the broker of a symbol, by its name, as people know it: ``"OANDA"``, ``"Binance spot"``."""
     broker = broker_of(symbol)

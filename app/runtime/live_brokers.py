@@ -15,7 +15,7 @@ from app.config.settings import Settings
 from app.live.ticks.quote_broker import BrokerParts, QuoteBroker
 from app.market.ports.clock import Clock
 
-NO_LIVE_PRICES = "Dukascopy has no live prices: cryptopipe history dukascopy:EURUSD quotes --days 30 fetches past ones."
+NO_LIVE_PRICES = "Dukascopy has history only: cryptopipe history dukascopy:EURUSD quotes --days 30 fetches it."
 
 
 def live_brokers(settings: Settings, clock: Clock) -> list[QuoteBroker]:

@@ -60,10 +60,11 @@ def verdict(found: Probe) -> tuple[str, str]:
 
 def _holdings(found: Probe) -> str:
     size = data_size(found.size_bytes)
-    if not found.trades:
+    held = [f"{count(number)} {rows}" for number, rows in ((found.trades, "trades"), (found.ticks, "ticks")) if number]
+    if not held:
         return f"no trades yet ({size})"
     symbols = "1 symbol" if found.symbols == 1 else f"{count(found.symbols)} symbols"
-    return f"{count(found.trades)} trades of {symbols} ({size})"
+    return f"{' and '.join(held)} of {symbols} ({size})"
 
 
 def _tables(found: Probe) -> str:

@@ -11,12 +11,13 @@ from typing import NamedTuple
 from app.live.charts.chart_session import ChartSession
 from app.live.engine import Engine
 from app.market.ports.exchange import FeedState, FeedStatus
-from app.market.symbol import Symbol
+from app.market.symbol import Symbol, broker_title, has_live_prices, history_command
 from app.window.panel_values import feed_status, history_reason
 from widgets.window.notice_bar import NoticeAction
 
 _FAILING_ATTEMPTS = 2  # one failed attempt is an everyday reconnect
 _LONG_WAIT_S = 10.0
+_COPY = (NoticeAction.COPY_HISTORY_COMMAND,)
 
 
 class Notice(NamedTuple):
@@ -47,6 +48,9 @@ def notice_of(
     status = feed_status(engine, symbol.name)
     if engine.database is None and engine.database_failed:
         return Notice(engine.database_reason, (NoticeAction.RETRY_DATABASE, NoticeAction.CHOOSE_DATABASE))
+    if not has_live_prices(symbol.name):
+        title = f"{symbol.display_name} at {broker_title(symbol.name)}"
+        return Notice(f"{title}: history only, no live prices. {history_command(symbol.name)} fetches it.", _COPY)
     if status.reason and _is_away(status):
         now_s = engine.clock.monotonic_s()
         is_banned = symbol.has_trades and engine.ban.left_s(now_s)

@@ -12,7 +12,7 @@ from app.live.recording.market_snapshot import SymbolSnapshot
 from app.live.recording.measures import Rate
 from app.live.repair.repairer import TRADES_A_MINUTE
 from app.market.ports.exchange import FeedState, FeedStatus
-from app.market.symbol import Symbol, broker_title, has_trades
+from app.market.symbol import Symbol, broker_title, has_live_prices, has_trades
 from app.market.units import E8
 from widgets.view_values import DownloadView, GapBand, QuoteView, StatusView, WatchRow
 
@@ -59,13 +59,19 @@ class PanelValues:
             bid=_price(bid),
             ask=_price(ask),
             trades_per_minute=_per_minute(latest, self._engine.exchange_clock.now_us()),
-            recorded=self._records and symbol.is_trading and self._engine.is_recorded(symbol.name),
+            recorded=self._is_recorded(symbol),
             receiving=self._engine.is_receiving(symbol.name),
             live=self._is_live(symbol.name),
         )
 
+    def _is_recorded(self, symbol: Symbol) -> bool:
+        is_wanted = has_live_prices(symbol.name) and self._engine.is_recorded(symbol.name)
+        return self._records and symbol.is_trading and is_wanted
+
     def recording(self, symbol: Symbol, *, watched: bool) -> str:
         """Return in words whether the symbol is recorded, and why not."""
+        if not has_live_prices(symbol.name):
+            return "No · history only"
         if not symbol.is_trading:
             return f"No · {symbol.trouble[0].lower()}{symbol.trouble[1:]}"
         if not self._engine.is_recorded(symbol.name):
@@ -104,7 +110,7 @@ class PanelValues:
             missing_trades=tracker.missing() if tracker else 0,
             repairing=symbol.name in self._engine.repairer.repairing,
             recording=self.recording(symbol, watched=watched),
-            recorded=self._records and symbol.is_trading and self._engine.is_recorded(symbol.name),
+            recorded=self._is_recorded(symbol),
             watched=watched,
             download=self._download(symbol.name) if self._records else None,
             ticks=None if ticks is None else ticks.total,
@@ -167,6 +173,7 @@ class PanelValues:
                 spooled=ticks.outbox.spool_status.rows,
                 spool_reason=ticks.outbox.spool_status.reason,
                 broker=broker_title(symbol),
+                history_only=not has_live_prices(symbol),
                 counted="ticks",
             )
         waits = history_reason(engine)

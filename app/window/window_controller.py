@@ -22,7 +22,7 @@ from app.market.file_format import FileFormat
 from app.market.indicators.chosen import text_of_indicators
 from app.market.interval import Interval
 from app.market.ports.exchange import FeedStatus
-from app.market.symbol import Symbol, broker_of, has_trades, in_usual_quote
+from app.market.symbol import Symbol, broker_of, has_trades, history_command, in_usual_quote
 from app.window.appearance import show_palette, show_state
 from app.window.chart_controller import ChartController
 from app.window.collector import freeze_startup_objects
@@ -186,6 +186,7 @@ class WindowController(QObject):
         window.date_entry_requested.connect(chart.open_date_entry)
         window.retry_database_requested.connect(engine.retry_database)
         window.retry_feed_requested.connect(self.chart_controller.retry)
+        window.history_command_requested.connect(lambda: window.copy_text(history_command(self._state.symbol)))
         window.simulated_market_requested.connect(self.simulated_market_requested)
         window.notice_dismissed.connect(lambda: self.set_serving_problem(""))
         window.typing_learnt.connect(lambda: chart.bar.show_hint(False))

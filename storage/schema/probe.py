@@ -6,18 +6,27 @@ import statistics
 import time
 from dataclasses import dataclass
 
+from psycopg import sql
+
 from storage.postgres.connection import Connection, ServerFacts, facts_of, translated
 from storage.schema.privileges import Privileges, privileges_of
 
 _ROUND_TRIPS = 5
+_HELD = sql.SQL(
+    """
+    SELECT coalesce(sum(trades), 0)::bigint, coalesce(sum(ticks), 0)::bigint, count(DISTINCT symbol_id)
+    FROM (SELECT symbol_id, last_trade_id - first_trade_id + 1 AS trades, 0 AS ticks FROM coverage {ticks}) AS held
+    """
+)
+_TICKS = sql.SQL("UNION ALL SELECT symbol_id, 0, ticks FROM quote_rollup_1d")  # from version 10 on
 
 
 @dataclass(frozen=True, slots=True)
 class Probe:
     """
     What was found. ``latency_ms`` is the median of some round trips; ``encrypted`` is None for a Unix socket, which
-    nothing leaves the machine by; ``size_bytes`` is the whole database's; ``trades`` and ``symbols`` count what
-    cryptopipe has stored in it.
+    nothing leaves the machine by; ``size_bytes`` is the whole database's; ``trades``, ``ticks`` and
+    ``symbols`` count what cryptopipe has stored in it.
     """
 
     server: ServerFacts
@@ -26,6 +35,7 @@ class Probe:
     encrypted: bool | None
     size_bytes: int
     trades: int
+    ticks: int
     symbols: int
 
 
@@ -35,19 +45,18 @@ def probe(connection: Connection, *, embedded: bool = False) -> Probe:
     with translated("look at the database"):
         latency_ms = statistics.median(_round_trip_ms(connection) for _ in range(_ROUND_TRIPS))
         size = connection.execute("SELECT pg_database_size(current_database())").fetchone()
-        held = (0, 0)
-        if privileges.tables_version:
-            held = (
-                connection.execute(
-                    "SELECT coalesce(sum(last_trade_id - first_trade_id + 1), 0)::bigint, count(DISTINCT symbol_id)"
-                    " FROM coverage"
-                ).fetchone()
-                or held
-            )
+        held = _held(connection) if privileges.tables_version else (0, 0, 0)
         is_socket = not connection.info.hostaddr
     assert size is not None
     encrypted = None if is_socket else connection.pgconn.ssl_in_use
-    return Probe(server, privileges, latency_ms, encrypted, size[0], held[0], held[1])
+    return Probe(server, privileges, latency_ms, encrypted, size[0], *held)
+
+
+def _held(connection: Connection) -> tuple[int, int, int]:
+    """Return the number of trades, of ticks, and of symbols with any of them."""
+    row = connection.execute("SELECT to_regclass('quote_rollup_1d') IS NOT NULL").fetchone()
+    held = connection.execute(_HELD.format(ticks=_TICKS if row is not None and row[0] else sql.SQL(""))).fetchone()
+    return (0, 0, 0) if held is None else held
 
 
 def _round_trip_ms(connection: Connection) -> float:

@@ -80,6 +80,35 @@ def test_refused_credentials_end_a_recording_of_nothing_else_with_one_sentence(
     assert "wr0ng" not in printed.out + printed.err + (data_dir / "logs" / "cryptopipe.log").read_text()
 
 
+def test_symbols_of_a_broker_with_history_alone_are_named_as_not_recorded(
+    data_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    past = "dukascopy:EURUSD"
+    assert main(["collect", "--symbols", past, "--for", "60s"]) == 2
+    assert capsys.readouterr().err == (
+        f"cryptopipe: {past} has history only, no live prices, so nothing is recorded of it: cryptopipe history {past} "
+        "quotes --days 30 fetches past ticks.\n"
+    )
+    assert not data_dir.exists()
+    assert main(["collect", "--symbols", f"{EUR},{past}", "--for", "5s"]) == 0
+    printed = capsys.readouterr()
+    assert re.fullmatch(rf"\d+ ticks of {EUR} received and stored\.\n", printed.out)
+    assert printed.err.count("\n") == 1
+    assert printed.err.startswith(f"cryptopipe: {past} has history only, no live prices, so nothing is recorded")
+
+
+def test_a_pair_of_currencies_is_offered_at_the_brokers_that_have_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with exchange() as binance:
+        point_to(binance, monkeypatch)
+        assert main(["collect", "--symbols", "EUR_USD", "--for", "5s"]) == 2
+    assert capsys.readouterr().err == (
+        "cryptopipe: “EURUSD” is not a symbol of the exchange: write oanda:EURUSD for its live quotes, or "
+        "dukascopy:EURUSD for its past ones.\n"
+    )
+
+
 def test_a_broker_that_is_away_is_named_while_the_exchange_is_recorded(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -49,3 +49,13 @@ def test_a_ban_offers_no_retry() -> None:
     said = notice(engine)
     assert said is not None
     assert said.actions == (NoticeAction.OPEN_SIMULATED_MARKET,)
+
+
+def test_a_broker_with_history_alone_offers_the_command_that_fetches_it() -> None:
+    eur = Symbol("dukascopy:EURUSD", "EUR", "USD")
+    said = notice(silent_engine(), eur)
+    assert said == Notice(
+        "EUR/USD at Dukascopy: history only, no live prices. cryptopipe history dukascopy:EURUSD quotes --days 30 "
+        "fetches it.",
+        (NoticeAction.COPY_HISTORY_COMMAND,),
+    )

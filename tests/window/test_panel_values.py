@@ -129,6 +129,15 @@ async def test_a_symbol_that_is_not_recorded_still_has_figures(engine: Engine) -
     assert (quote.stored_trades, quote.missing_trades, quote.repairing) == (None, 0, False)
 
 
+async def test_a_broker_with_history_alone_is_not_waited_for(engine: Engine) -> None:
+    engine.set_symbols([SYMBOL, "dukascopy:EURUSD"])
+    eur, panel = Symbol("dukascopy:EURUSD", "EUR", "USD"), maker(engine)
+    assert panel.recording(eur, watched=True) == "No · history only"
+    assert not panel.watch_row(eur).recorded
+    assert panel.status(eur.name).history_only
+    assert not panel.status("oanda:EURUSD").history_only
+
+
 async def test_the_status_says_why_there_is_no_database(engine: Engine) -> None:
     status = maker(engine, simulated=True).status()
     assert (status.database, status.database_reason) == ("", "The database is starting.")

@@ -8,6 +8,7 @@ from typing import Any
 from PySide6.QtCore import QAbstractListModel, QModelIndex, QPersistentModelIndex, Qt
 from PySide6.QtWidgets import QWidget
 
+from app.market.symbol import has_live_prices
 from widgets.controls.number_format import compact, percent, price
 from widgets.symbols.watchlist_delegate import CHOSEN_ROLE, ROW_ROLE
 from widgets.symbols.watchlist_order import SortOrder
@@ -124,6 +125,8 @@ def in_words(row: WatchRow) -> str:
     """Return a row in words, in several lines."""
     source, moves = ("exchange", "trades") if row.symbol.has_trades else ("broker", "ticks")
     recording = "Recording" if row.receiving else f"Waiting for the {source}"
+    if not has_live_prices(row.symbol.name):
+        recording = "History only"
     state = row.symbol.trouble or (recording if row.recorded else "Not recording")
     return (
         f"{row.symbol.full_name} · {state}\n"

@@ -62,6 +62,7 @@ class MainWindow(QMainWindow):
         candle_colours_requested: Use these colours for rising and falling; carries their name (see `palettes`).
         text_percent_requested: Use this size of text; carries percent of the system's.
         retry_database_requested, retry_feed_requested, simulated_market_requested: The button of a notice was pressed.
+        history_command_requested: Copy the command that fetches the past of the chart's symbol.
         missing_requested, missing_here_requested: Show missing trades on the chart: of any symbol, or of the chart's.
         download_requested, download_stop_requested: Fetch all missing trades of the chart's symbol, or stop fetching.
         notice_dismissed: The user has read the notice.
@@ -96,6 +97,7 @@ class MainWindow(QMainWindow):
     text_percent_requested = Signal(int)
     retry_database_requested = Signal()
     retry_feed_requested = Signal()
+    history_command_requested = Signal()
     simulated_market_requested = Signal()
     notice_dismissed = Signal()
     serving_requested = Signal(bool)
@@ -458,6 +460,7 @@ class MainWindow(QMainWindow):
             NoticeAction.CHOOSE_DATABASE: self.database_requested.emit,
             NoticeAction.RETRY_FEED: self.retry_feed_requested.emit,
             NoticeAction.OPEN_SIMULATED_MARKET: self.simulated_market_requested.emit,
+            NoticeAction.COPY_HISTORY_COMMAND: self.history_command_requested.emit,
             NoticeAction.DISMISS: self._dismiss_notice,
         }
         requests[action]()

@@ -24,6 +24,7 @@ class NoticeAction(Enum):
     CHOOSE_DATABASE = "choose database"
     RETRY_FEED = "retry feed"
     OPEN_SIMULATED_MARKET = "open simulated market"
+    COPY_HISTORY_COMMAND = "copy history command"
     DISMISS = "dismiss"
 
     @property
@@ -36,6 +37,7 @@ _LABELS = {
     NoticeAction.CHOOSE_DATABASE: "Database…",
     NoticeAction.RETRY_FEED: "Retry",
     NoticeAction.OPEN_SIMULATED_MARKET: "Use the simulated market",
+    NoticeAction.COPY_HISTORY_COMMAND: "Copy command",
     NoticeAction.DISMISS: "Dismiss",
 }
 

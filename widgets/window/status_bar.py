@@ -140,6 +140,8 @@ class StatusBar(QStatusBar):
         reason = status.feed_reason or status.history_reason
         left_s = status.retry_in_s
         is_partly_live = status.feed_state is FeedState.LIVE and status.connections_down > 0
+        if status.history_only:
+            word, tone, reason = "History only", "faint", ""
         # Countdowns come first: a sentence that does not fit loses its end.
         if is_partly_live:
             word, tone = _partly_live(status), "warning"

@@ -10,7 +10,8 @@ import asyncio
 import contextlib
 import json
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from app.commands.cancellable_database import opened_database
@@ -19,6 +20,7 @@ from app.commands.options import Options
 from app.commands.progress import Progress, progress
 from app.commands.styling import print_styled
 from app.config.settings import Settings
+from app.live.transfers.report import iso, minute
 from app.market.errors import UsageError
 from app.market.ports.archive import DAY_US
 from app.runtime.shutdown import LONGEST_DAYS, StopEvent, bounded_shutdown, on_signals
@@ -65,6 +67,24 @@ class ChosenRange(NamedTuple):
         if self.start_us is not None:
             return self.start_us
         return end_us - end_us % DAY_US - (self.days or 0) * DAY_US
+
+
+class RangeEnds(NamedTuple):
+    """What is fetched, ``[start_us, end_us)`` (UTC microseconds); ``is_cut``: what was asked for is not over then."""
+
+    start_us: int
+    end_us: int
+    is_cut: bool
+
+    @property
+    def facts(self) -> dict[str, str]:
+        """Return it for JSON."""
+        return {"until": iso(self.end_us)} if self.is_cut else {}
+
+    @property
+    def sentence(self) -> str:
+        """Return the end of a summary that says so; empty where nothing was cut off."""
+        return f" What is after {minute(self.end_us)} UTC is not over yet and was not asked for." if self.is_cut else ""
 
 
 def typed_symbols(options: Options) -> list[str]:
@@ -116,12 +136,18 @@ def exit_code(report: Report | None) -> int:
     return _CANCELLED if report is None else 0 if report.is_whole else _DONE_IN_PART
 
 
-def print_report(report: AnyReport | None, summary: Callable[[AnyReport], str], *, as_json: bool) -> int:
-    """Print what was stored, in one line or as JSON, and say what is missing; return the exit code."""
+def print_report(
+    report: AnyReport | None,
+    summary: Callable[[AnyReport], str],
+    *,
+    as_json: bool,
+    more: Mapping[str, object] = MappingProxyType({}),
+) -> int:
+    """Print what was stored, in one line or as JSON with ``more``; say what is missing; return the exit code."""
     if report is None:
         _say("the download was cancelled; what is stored stays, and the same command goes on from there.")
     else:
-        print(json.dumps(report.facts(), indent=2) if as_json else summary(report))
+        print(json.dumps({**report.facts(), **more}, indent=2) if as_json else summary(report))
         for sentence in report.lacks:
             _say(sentence)
     return exit_code(report)

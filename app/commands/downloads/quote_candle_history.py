@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
-from app.commands.downloads.download_run import print_report, recording_database, run_download
+from app.commands.downloads.download_run import RangeEnds, print_report, recording_database, run_download
 from app.commands.progress import Progress
 from app.concurrency.background import in_background
 from app.concurrency.system_clock import SystemClock
@@ -27,12 +27,11 @@ from app.runtime.quote_sources import candle_source, has_candles
 from app.runtime.shutdown import StopEvent, unless_stopped
 
 
-def run(
-    settings: Settings, symbols: Sequence[str], interval: Interval, range_us: tuple[int, int], *, as_json: bool
-) -> int:
-    """Fetch the candles that open in ``range_us``, print what was stored, and return the exit code."""
+def run(settings: Settings, symbols: Sequence[str], interval: Interval, ends: RangeEnds, *, as_json: bool) -> int:
+    """Fetch the candles that open in a range, print what was stored, and return the exit code."""
+    range_us = ends.start_us, ends.end_us
     report = run_download(partial(_downloaded, settings, symbols, interval, range_us), "pieces")
-    return print_report(report, _summary, as_json=as_json)
+    return print_report(report, lambda one: _summary(one) + ends.sentence, as_json=as_json, more=ends.facts)
 
 
 async def _downloaded(

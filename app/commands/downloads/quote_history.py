@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from app.commands.downloads.download_run import (
     ChosenRange,
+    RangeEnds,
     check_parallel,
     chosen_range,
     print_report,
@@ -74,18 +75,20 @@ def prepare(settings: Settings, options: Options) -> Callable[[], int]:
         return partial(_run, settings, wanted, as_json=options.as_json)
     from app.commands.downloads import quote_candle_history
 
-    range_us = _range(wanted, SystemClock().now_us(), interval)
-    return partial(quote_candle_history.run, settings, wanted.symbols, interval, range_us, as_json=options.as_json)
+    ends = _range(wanted, SystemClock().now_us(), interval)
+    return partial(quote_candle_history.run, settings, wanted.symbols, interval, ends, as_json=options.as_json)
 
 
 def _run(settings: Settings, wanted: _Wanted, *, as_json: bool) -> int:
-    report = run_download(partial(_downloaded, settings, wanted), "hours")
-    return print_report(report, _summary, as_json=as_json)
+    ends = _range(wanted, SystemClock().now_us())
+    report = run_download(partial(_downloaded, settings, wanted, ends), "hours")
+    return print_report(report, lambda one: _summary(one) + ends.sentence, as_json=as_json, more=ends.facts)
 
 
 async def _downloaded(
     settings: Settings,
     wanted: _Wanted,
+    ends: RangeEnds,
     stop: StopEvent,
     begin_shutdown: Callable[[], None],
     shown: Progress,
@@ -93,7 +96,6 @@ async def _downloaded(
     """Return the report; None if ``stop`` was set first."""
     clock = SystemClock()
     await check_calendars(settings.calendars, wanted.symbols)
-    start_us, end_us = _range(wanted, clock.now_us())
     async with recording_database(settings, stop, begin_shutdown) as database:
         if database is None:
             return None
@@ -103,8 +105,8 @@ async def _downloaded(
                 calendars = {symbol: await _calendar(database, source, symbol) for symbol in wanted.symbols}
                 report = await download_ticks(
                     wanted.symbols,
-                    start_us,
-                    end_us,
+                    ends.start_us,
+                    ends.end_us,
                     history=source.history,
                     database=database,
                     calendars=calendars,
@@ -135,16 +137,16 @@ def _broker(symbols: Sequence[str]) -> str:
     return brokers[0]
 
 
-def _range(wanted: _Wanted, now_us: int, interval: Interval | None = None) -> tuple[int, int]:
-    """Return both ends; without --to it ends with the hours that are published by now, or the candles closed by now."""
+def _range(wanted: _Wanted, now_us: int, interval: Interval | None = None) -> RangeEnds:
+    """Return both ends; no later than what is published by now: whole hours of ticks, or closed candles."""
     latest_us = now_us - _PUBLISHED_US
     latest_us = latest_us - latest_us % HOUR_US if interval is None else interval.open_time_us(now_us)
-    end_us = latest_us if wanted.chosen.end_us is None else wanted.chosen.end_us
-    start_us = wanted.chosen.begin_us(end_us)
+    asked_us = latest_us if wanted.chosen.end_us is None else wanted.chosen.end_us
+    start_us, end_us = wanted.chosen.begin_us(asked_us), min(asked_us, latest_us)
     if end_us <= start_us:
         what = "hour" if interval is None else "candle"
         raise UsageError(f"No whole {what} lies in that range yet: begin earlier.")
-    return start_us, end_us
+    return RangeEnds(start_us, end_us, end_us < asked_us)
 
 
 def _show_progress(shown: Progress, now: TickProgress) -> None:

@@ -141,7 +141,8 @@ def _version(status: DatabaseStatus) -> str:
 
 def _symbols(status: DatabaseStatus) -> str:
     if not status.symbols:
-        return "No trades are recorded yet."
+        has_ticks = status.tick_parts is not None and any(one.name == "quotes" and one.rows for one in status.tables)
+        return "Ticks are recorded, and no trades." if has_ticks else "No trades are recorded yet."
     rows = [
         (
             one.name,

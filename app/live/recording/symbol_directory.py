@@ -25,7 +25,7 @@ from app.market.interval import Interval
 from app.market.ports.clock import Clock
 from app.market.ports.exchange import DayTickerSource, KlineSource, SymbolSource, TradeSource
 from app.market.ports.storage import SymbolStore
-from app.market.suggestions import nearest
+from app.market.suggestions import at_brokers, nearest
 from app.market.symbol import BROKER, DELISTED, UNLISTED, Symbol, broker_of, read_symbol
 from app.market.trade import DayTicker, Trade
 
@@ -267,6 +267,8 @@ def listed_symbols(known: Mapping[str, Symbol], names: Sequence[str]) -> list[Sy
     unknown = [name for name in names if name not in known]
     if unknown:
         are = "is not a symbol" if len(unknown) == 1 else "are not symbols"
+        if len(unknown) == 1 and (elsewhere := at_brokers(unknown[0])):
+            raise UsageError(f"{_quoted(unknown)} is not a symbol of the exchange{elsewhere}")
         meant = nearest(unknown[0], known) if len(unknown) == 1 else None
         advice = f"did you mean {meant}? If not, name one" if meant else "name one"
         raise UsageError(f"{_quoted(unknown)} {are} of the exchange: {advice} such as BTCUSDT.")

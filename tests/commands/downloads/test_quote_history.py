@@ -6,7 +6,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -135,6 +135,26 @@ def test_a_chosen_calendar_that_cannot_be_used_is_refused_before_anything_is_fet
         assert main(["history", "oanda:EURUSD", "1m", *wanted]) == 2
         assert "The calendar XNSY needs the package exchange_calendars" in capsys.readouterr().err
         assert main(["history", "dukascopy:USDJPY", "quotes", *wanted]) == 0  # another symbol's is of no concern
+
+
+def test_a_range_that_reaches_beyond_now_ends_now_and_says_so_once(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = datetime.now(UTC)
+    wanted = ["history", EUR, "quotes", "--from", f"{now - timedelta(hours=5):%Y-%m-%dT%H}:00"]
+    ahead = ["--to", f"{now + timedelta(days=3):%Y-%m-%d}"]
+    monkeypatch.setenv("CRYPTOPIPE_CALENDARS", f"{EUR}=crypto")
+    with broker(DukascopySandbox(SimulatedArchive(ticks_per_hour=5)), monkeypatch):
+        assert main([*wanted, *ahead]) == 0
+        printed = capsys.readouterr()
+        assert printed.err == ""
+        assert printed.out.count("UTC is not over yet and was not asked for.") == 1
+        assert main([*wanted, *ahead, "--json"]) == 0
+        said = json.loads(capsys.readouterr().out)
+        assert (said["missing"], said["hours"]["fetched"]) == (0, 0)
+        assert datetime.fromisoformat(said["until"]) <= now
+        assert main([*wanted, "--json"]) == 0
+        assert "until" not in json.loads(capsys.readouterr().out)
 
 
 def test_what_cannot_be_had_is_named_by_the_hour(
