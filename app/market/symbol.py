@@ -74,7 +74,7 @@ def bare_name(symbol: str) -> str:
 
 def has_trades(symbol: str) -> bool:
     """Whether a symbol's broker publishes trades, by its name; others publish ticks of bid and ask."""
-    return broker_of(symbol) not in QUOTE_BROKERS
+    return symbol.partition(":")[0] not in QUOTE_BROKERS  # a chart asks in every frame
 
 
 def has_live_prices(symbol: str) -> bool:

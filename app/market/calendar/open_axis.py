@@ -93,5 +93,18 @@ class OpenAxis:
         return float(np.median(np.diff(self._break_list))) if len(self._break_list) > 1 else 0.0
 
 
-PLAIN_AXIS = OpenAxis(NO_SLOTS)
+class _PlainAxis(OpenAxis):
+    """An axis with all time. It searches nothing: a chart asks for some twenty positions in every frame."""
+
+    is_plain = True
+    usual_distance = 0.0
+
+    def at(self, position: float) -> float:
+        return position
+
+    def slot_position(self, at: float) -> float:
+        return at
+
+
+PLAIN_AXIS: OpenAxis = _PlainAxis(NO_SLOTS)
 """The axis with all time: of a market that never closes, and where closed time is shown."""

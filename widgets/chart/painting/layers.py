@@ -147,15 +147,13 @@ class Volume:
     def paint(self, brush: PaneBrush) -> None:
         bars, colours = brush.bars_exposed(self._bars), brush.colours.volumes
         rects, shown = brush.column_rects(bars, bars.volume, value_scale=self._value_scale)
-        is_split = (bars.flags & TAKER_SIDES > 0) & self.takers
         for rising, complete, rows in groups(bars):
-            for colour, chosen in ((rising, rows & ~is_split), (False, rows & is_split)):
+            if not self.takers:
+                brush.fill(colours[rising][complete], rects.take((rows & shown).nonzero()[0], axis=0))
+                continue
+            is_split = rows & (bars.flags & TAKER_SIDES > 0)
+            for colour, chosen in ((rising, rows & ~is_split), (False, is_split)):
                 brush.fill(colours[colour][complete], rects.take((chosen & shown).nonzero()[0], axis=0))
-            if self.takers:
-                brush.columns_from(
-                    colours[True][complete],
-                    bars,
-                    bars.taker_buy_volume,
-                    where=rows & is_split,
-                    value_scale=self._value_scale,
-                )
+            brush.columns_from(
+                colours[True][complete], bars, bars.taker_buy_volume, where=is_split, value_scale=self._value_scale
+            )
