@@ -8,6 +8,7 @@ So time without ticks, as a weekend, costs nothing however long it is.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from psycopg import sql
@@ -17,15 +18,16 @@ from app.market.quotes.tick import Tick
 from app.market.quotes.tick_candle import PriceBar, TickCandle
 from storage.postgres.connection import Connection
 from storage.quotes.tick_columns import EXACT
-from storage.quotes.tick_sql import FINEST, TICKS, fold, sources_for
-from storage.rollups.time_sql import END, OF_SYMBOL, START, RowSource, in_range, microseconds
+from storage.quotes.tick_sql import FINEST, TICKS, fold, in_range_of, sources_for
+from storage.rollups.time_sql import RowSource, microseconds
 
 _ALL_START_US, _ALL_END_US = 0, 4_102_444_800_000_000  # 1970 to 2100
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EVERYTHING = 1 << 40
 _PART_CANDLES = 4_000  # of 5 s: some hours, some ten thousand ticks
 
 _AT_ROW = """
-    SELECT {open_us} FROM {table} WHERE {of_symbol} AND open_time >= {start} AND open_time < {end}
+    SELECT {open_us} FROM {table} WHERE {in_range}
     ORDER BY open_time {order} OFFSET %(skipped)s LIMIT 1
 """
 _TICKS = sql.SQL(
@@ -33,7 +35,7 @@ _TICKS = sql.SQL(
     SELECT {exact} FROM quotes WHERE {in_range}
     ORDER BY time, place
     """
-).format(exact=EXACT, in_range=in_range(TICKS))
+).format(exact=EXACT, in_range=in_range_of(TICKS))
 
 _TICKS_AFTER = sql.SQL(
     """
@@ -41,7 +43,7 @@ _TICKS_AFTER = sql.SQL(
     WHERE {in_range} AND (time > timestamptz 'epoch' + %(after_us)s * interval '1 microsecond' OR place > %(place)s)
     ORDER BY time, place LIMIT %(limit)s
     """
-).format(exact=EXACT, in_range=in_range(TICKS))
+).format(exact=EXACT, in_range=in_range_of(TICKS))
 NEWEST = sql.SQL(
     """
     SELECT symbol, {last_us}, last_place
@@ -150,9 +152,7 @@ class SymbolTickReader:
         query = sql.SQL(_AT_ROW).format(
             open_us=microseconds("open_time"),
             table=sql.Identifier(source.table),
-            of_symbol=OF_SYMBOL,
-            start=START,
-            end=END,
+            in_range=in_range_of(source),
             order=sql.SQL("DESC" if newest else "ASC"),
         )
         row = self._connection.execute(query, {**self._range(start_us, end_us), "skipped": skipped}).fetchone()
@@ -166,7 +166,8 @@ class SymbolTickReader:
         return [_candle(row) for row in rows.fetchall()]
 
     def _range(self, start_us: int, end_us: int) -> dict[str, Any]:
-        return {"symbol_id": self._symbol_id, "start_us": start_us, "end_us": end_us}
+        start, end = (_EPOCH + timedelta(microseconds=each) for each in (start_us, end_us))
+        return {"symbol_id": self._symbol_id, "start": start, "end": end}
 
 
 def _candle(row: tuple[int, ...]) -> TickCandle:

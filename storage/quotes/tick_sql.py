@@ -4,8 +4,12 @@ Builds the SQL that folds ticks and their rollups into candles of any interval. 
 As for trades (`storage.rollups.candle_sql`): rows come from the coarsest rollup that divides the interval, or from the
 ticks if none does; where a still coarser rollup has rows inside a candle, those are used, and finer ones at its edges.
 
-Open and close go by time and place. Rows of one rollup do not overlap, so the order of their open times is that of
-their ticks: aggregates in that order need no sort where the server reads the rows by the primary key.
+Open and close go by time and place. Aggregates in that order would have to sort the rows, so a candle's first and last
+row are looked up by the primary key once its times are known, which takes half as long. Where a rollup has just these
+candles, its rows are taken as they are.
+
+Ranges are given as times rather than as numbers of microseconds: by such bounds the planner leaves out the partitions
+of other times, of which ten years have 120.
 """
 
 from __future__ import annotations
@@ -15,15 +19,13 @@ from itertools import pairwise
 
 from psycopg import sql
 
-from app.market.interval import Interval
+from app.market.interval import ORIGIN_US, Interval
 from storage.quotes.tick_levels import LEVELS
-from storage.quotes.tick_rollups import FIGURES
 from storage.rollups.time_sql import (
-    END,
     OF_SYMBOL,
-    START,
     RowSource,
     bucket,
+    floor,
     in_range,
     length,
     lies_inside,
@@ -35,51 +37,37 @@ TICKS = RowSource("quotes", "time", 0)
 _ROLLUPS = tuple(RowSource(level.table, "open_time", level.length_us) for level in LEVELS)
 FINEST = _ROLLUPS[0]
 
-# What candles are made of: open and close of the mid follow from those of bid and ask, which are of the same tick.
-_USED = [name for name in FIGURES if name not in ("mid_open", "mid_close")]
-# A tick as a rollup row of itself alone. What its mid has beyond the eighth place is cut off at the end.
+# A tick as a rollup row of itself alone, without open and close. What its mid has beyond the eighth place is cut off at
+# the end.
 _TICK_AS_ROW = {
-    **{f"{side}_{which}": side for side in ("bid", "ask") for which in ("open", "high", "low", "close")},
+    **{f"{side}_{which}": side for side in ("bid", "ask") for which in ("high", "low")},
     **dict.fromkeys(["mid_high", "mid_low"], "(bid + ask) * 0.5"),
     "ticks": "1::bigint",
     "bid_volume": "bid_size",
     "ask_volume": "ask_size",
     "first_time": "time",
-    "first_place": "place",
     "last_time": "time",
-    "last_place": "place",
 }
-_HIGH_LOW = ", ".join(f"max({side}_high), min({side}_low)" for side in ("bid", "ask", "mid"))
-_COLUMNS = (
-    "first_open_bid, first_open_ask, bid_high, bid_low, ask_high, ask_low, mid_high, mid_low, last_close_bid,"
-    " last_close_ask, ticks, bid_volume, ask_volume, first_time, first_place, last_time, last_place"
+_START, _END = sql.SQL("%(start)s::timestamptz"), sql.SQL("%(end)s::timestamptz")
+_SYMBOL_ID = sql.SQL("%(symbol_id)s::integer")
+_SUMS = sql.SQL(", ").join(
+    sql.SQL(f"{aggregate} AS {name}")
+    for name, aggregate in {
+        **{f"{side}_high": f"max({side}_high)" for side in ("bid", "ask", "mid")},
+        **{f"{side}_low": f"min({side}_low)" for side in ("bid", "ask", "mid")},
+        "ticks": "sum(ticks)::bigint",
+        "bid_volume": "sum(bid_volume)",
+        "ask_volume": "sum(ask_volume)",
+        "first_time": "min(first_time)",
+        "last_time": "max(last_time)",
+    }.items()
 )
-
-
-def _row_figures(order: str) -> str:
-    """Return the aggregates of rows that do not overlap, in the order of their ticks; they are `_COLUMNS`."""
-
-    def first(name: str) -> str:
-        return f"(array_agg({name} ORDER BY {order}))[1]"
-
-    def last(name: str) -> str:
-        return f"(array_agg({name} ORDER BY {order}))[count(*)]"
-
-    sums = "sum(ticks)::bigint, sum(bid_volume), sum(ask_volume)"
-    ends = f"min(first_time), {first('first_place')}, max(last_time), {last('last_place')}"
-    opening, closing = f"{first('bid_open')}, {first('ask_open')}", f"{last('bid_close')}, {last('ask_close')}"
-    return f"{opening}, {_HIGH_LOW}, {closing}, {sums}, {ends}"
-
-
-# One order for all aggregates, so that the server sorts once.
-_OF_ONE_ROLLUP = _row_figures("open_time")
-_OF_ANY_ROWS = _row_figures("first_time, first_place")
 
 
 @lru_cache(maxsize=256)
 def sources_for(interval: Interval) -> tuple[RowSource, ...]:
     """Return the tables that candles of the interval are made of; see `storage.rollups.time_sql.sources_of`."""
-    return sources_of(interval, TICKS, _ROLLUPS)
+    return sources_of(interval, TICKS, _ROLLUPS, fewest=1.5)
 
 
 @lru_cache(maxsize=256)
@@ -87,40 +75,95 @@ def fold(interval: Interval, *, newest: bool) -> sql.Composed:
     """
     Return the query for the candles of an interval; with ``newest`` the newest first, else the oldest.
 
-    Parameters: symbol_id, start_us, end_us, both open times of candles, and limit. Columns: the open time, prices and
-    figures as `candle_of_row` wants them, times in UTC microseconds, amounts in 1e-8 units.
+    Parameters: symbol_id, start and end, times at which candles open, and limit. Columns: the open time, prices and
+    figures as `SymbolTickReader` wants them, times in UTC microseconds, amounts in 1e-8 units.
     """
-    prices = "first_open_bid bid_high bid_low last_close_bid first_open_ask ask_high ask_low last_close_ask".split()
-    amounts = [*prices, "mid_high", "mid_low", "bid_volume", "ask_volume"]
+    sources = sources_for(interval)
+    prices = "bid_open bid_high bid_low bid_close ask_open ask_high ask_low ask_close mid_high mid_low".split()
+    # Only the mid of ticks has more than eight places.
+    e8 = "trunc({} * 100000000)::bigint" if sources[0].is_moments else "({} * 100000000)::bigint"
     whole: dict[str, sql.Composable] = {}
-    whole |= {name: sql.SQL("trunc({} * 100000000)::bigint").format(sql.Identifier(name)) for name in amounts}
+    whole |= {name: sql.SQL(e8).format(sql.Identifier(name)) for name in (*prices, "bid_volume", "ask_volume")}
     whole |= {name: microseconds(name) for name in ("open_time", "first_time", "last_time")}
     whole |= {name: sql.Identifier(name) for name in ("ticks", "first_place", "last_place")}
-    wanted = ["open_time", *prices, "mid_high", "mid_low", "ticks", "bid_volume", "ask_volume"]
+    wanted = ["open_time", *prices, "ticks", "bid_volume", "ask_volume"]
     wanted += ["first_time", "first_place", "last_time", "last_place"]
-    return sql.SQL(
-        "WITH folded (open_time, {columns}) AS ({folded}) SELECT {wanted} FROM folded ORDER BY folded.open_time {order}"
-        " LIMIT %(limit)s"
-    ).format(
-        columns=sql.SQL(_COLUMNS),
-        folded=_folded(interval, sources_for(interval)),
+    order = sql.SQL("DESC" if newest else "ASC")
+    is_stored = len(sources) == 1 and not interval.months and sources[0].length_us == interval.length_us
+    return sql.SQL("SELECT {wanted} FROM {candles} ORDER BY candle.open_time {order} LIMIT %(limit)s").format(
         wanted=sql.SQL(", ").join(whole[name] for name in wanted),
-        order=sql.SQL("DESC" if newest else "ASC"),
+        candles=_stored(sources[0]) if is_stored else _folded(interval, sources, order),
+        order=order,
     )
 
 
-def _folded(interval: Interval, sources: tuple[RowSource, ...]) -> sql.Composed:
-    source = sources[0]
-    if len(sources) == 1 and not source.is_moments:
-        return sql.SQL("SELECT {bucket}, {figures} FROM {table} WHERE {in_range} GROUP BY 1").format(
-            bucket=bucket(sql.Identifier("open_time"), interval),
-            figures=sql.SQL(_OF_ONE_ROLLUP),
-            table=sql.Identifier(source.table),
-            in_range=in_range(source),
+def in_range_of(source: RowSource) -> sql.Composed:
+    """Return the condition for the symbol's rows of the range. Parameters: symbol_id, start, end."""
+    return in_range(source, _START, _END)
+
+
+def _stored(source: RowSource) -> sql.Composed:
+    """Return the candles of the range that a rollup has as they are wanted."""
+    return sql.SQL("(SELECT * FROM {table} WHERE {in_range}) AS candle").format(
+        table=sql.Identifier(source.table), in_range=in_range_of(source)
+    )
+
+
+def _folded(interval: Interval, sources: tuple[RowSource, ...], order: sql.SQL) -> sql.Composed:
+    """Return the candles that rows of the sources add up to, the first ones in that order."""
+    base = sources[0]
+    if len(sources) > 1:
+        rows = sql.SQL("({} OFFSET 0) AS row").format(_pieces(interval, sources))
+    else:
+        rows = sql.SQL("({} {}) AS row").format(
+            _rows(interval, base, sql.SQL("true")),
+            # Else the server would compute the mid of a tick twice.
+            sql.SQL("OFFSET 0" if base.is_moments else ""),
         )
-    rows = _rows(interval, source, sql.SQL("true")) if len(sources) == 1 else _pieces(interval, sources)
-    return sql.SQL("SELECT candle, {figures} FROM ({rows} OFFSET 0) AS rows GROUP BY 1").format(
-        figures=sql.SQL(_OF_ANY_ROWS), rows=rows
+    # OFFSET 0: asked for candles in an order, the server would sort the rows, against the order that they come in.
+    return sql.SQL(
+        """
+        (
+            SELECT * FROM (
+                SELECT open_time, {sums} FROM {rows} GROUP BY 1 OFFSET 0
+            ) AS candle ORDER BY open_time {order} LIMIT %(limit)s
+        ) AS candle, {ends}
+        """
+    ).format(sums=_SUMS, rows=rows, order=order, ends=_tick_ends() if base.is_moments else _row_ends(base))
+
+
+def _tick_ends() -> sql.Composed:
+    """Return the lookups of a candle's first and last tick."""
+    return sql.SQL(
+        """
+        LATERAL (
+            SELECT bid AS bid_open, ask AS ask_open, place AS first_place FROM {table}
+            WHERE {in_range} AND time = first_time ORDER BY place LIMIT 1
+        ) AS opening, LATERAL (
+            SELECT bid AS bid_close, ask AS ask_close, place AS last_place FROM {table}
+            WHERE {in_range} AND time = last_time ORDER BY place DESC LIMIT 1
+        ) AS closing
+        """
+    ).format(table=sql.Identifier(TICKS.table), in_range=in_range_of(TICKS))
+
+
+def _row_ends(base: RowSource) -> sql.Composed:
+    """Return the lookups of the first and last row of a candle that is made of whole rows of the rollup ``base``."""
+    return sql.SQL(
+        """
+        LATERAL (
+            SELECT bid_open, ask_open, first_place FROM {table} WHERE symbol_id = {symbol_id} AND open_time = {first}
+            OFFSET 0
+        ) AS opening, LATERAL (
+            SELECT bid_close, ask_close, last_place FROM {table} WHERE symbol_id = {symbol_id} AND open_time = {last}
+            OFFSET 0
+        ) AS closing
+        """
+    ).format(
+        table=sql.Identifier(base.table),
+        symbol_id=_SYMBOL_ID,
+        first=floor(sql.Identifier("candle", "first_time"), base.length_us, ORIGIN_US),
+        last=floor(sql.Identifier("candle", "last_time"), base.length_us, ORIGIN_US),
     )
 
 
@@ -159,8 +202,8 @@ def _at_edges(interval: Interval, coarser: RowSource, part: sql.Composable) -> s
         ) AS cut, LATERAL ({part} OFFSET 0) AS part
         """
     ).format(
-        start=START,
-        end=END,
+        start=_START,
+        end=_END,
         coarse=length(coarser.length_us),
         table=sql.Identifier(coarser.table),
         of_symbol=OF_SYMBOL,
@@ -170,14 +213,15 @@ def _at_edges(interval: Interval, coarser: RowSource, part: sql.Composable) -> s
 
 
 def _rows(interval: Interval, source: RowSource, condition: sql.Composable) -> sql.Composed:
-    """Return the query for the range's rows for which the condition holds: the candle and the columns of a rollup."""
+    """Return the query for the range's rows for which the condition holds, as candles of one row each."""
     columns = [
-        sql.SQL(f"{_TICK_AS_ROW[name]} AS {name}") if source.is_moments else sql.Identifier(name) for name in _USED
+        sql.SQL(f"{_TICK_AS_ROW[name]} AS {name}") if source.is_moments else sql.Identifier(name)
+        for name in _TICK_AS_ROW
     ]
-    return sql.SQL("SELECT {bucket} AS candle, {columns} FROM {table} WHERE {in_range} AND {condition}").format(
+    return sql.SQL("SELECT {bucket} AS open_time, {columns} FROM {table} WHERE {in_range} AND {condition}").format(
         bucket=bucket(sql.Identifier(source.time_column), interval),
         columns=sql.SQL(", ").join(columns),
         table=sql.Identifier(source.table),
-        in_range=in_range(source),
+        in_range=in_range_of(source),
         condition=condition,
     )

@@ -35,27 +35,30 @@ END = sql.SQL("timestamptz 'epoch' + %(end_us)s * interval '1 microsecond'")
 OF_SYMBOL = sql.SQL("symbol_id = %(symbol_id)s::integer")
 
 
-def sources_of(interval: Interval, moments: RowSource, rollups: Sequence[RowSource]) -> tuple[RowSource, ...]:
+def sources_of(
+    interval: Interval, moments: RowSource, rollups: Sequence[RowSource], *, fewest: float = 2
+) -> tuple[RowSource, ...]:
     """
     Return the tables that candles of the interval are made of, finest first.
 
     ``moments``: the table of single rows; ``rollups``: those of candles, finest first. Every candle is made of whole
-    rows of the first table returned. From the others come the rows that lie inside a candle.
+    rows of the first table returned. From the others come the rows that lie inside a candle; ``fewest``, at least 1: so
+    many of their lengths a candle must have.
     """
     length_us = 0 if interval.months else interval.length_us
     fitting = [source for source in rollups if length_us % source.length_us == 0]
     base = fitting[-1] if fitting else moments
     finest_us = rollups[0].length_us
-    # At least two rows per candle; of the finest rollup one. Either way no row is cut by two edges.
-    longest_us = max(length_us / 2, finest_us if base.is_moments and length_us > finest_us else 0)
+    # Of the finest rollup one row per candle is enough. Either way no row is cut by two edges.
+    longest_us = max(length_us / fewest, finest_us if base.is_moments and length_us > finest_us else 0)
     inside = [source for source in rollups if base.length_us < source.length_us <= longest_us]
     return (base, *inside)
 
 
-def in_range(source: RowSource) -> sql.Composed:
+def in_range(source: RowSource, start: sql.Composable = START, end: sql.Composable = END) -> sql.Composed:
     """Return the condition for the symbol's rows of the range."""
     return sql.SQL("{of_symbol} AND {time} >= {start} AND {time} < {end}").format(
-        of_symbol=OF_SYMBOL, time=sql.Identifier(source.time_column), start=START, end=END
+        of_symbol=OF_SYMBOL, time=sql.Identifier(source.time_column), start=start, end=end
     )
 
 
