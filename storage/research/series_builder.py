@@ -33,7 +33,7 @@ from storage.rollups.time_sql import microseconds
 Item = TypeVar("Item")
 
 _DAY_US = 86_400_000_000
-_ANALYZED_FROM = 10_000  # rows that are new or other; as for autovacuum, which comes a minute later
+_ANALYZED_FROM = 10_000  # rows with other values; for new rows autovacuum is soon enough
 _WHOLE = tables.COLUMNS.index("window_minutes")
 
 
@@ -123,7 +123,7 @@ class SeriesBuilder:
                 symbol, minutes, named, stored, written if minutes in complete else None, on_progress
             )
             self._save_states(symbol, minutes, _whole_days(states, first_us, until_us, stored))
-            if max(written.rows, updated) >= _ANALYZED_FROM:
+            if updated >= _ANALYZED_FROM:
                 tables.analyze(self._connection, symbol, minutes)
             last_us = until_us if rows else None
             begins_us = max(first_us + MINUTE_US, stored.first_us + minutes * MINUTE_US) if rows else None
