@@ -202,6 +202,26 @@ def test_a_symbol_without_sessions_and_options_of_candles_are_refused_in_a_sente
     assert (code, "“open” is not a column here: choose from exchange, session_date" in errors) == (2, True)
 
 
+@pytest.mark.filterwarnings("ignore:Series.values returning:DeprecationWarning")  # of the package
+def test_days_that_a_table_of_sessions_does_not_know_are_not_called_complete(
+    week: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("exchange_calendars", reason="the calendars of exchanges are an extra")
+    monkeypatch.setenv("CRYPTOPIPE_CALENDARS", f"{SYMBOL}=XNYS")
+    assert main(["db", "sessions", SYMBOL]) == 0
+    week.capsys.readouterr()
+    path = week.folder / "out.csv"
+    for range_, rows in (
+        (("--from", "1980-01-01", "--to", "1980-02-01"), 0),
+        (("--from", "2150-01-01", "--to", "2150-02-01"), 0),
+    ):
+        code, out, errors = export(week, SYMBOL, "sessions", *range_, "--out", path, "--json")
+        assert (code, json.loads(out)["rows"], json.loads(out)["complete"]) == (3, rows, False)
+        assert errors.startswith("cryptopipe: The calendar is known from 1990-01-02 to ")
+        assert json.loads(out)["missing"] == [[f"{time}T00:00:00Z" for time in range_[1::2]]]
+    assert export(week, SYMBOL, "sessions", "--from", "2024-12-23", "--to", "2024-12-28", "--out", path)[0] == 0
+
+
 @given(st.sets(st.dates(date(1990, 1, 1), date(1990, 3, 1))))
 def test_spans_of_days_cover_the_days_and_nothing_else(days: set[date]) -> None:
     spans = spans_of_days(days)

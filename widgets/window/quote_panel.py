@@ -22,7 +22,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.market.durations import length
-from app.market.symbol import Symbol
+from app.market.symbol import Symbol, has_live_prices
 from widgets.controls.labels import ElidedLabel, label
 from widgets.controls.link_label import LinkLabel
 from widgets.controls.number_format import UNKNOWN, count, price, quantity
@@ -126,8 +126,9 @@ class QuotePanel(QWidget):
             self.figures[name].setText(text)
             is_dimmed = text == UNKNOWN or (not quote.live and name in _MARKET_FIGURES)
             style.set_tone(self.figures[name], "faint" if is_dimmed else "")
+        of_ticks = _OF_TICKS if has_live_prices(symbol.name) else {"Recording"}  # a quote of now is none of history
         for name, row in self._rows.items():
-            row.setVisible(name != "Ticks received" if symbol.has_trades else name in _OF_TICKS)
+            row.setVisible(name != "Ticks received" if symbol.has_trades else name in of_ticks)
         self.figures["Recording"].setToolTip(quote.recording)
         if symbol.trouble:
             style.set_tone(self.figures["Recording"], "warning")

@@ -92,6 +92,7 @@ class StatusBar(QStatusBar):
         self.status = status
         self._show_feed(status)
         self._show_database(status)
+        self._is_due[self.rate] = not status.history_only
         self.rate.setText(f"{rate(status.trades_per_s)} {status.counted}/s")
         style.set_tone(self.rate, "dim" if status.feed_state is FeedState.LIVE else "faint")
         self.queue.setText(f"Queue {count(status.queued)}")

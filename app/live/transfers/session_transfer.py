@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from app.concurrency.background import in_background
 from app.live.transfers.file_work import Written, to_its_end
 from app.live.transfers.report import minute, row_facts
+from app.market.calendar.session_table import SessionTable
 from app.market.candle_request import file_name
 from app.market.columns.session_columns import session_columns, session_gap_columns
 from app.market.errors import UsageError
@@ -43,7 +44,8 @@ class SessionReport(NamedTuple):
     The outcome of one export. ``days``: the dates of the rows; ``source``: the calendar's name, or the broker's.
 
     ``wanted``: how many rows there should be; ``missing``: the dates without one, as UTC times, disjoint and rising.
-    ``none_stored``: the symbol has no such row at all.
+    ``none_stored``: the symbol has no such row at all. ``known``: the first and the last date that the calendar has
+    sessions of, where the range reaches beyond; days beyond are among the missing ones, uncounted.
     """
 
     request: RowsRequest
@@ -52,6 +54,7 @@ class SessionReport(NamedTuple):
     wanted: int
     missing: list[tuple[int, int]]
     none_stored: bool = False
+    known: tuple[date, date] | None = None
 
     @property
     def lack(self) -> str:
@@ -59,6 +62,9 @@ class SessionReport(NamedTuple):
         why_none = _WHY_NONE[RowsOf(str(self.request.rows))]
         if self.none_stored:
             return f"None is stored. {why_none}"
+        if self.known is not None:
+            begin, last = self.known
+            return f"The calendar is known from {begin} to {last}: whether other days had a session is not known here."
         if not self.missing:
             return ""
         count = sum(end_us - start_us for start_us, end_us in self.missing) // _DAY_US
@@ -158,8 +164,20 @@ class SessionTransfer:
             if first <= one.date < end and not (are_gaps and one.start_us is None)
         }
         source = broker_of(request.symbol) if are_gaps else calendar.name
-        missing = spans_of_days(due.difference(days))
-        self._report = SessionReport(request, source, days, len(due.union(days)), missing, none_stored=not stored)
+        missing = due.difference(days)
+        wanted = len(due.union(days))
+        # Only tables end; the other calendars are rules.
+        known = calendar.known_days if isinstance(calendar, SessionTable) else None
+        beyond = [] if known is None else [*_days(first, min(end, known[0])), *_days(max(first, known[1] + _DAY), end)]
+        self._report = SessionReport(
+            request,
+            source,
+            days,
+            wanted,
+            spans_of_days({*missing, *beyond}),
+            none_stored=not stored,
+            known=known if beyond else None,
+        )
 
 
 def spans_of_days(days: Collection[date]) -> list[tuple[int, int]]:
@@ -171,6 +189,10 @@ def spans_of_days(days: Collection[date]) -> list[tuple[int, int]]:
             start_us = spans.pop()[0]
         spans.append((start_us, _us(day) + _DAY_US))
     return spans
+
+
+def _days(first: date, end: date) -> list[date]:
+    return [first + number * _DAY for number in range((end - first).days)]
 
 
 def _us(day: date) -> int:

@@ -48,6 +48,11 @@ class SessionTable:
         self.closes = bool(len(self._closed))
         self._holidays = sorted((holidays or {}).items())
 
+    @property
+    def known_days(self) -> tuple[date, date] | None:
+        """The first and the last date of its sessions, both included; None without a session."""
+        return (self._sessions[0].date, self._sessions[-1].date) if self._sessions else None
+
     def is_open(self, time_us: int) -> bool:
         return not len(within(self._closed, time_us, time_us + 1))
 
