@@ -121,13 +121,20 @@ class FolderStore:
     def _reading(self, path: Path) -> Iterator[None]:
         try:
             yield
+        except NotADirectoryError as error:
+            raise self._is_file() from error
         except OSError as error:
             raise LakeError(f"{path} cannot be read: {error.strerror or error}.") from error
+
+    def _is_file(self) -> LakeError:
+        return LakeError(f"The lake {self.name} cannot be there, as a file is in the way: name a folder.")
 
     @contextlib.contextmanager
     def _writing(self, path: Path) -> Iterator[None]:
         try:
             yield
+        except (NotADirectoryError, FileExistsError) as error:
+            raise self._is_file() from error
         except OSError as error:
             if error.errno in (errno.ENOSPC, errno.EDQUOT):
                 raise LakeError(

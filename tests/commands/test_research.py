@@ -50,7 +50,8 @@ def test_build_status_and_drop(stocked: Play) -> None:
     assert "1 partition" in run(stocked, "status", "BTCUSDT", "60")[1]
     assert document(stocked, "drop", "BTCUSDT", "1") == [{"symbol": "BTCUSDT", "minutes": 1}]
     assert [one["table"] for one in document(stocked, "status")] == ["ohlcv_60m"]
-    assert run(stocked, "drop", "BTCUSDT")[:2] == (0, "Dropped the rows of BTCUSDT over 60 minutes.\n")
+    assert "all that are there" in run(stocked, "status", "BTCUSDT", "7")[1]
+    assert run(stocked, "drop", "BTCUSDT")[:2] == (0, "Dropped the rows of BTCUSDT in ohlcv_60m.\n")
     assert document(stocked, "status") == []
     assert "research build makes them" in run(stocked, "status")[1]
 
@@ -78,6 +79,10 @@ def test_a_series_without_rows_is_done_in_part(stocked: Play) -> None:
         (("build", "BTCUSD", "60"), 2, "did you mean BTCUSDT"),
         (("build", "BTCUSDT", "60", "--from", "2030-01-01"), 1, "No minutes of that range"),
         (("build", "BTCUSDT"), 2, "MINUTES"),
+        (("build", "BTCUSDT", ""), 2, "Name lengths in minutes"),
+        (("build", "BTCUSDT", ","), 2, "Name lengths in minutes"),
+        (("build", ",", "60"), 2, "Name symbols"),
+        (("drop", "BTCUSDT", ","), 2, "Name lengths in minutes"),
         (("drop", "BTCUSDT", "7"), 2, "research status lists"),
     ],
 )

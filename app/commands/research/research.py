@@ -39,6 +39,8 @@ def prepare(settings: Settings, options: Options) -> Callable[[], int]:
         StoreError: If there is no database yet.
     """
     lengths = _lengths(options.minutes)
+    if options.command != "research status":
+        _check_named(options)
     if options.command == "research build":
         if options.indicators:
             named_indicators(options.indicators)
@@ -54,6 +56,14 @@ def prepare(settings: Settings, options: Options) -> Callable[[], int]:
             "--data-dir."
         )
     return partial(_run, work, settings, options)
+
+
+def _check_named(options: Options) -> None:
+    """Refuse names that are empty, which would mean all, or nothing."""
+    if not options.symbol.strip(" ,"):
+        raise UsageError("Name symbols, such as BTCUSDT,ETHUSDT.")
+    if not options.minutes.strip(" ,") and (options.command == "research build" or options.minutes):
+        raise UsageError("Name lengths in minutes, such as 1,5,13,60,181.")
 
 
 def _lengths(text: str) -> list[int]:
@@ -132,7 +142,7 @@ def _drop(database: Database, options: Options, lengths: list[int]) -> int:
     if options.as_json:
         print(json.dumps([{"symbol": symbol, "minutes": minutes} for symbol, minutes in dropped], indent=2))
     else:
-        print("\n".join(f"Dropped the rows of {symbol} over {minutes} minutes." for symbol, minutes in dropped))
+        print("\n".join(f"Dropped the rows of {symbol} in ohlcv_{minutes}m." for symbol, minutes in dropped))
     return 0
 
 
@@ -142,6 +152,8 @@ def _status(database: Database, options: Options, lengths: list[int]) -> int:
         print(json.dumps([_status_json(one) for one in found], indent=2))
     elif found:
         print(_status_text(found))
+    elif options.symbol or lengths:
+        print("There are no such rows: cryptopipe research status lists all that are there.")
     else:
         print("There are no tables of rolling windows yet: cryptopipe research build makes them.")
     return 0

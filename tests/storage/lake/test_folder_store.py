@@ -46,10 +46,21 @@ def test_a_disk_that_is_full_leaves_nothing_and_says_so_in_one_sentence(tmp_path
         assert store.put_new("a/two", CONTENT)
 
 
-def test_a_folder_that_may_not_be_written_is_one_sentence(tmp_path: Path) -> None:
+def test_a_file_in_the_way_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(LakeError, match="cannot be written"):
-        FolderStore(tmp_path / "file" / "lake").put_new("a", b"x")
+    for root in (tmp_path / "file", tmp_path / "file" / "lake"):
+        store = FolderStore(root)
+        said = pytest.raises(LakeError, match=r"a file is in the way: name a folder\.$")
+        with said:
+            store.put_new("a", b"x")
+        with said:
+            store.put_new("a/b", b"x")
+        with said:
+            store.get("a/b")
+        with said:
+            store.folders("a")
+        with said:
+            list(store.objects("a"))
 
 
 def test_without_nameless_files_a_hidden_one_is_linked_and_removed(
