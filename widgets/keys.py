@@ -72,6 +72,8 @@ _ROWS: dict[CommandGroup, tuple[tuple[str, ...], ...]] = {
         ("invert", "Alt+I", "turn the price axis upside down, or back"),
         ("candle_before", ",", "move the crosshair to the candle before"),
         ("candle_after", ".", "move it to the candle after"),
+        ("phase_later", "Alt+.", "let candles begin a minute later: 09:01, 10:01 …", "the slider below the chart"),
+        ("phase_earlier", "Alt+,", "let them begin a minute earlier"),
         ("price_side", "Alt+Q", "show mid, bid or ask in turn, where there are no trades", "context menu"),
         ("spread_band", "Alt+B", "show the spread as a band there, or no longer", "context menu"),
         ("price_snap", "Alt+S", "snap the crosshair to prices, or no longer"),

@@ -6,6 +6,8 @@ types (13m, 181m, 90s). Candles of a fixed length are aligned to 2000-01-03T00:0
 alignment (UTC, weeks from Monday), and intervals that it does not offer use it too. One exception: the exchange's 3d
 candles open a day later. Months follow the calendar, counted from January 2000.
 
+An interval of whole minutes may have a *phase*: its candles open so many minutes later, ``1h+5m`` at 09:05, 10:05 …
+
 A *slot* is the number of a candle: slot 0 opens at that origin, and each candle has the next number. Slots are the
 chart's horizontal axis, so a candle keeps its place when others are prepended, and missing candles leave visible room.
 """
@@ -24,7 +26,7 @@ ORIGIN_US = 946_857_600 * SECOND_US  # 2000-01-03T00:00:00Z
 _THREE_DAYS_S = 3 * 86_400
 
 _UNIT_SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
-_PATTERN = re.compile(r"\s*([0-9]{1,6})\s*([smhdwMHDWS])\s*")
+_PATTERN = re.compile(r"\s*([0-9]{1,6})\s*([smhdwMHDWS])\s*(?:\+\s*([0-9]{1,6})\s*m\s*)?")
 # A number and a word (5min, 1 hour, 3mo), as pandas and brokers write it, or a unit before its number (H4, M15, MN1),
 # as MetaTrader does; a number alone is minutes, as on TradingView.
 _ELSEWHERE = re.compile(
@@ -41,18 +43,21 @@ class Interval:
     A candle length. Make one with `Interval.parse`.
 
     Equal lengths are equal intervals: ``parse("60m") == parse("1h")``. Either ``seconds`` or ``months`` is 0.
+    ``phase``: by how many minutes candles open later than those of the same length without one; less than the length.
     """
 
     seconds: int
     months: int = 0
+    phase: int = 0
 
     @classmethod
     def parse(cls, text: str) -> Interval:
         """
-        Return the interval that ``text`` names: a whole number and one of s, m, h, d, w, M.
+        Return the interval that ``text`` names: a whole number and one of s, m, h, d, w, M, and a phase as in 1h+5m.
 
         Raises:
-            UsageError: If the text names no interval, or one longer than 53 weeks or 12 months.
+            UsageError: If the text names no interval, one longer than 53 weeks or 12 months, or a phase that it cannot
+                have.
         """
         match = _PATTERN.fullmatch(text)
         if match is None or int(match[1]) == 0:
@@ -65,11 +70,31 @@ class Interval:
         interval = cls(0, count) if unit == "M" else cls(count * _UNIT_SECONDS[unit.lower()])
         if interval.seconds > _LONGEST_SECONDS or interval.months > _LONGEST_MONTHS:
             raise UsageError(f"“{text[:20]}” is too long: the longest intervals are 53w and 12M.")
-        return interval
+        return interval.with_phase(int(match[3])) if match[3] else interval
+
+    @property
+    def phases(self) -> int:
+        """How many phases there are: the minutes of its length, 1 where these are not whole, and for months."""
+        return 1 if self.months or self.seconds % 60 else self.seconds // 60
+
+    def with_phase(self, phase: int) -> Interval:
+        """
+        Return the interval of the same length with that phase.
+
+        Raises:
+            UsageError: If it has no such phase.
+        """
+        if not 0 <= phase < self.phases:
+            ordinary = Interval(self.seconds, self.months)
+            allowed = f"has the phases 0 to {self.phases - 1}" if self.phases > 1 else "has no phase"
+            raise UsageError(f"{ordinary} cannot begin {phase} minutes later: it {allowed}.")
+        return Interval(self.seconds, self.months, phase)
 
     @property
     def name(self) -> str:
-        """The shortest usual name, ``"1h"`` rather than ``"60m"``; `parse` reads it back."""
+        """The shortest usual name, ``"1h"`` rather than ``"60m"``, with a phase ``"1h+5m"``; `parse` reads it back."""
+        if self.phase:
+            return f"{Interval(self.seconds)}+{self.phase}m"
         if self.months:
             return f"{self.months}M"
         for unit in ("w", "d", "h", "m"):
@@ -84,7 +109,8 @@ class Interval:
     def origin_us(self) -> int:
         """The open time of slot 0 of a fixed-length interval (UTC microseconds)."""
         # Recorded 3d klines open on 2017-11-30, 2017-12-03 …: Binance aligns those to another day.
-        return ORIGIN_US + 86_400 * SECOND_US if self.seconds == _THREE_DAYS_S else ORIGIN_US
+        ordinary_us = ORIGIN_US + 86_400 * SECOND_US if self.seconds == _THREE_DAYS_S else ORIGIN_US
+        return ordinary_us + self.phase * 60 * SECOND_US
 
     @property
     def length_us(self) -> int:
@@ -115,11 +141,13 @@ class Interval:
 
     def tiles(self, longer: Interval) -> bool:
         """Whether every candle of ``longer`` is made of whole candles of this interval."""
+        if longer.months and self.phase:
+            return False
         if longer.months:
             return longer.months % self.months == 0 if self.months else _UNIT_SECONDS["d"] % self.seconds == 0
         if self.months:
             return False
-        return longer.seconds % self.seconds == 0 and (longer.origin_us - self.origin_us) % self.seconds == 0
+        return longer.seconds % self.seconds == 0 and (longer.origin_us - self.origin_us) % self.length_us == 0
 
 
 def _meant(text: str) -> str:

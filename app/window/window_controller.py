@@ -207,6 +207,7 @@ class WindowController(QObject):
         self.chart_controller.first_painted.connect(freeze_startup_objects)
         self.chart_controller.first_painted.connect(self.first_painted)
         self.chart_controller.interval_chosen.connect(self._on_interval_requested)
+        chart.interval_requested.connect(self._on_interval_requested)
         engine.feed.on_status(self._on_feed_status_changed)
         engine.quotes.on_status = self._on_broker_status_changed
         engine.on_database = self._on_database_changed

@@ -150,7 +150,7 @@ class SymbolCandleReader:
             )
         """
         interval, open_us = self.interval, self.interval.slot_open_us
-        bounds = (interval.seconds, interval.months, open_us(first), open_us(last + 1))
+        bounds = (*klines.key_of(interval), open_us(first), open_us(last + 1))
         row = self._connection.execute(query, (self._symbol_id, *bounds)).fetchone()
         return row == (True,)
 

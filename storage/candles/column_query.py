@@ -17,6 +17,7 @@ from app.market.candle import CANDLE_FIGURES, KLINE_FIGURES, TRADE_IDS, CandleSo
 from app.market.columns.arrow import arrow
 from app.market.columns.candle_columns import schema
 from app.market.interval import Interval
+from storage.candles.klines import key_of
 from storage.postgres.connection import Connection
 from storage.rollups import candle_sql
 
@@ -46,10 +47,11 @@ def traded_columns(connection: Connection, symbol_id: int, interval: Interval, s
 
 def kline_columns(connection: Connection, symbol_id: int, interval: Interval, start_us: int, end_us: int) -> Any:
     """Return the stored klines of exactly that interval that open in ``[start_us, end_us)``, oldest first."""
+    seconds, months = key_of(interval)
     values = {
         "symbol_id": symbol_id,
-        "seconds": interval.seconds,
-        "months": interval.months,
+        "seconds": seconds,
+        "months": months,
         "start_us": start_us,
         "end_us": end_us,
     }

@@ -105,6 +105,11 @@ _SAVE_RANGE = """
 """
 
 
+def key_of(interval: Interval) -> tuple[int, int]:
+    """Return the seconds and months by which klines are stored; of an interval with a phase there are none."""
+    return (interval.seconds, -1) if interval.phase else (interval.seconds, interval.months)
+
+
 def save(
     connection: Connection,
     symbol: str,
@@ -130,7 +135,7 @@ def save(
         add_symbols(connection, [symbol])
         if rows:
             columns = column_literals(rows, _UNITS)
-            changed = connection.execute(_SAVE, (symbol, interval.seconds, interval.months, *columns)).rowcount
+            changed = connection.execute(_SAVE, (symbol, *key_of(interval), *columns)).rowcount
         if fetched is not None:
             save_range(connection, symbol, interval, *fetched)
     return changed
@@ -138,7 +143,7 @@ def save(
 
 def forget_range(connection: Connection, symbol: str, interval: Interval, start_us: int, end_us: int) -> None:
     """Take ``[start_us, end_us)`` out of the times that are known; klines stay as they are."""
-    lengths = (interval.seconds, interval.months)
+    lengths = key_of(interval)
     with connection.transaction():
         for first_us, after_us in connection.execute(
             _TAKE_TOUCHING_RANGES, (symbol, *lengths, end_us, start_us)
@@ -150,13 +155,13 @@ def forget_range(connection: Connection, symbol: str, interval: Interval, start_
 
 def fetched_ranges(connection: Connection, symbol_id: int | None, interval: Interval) -> IdRanges:
     """Return the microseconds for which the exchange has been asked for klines of exactly this interval."""
-    return IdRanges(connection.execute(_FETCHED, (symbol_id, interval.seconds, interval.months)))
+    return IdRanges(connection.execute(_FETCHED, (symbol_id, *key_of(interval))))
 
 
 def stored_intervals(connection: Connection, symbol_id: int, interval: Interval) -> list[Interval]:
     """Return the intervals of stored klines that add up to candles of ``interval``, longest first."""
     fitting = {interval, *(offered for offered in EXCHANGE_INTERVALS if offered.tiles(interval))}
-    seconds, months = zip(*((fit.seconds, fit.months) for fit in fitting), strict=True)
+    seconds, months = zip(*map(key_of, fitting), strict=True)
     rows = connection.execute(_STORED, (list(seconds), list(months), symbol_id))
     return sorted((Interval(*row) for row in rows), key=lambda stored: stored.length_us, reverse=True)
 
@@ -174,7 +179,7 @@ def read(
     """
     found: dict[int, Candle] = {}
     for part in stored:
-        rows = connection.execute(_READ, (symbol_id, part.seconds, part.months, start_us, end_us))
+        rows = connection.execute(_READ, (symbol_id, *key_of(part), start_us, end_us))
         # Without the ids of aggregated trades: they prove nothing, because the trades themselves are not stored.
         parts = [candle._replace(first_trade_id=None, last_trade_id=None) for candle in starmap(_candle, rows)]
         if part == interval:
@@ -194,7 +199,7 @@ def read_stored(
     connection: Connection, symbol_id: int, interval: Interval, start_us: int, end_us: int
 ) -> dict[int, Candle]:
     """Return the stored candles of exactly this interval in ``[start_us, end_us)`` as they are, by open time."""
-    rows = connection.execute(_READ, (symbol_id, interval.seconds, interval.months, start_us, end_us))
+    rows = connection.execute(_READ, (symbol_id, *key_of(interval), start_us, end_us))
     return {candle.open_time_us: candle for candle in starmap(_candle, rows)}
 
 
@@ -216,13 +221,13 @@ def nearest(
         compare=sql.SQL("<" if before else ">="),
         order=sql.SQL("DESC" if before else "ASC"),
     )
-    rows = (connection.execute(query, (symbol_id, part.seconds, part.months, at_us)).fetchone() for part in stored)
+    rows = (connection.execute(query, (symbol_id, *key_of(part), at_us)).fetchone() for part in stored)
     return [row[0] for row in rows if row is not None]
 
 
 def save_range(connection: Connection, symbol: str, interval: Interval, start_us: int, end_us: int) -> None:
     """Record the range, joined with those that it touches; inside the caller's transaction."""
-    lengths = (interval.seconds, interval.months)
+    lengths = key_of(interval)
     touching = connection.execute(_TAKE_TOUCHING_RANGES, (symbol, *lengths, end_us, start_us)).fetchall()
     first_us, after_us = (list(times) for times in zip(*touching, (start_us, end_us), strict=True))
     connection.execute(_SAVE_RANGE, (*lengths, min(first_us), max(after_us), symbol))

@@ -46,7 +46,11 @@ def sources_of(
     many of their lengths a candle must have.
     """
     length_us = 0 if interval.months else interval.length_us
-    fitting = [source for source in rollups if length_us % source.length_us == 0]
+    fitting = [
+        source
+        for source in rollups
+        if length_us % source.length_us == 0 and interval.phase * 60_000_000 % source.length_us == 0
+    ]
     base = fitting[-1] if fitting else moments
     finest_us = rollups[0].length_us
     # Of the finest rollup one row per candle is enough. Either way no row is cut by two edges.

@@ -20,7 +20,7 @@ from app.market.interval import EXCHANGE_INTERVALS, Interval
 from app.market.quotes.tick import PriceSide
 from app.market.symbol import broker_of
 from app.market.units import E8
-from storage.candles.klines import combined, fetched_ranges, save_range
+from storage.candles.klines import combined, fetched_ranges, key_of, save_range
 from storage.postgres.connection import Connection
 from storage.postgres.sql_arrays import column_literals
 from storage.postgres.symbol_ids import add_symbols
@@ -93,7 +93,7 @@ def save(
         add_symbols(connection, [symbol])
         if latest:
             literals = column_literals(list(latest.values()), _UNITS)
-            values = (symbol, interval.seconds, interval.months, broker_of(symbol), *literals)
+            values = (symbol, *key_of(interval), broker_of(symbol), *literals)
             changed = connection.execute(_SAVE_SIDE[side], values).rowcount
         if fetched is not None:
             save_range(connection, symbol, _noted(interval, side), *fetched)
@@ -107,13 +107,13 @@ def fetched_times(connection: Connection, symbol_id: int | None, interval: Inter
 
 def _noted(interval: Interval, side: PriceSide) -> Interval:
     """Return what stands in `kline_ranges` for the candles of one price."""
-    return Interval(interval.seconds, interval.months + _MONTHS_OF[side])
+    return Interval(interval.seconds, interval.months + _MONTHS_OF[side], interval.phase)
 
 
 def ends(connection: Connection, symbol_id: int, interval: Interval) -> list[tuple[int, int]]:
     """Return the first and the last open time of the stored candles of each interval that fits into ``interval``."""
     fitting = {interval, *(one for one in EXCHANGE_INTERVALS if one.tiles(interval))}
-    found = [connection.execute(_ENDS, (symbol_id, one.seconds, one.months)).fetchone() for one in fitting]
+    found = [connection.execute(_ENDS, (symbol_id, *key_of(one))).fetchone() for one in fitting]
     return [(int(row[0]), int(row[1])) for row in found if row is not None and row[0] is not None]
 
 
@@ -139,7 +139,7 @@ def read(
     fitting = {interval, *(one for one in EXCHANGE_INTERVALS if one.tiles(interval))}
     for part in sorted(fitting, key=lambda one: one.length_us, reverse=True):
         most = None if limit is None else (limit + 1) * max(1, round(interval.length_us / part.length_us))
-        rows = connection.execute(_READ_SIDE[side], (symbol_id, part.seconds, part.months, start_us, end_us, most))
+        rows = connection.execute(_READ_SIDE[side], (symbol_id, *key_of(part), start_us, end_us, most))
         candles = [_candle(*map(int, row)) for row in rows][::-1]
         if part != interval and candles:
             known = fetched_times(connection, symbol_id, part, side)

@@ -20,7 +20,7 @@ from storage.postgres.connection import connect
 from tests.candle_files import candle_row, write_candles
 from tests.servers import EMBEDDED, editions, empty_schema, shared_server
 
-INTERVALS = [*MENU_INTERVALS, *(Interval.parse(name) for name in ("13m", "181m", "90s"))]
+INTERVALS = [*MENU_INTERVALS, *(Interval.parse(name) for name in ("13m", "181m", "90s", "2m+1m", "1h+5m", "181m+60m"))]
 START_US = Interval.parse("1d").open_time_us(1_709_200_000 * SECOND_US)  # 2024-02-29, a month of its own kind
 
 # Mostly bursts and seconds, sometimes minutes, hours and days between trades.

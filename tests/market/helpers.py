@@ -20,6 +20,7 @@ from app.market.units import parse_e8
 FindData = Callable[[str], Path]
 
 INTERVAL_NAMES = "1s 5s 15s 30s 90s 1m 3m 5m 10m 13m 15m 30m 1h 2h 4h 6h 8h 12h 181m 1d 3d 1w 1M 2M 12M".split()
+INTERVAL_NAMES += "2m+1m 1h+5m 181m+90m 3d+1500m".split()
 intervals = st.sampled_from([Interval.parse(name) for name in INTERVAL_NAMES])
 
 # 2017-08-01 to 2033: the exchange opened in that August.

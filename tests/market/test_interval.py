@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 import sqlite3
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -14,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.market.errors import UsageError
-from app.market.interval import EXCHANGE_INTERVALS, ORIGIN_US, SECOND_US, Interval
+from app.market.interval import EXCHANGE_INTERVALS, ORIGIN_US, SECOND_US, Interval, kline_interval_for
 from tests.market.helpers import FindData, intervals, times_us
 
 
@@ -47,7 +48,7 @@ def test_slot_zero_opens_at_the_origin_or_in_january_2000(interval: Interval) ->
         assert opened == us("2000-01-01")
     else:
         assert opened == interval.origin_us
-        assert opened in (ORIGIN_US, us("2000-01-04"))
+        assert opened - interval.phase * 60 * SECOND_US in (ORIGIN_US, us("2000-01-04"))
 
 
 @given(times_us, st.integers(1, 12))
@@ -219,3 +220,37 @@ def test_an_interval_as_other_programs_write_it_is_refused_with_ours(text: str, 
 def test_nothing_is_suggested_for_what_is_like_no_interval(text: str) -> None:
     with pytest.raises(UsageError, match=r"is not an interval: type a number"):
         Interval.parse(text)
+
+
+@pytest.mark.parametrize(("text", "name"), [("1h+5m", "1h+5m"), ("60m + 59m", "1h+59m"), ("1h+0m", "1h")])
+def test_a_phase_is_written_behind_the_length(text: str, name: str) -> None:
+    assert Interval.parse(text).name == name
+    assert Interval.parse(name) == Interval.parse(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("1h+60m", "1h cannot begin 60 minutes later: it has the phases 0 to 59."),
+        ("90s+1m", "90s cannot begin 1 minutes later: it has no phase."),
+        ("1M+1m", "1M cannot begin 1 minutes later: it has no phase."),
+        ("1m+1m", "1m cannot begin 1 minutes later: it has no phase."),
+    ],
+)
+def test_a_phase_that_cannot_be_is_refused(text: str, sentence: str) -> None:
+    with pytest.raises(UsageError, match=re.escape(sentence)):
+        Interval.parse(text)
+
+
+@given(st.integers(2, 5_000), st.data())
+def test_candles_of_a_phase_are_the_windows_of_that_minute_index(minutes: int, data: st.DataObject) -> None:
+    phase = data.draw(st.integers(0, minutes - 1))
+    interval = Interval.parse(f"{minutes}m").with_phase(phase)
+    time_us = data.draw(st.integers(-(10**9), 10**15))
+    open_us, end_us = interval.open_time_us(time_us), interval.next_open_us(time_us)
+    assert open_us <= time_us < end_us == open_us + minutes * 60 * SECOND_US
+    ordinary = 1_440 if minutes == 4_320 else 0
+    assert (end_us - ORIGIN_US) // (60 * SECOND_US) % minutes == (phase + ordinary) % minutes
+    assert interval.slot_open_us(interval.slot(time_us)) == open_us
+    offered = kline_interval_for(interval)
+    assert offered.open_time_us(open_us) == open_us

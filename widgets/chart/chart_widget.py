@@ -50,6 +50,7 @@ class ChartWidget(ChartView):
     Signals:
         those of `ChartView`;
         retry_requested(), simulated_market_requested(): a button of an error state was pressed;
+        interval_requested(object): show this `Interval`: the candles begin at other minutes.
         range_requested(object): show a `TimeRange`; `ranges` does once its interval is known;
         date_requested(object, str): the user asks for a time; carries it in UTC microseconds and as text;
         undo_offered(str, object): a sentence on what was just done, and the call that undoes it; None: nothing does;
@@ -61,6 +62,7 @@ class ChartWidget(ChartView):
 
     retry_requested = Signal()
     simulated_market_requested = Signal()
+    interval_requested = Signal(object)
     range_requested = Signal(object)
     date_requested = Signal(object, str)
     undo_offered = Signal(str, object)
@@ -87,6 +89,7 @@ class ChartWidget(ChartView):
         self.bar.automatic_requested.connect(self._make_automatic)
         self.bar.range_requested.connect(self.range_requested)
         self.bar.zone_requested.connect(self.open_zone_picker)
+        self.bar.phase_requested.connect(self._ask_for_phase)
         self._box.addWidget(self.bar)
         self._show_zone()
         self.templates = TemplateController(
@@ -99,6 +102,8 @@ class ChartWidget(ChartView):
         )
         self.indicators.open_templates = self.templates.open_menu
         self._keyboard.commands.update({each.command: partial(self.range_requested.emit, each) for each in TimeRange})
+        self._keyboard.commands["phase_later"] = partial(self.bar.phase.step_by, 1)
+        self._keyboard.commands["phase_earlier"] = partial(self.bar.phase.step_by, -1)
         self._keyboard.commands["compare"] = partial(self._with_trades, self.comparison_requested.emit)
         self._keyboard.commands["download_view"] = partial(self._with_trades, self.download_requested.emit)
         self._hint.download = self.download_requested.emit
@@ -373,7 +378,14 @@ class ChartWidget(ChartView):
         else:
             self.navigator.stretch(PRICE, 1.0)  # as if by hand: the range in view stays
 
+    def _ask_for_phase(self, minutes: int) -> None:
+        series = self.series
+        if series is not None and minutes < series.interval.phases:
+            self.interval_requested.emit(series.interval.with_phase(minutes))
+
     def _show_view(self) -> None:
+        if self.series is not None:
+            self.bar.set_interval(self.series.interval)
         navigator, scale = self.navigator, self._scene.price.value_scale
         self.bar.set_range(self.ranges.current)
         self.bar.set_away(navigator.has_candles and not navigator.is_following)

@@ -111,7 +111,9 @@ def utc_time(time_us: int | None) -> str:
 
 
 def interval_in_words(interval: Interval) -> str:
-    """Return an interval in words: ``"13 minutes"``."""
+    """Return an interval in words: ``"13 minutes"``, ``"1 hour, 5 minutes later"``."""
+    if interval.phase:
+        return f"{interval_in_words(interval.with_phase(0))}, {_plural(interval.phase, 'minute')} later"
     if interval.months:
         return _plural(interval.months, "month")
     for seconds, unit in _UNITS:

@@ -90,8 +90,8 @@ class IntervalBar(QWidget):
         return self._custom
 
     def set_interval(self, interval: Interval) -> None:
-        """Highlight the interval that the chart shows; one without a button goes into the slot."""
-        self._interval = interval
+        """Highlight the interval that the chart shows, whatever its phase; one without a button goes into the slot."""
+        interval = self._interval = interval.with_phase(0)
         if interval not in self._buttons and interval != self._custom:
             self._custom = interval
             self._name_custom()

@@ -148,7 +148,9 @@ async def test_parts_of_broken_seconds_are_refused() -> None:
         await history.parts(SYMBOL, START_US + 1, START_US + SECOND_US)
 
 
-@pytest.mark.parametrize("name", ["1s", "90s", "1m", "13m", "181m", "2h", "10m", "2d", "1w", "1M", "2M"])
+@pytest.mark.parametrize(
+    "name", ["1s", "90s", "1m", "13m", "181m", "2h", "10m", "2d", "1w", "1M", "2M", "1h+5m", "13m+4m", "1d+90m"]
+)
 async def test_published_candles_of_any_length_are_the_trades_folded(name: str) -> None:
     interval = Interval.parse(name)
     step_s = interval.length_us / SECOND_US / 7

@@ -243,7 +243,7 @@ def deliveries(draw: st.DrawFn) -> tuple[list[Trade], int, int]:
 
 
 @settings(max_examples=40)
-@given(deliveries(), st.sampled_from("1s 5s 30s 1m 90s 3m 13m 181m 1d 1w 1M".split()))
+@given(deliveries(), st.sampled_from("1s 5s 30s 1m 90s 3m 13m 181m 1d 1w 1M 3m+1m 1h+7m 1d+61m".split()))
 def test_whatever_comes_late_twice_or_by_repair_the_series_is_all_trades_folded(
     delivery: tuple[list[Trade], int, int], name: str
 ) -> None:

@@ -25,7 +25,7 @@ from tests.storage.helpers import World
 
 P = ParamSpec("P")
 T = TypeVar("T")
-INTERVALS = ["1s", "5s", "1m", "13m", "1h", "181m", "1d", "1w", "1M"]
+INTERVALS = ["1s", "5s", "1m", "13m", "1h", "181m", "1d", "1w", "1M", "13m+4m", "1h+30m"]
 
 
 def some_market(dice: random.Random, interval: Interval) -> list[Trade]:

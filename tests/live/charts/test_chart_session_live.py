@@ -28,7 +28,7 @@ from tests.live.databases import FakeWriter
 from tests.live.helpers import SYMBOL, recorder_for, until
 from tests.market.helpers import recorded_trades
 
-NAMES = [interval.name for interval in MENU_INTERVALS] + ["13m", "181m", "90s"]
+NAMES = [interval.name for interval in MENU_INTERVALS] + ["13m", "181m", "90s", "2m+1m", "1h+29m"]
 
 
 class Desk:

@@ -48,7 +48,7 @@ def late_market(late_s: float, *, short: bool, now: int = 200) -> Market:
     return market
 
 
-@pytest.mark.parametrize("name", ["1s", "5s", "1m", "13m"])
+@pytest.mark.parametrize("name", ["1s", "5s", "1m", "13m", "13m+2m"])
 @pytest.mark.parametrize("now", [200, 179, 239])  # within a minute, and when one has just ended
 async def test_a_kline_that_is_short_for_a_moment_does_not_stay_so(name: str, now: int) -> None:
     market = late_market(0.9, short=True, now=now)
@@ -62,7 +62,7 @@ async def test_a_kline_that_is_short_for_a_moment_does_not_stay_so(name: str, no
     market.close()
 
 
-@pytest.mark.parametrize("name", ["5s", "1m", "13m"])
+@pytest.mark.parametrize("name", ["5s", "1m", "13m", "13m+2m"])
 async def test_a_candle_that_lacks_a_late_part_is_not_complete_and_a_reload_completes_it(name: str) -> None:
     market = late_market(15, short=False)
     chart = market.chart(name)

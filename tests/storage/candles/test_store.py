@@ -27,6 +27,7 @@ from tests.storage.helpers import PATIENCE_S, START_US, World, compress, folded,
 ALL_INTERVALS = [
     *MENU_INTERVALS,
     *(Interval.parse(name) for name in "61s 3601s 181m 90s 7s 17s 1441m 25h 5d 2w 3M".split()),
+    *(Interval.parse(name) for name in "2m+1m 5m+3m 1h+5m 1h+15m 181m+90m 1d+61m 3d+1500m 1w+77m".split()),
 ]
 MINUTE = Interval.parse("1m")
 MOST_CANDLES = 2_000

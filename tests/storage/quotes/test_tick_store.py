@@ -24,7 +24,9 @@ from tests.storage.helpers import compress
 from tests.storage.quotes.helpers import START_US, SYMBOL, some_ticks
 from tests.tick_candles import candle_of_tick, combine_ticks
 
-TYPED = [Interval.parse(name) for name in ("2s", "3s", "7s", "14s", "61s", "90s", "13m", "59m", "181m", "1441m", "2M")]
+TYPED = [
+    Interval.parse(name) for name in ("2s", "3s", "7s", "14s", "61s", "90s", "13m", "59m", "181m", "1441m", "2M")
+] + [Interval.parse(name) for name in ("5m+3m", "1h+15m", "181m+90m", "1d+61m")]
 INTERVALS = [*MENU_INTERVALS, *TYPED]
 DAY_US = 86_400_000_000
 # Two busy stretches, a few ticks years away, and one alone.

@@ -175,3 +175,10 @@ def test_a_digit_typed_anywhere_opens_the_entry_with_it(window: MainWindow, qtbo
 def test_the_menus_last_entry_opens_the_interval_entry(window: MainWindow) -> None:
     window.top_bar.intervals.menu.actions()[-1].trigger()
     assert window.interval_entry.isVisible()
+
+
+def test_a_phase_highlights_the_button_of_its_length(window: MainWindow) -> None:
+    window.set_interval(Interval.parse("1h+5m"))
+    assert highlighted(window) == ["1h"]
+    window.set_interval(Interval.parse("13m+4m"))
+    assert window.top_bar.intervals.custom == Interval.parse("13m")

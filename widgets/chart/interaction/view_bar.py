@@ -15,6 +15,7 @@ from PySide6.QtCore import QPoint, QSize, Qt, Signal
 from PySide6.QtGui import QContextMenuEvent, QIcon
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QToolButton, QWidget
 
+from app.market.interval import Interval
 from widgets.chart.interaction.zone_picker import ZoneButton
 from widgets.chart.model.time_range import TimeRange
 from widgets.chart.scales.value_scale import ScaleMode
@@ -23,6 +24,7 @@ from widgets.controls.bar_fitting import BarFitting
 from widgets.controls.bar_parts import OverflowMenu, divider, tool_button
 from widgets.controls.context_menu import pop_up
 from widgets.controls.labels import label
+from widgets.controls.phase_slider import PhaseSlider
 from widgets.keys import key_text
 from widgets.theme import icons, style
 from widgets.theme.palettes import DARK, Palette
@@ -56,12 +58,14 @@ class ViewBar(QFrame):
         range_requested(object): show this `TimeRange`.
         automatic_requested(bool): fit the price axis to what is in view from now on, or hold its present range.
         zone_requested(): choose a time zone.
+        phase_requested(int): let candles begin so many minutes later.
     """
 
     command_requested = Signal(str)
     range_requested = Signal(object)
     automatic_requested = Signal(bool)
     zone_requested = Signal()
+    phase_requested = Signal(int)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -74,6 +78,8 @@ class ViewBar(QFrame):
         self.date.setText(" Go to…")
         self.hint = label(_HINT, "faint", style.font(style.SMALL_PX))
         self.steps = {command: self._step(command) for command in _STEPS}
+        self.phase = PhaseSlider()
+        self.phase.phase_requested.connect(self.phase_requested)
         self.zone = ZoneButton()
         self.zone.clicked.connect(lambda: self.zone_requested.emit())
         self.overflow_button = self._button("More of the view", "What the bar has no room for", None)
@@ -130,6 +136,11 @@ class ViewBar(QFrame):
         if self.zone.text() != before:
             self._fitting.fit()
 
+    def set_interval(self, interval: Interval) -> None:
+        """Show the phase of the chart's interval. Cheap: call it for every frame."""
+        if self.phase.set_interval(interval):
+            self._fitting.fit()
+
     def set_axis_width(self, pixels: float) -> None:
         """Stand the price axis's buttons under the axis, where they are no wider than that; logical pixels."""
         if round(pixels) != self._axis_px:
@@ -167,6 +178,7 @@ class ViewBar(QFrame):
         steps = self.steps
         return [
             (steps["zoom_out"], steps["zoom_in"]),
+            *([(self.phase,)] if self.phase.has_phases else []),
             (self.date,),
             (steps["fit"],),
             (self.zone,),
@@ -177,6 +189,7 @@ class ViewBar(QFrame):
 
     def _measure(self) -> None:
         """Draw the icons in the size of text, and note the widths that depend on it."""
+        self.phase.fit_text()
         self.set_palette(self._palette)
         for button in self.findChildren(QToolButton):
             button.ensurePolished()
@@ -190,6 +203,7 @@ class ViewBar(QFrame):
     def _place(self) -> None:
         """Keep in the bar what has room: the hint leaves first, then the text of “Go to…”, then whole parts."""
         self._scale_group.setFixedWidth(max(self._scale_group.sizeHint().width(), self._axis_px))
+        self.phase.setVisible(self.phase.has_phases)
         order = self._leaving()
         steps = range(0 if self._can_hint else 1, len(order) + _BEFORE_PARTS)
         gone = self._gone = next((count for count in steps if self._width_without(count) <= self.width()), steps.stop)
@@ -237,6 +251,11 @@ class ViewBar(QFrame):
         for command, (icon, name) in _STEPS.items():
             if self.steps[command] in offered:
                 menu.add(icons.icon(icon, dim), name, key_text(command), partial(self._ask, command))
+        if self.phase in offered:
+            menu.add(QIcon(), "Candles a minute later", key_text("phase_later"), partial(self._ask, "phase_later"))
+            menu.add(
+                QIcon(), "Candles a minute earlier", key_text("phase_earlier"), partial(self._ask, "phase_earlier")
+            )
         if self.zone in offered:
             name = f"{self.zone.accessibleName()}…"
             menu.add(icons.icon("clock", dim), name, "", self.zone_requested.emit)
@@ -327,6 +346,7 @@ class ViewBar(QFrame):
         for step in self.steps.values():
             layout.addWidget(step)
         layout.addStretch(1)
+        layout.addWidget(self.phase)
         layout.addWidget(self.zone)
         layout.addWidget(self.overflow_button)
         layout.addWidget(self._scale_group)

@@ -11,8 +11,9 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QMenu, QWidget
 from pytestqt.qtbot import QtBot
 
+from app.market.interval import Interval
 from app.market.series.series import CandleSeries
-from tests.widgets.chart.charts import canvas_of, price_range, settle
+from tests.widgets.chart.charts import BTC, canvas_of, price_range, series_of, settle, zigzag
 from tests.widgets.cleanup import close_and_delete
 from widgets.chart.chart_widget import ChartWidget
 from widgets.chart.interaction.date_entry import DateEntry
@@ -224,3 +225,61 @@ def test_the_hint_leaves_first_and_for_good_once_it_is_no_longer_needed(bar: Vie
     assert not bar.hint.isVisible()
     bar.show_hint(True)
     assert bar.hint.isVisible()
+
+
+def five_minutes(phase: int = 0) -> CandleSeries:
+    interval = Interval.parse("5m").with_phase(phase)
+    return series_of(zigzag(200, interval=interval), interval)
+
+
+def test_the_slider_lets_candles_begin_later(qtbot: QtBot, chart: ChartWidget, series: CandleSeries) -> None:
+    phase = chart.bar.phase
+    assert series.interval.name == "1m"
+    assert not phase.isVisible()
+    chart.set_series(five_minutes(), BTC)
+    settle(qtbot, chart)
+    assert phase.isVisible()
+    assert (phase.slider.maximum(), phase.slider.value(), phase.number.text()) == (4, 0, "+0m")
+    assert phase.slider.accessibleName()
+    phase.slider.setFocus()
+    with qtbot.waitSignal(chart.interval_requested) as asked:
+        QTest.keyClick(phase.slider, Qt.Key.Key_Right)
+        QTest.keyClick(phase.slider, Qt.Key.Key_Right)
+    assert asked.args == [Interval.parse("5m+2m")]  # once, when it rests
+    assert phase.number.text() == "+2m"
+    chart.set_series(five_minutes(2), BTC)
+    settle(qtbot, chart)
+    assert phase.slider.value() == 2
+    chart.setFocus()
+    for key, name in ((Qt.Key.Key_Comma, "5m+1m"), (Qt.Key.Key_Period, "5m+2m")):
+        with qtbot.waitSignal(chart.interval_requested) as asked:
+            QTest.keyClick(chart.focusWidget() or chart, key, Qt.KeyboardModifier.AltModifier)
+        assert asked.args == [Interval.parse(name)]
+
+
+def test_the_slider_goes_round_and_shows_a_phase_that_was_typed(qtbot: QtBot, bar: ViewBar) -> None:
+    bar.set_interval(Interval.parse("1h+59m"))
+    set_room(bar, 1400)
+    assert bar.phase.number.text() == "+59m"
+    with qtbot.waitSignal(bar.phase_requested) as asked:
+        bar.phase.step_by(1)
+    assert asked.args == [0]
+    for name in ("1s", "90s", "1m", "1M"):
+        bar.set_interval(Interval.parse(name))
+        set_room(bar, 1400)
+        assert not bar.phase.isVisible()
+        bar.phase.step_by(1)
+        assert bar.phase.slider.value() == 0
+
+
+@pytest.mark.parametrize("percent", [100, 200])
+def test_the_slider_is_whole_or_two_entries_of_the_menu(bar: ViewBar, percent: int) -> None:
+    bar.set_interval(Interval.parse("1d"))
+    for width in range(150, 2000, 50):
+        set_room(bar, width, percent)
+        entries = [text for text in offered(bar) if text.startswith("Candles a minute")]
+        assert bar.phase.isVisible() == (not entries)
+        assert len(entries) in (0, 2)
+        for part in (*parts_of(bar), *([bar.phase] if bar.phase.isVisible() else [])):
+            assert bar.rect().contains(place(bar, part)), (width, part.accessibleName())
+    assert bar.phase.isVisible()
