@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
@@ -55,11 +56,16 @@ def missing_slots(
     have not been ``fetched`` (in microseconds) yet, and in which the market is open at some time.
     """
     slot, open_us = interval.slot, interval.slot_open_us
+    absent = fetched.missing(open_us(first), open_us(last + 1) - 1) if first <= last else []
+    if not absent:
+        return []
     enough = {slot(one.open_time_us) for one in candles if one.closed and one.complete and not lacks_amounts(one)}
+    # By the ranges, since a page of which nothing is known has a thousand slots.
+    begins, ends = [slot(low) for low, _ in absent], [slot(high) for _, high in absent]
     return [
         at
         for at in open_slots(calendar, interval, first, last + 1)
-        if at not in enough and fetched.missing(open_us(at), open_us(at + 1) - 1)
+        if at not in enough and begins[0] <= at <= ends[bisect_right(begins, at) - 1]
     ]
 
 

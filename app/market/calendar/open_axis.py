@@ -38,6 +38,8 @@ class OpenAxis:
         self._end_list: list[float] = self._ends.tolist()
         self._removed_list: list[int] = self._removed.tolist()
         self._break_list: list[float] = breaks.tolist()
+        self.usual_distance = float(np.median(np.diff(breaks))) if len(breaks) > 1 else 0.0
+        """How far breaks are apart in the middle of all; 0 where there are fewer than two."""
 
     @property
     def is_plain(self) -> bool:
@@ -87,17 +89,11 @@ class OpenAxis:
         first, last = bisect_left(self._start_list, left), bisect_right(self._start_list, right)
         return list(zip(self._start_list[first:last], self._end_list[first:last], strict=True))
 
-    @property
-    def usual_distance(self) -> float:
-        """How far breaks are apart in the middle of all; 0 where there are fewer than two."""
-        return float(np.median(np.diff(self._break_list))) if len(self._break_list) > 1 else 0.0
-
 
 class _PlainAxis(OpenAxis):
     """An axis with all time. It searches nothing: a chart asks for some twenty positions in every frame."""
 
     is_plain = True
-    usual_distance = 0.0
 
     def at(self, position: float) -> float:
         return position

@@ -7,6 +7,8 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from app.brokers.binance.rest import BinanceRest
 from app.concurrency.system_clock import SystemClock
@@ -166,6 +168,26 @@ def test_a_candle_of_prices_and_volume_alone_is_asked_for_until_it_has_been() ->
     known = [Candle(at, 1, 1, 1, 1, 1, 0 if slot in (3, 4, 8) else 1, 1, 0, 0) for slot, at in enumerate(opens)]
     fetched = IdRanges([(opens[8], opens[9] - 1)])
     assert missing_slots(MINUTE, 0, 10, known, fetched) == [3, 4]
+
+
+@given(
+    interval=st.sampled_from([MINUTE, Interval.parse("7s"), Interval.parse("1M")]),
+    known=st.sets(st.integers(0, 12)),
+    ranges=st.lists(
+        st.tuples(st.integers(-2, 14), st.integers(0, 1), st.integers(0, 4), st.integers(0, 1)), max_size=4
+    ),
+)
+def test_a_slot_lacks_what_was_not_fetched_to_its_end(
+    interval: Interval, known: set[int], ranges: list[tuple[int, int, int, int]]
+) -> None:
+    open_us = interval.slot_open_us
+    fetched = IdRanges()
+    for begin, late_us, slots, early_us in ranges:  # whole slots, or a microsecond less
+        if open_us(begin) + late_us < open_us(begin + slots) - early_us:
+            fetched.add_range(open_us(begin) + late_us, open_us(begin + slots) - 1 - early_us)
+    candles = [Candle(open_us(slot), 1, 1, 1, 1, 1, 1, 1, 0, 0) for slot in known]
+    lacking = [slot for slot in range(13) if fetched.missing(open_us(slot), open_us(slot + 1) - 1)]
+    assert missing_slots(interval, 0, 12, candles, fetched) == [slot for slot in lacking if slot not in known]
 
 
 def test_a_complete_candle_of_ticks_has_no_more_to_ask_for() -> None:
