@@ -349,6 +349,35 @@ def lake_verify(settings: Settings, options: Options) -> Run:
     return verify.prepare(settings, options)
 
 
+@lake.command("candles")
+@click.argument("words", metavar="[LAKE] SYMBOL,… INTERVAL…", nargs=-1)
+@click.option("--from", "start", metavar="TIME", panel="Range", help="First open time, UTC: 2024-08-08.")
+@click.option("--to", "end", metavar="TIME", panel="Range", help="Candles that end by then, UTC.")
+@click.option(
+    "--out",
+    "path",
+    metavar="FILE|FOLDER",
+    type=click.Path(path_type=Path),
+    panel="File",
+    help="A file, a folder, or -; without it, into the database.",
+)
+@click.option("--format", metavar="FORMAT", shell_complete=file_formats, panel="File", help=", ".join(FileFormat))
+@click.option("--preset", metavar="NAME", shell_complete=presets, panel="File", help=f"{', '.join(Preset)}.")
+@click.option("--zone", metavar="ZONE", panel="File", help="Time zone of times in text: Europe/Berlin (UTC).")
+@_JSON
+def lake_candles(settings: Settings, options: Options) -> Run:
+    """
+    Make candles of any interval from the lake's trades, into a file or the database.
+
+    Each file of the lake is read once, however many intervals are asked for. LAKE is a folder or s3://bucket/prefix;
+    without it, the setting lake. Files are those of cryptopipe export. Exit code 3: candles of the range asked for are
+    missing, or lack trades.
+    """
+    from app.commands.lake import candles
+
+    return candles.prepare(settings, options)
+
+
 @cryptopipe.command("import-job", hidden=True)
 def import_job(settings: Settings, options: Options) -> Run:
     """Import what a window asks for on standard input."""

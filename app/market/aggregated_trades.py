@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.market.builder import finish
-from app.market.candle import Candle, CandleSource
+from app.market.candle import Candle, CandleSource, joined
 from app.market.columns.exact_sums import Ints, product_sums, sums
 from app.market.coverage import IdRanges
 from app.market.interval import Interval
@@ -134,23 +134,6 @@ class AggregatedMinutes:
             known = self._minutes.get(candle.open_time_us)
             self._minutes[candle.open_time_us] = candle if known is None else joined(known, candle)
             self.rows[candle.open_time_us] = self.rows.get(candle.open_time_us, 0) + count
-
-
-def joined(one: Candle, other: Candle) -> Candle:
-    """Return the candle of two parts of one minute, which have no trade in common; open and close go by id."""
-    first, last = sorted((one, other), key=lambda part: part.first_trade_id or 0)
-    later = max(one, other, key=lambda part: part.last_trade_id or 0)
-    return first._replace(
-        high_e8=max(first.high_e8, last.high_e8),
-        low_e8=min(first.low_e8, last.low_e8),
-        close_e8=later.close_e8,
-        volume_e8=first.volume_e8 + last.volume_e8,
-        quote_volume_e16=first.quote_volume_e16 + last.quote_volume_e16,
-        trades=first.trades + last.trades,
-        taker_buy_volume_e8=first.taker_buy_volume_e8 + last.taker_buy_volume_e8,
-        taker_buy_quote_volume_e16=first.taker_buy_quote_volume_e16 + last.taker_buy_quote_volume_e16,
-        last_trade_id=later.last_trade_id,
-    )
 
 
 def merged(known: Candle, candle: Candle) -> Candle:

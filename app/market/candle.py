@@ -158,3 +158,20 @@ def is_whole_so_far(candles: Sequence[Candle]) -> bool:
         return last.complete
     begins = last.first_trade_id <= 1 or (len(candles) > 1 and candles[-2].complete)
     return begins and last.trades == last.last_trade_id - last.first_trade_id + 1
+
+
+def joined(one: Candle, other: Candle) -> Candle:
+    """Return the candle of two parts of one slot, which have no trade in common; open and close go by id."""
+    first, last = sorted((one, other), key=lambda part: part.first_trade_id or 0)
+    later = max(one, other, key=lambda part: part.last_trade_id or 0)
+    return first._replace(
+        high_e8=max(first.high_e8, last.high_e8),
+        low_e8=min(first.low_e8, last.low_e8),
+        close_e8=later.close_e8,
+        volume_e8=first.volume_e8 + last.volume_e8,
+        quote_volume_e16=first.quote_volume_e16 + last.quote_volume_e16,
+        trades=first.trades + last.trades,
+        taker_buy_volume_e8=first.taker_buy_volume_e8 + last.taker_buy_volume_e8,
+        taker_buy_quote_volume_e16=first.taker_buy_quote_volume_e16 + last.taker_buy_quote_volume_e16,
+        last_trade_id=later.last_trade_id,
+    )

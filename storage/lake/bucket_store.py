@@ -9,19 +9,22 @@ library says of an error may hold addresses and headers, so it is neither shown 
 from __future__ import annotations
 
 import contextlib
+import tempfile
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import S3Store
 
-from app.market.errors import LakeError
+from app.market.errors import LakeDamaged, LakeError
 from storage.lake.address import LakeAddress
 from storage.lake.credentials import BucketAccess
 from storage.lake.object_store import StoredObject
 
+_PIECE = 4 << 20
 _RETRIES = 6
 _RETRY_S = 30
 _WRONG_KEY = ("InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken", "ExpiredToken", "AuthorizationHeader")
@@ -93,6 +96,29 @@ class BucketStore:
                 if "NoSuchBucket" in str(error):
                     raise
                 return None
+
+    @contextlib.contextmanager
+    def local_file(self, key: str) -> Iterator[Path]:
+        """See `storage.lake.object_store.ObjectStore`."""
+        with tempfile.TemporaryDirectory(prefix="cryptopipe-lake-") as folder:
+            path = Path(folder, PurePosixPath(key).name)
+            with self._translated():
+                try:
+                    stream = obstore.get(self._store, key).stream(min_chunk_size=_PIECE)
+                except FileNotFoundError as error:
+                    if "NoSuchBucket" in str(error):
+                        raise
+                    raise LakeDamaged(f"{key} is missing in {self.name}.", key) from None
+                with path.open("wb") as file:
+                    for piece in stream:
+                        try:
+                            file.write(piece)
+                        except OSError as error:
+                            raise LakeError(
+                                f"{key} does not fit into {folder}: free some space there, or set TMPDIR to "
+                                "a folder on another disk."
+                            ) from error
+            yield path
 
     def put_new(self, key: str, content: bytes | memoryview) -> bool:
         """See `storage.lake.object_store.ObjectStore`."""

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import psutil
 
-from app.market.errors import LakeError
+from app.market.errors import LakeDamaged, LakeError
 from storage.lake.object_store import StoredObject
 
 _NO_NAMELESS = {errno.EOPNOTSUPP, errno.EISDIR, errno.ENOENT, errno.EINVAL, errno.EPERM}
@@ -64,6 +64,14 @@ class FolderStore:
                 return path.read_bytes()
             except FileNotFoundError:
                 return None
+
+    @contextlib.contextmanager
+    def local_file(self, key: str) -> Iterator[Path]:
+        """See `storage.lake.object_store.ObjectStore`."""
+        path = self._root / key
+        if not path.is_file():
+            raise LakeDamaged(f"{key} is missing in {self.name}.", key)
+        yield path
 
     def put_new(self, key: str, content: bytes | memoryview) -> bool:
         """See `storage.lake.object_store.ObjectStore`."""

@@ -8,6 +8,8 @@ what it had finished, and nothing half.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import NamedTuple, Protocol
 
 
@@ -36,6 +38,14 @@ class ObjectStore(Protocol):
 
     def get(self, key: str) -> bytes | None:
         """Return an object's content; None if there is no such object."""
+
+    def local_file(self, key: str) -> AbstractContextManager[Path]:
+        """
+        Return the context in which an object is a file of this machine, for what is too large for memory.
+
+        Raises:
+            LakeDamaged: If there is no such object.
+        """
 
     def put_new(self, key: str, content: bytes | memoryview) -> bool:
         """

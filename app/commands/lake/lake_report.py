@@ -8,6 +8,9 @@ from typing import Any
 from app.commands.styling import print_styled
 from storage.lake.manifest import Manifest
 from storage.lake.partition import LakeKind, Partition
+from storage.lake.reading.other_pull import OtherReport
+
+_MOST_SHOWN = 20
 
 
 def say(sentence: str) -> None:
@@ -36,3 +39,26 @@ def manifest_facts(manifest: Manifest) -> dict[str, Any]:
     facts |= {"rows": manifest.rows, names[0]: manifest.first, names[1]: manifest.last}
     facts |= {"completeness": manifest.completeness, "source": manifest.source, "version": manifest.version}
     return facts | {"parts": len(manifest.parts), "bytes": manifest.size}
+
+
+def other_facts(report: OtherReport) -> dict[str, Any]:
+    """Return for JSON what was read of files without a manifest."""
+    names = ("read", "rows", "stored", "held", "refused")
+    facts: dict[str, Any] = {name: getattr(report, name) for name in names}
+    facts["symbols"] = {
+        symbol: {"first_trade_id": first, "last_trade_id": last, "missing": report.missing[symbol]}
+        for symbol, (first, last) in report.bounds.items()
+    }
+    return facts | {"problems": list(report.problems)}
+
+
+def say_problems(report: OtherReport) -> None:
+    """Say what is wrong with files without a manifest: rows, and ids that none of them has."""
+    for sentence in report.problems[:_MOST_SHOWN]:
+        say(sentence)
+    if len(report.problems) > _MOST_SHOWN:
+        say(f"{len(report.problems) - _MOST_SHOWN:,} more rows or files cannot be used; --json lists them.")
+    for symbol, missing in report.missing.items():
+        if missing:
+            first, last = report.bounds[symbol]
+            say(f"{symbol}: {number_of(missing, 'trade')} between {first} and {last} are in no file.")

@@ -8,8 +8,8 @@ from functools import partial
 from typing import Any
 
 from app.commands.lake.lake_options import LakeRequest, in_time, request_of
-from app.commands.lake.lake_report import manifest_facts, say
-from app.commands.lake.lake_series import chosen_series
+from app.commands.lake.lake_report import manifest_facts, number_of, say
+from app.commands.lake.lake_series import chosen_of
 from app.commands.options import Options
 from app.commands.progress import progress
 from app.commands.reports.status_report import aligned, data_size
@@ -38,14 +38,20 @@ def prepare(settings: Settings, options: Options) -> Callable[[], int]:
 
 def _run(lake: Lake, request: LakeRequest, *, has_sample: bool, as_json: bool) -> int:
     with progress(f"Reading {lake.name}", None, "series"):
-        chosen = chosen_series(lake, request.symbols)
-        found = [series_of(lake, *one, request.start_us, request.end_us) for one in chosen]
+        chosen = chosen_of(lake, request)
+        found = [series_of(lake, *one, request.start_us, request.end_us) for one in chosen.series]
         samples = [sample_of(lake, one.manifests, _SAMPLE_ROWS) if has_sample else None for one in found]
     if as_json:
         documents = [_document(one, sample) for one, sample in zip(found, samples, strict=True)]
-        print(json.dumps({"lake": lake.name, "series": documents}, indent=2))
+        others = [{"path": one.key, "symbol": one.symbol, "bytes": one.size} for one in chosen.others]
+        print(json.dumps({"lake": lake.name, "series": documents, "other_files": others}, indent=2))
         return 0
-    print(aligned(_HEAD, list(map(_row, found)), left=4))
+    if found:
+        print(aligned(_HEAD, list(map(_row, found)), left=4))
+    for symbol in dict.fromkeys(one.symbol for one in chosen.others):
+        mine = [one for one in chosen.others if one.symbol == symbol]
+        size = data_size(sum(one.size for one in mine))
+        print(f"{symbol}: {number_of(len(mine), 'file')} of trades without a manifest, {size}, to {mine[-1].key}.")
     for one, sample in zip(found, samples, strict=True):
         if sample is not None:
             rows = [[str(_value(value)) for value in row.values()] for row in sample.to_pylist()]

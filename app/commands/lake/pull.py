@@ -11,7 +11,7 @@ from functools import partial
 from app.commands.database_session import check_may_record
 from app.commands.imports.import_files import keep_sessions
 from app.commands.lake.lake_options import LakeRequest, request_of, symbols_in_lake
-from app.commands.lake.lake_report import number_of, partition_facts, say
+from app.commands.lake.lake_report import number_of, other_facts, partition_facts, say
 from app.commands.options import Options
 from app.commands.progress import Progress, progress
 from app.config.settings import Settings
@@ -20,8 +20,10 @@ from app.runtime.lakes import open_lake
 from app.runtime.open_database import open_database
 from app.runtime.shutdown import bounded_shutdown, on_signals
 from storage.lake.lake import Lake, missing_partitions
-from storage.lake.partition import Partition
+from storage.lake.partition import LakeKind, Partition
 from storage.lake.pull import Pull, PullProgress, PullReport
+from storage.lake.reading.other_files import OtherFile, other_files
+from storage.lake.reading.other_pull import OtherReport, read_others
 
 _CLOSE_S = 10.0
 _FAILED, _DONE_IN_PART = 1, 3
@@ -48,7 +50,7 @@ def _run(settings: Settings, lake: Lake, request: LakeRequest, *, as_json: bool)
         bounded_shutdown() as begin_shutdown,
         progress("Pulling", None, "rows") as shown,
     ):
-        days, missing = _chosen(lake, request)
+        days, missing, others = _chosen(lake, request)
         database = open_database(settings)
         try:
             check_may_record(database.read_only_reason)
@@ -62,31 +64,42 @@ def _run(settings: Settings, lake: Lake, request: LakeRequest, *, as_json: bool)
                     is_cancelled=cancelled.is_set,
                 )
                 report = pull.run(days)
+                files = others if LakeKind.TRADES in request.kinds else []
+                show_file = partial(_show_file, shown)
+                read = read_others(lake, files, loader, on_progress=show_file, is_cancelled=cancelled.is_set)
             if loader.quoted:
                 keep_sessions(database, loader.quoted)
         finally:
             begin_shutdown()
             database.close(_CLOSE_S)
-    _print(lake, report, missing, request, as_json=as_json)
-    if report.is_cancelled:
+    _print(lake, report, read, missing, request, as_json=as_json)
+    if report.is_cancelled or read.is_cancelled:
         return _FAILED
-    return _DONE_IN_PART if missing or report.total("refused") else 0
+    return _DONE_IN_PART if missing or report.total("refused") or read.problems else 0
 
 
-def _chosen(lake: Lake, request: LakeRequest) -> tuple[list[Partition], list[Partition]]:
-    """Return the days to pull, and those of the range asked for that are not in the lake."""
+def _chosen(lake: Lake, request: LakeRequest) -> tuple[list[Partition], list[Partition], list[OtherFile]]:
+    """Return the days to pull, those of the range asked for that are not in the lake, and files without a manifest."""
     found = [one for one in lake.series() if one[0] in request.kinds]
-    if not found:
+    others = other_files(lake) if LakeKind.TRADES in request.kinds else []
+    known = {symbol for _, symbol, _ in found} | {one.symbol for one in others}
+    if not known:
         raise LakeError(f"There is no lake at {lake.name}, or nothing to pull in it: name another.")
-    names = set(symbols_in_lake(request.symbols, {symbol for _, symbol, _ in found}, lake.name))
+    names = set(symbols_in_lake(request.symbols, known, lake.name))
+    others = [one for one in others if one.symbol in names and one.overlaps(request.start_us, request.end_us)]
+    has_others = {one.symbol for one in others}
     days, missing = list[Partition](), list[Partition]()
     for kind, symbol, interval in found:
         if symbol in names:
             there = lake.partitions(kind, symbol, request.start_us, request.end_us, interval)
             days += there
-            if request.is_ranged:
+            if request.is_ranged and symbol not in has_others:
                 missing += missing_partitions(there, kind, symbol, interval, request.start_us, request.end_us)
-    return days, missing
+    return days, missing, others
+
+
+def _show_file(shown: Progress, file: OtherFile, rows: int) -> None:
+    shown.update(rows, total=None, description=f"Pulling {file.key}")
 
 
 def _show(shown: Progress, now: PullProgress) -> None:
@@ -94,9 +107,16 @@ def _show(shown: Progress, now: PullProgress) -> None:
 
 
 def _print(
-    lake: Lake, report: PullReport, missing: Sequence[Partition], request: LakeRequest, *, as_json: bool
+    lake: Lake,
+    report: PullReport,
+    read: OtherReport,
+    missing: Sequence[Partition],
+    request: LakeRequest,
+    *,
+    as_json: bool,
 ) -> None:
-    stored, held, refused = (report.total(name) for name in ("stored", "held", "refused"))
+    names = ("stored", "held", "refused")
+    stored, held, refused = (report.total(name) + getattr(read, name) for name in names)
     if as_json:
         facts = {
             "lake": lake.name,
@@ -115,12 +135,16 @@ def _print(
             "stored": stored,
             "held": held,
             "refused": refused,
-            "cancelled": report.is_cancelled,
+            "other_files": other_facts(read),
+            "cancelled": report.is_cancelled or read.is_cancelled,
         }
         print(json.dumps(facts, indent=2))
     else:
         parts = [f"{stored:,} rows stored", f"{held:,} held already", *([f"{refused:,} refused"] if refused else [])]
-        print(f"{number_of(len(report.days), request.noun)} pulled from {lake.name}: {', '.join(parts)}.")
+        files = f" and {number_of(read.read, 'file')} without a manifest" if read.read else ""
+        print(f"{number_of(len(report.days), request.noun)}{files} pulled from {lake.name}: {', '.join(parts)}.")
+    for sentence in read.problems[:_MOST_SHOWN]:
+        say(sentence)
     for one in report.days:
         if one.reason:
             partition = one.manifest.partition
@@ -129,5 +153,5 @@ def _print(
         say(f"{partition.symbol} {partition.period} is not in the lake {lake.name}.")
     if len(missing) > _MOST_SHOWN:
         say(f"{len(missing) - _MOST_SHOWN:,} more days are not in the lake; --json lists them.")
-    if report.is_cancelled:
+    if report.is_cancelled or read.is_cancelled:
         say("the pull was cancelled; what is stored stays, and the same command goes on from there.")

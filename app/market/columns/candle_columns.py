@@ -20,6 +20,7 @@ from app.market.columns.arrow import arrow, arrow_compute
 from app.market.columns.wide_decimals import counts_of, decimal_array
 from app.market.interval import Interval
 
+_MONTHS_TO_2000 = 360
 PRICE_COLUMNS = ("open", "high", "low", "close")
 
 
@@ -93,9 +94,12 @@ def prices_alone(batch: Any) -> NDArray[np.bool_]:
 
 def slots_of(interval: Interval, times_us: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return the slots that hold these times (`Interval.slot`)."""
+    slots: NDArray[np.int64]
     if interval.months:
-        return np.array([interval.slot(time_us) for time_us in times_us.tolist()], dtype=np.int64)
-    slots: NDArray[np.int64] = (times_us - interval.origin_us) // interval.length_us
+        months = times_us.astype("datetime64[us]").astype("datetime64[M]").astype(np.int64)  # since 1970
+        slots = (months - _MONTHS_TO_2000) // interval.months
+    else:
+        slots = (times_us - interval.origin_us) // interval.length_us
     return slots
 
 

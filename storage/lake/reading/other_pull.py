@@ -1,0 +1,121 @@
+"""
+Pulls and verifies the files of trades in a lake that no push wrote (`storage.lake.reading.other_files`), row by row.
+
+They have no manifest, so a pull stores their trades and their coverage, and says of no time that all of it is there. A
+verification reads them whole, and holds the ids of a symbol's files against each other.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass, field
+
+from app.market.coverage import IdRanges
+from app.market.errors import LakeDamaged
+from app.market.ports.loading import BulkLoader
+from storage.lake.lake import Lake
+from storage.lake.manifest import Manifest
+from storage.lake.partition import LakeKind
+from storage.lake.read_ahead import read_ahead
+from storage.lake.reading.other_files import FileRows, OtherFile, trades_of_file
+
+
+@dataclass(slots=True)
+class OtherReport:
+    """
+    What became of the files: ``read`` of them, and their rows; ``problems`` are sentences that name a file.
+
+    ``missing``: by symbol how many ids between its lowest and highest neither they nor days that were
+    pushed have; ``bounds``: those two.
+    """
+
+    read: int = 0
+    rows: int = 0
+    stored: int = 0
+    held: int = 0
+    refused: int = 0
+    problems: list[str] = field(default_factory=list)
+    missing: dict[str, int] = field(default_factory=dict)
+    bounds: dict[str, tuple[int, int]] = field(default_factory=dict)
+    is_cancelled: bool = False
+
+
+def read_others(
+    lake: Lake,
+    files: Sequence[OtherFile],
+    loader: BulkLoader | None = None,
+    *,
+    on_progress: Callable[[OtherFile, int], None] = lambda _, __: None,
+    is_cancelled: Callable[[], bool] = lambda: False,
+) -> OtherReport:
+    """
+    Read the files, which stand by symbol and time; with ``loader``, store their trades, each once. Blocks.
+
+    ``on_progress`` is given the file in hand and how many rows have been read.
+
+    Raises:
+        LakeError: If the lake cannot be read; a file that cannot be used is a problem of the report.
+        StoreError: If the database cannot be written.
+    """
+    report = OtherReport()
+    ids: dict[str, IdRanges] = {}
+    for file in files:
+        known = ids.setdefault(file.symbol, IdRanges())
+        before = report.rows + report.refused
+        try:
+            with contextlib.closing(read_ahead(_rows(lake, file), "read-lake")) as steps:
+                for step in steps:
+                    if is_cancelled():
+                        report.is_cancelled = True
+                        return report
+                    _take(report, step, known, loader)
+                    on_progress(file, report.rows)
+            report.read += 1
+            if report.rows + report.refused == before:
+                report.problems.append(f"{file.key} has no trade that can be read.")
+        except LakeDamaged as error:
+            report.problems.append(str(error))
+    if loader is not None:
+        loader.finish()
+    for symbol, held in ids.items():
+        for first, last in () if loader is not None else _pushed(lake, symbol):
+            held.add_range(first, last)
+        if held.first is not None and held.last is not None:
+            report.bounds[symbol] = (held.first, held.last)
+            report.missing[symbol] = held.last - held.first + 1 - held.count()
+    return report
+
+
+def _pushed(lake: Lake, symbol: str) -> list[tuple[int, int]]:
+    """Return the ids of the symbol's days that were pushed, those that the exchange has not included."""
+    found = list[tuple[int, int]]()
+    for manifest in lake.manifests(lake.partitions(LakeKind.TRADES, symbol)):
+        if isinstance(manifest, Manifest):
+            found += manifest.absent
+            if manifest.first is not None and manifest.last is not None:
+                found.append((manifest.first, manifest.last))
+    return found
+
+
+def _rows(lake: Lake, file: OtherFile) -> Generator[FileRows, None, None]:
+    yield from trades_of_file(lake, file)
+
+
+def _take(report: OtherReport, step: FileRows, known: IdRanges, loader: BulkLoader | None) -> None:
+    report.problems += step.refused
+    report.refused += len(step.refused)
+    trades = step.trades
+    if trades is None:
+        return
+    report.rows += len(trades.trade_id)
+    for first, last in IdRanges.of_columns(trades.trade_id, trades.trade_id):
+        known.add_range(first, last)
+    if loader is None or not len(trades.trade_id):
+        return
+    result = loader.load(loader.prepare(trades))
+    report.stored += result.stored
+    report.held += result.held
+    for one in result.refused:
+        report.refused += 1
+        report.problems.append(f"trade {int(trades.trade_id[one.place])} is refused: {one.reason}.")
