@@ -26,6 +26,7 @@ from storage.postgres.database_url import with_password
 from storage.postgres.pool import MOST_CONNECTIONS
 from storage.research.keeper import ResearchKeeper
 from storage.retention.job import RetentionJob
+from storage.retention.lake_check import OpenLake
 from storage.schema.migrate import migrate
 from storage.schema.privileges import privileges_of
 from storage.schema.retention_period import RetentionPeriod
@@ -100,6 +101,7 @@ class Database:
         ask_password: Callable[[str], str] | None = None,
         calendars: Mapping[str, str] | None = None,
         named_calendar: Callable[[str], Calendar] | None = None,
+        open_lake: OpenLake | None = None,
     ) -> Database:
         """
         Open the database that ``url`` names, or the embedded one in ``data_dir`` if ``url`` is None or empty.
@@ -107,9 +109,10 @@ class Database:
         Blocks: call it from a worker thread. A failed attempt leaves nothing behind and may be repeated.
 
         ``batch_trades``, ``batch_seconds``, ``queue_limit``: see `storage.writing.batch_writer.BatchWriter`.
-        ``keep_trades``: see ``proposed`` of `storage.retention.policy.enforce`. ``most_readers``: connections for
-        reading at a time. ``ask_password``: see `storage.postgres.connection.connect`; the password it returns is used
-        for every later connection. ``calendars``, ``named_calendar``: see `storage.sides.symbol_calendars`.
+        ``keep_trades``, ``open_lake``: see ``proposed`` and ``open_lake`` of `storage.retention.policy.enforce`.
+        ``most_readers``: connections for reading at a time. ``ask_password``: see
+        `storage.postgres.connection.connect`; the password it returns is used for every later connection.
+        ``calendars``, ``named_calendar``: see `storage.sides.symbol_calendars`.
 
         Raises:
             StoreUnavailable: If the server cannot be started or reached.
@@ -150,7 +153,8 @@ class Database:
             batch_seconds=batch_seconds,
             queue_limit=queue_limit,
         )
-        retention_job = RetentionJob(_reconnector(address, server, "cryptopipe retention"), keep_trades)
+        connect_retention = _reconnector(address, server, "cryptopipe retention")
+        retention_job = RetentionJob(connect_retention, keep_trades, open_lake=open_lake)
         store = MarketStore(connect_reader, most_readers, calendars=calendars, named_calendar=named_calendar)
         connect_keeper = _reconnector(address, server, "cryptopipe research", _RESEARCH_TIMEOUT_S)
         keeper = ResearchKeeper(connect_keeper, store.pool, store)

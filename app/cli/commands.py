@@ -507,13 +507,21 @@ def sessions(settings: Settings, options: Options) -> Run:
 
 @db.command("retention")
 @click.argument("keep", metavar="[LENGTH]", required=False, shell_complete=keep_periods)
+@click.option(
+    "--lake",
+    "setting_lake",
+    cls=SettingOption,
+    metavar="LAKE",
+    help="Drop only what this lake holds and was verified there; --lake= asks none any more.",
+)
 @click.option("--yes", is_flag=True, help="Confirm it without being asked.")
 @_JSON
 def retention(settings: Settings, options: Options) -> Run:
     """
     Show what keeping trades for a time drops; confirm it, or switch it off.
 
-    LENGTH is 90d, 26w, 18M, 2y, or off; without it, the one that is set or confirmed.
+    LENGTH is 90d, 26w, 18M, 2y, or off; without it, the one that is set or confirmed. A lake is confirmed with it and
+    remembered: trades and ticks that it does not hold stay, however old they are.
     """
     return _db(settings, options)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -33,16 +34,17 @@ from app.commands.reports.retention_report import (
 from app.commands.reports.status_report import aligned, spool_json, spool_text, status_json, status_text
 from app.commands.reports.verify_report import advice, mended_text, report_json, report_text
 from app.commands.symbol_names import named_symbols
-from app.config.settings import Settings
+from app.config.settings import SettingOrigin, Settings
 from app.market.errors import StoreError, StoreUnavailable, UsageError
 from app.market.symbol import read_calendars, read_symbol
 from app.runtime.calendars import named_calendar
-from app.runtime.open_database import has_database, open_database
+from app.runtime.open_database import has_database, lake_opener, open_database
 from storage.integrity.rebuild import rebuild
 from storage.integrity.status import address_of, read_status
 from storage.integrity.verify import verify
+from storage.lake.address import parse_address
 from storage.postgres.connection import Connection
-from storage.retention.policy import RetentionPlan, confirm, enforce, plan
+from storage.retention.policy import RetentionPlan, WaitingPart, confirm, enforce, plan
 from storage.schema.editions import switch_on_timescale
 from storage.schema.migrate import migrate
 from storage.schema.retention_period import OFF, RetentionPeriod, proposal
@@ -227,15 +229,15 @@ def _retention(settings: Settings, options: Options) -> int:
         migrate(connection)
         held = read_retention(connection)
         keep = wanted if isinstance(wanted, RetentionPeriod) else None if wanted == OFF else held.keep
-        planned = None if keep is None else plan(connection, keep)
+        lake, open_lake = _lake_of(settings, held), lake_opener(settings)
+        planned = None if keep is None else plan(connection, keep, lake, open_lake)
         if not options.as_json:
             print(held_text(held) if planned is None else f"{held_text(held)}\n\n{plan_text(planned)}")
         dropped = None
-        if wanted is not None and _is_confirmed(
-            options, planned, is_in_force=held.keep == keep == ticks_kept_for(connection)
-        ):
-            confirm(connection, keep)
-            dropped = enforce(connection)
+        is_in_force = held.keep == keep == ticks_kept_for(connection) and held.lake == lake
+        if (wanted is not None or held.lake != lake) and _is_confirmed(options, planned, lake, is_in_force=is_in_force):
+            confirm(connection, keep, lake)
+            dropped = enforce(connection, open_lake=open_lake)
             held = read_retention(connection)
             if not options.as_json:
                 print(f"\n{held_text(held)}" + (f"\n{plan_text(dropped, done=True)}" if dropped else ""))
@@ -250,6 +252,13 @@ def _retention(settings: Settings, options: Options) -> int:
     return 0
 
 
+def _lake_of(settings: Settings, held: RetentionRecord) -> str:
+    """Return the lake that is to hold what is dropped: the one on the command line, else the recorded one."""
+    if settings.origins.get("lake") is not SettingOrigin.COMMAND_LINE:
+        return held.lake
+    return str(parse_address(settings.lake)) if settings.lake else ""
+
+
 def _overruled(settings: Settings, held: RetentionRecord) -> str:
     """Return a line if the setting keep_trades will override the confirmed period at the next start, else empty."""
     proposed = proposal(settings.keep_trades)
@@ -262,7 +271,7 @@ def _overruled(settings: Settings, held: RetentionRecord) -> str:
     return f"The setting keep_trades says {proposed}, which takes its place when the program starts: change it.\n"
 
 
-def _is_confirmed(options: Options, planned: RetentionPlan | None, *, is_in_force: bool) -> bool:
+def _is_confirmed(options: Options, planned: RetentionPlan | None, lake: str, *, is_in_force: bool) -> bool:
     """Whether the user confirms, by ``--yes`` or at the terminal; without a terminal, print how to."""
     keep = planned.keep if planned is not None else None
     if options.yes:
@@ -270,7 +279,8 @@ def _is_confirmed(options: Options, planned: RetentionPlan | None, *, is_in_forc
     if is_in_force or options.as_json:
         return False
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        print(f"\nNothing was changed: cryptopipe db retention {keep or OFF} --yes confirms it.")
+        where = f" --lake {shlex.quote(lake)}" if lake else ""
+        print(f"\nNothing was changed: cryptopipe db retention {keep or OFF}{where} --yes confirms it.")
         return False
     if planned is None:
         question = "Keep all trades from now on?"
@@ -312,7 +322,12 @@ def _convert(settings: Settings, options: Options) -> int:
 def _upkeep(settings: Settings, connection: Connection) -> RetentionReport:
     wanted = proposal(settings.keep_trades)
     due = [conversion_due(connection, table) for table in CONVERTED]
-    return RetentionReport(read_retention(connection), wanted if isinstance(wanted, RetentionPeriod) else None, *due)
+    held = read_retention(connection)
+    waiting = dict[str, tuple[WaitingPart, ...]]()
+    if held.lake and held.keep is not None:
+        planned = plan(connection, held.keep, held.lake, lake_opener(settings))
+        waiting = {"trades": planned.waiting, "ticks": planned.ticks.waiting if planned.ticks else ()}
+    return RetentionReport(held, wanted if isinstance(wanted, RetentionPeriod) else None, due[0], due[1], waiting)
 
 
 def _run_program(settings: Settings, options: Options) -> int:

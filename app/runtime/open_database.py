@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from app.market.errors import StoreError
 from app.market.symbol import read_calendars
 from app.runtime.calendars import named_calendar
 from storage.database import Database
+from storage.lake.lake import Lake
 from storage.postgres.connection import Connection, connect
 from storage.postgres.database_url import holds_secret, password_in, with_password, with_timeout
 from storage.schema.retention_period import proposal
@@ -36,7 +38,19 @@ def open_database(settings: Settings) -> Database:
         ask_password=passwords.remembered,
         calendars=read_calendars(settings.calendars),
         named_calendar=named_calendar,
+        open_lake=lake_opener(settings),
     )
+
+
+def lake_opener(settings: Settings) -> Callable[[str], Lake]:
+    """Return the function that opens the lake which a database's record of retention names."""
+
+    def opened(text: str) -> Lake:
+        from app.runtime.lakes import open_lake  # here: few databases have a lake
+
+        return open_lake(settings, text)
+
+    return opened
 
 
 def embedded_server(settings: Settings) -> EmbeddedServer:

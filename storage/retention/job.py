@@ -11,6 +11,7 @@ import psycopg
 
 from app.market.errors import StoreError
 from storage.postgres.connection import Connection
+from storage.retention.lake_check import OpenLake
 from storage.retention.policy import enforce
 from storage.schema.retention_period import RetentionPeriod
 
@@ -24,14 +25,21 @@ class RetentionJob:
     """
     A thread that enforces retention until `close`. Several programs may run one on the same database.
 
-    ``connect`` opens a connection and may raise StoreError; the thread calls it for each run. ``proposed``: see
-    `storage.retention.policy.enforce`. The first run is after ``first_after_s``, so that a short command drops nothing.
+    ``connect`` opens a connection and may raise StoreError; the thread calls it for each run. ``proposed``,
+    ``open_lake``: see `storage.retention.policy.enforce`. The first run is after ``first_after_s``, so that a short
+    command drops nothing.
     """
 
     def __init__(
-        self, connect: Callable[[], Connection], proposed: RetentionPeriod | str | None, *, first_after_s: float = 10.0
+        self,
+        connect: Callable[[], Connection],
+        proposed: RetentionPeriod | str | None,
+        *,
+        first_after_s: float = 10.0,
+        open_lake: OpenLake | None = None,
     ) -> None:
         self._connect = connect
+        self._open_lake = open_lake
         self._proposed = proposed
         self._wait_s = first_after_s
         self._closing = threading.Event()
@@ -52,7 +60,7 @@ class RetentionJob:
         while not self._closing.wait(self._wait_s):
             try:
                 with contextlib.closing(self._connect()) as self._connection:
-                    enforce(self._connection, self._proposed)
+                    enforce(self._connection, self._proposed, self._open_lake)
                 self._wait_s = _DAY_S
             except StoreError as error:
                 if not self._closing.is_set():

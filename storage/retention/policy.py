@@ -12,14 +12,18 @@ them until it is confirmed again. The program drops old ticks itself, on every e
 Whole parts are dropped (`storage.retention.droppable_parts`), except those backfilled in the last week. On TimescaleDB
 Community its own retention policy drops them. That policy cannot spare parts, so while any is spared the policy is
 postponed and the other parts are dropped here.
+
+The record may name a lake. Then a part is dropped only once that lake holds all of it (`storage.retention.lake_check`),
+and always by the program, never by TimescaleDB's policy, which cannot ask.
 """
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from psycopg import sql
 
@@ -28,6 +32,7 @@ from storage.postgres.advisory_locks import database_lock, try_database_lock
 from storage.postgres.connection import Connection, Edition, facts_of, translated
 from storage.retention import droppable_parts
 from storage.retention.droppable_parts import DroppablePart
+from storage.retention.lake_check import LakeCheck, OpenLake
 from storage.schema.editions import (
     is_being_converted,
     is_hypertable,
@@ -41,6 +46,7 @@ from storage.writing.stored_table import QUOTES, TRADES, StoredTable
 
 logger = logging.getLogger(__name__)
 
+_SET_LAKE = "UPDATE retention SET lake = %s"
 _CONFIRM = """
     UPDATE {} SET keep = %(keep)s, keep_for = %(interval)s::interval,
         confirmed_at = CASE WHEN %(keep)s::text IS NOT NULL THEN now() END
@@ -59,13 +65,21 @@ _POLICY_JOB = """
 _FORGET_LATE_DAYS = "DELETE FROM {} WHERE stored_at < now() - %s::interval"
 
 
+class WaitingPart(NamedTuple):
+    """A part that must stay until the lake holds it, and why it does not, as a clause."""
+
+    part: DroppablePart
+    reason: str
+
+
 @dataclass(frozen=True, slots=True)
 class RetentionPlan:
     """
     What a retention period would drop: ``parts`` now, ``spared`` later, because they were backfilled recently.
 
     Both are sorted by time, oldest first. ``by_policy``: TimescaleDB's policy drops the parts, when it next runs.
-    ``ticks`` is the same for ticks, None if no period is confirmed for them or this is that plan.
+    ``ticks`` is the same for ticks, None if no period is confirmed for them or this is that plan. ``waiting``: parts as
+    old that the record's lake does not hold.
     """
 
     keep: RetentionPeriod
@@ -73,6 +87,7 @@ class RetentionPlan:
     spared: list[DroppablePart]
     by_policy: bool = False
     ticks: RetentionPlan | None = None
+    waiting: tuple[WaitingPart, ...] = ()
 
     @property
     def rows(self) -> int:
@@ -90,9 +105,13 @@ class RetentionPlan:
         return sorted({name for part in self.parts for name in part.symbols})
 
 
-def plan(connection: Connection, keep: RetentionPeriod) -> RetentionPlan:
+def plan(
+    connection: Connection, keep: RetentionPeriod, lake: str = "", open_lake: OpenLake | None = None
+) -> RetentionPlan:
     """
     Return what the retention period ``keep`` would drop today; changes nothing.
+
+    ``lake``: only what that lake's manifests name; see `enforce` for ``open_lake``.
 
     Raises:
         StoreSchemaMismatch: If trades are compressed and this edition cannot read them: nobody could look at them
@@ -101,8 +120,9 @@ def plan(connection: Connection, keep: RetentionPeriod) -> RetentionPlan:
     """
     with translated("look for trades to drop"):
         refuse_unreadable_trades(connection)
-        ticks = _plan_of(connection, keep, QUOTES)
-        trades = _plan_of(connection, keep, TRADES)
+        check = LakeCheck(connection, lake, open_lake) if lake else None
+        ticks = _without_waiting(_plan_of(connection, keep, QUOTES), check)
+        trades = _without_waiting(_plan_of(connection, keep, TRADES), check)
     return replace(trades, ticks=ticks)
 
 
@@ -113,15 +133,27 @@ def _plan_of(connection: Connection, keep: RetentionPeriod, table: StoredTable) 
     )
 
 
-def confirm(connection: Connection, keep: RetentionPeriod | None) -> None:
+def _without_waiting(planned: RetentionPlan, check: LakeCheck | None) -> RetentionPlan:
+    """Return the plan without the parts that the lake's manifests do not name."""
+    if check is None:
+        return planned
+    lacks = [(part, check.lack(part, verified=False)) for part in planned.parts]
+    waiting = tuple(WaitingPart(part, reason) for part, reason in lacks if reason)
+    return replace(planned, parts=[part for part, reason in lacks if not reason], waiting=waiting)
+
+
+def confirm(connection: Connection, keep: RetentionPeriod | None, lake: str = "") -> None:
     """
     Set the retention period of trades and ticks; None keeps all. The next `enforce` drops the older ones.
+
+    ``lake``: what that lake does not hold stays; empty: no lake is asked.
 
     Raises:
         StoreError: If the database does not answer, or this user may not change its tables.
     """
     with translated("change the retention of trades"), database_lock(connection), connection.transaction():
         _write_period(connection, keep)
+        connection.execute(_SET_LAKE, (lake or None,))
 
 
 def unconfirmed_notice(record: RetentionRecord, proposed: RetentionPeriod | None) -> str:
@@ -135,7 +167,9 @@ def unconfirmed_notice(record: RetentionRecord, proposed: RetentionPeriod | None
     )
 
 
-def enforce(connection: Connection, proposed: RetentionPeriod | str | None = None) -> RetentionPlan | None:
+def enforce(
+    connection: Connection, proposed: RetentionPeriod | str | None = None, open_lake: OpenLake | None = None
+) -> RetentionPlan | None:
     """
     Drop the trades older than the confirmed period; return the dropped and the spared parts, or None.
 
@@ -143,6 +177,7 @@ def enforce(connection: Connection, proposed: RetentionPeriod | str | None = Non
     period longer than the confirmed one replaces it; a shorter one is only logged. Returns None if no period is
     confirmed, and also, without doing anything, if another program is doing such work, a conversion is unfinished or
     the role does not own the tables. Under TimescaleDB's policy (``by_policy``), the result is what it will drop.
+    ``open_lake`` opens the record's lake, if it names one; without it, or where that fails, all parts wait.
 
     Raises:
         StoreSchemaMismatch: As `plan`; nothing was dropped.
@@ -161,27 +196,44 @@ def enforce(connection: Connection, proposed: RetentionPeriod | str | None = Non
         if record.keep is None:
             return None
         planned = plan(connection, record.keep)
-        ticks = _drop_ticks(connection)
-        if _supports_policies(connection):
+        check = LakeCheck(connection, record.lake, open_lake) if record.lake else None
+        ticks = _drop_ticks(connection, check)
+        if _supports_policies(connection) and check is None:
             _schedule_policy(connection, record.keep, planned.spared)
             by_policy = not planned.spared
         else:
+            if check is not None:
+                _remove_policy(connection)
             connection.execute(_END_POLICY)
             by_policy = False
-        gone = [part for part in planned.parts if by_policy or droppable_parts.drop(connection, part)]
-        done = RetentionPlan(record.keep, gone, planned.spared, by_policy, ticks)
+        gone, waiting = (planned.parts, ()) if by_policy else _drop_parts(connection, planned.parts, check)
+        done = RetentionPlan(record.keep, gone, planned.spared, by_policy, ticks, waiting)
         _log_result(done)
         return done
 
 
-def _drop_ticks(connection: Connection) -> RetentionPlan | None:
+def _drop_parts(
+    connection: Connection, parts: Sequence[DroppablePart], check: LakeCheck | None
+) -> tuple[list[DroppablePart], tuple[WaitingPart, ...]]:
+    """Drop the parts, each once the lake was found to hold it; return those that are gone and those that wait."""
+    gone, waiting = list[DroppablePart](), list[WaitingPart]()
+    for part in parts:
+        reason = "" if check is None else check.lack(part, verified=True)
+        if reason:
+            waiting.append(WaitingPart(part, reason))
+        elif droppable_parts.drop(connection, part):
+            gone.append(part)
+    return gone, tuple(waiting)
+
+
+def _drop_ticks(connection: Connection, check: LakeCheck | None) -> RetentionPlan | None:
     """Drop the ticks older than the period that is confirmed for them; None without one."""
     keep = ticks_kept_for(connection)
     if keep is None:
         return None
     planned = _plan_of(connection, keep, QUOTES)
-    gone = [part for part in planned.parts if droppable_parts.drop(connection, part)]
-    done = RetentionPlan(keep, gone, planned.spared)
+    gone, waiting = _drop_parts(connection, planned.parts, check)
+    done = RetentionPlan(keep, gone, planned.spared, waiting=waiting)
     _log_result(done, QUOTES.plural)
     return done
 
@@ -262,6 +314,14 @@ def _log_result(dropped: RetentionPlan, plural: str = TRADES.plural) -> None:
             _day(dropped.parts[0].start_us),
             _day(dropped.parts[-1].end_us),
             dropped.bytes / 1e6,
+        )
+    for waiting in dropped.waiting[:1]:
+        logger.info(
+            "%d %s older than %s wait for the lake: %s",
+            sum(one.part.rows for one in dropped.waiting),
+            plural,
+            dropped.keep.words,
+            waiting.reason,
         )
     if dropped.spared:
         last_us = max(part.spared_until_us or 0 for part in dropped.spared)

@@ -17,7 +17,9 @@ _READ = """
             kept_from,
             -- TimescaleDB's policy drops whole chunks, which end with a day, without recording it.
             CASE WHEN by_policy THEN date_trunc('day', now() - keep_for, 'UTC') + interval '1 day' END
-        )) * 1000000)::bigint, by_policy
+        )) * 1000000)::bigint, by_policy,
+        -- By way of JSON, because databases of earlier versions have no such column.
+        coalesce(to_jsonb(retention) ->> 'lake', '')
     FROM retention
 """
 
@@ -27,13 +29,15 @@ class RetentionRecord:
     """
     The record. ``keep`` is the confirmed period, None if all trades are kept; ``confirmed_at_us`` is when it was
     confirmed. Trades before ``kept_from_us``, the start of a day, may have been dropped; None if none was. Both times
-    are UTC microseconds. ``by_policy``: TimescaleDB drops the trades, by a policy of its own.
+    are UTC microseconds. ``by_policy``: TimescaleDB drops the trades, by a policy of its own. ``lake``: what that lake
+    does not hold is not dropped; empty: no lake is asked.
     """
 
     keep: RetentionPeriod | None
     confirmed_at_us: int | None
     kept_from_us: int | None
     by_policy: bool
+    lake: str = ""
 
 
 def trades_kept_from(connection: Connection) -> int | None:

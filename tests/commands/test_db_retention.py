@@ -184,3 +184,23 @@ def test_a_plain_database_on_timescaledb_is_converted(
             assert stored(world.store) == [*OLD, *YOUNG]
         finally:
             world.close()
+
+
+def test_a_lake_is_confirmed_remembered_and_taken_away(
+    aged: Database, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    lake = tmp_path / "lake"
+    shown = said(capsys, "retention", "1y", "--lake", str(lake))
+    assert "30 trades are as old and stay until the lake holds them: BTCUSDT " in shown
+    assert f"is not in the lake {lake}" in shown
+    assert f"Nothing was changed: cryptopipe db retention 1y --lake {lake} --yes confirms it." in shown
+    done = said(capsys, "retention", "1y", "--lake", str(lake), "--yes")
+    assert f"and until the lake {lake} holds them; candles for ever." in done
+    assert held(aged) == [*OLD, *YOUNG]
+    assert "is not in the lake" in said(capsys, "status")
+    answer = json.loads(said(capsys, "retention", "1y", "--yes", "--json"))  # the lake is remembered
+    assert (answer["retention"]["lake"], answer["dropped"]["trades"]) == (str(lake), 0)
+    assert [one["trades"] for one in answer["dropped"]["waiting"]] == [30]
+    assert held(aged) == [*OLD, *YOUNG]
+    assert "dropped 30 trades" in said(capsys, "retention", "1y", "--lake=", "--yes")
+    assert held(aged) == YOUNG

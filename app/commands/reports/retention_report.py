@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from app.commands.reports.status_report import aligned
 from storage.retention.droppable_parts import DroppablePart
-from storage.retention.policy import RetentionPlan, unconfirmed_notice
+from storage.retention.policy import RetentionPlan, WaitingPart, unconfirmed_notice
 from storage.schema.retention_period import RetentionPeriod
 from storage.schema.retention_record import RetentionRecord
 from storage.timescale.conversion import Conversion, due_sentence
@@ -21,17 +21,24 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class RetentionReport:
-    """The database's retention, the period that the settings propose, and the conversions that are due."""
+    """
+    The database's retention, the period that the settings propose, and the conversions that are due.
+
+    ``waiting``: old ``trades`` and ``ticks`` that its lake does not hold yet.
+    """
 
     held: RetentionRecord
     proposed: RetentionPeriod | None
     conversion: Conversion | None
     ticks_conversion: Conversion | None = None
+    waiting: Mapping[str, Sequence[WaitingPart]] = field(default_factory=dict)
 
 
 def upkeep_text(upkeep: RetentionReport) -> str:
-    """Return up to four lines: the period in force, one to be confirmed, and the conversions that are due."""
+    """Return some lines: the period in force, one to be confirmed, what waits, and the conversions that are due."""
     lines = [held_text(upkeep.held), unconfirmed_notice(upkeep.held, upkeep.proposed)]
+    for plural, waiting in upkeep.waiting.items():
+        lines += waiting_lines(waiting, plural)[:1]
     lines += [due_sentence(due) for due in (upkeep.conversion, upkeep.ticks_conversion) if due is not None]
     return "\n".join(line for line in lines if line)
 
@@ -45,6 +52,10 @@ def upkeep_json(upkeep: RetentionReport) -> dict[str, Any]:
             "confirmed_at": _iso(held.confirmed_at_us),
             "kept_from": _iso(held.kept_from_us),
             "by_policy": held.by_policy,
+            "lake": held.lake or None,
+            "waiting_for_lake": {
+                plural: [_waiting(one) for one in waiting] for plural, waiting in upkeep.waiting.items()
+            },
             "waiting": unconfirmed_notice(held, upkeep.proposed) or None,
         },
         "conversion": _conversion_json(upkeep.conversion, "trades"),
@@ -61,7 +72,9 @@ def held_text(held: RetentionRecord) -> str:
     if held.keep is None:
         return "All trades are kept."
     by = ", by TimescaleDB's policy" if held.by_policy else ""
-    return f"Trades are kept for {held.keep.words} (confirmed on {_day(held.confirmed_at_us)}){by}; candles for ever."
+    lake = f", and until the lake {held.lake} holds them" if held.lake else ""
+    confirmed = f"(confirmed on {_day(held.confirmed_at_us)})"
+    return f"Trades are kept for {held.keep.words} {confirmed}{by}{lake}; candles for ever."
 
 
 def plan_text(plan: RetentionPlan, *, done: bool = False, plural: str = "trades") -> str:
@@ -90,9 +103,29 @@ def plan_text(plan: RetentionPlan, *, done: bool = False, plural: str = "trades"
             f"in the last week: they are kept until {_day(last_us)}.",
             *([] if done else [_table(spared)]),
         ]
-    if plan.ticks is not None and any(part.rows for part in (*plan.ticks.parts, *plan.ticks.spared)):
+    if waiting := waiting_lines(plan.waiting, plural):
+        lines += ["", *waiting]
+    if plan.ticks is not None and _has_rows(plan.ticks):
         lines += ["", plan_text(plan.ticks, done=done, plural="ticks")]
     return "\n".join(lines)
+
+
+def waiting_lines(waiting: Sequence[WaitingPart], plural: str) -> list[str]:
+    """Return what waits for the lake and why, part by part; none if nothing does."""
+    waiting = [one for one in waiting if one.part.rows]
+    if not waiting:
+        return []
+    rows = sum(one.part.rows for one in waiting)
+    lines = [f"{rows:,} {plural} are as old and stay until the lake holds them: {waiting[0].reason}."]
+    lines += [f"  {_day(one.part.start_us)} to {_day(one.part.end_us)}: {one.reason}" for one in waiting[:_MAX_PARTS]]
+    if len(waiting) > _MAX_PARTS:
+        lines.append(f"  … and {len(waiting) - _MAX_PARTS:,} more")
+    return [*lines, "cryptopipe lake push brings them there."]
+
+
+def _has_rows(plan: RetentionPlan) -> bool:
+    parts = (*plan.parts, *plan.spared, *(one.part for one in plan.waiting))
+    return any(part.rows for part in parts)
 
 
 def plan_json(plan: RetentionPlan) -> dict[str, Any]:
@@ -110,8 +143,13 @@ def _plan_json(plan: RetentionPlan) -> dict[str, Any]:
         "bytes": plan.bytes,
         "symbols": plan.symbols,
         "parts": [_part(part) for part in plan.parts],
+        "waiting": [_waiting(one) for one in plan.waiting],
         "spared": [{**_part(part), "until": _iso(part.spared_until_us)} for part in plan.spared],
     }
+
+
+def _waiting(one: WaitingPart) -> dict[str, Any]:
+    return {**_part(one.part), "reason": one.reason}
 
 
 def _part(part: DroppablePart) -> dict[str, Any]:

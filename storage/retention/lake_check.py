@@ -1,0 +1,127 @@
+"""
+Whether a lake holds what retention is about to drop.
+
+A part waits until each of its days is in the lake: by its manifest first, which costs one small request a day, then by
+reading it whole, every byte against its SHA-256 and every row against what is counted. Of trades, the lake's day must
+hold every id that the database's day has; of ticks, as many rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from psycopg import sql
+
+from app.market.coverage import IdRanges
+from app.market.errors import CryptopipeError, LakeDamaged
+from storage.lake.lake import Lake
+from storage.lake.manifest import Manifest
+from storage.lake.partition import LakeKind, Partition, day_text
+from storage.postgres.connection import Connection
+from storage.retention.droppable_parts import DroppablePart
+from storage.rollups.time_sql import microseconds
+from storage.writing.stored_table import TRADES
+
+OpenLake = Callable[[str], Lake]
+"""Opens the lake that a text names; raises UsageError and LakeError."""
+
+_DAYS = """
+    SELECT s.symbol, {open_us}, {count}::bigint, {ids} FROM {days} r JOIN symbols s ON s.id = r.symbol_id
+    WHERE open_time >= timestamptz 'epoch' + %s * interval '1 microsecond'
+        AND open_time < timestamptz 'epoch' + %s * interval '1 microsecond'
+    ORDER BY open_time, s.symbol
+"""
+_TRADE_IDS = "first_trade_id, last_trade_id"
+_NO_IDS = "NULL::bigint, NULL::bigint"
+
+
+class StoredDay(NamedTuple):
+    """A day of the database: how many rows it has, and of trades the lowest and the highest id."""
+
+    symbol: str
+    day_us: int
+    rows: int
+    first: int | None
+    last: int | None
+
+
+class LakeCheck:
+    """Checks parts against the lake that ``text`` names; ``open_lake`` is called for the first part."""
+
+    def __init__(self, connection: Connection, text: str, open_lake: OpenLake | None) -> None:
+        self._connection = connection
+        self._text = text
+        self._open_lake = open_lake
+        self._lake: Lake | None = None
+        self._failure = ""
+
+    def lack(self, part: DroppablePart, *, verified: bool) -> str:
+        """
+        Return why a part must stay, as a clause; empty if the lake holds all of it.
+
+        ``verified``: read its days, too; else their manifests alone. Raises psycopg.Error.
+        """
+        if self._failure:
+            return self._failure
+        days = self._stored_days(part)
+        try:
+            manifests = self._manifests(part, days)
+            if not isinstance(manifests, str) and verified:
+                return self._damage(manifests)
+        except LakeDamaged as error:
+            return str(error).rstrip(".")
+        except CryptopipeError as error:  # the lake is away: ask again at the next run, not for each part
+            self._failure = str(error).rstrip(".")
+            return self._failure
+        return manifests if isinstance(manifests, str) else ""
+
+    def _manifests(self, part: DroppablePart, days: list[StoredDay]) -> list[Manifest] | str:
+        """Return the manifests of these days, or what is wrong with the first that is not as it must be."""
+        if self._open_lake is None:
+            return f"this program cannot read the lake {self._text}"
+        lake = self._lake = self._lake or self._open_lake(self._text)
+        kind = LakeKind.TRADES if part.of is TRADES else LakeKind.QUOTES
+        partitions = [Partition(kind, day.symbol, day_text(day.day_us)) for day in days]
+        there = {one for symbol in part.symbols for one in lake.partitions(kind, symbol, part.start_us, part.end_us)}
+        for one in partitions:
+            if one not in there:
+                return f"{one.symbol} {one.period} is not in the lake {lake.name}"
+        found = list[Manifest]()
+        for day, manifest in zip(days, lake.manifests(partitions), strict=True):
+            if isinstance(manifest, LakeDamaged):
+                raise manifest
+            if not holds(manifest, day):
+                period = manifest.partition.period
+                return f"{day.symbol} {period} has other {kind} in the lake {lake.name} than in the database"
+            found.append(manifest)
+        return found
+
+    def _damage(self, manifests: list[Manifest]) -> str:
+        from storage.lake.verify import Verification  # here: it loads Arrow, and a window retains without it
+
+        assert self._lake is not None
+        report = Verification(self._lake).run_days(manifests)
+        return report.problems[0].what.rstrip(".") if report.problems else ""
+
+    def _stored_days(self, part: DroppablePart) -> list[StoredDay]:
+        query = sql.SQL(_DAYS).format(
+            open_us=microseconds("open_time"),
+            count=sql.Identifier(part.of.count),
+            ids=sql.SQL(_TRADE_IDS if part.of is TRADES else _NO_IDS),
+            days=sql.Identifier(part.of.days),
+        )
+        rows = self._connection.execute(query, (part.start_us, part.end_us)).fetchall()
+        return [StoredDay(*row) for row in rows]
+
+
+def holds(manifest: Manifest, day: StoredDay) -> bool:
+    """Whether a day of the lake has every row of the database's day, by what both count. Pure."""
+    if day.first is None or day.last is None:
+        return manifest.rows == day.rows
+    if manifest.first is None or manifest.last is None or not manifest.first <= day.first <= day.last <= manifest.last:
+        return False
+    absent = IdRanges(IdRanges(manifest.absent).within(manifest.first, manifest.last)).count()
+    has_every_id = manifest.rows == manifest.last - manifest.first + 1 - absent
+    is_same = (manifest.rows, manifest.first, manifest.last) == (day.rows, day.first, day.last)
+    return is_same or (has_every_id and manifest.rows >= day.rows)
