@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from app.concurrency.tasks import Tasks
 from app.live.charts.candle_history import CandleHistory
+from app.live.charts.cold_days import ColdDays
 from app.live.environment.clocks import ClockSync, ExchangeClock
 from app.live.recording.database_keeper import DatabaseKeeper, fault_sentence
 from app.live.recording.market_snapshot import MarketSnapshot
@@ -30,6 +31,7 @@ from app.live.ticks.quote_markets import QuoteMarkets
 from app.market.errors import FeedRejected, UsageError
 from app.market.exchange_ban import ExchangeBan
 from app.market.ports.clock import Clock
+from app.market.ports.cold import ColdSource
 from app.market.ports.database import OpenDatabase, OpenedDatabase
 from app.market.ports.exchange import FeedState, FeedStatus, TradeFeed, TradeHistory
 from app.market.ports.storage import SpoolStatus, TradeSpool
@@ -46,8 +48,9 @@ class Engine:
 
     ``open_database`` blocks and raises StoreError. ``on_database`` is called on the loop when a database opened or
     failed to open, ``on_symbols`` when the exchange's symbols changed, ``on_exchange_back`` when the exchange answers
-    requests again after it was away. ``feed_reason`` is one sentence once receiving
-    has ended for good; `retry_exchange` starts it again. ``ban``: how long the exchange refuses this address.
+    requests again after it was away. ``feed_reason`` is one sentence once receiving has ended for good;
+    `retry_exchange` starts it again. ``ban``: how long the exchange refuses this address. ``cold``: a lake, from which
+    charts fetch days that the database has not.
     """
 
     def __init__(
@@ -65,6 +68,7 @@ class Engine:
         quote_brokers: Sequence[QuoteBroker] = (),
         tick_spool: TickSpool | None = None,
         has_left_ticks: bool = False,
+        cold: ColdSource | None = None,
     ) -> None:
         self.feed = feed
         self.exchange = exchange
@@ -92,6 +96,8 @@ class Engine:
         listed = ListedHistory(exchange, self.directory)
         self.repairer = Repairer(self.recorder, listed, clock)
         self.history = CandleHistory(listed)
+        if cold is not None:
+            self.history.cold = ColdDays(cold, clock)
         self.stall_detector = StallDetector(
             self.recorder, listed, clock, exchange_clock, is_receiving=self.is_receiving
         )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
@@ -27,9 +28,13 @@ from app.live.environment.clocks import ExchangeClock
 from app.live.environment.system_events import SystemEvent, watch_system
 from app.market.exchange_ban import ExchangeBan
 from app.market.ports.clock import Clock
+from app.market.ports.cold import ColdSource
 from app.market.ports.database import OpenDatabase
 from app.runtime.early_open import open_database as open_database
 from app.runtime.live_brokers import live_brokers
+from storage.lake.credentials import bucket_of_r2
+from storage.lake.lake import Lake
+from storage.lake.reading.cold_seconds import ColdSeconds
 from storage.spool.disk_spool import FILE_NAME, TICK_FILE_NAME, DiskSpool, TickDiskSpool
 
 if TYPE_CHECKING:
@@ -137,10 +142,24 @@ async def engine_for(
             quote_brokers=live_brokers(settings, clock),
             tick_spool=tick_spool_of(settings),
             has_left_ticks=(settings.data_dir / TICK_FILE_NAME).exists(),
+            cold=_cold_source(settings),
         )
         engine.stall_detector.on_stalled = partial(_doubt_streams, feed)
         async with _replacing_dead_connections(engine, feed, rest):
             yield engine
+
+
+def _cold_source(settings: Settings) -> ColdSource | None:
+    """Return the lake of the settings for charts; None without one. The first chart that needs it opens it."""
+    if not settings.lake and not bucket_of_r2(os.environ):
+        return None
+
+    def opened() -> Lake:
+        from app.runtime.lakes import open_lake  # here: few charts need it, and it loads what speaks to buckets
+
+        return open_lake(settings)
+
+    return ColdSeconds(opened)
 
 
 def _doubt_streams(feed: BinanceFeed, symbols: Sequence[str]) -> None:

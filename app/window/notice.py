@@ -60,8 +60,12 @@ def notice_of(
         return Notice(status.sentence(now_s), (*retry, *instead))
     if symbol.has_trades and (waiting := history_reason(engine)):
         return Notice(waiting)
+    if (cold := engine.history.cold) is not None and cold.sentence:
+        return Notice(cold.sentence, (NoticeAction.CANCEL_FETCH,))
     if session is not None and session.failure and len(session.series):
         return Notice(f"Some candles may be missing. {session.failure}", (NoticeAction.RETRY_FEED,))
+    if cold is not None and cold.failure:
+        return Notice(f"Old candles come from the exchange. {cold.failure}", (NoticeAction.DISMISS_LAKE,))
     if refusal:
         return Notice(f"Not all symbols are recorded. {refusal}")
     if serving_problem:

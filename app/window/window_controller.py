@@ -187,6 +187,10 @@ class WindowController(QObject):
         window.retry_database_requested.connect(engine.retry_database)
         window.retry_feed_requested.connect(self.chart_controller.retry)
         window.history_command_requested.connect(lambda: window.copy_text(history_command(self._state.symbol)))
+        if (cold := engine.history.cold) is not None:
+            window.fetch_cancelled.connect(cold.cancel)
+            window.lake_dismissed.connect(cold.dismiss)
+            window.lake_dismissed.connect(self._renew_notice)
         window.simulated_market_requested.connect(self.simulated_market_requested)
         window.notice_dismissed.connect(lambda: self.set_serving_problem(""))
         window.typing_learnt.connect(lambda: chart.bar.show_hint(False))

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import cast
 
+from app.live.charts.cold_days import ColdDays
 from app.live.engine import Engine
+from app.market.ports.cold import ColdSource
 from app.market.ports.exchange import FeedState, FeedStatus
 from app.market.symbol import Symbol
 from app.window.notice import Notice, notice_of
@@ -59,3 +61,14 @@ def test_a_broker_with_history_alone_offers_the_command_that_fetches_it() -> Non
         "fetches it.",
         (NoticeAction.COPY_HISTORY_COMMAND,),
     )
+
+
+def test_what_is_fetched_from_the_lake_can_be_cancelled_and_its_trouble_dismissed() -> None:
+    engine = silent_engine()
+    cold = engine.history.cold = ColdDays(cast(ColdSource, None), engine.clock)
+    assert notice(engine) is None
+    cold.failure = "The lake is away."
+    said = notice(engine)
+    assert said == Notice("Old candles come from the exchange. The lake is away.", (NoticeAction.DISMISS_LAKE,))
+    cold.dismiss()
+    assert notice(engine) is None

@@ -63,6 +63,7 @@ class MainWindow(QMainWindow):
         text_percent_requested: Use this size of text; carries percent of the system's.
         retry_database_requested, retry_feed_requested, simulated_market_requested: The button of a notice was pressed.
         history_command_requested: Copy the command that fetches the past of the chart's symbol.
+        fetch_cancelled, lake_dismissed: The button beside a sentence about the lake was pressed.
         missing_requested, missing_here_requested: Show missing trades on the chart: of any symbol, or of the chart's.
         download_requested, download_stop_requested: Fetch all missing trades of the chart's symbol, or stop fetching.
         notice_dismissed: The user has read the notice.
@@ -98,6 +99,8 @@ class MainWindow(QMainWindow):
     retry_database_requested = Signal()
     retry_feed_requested = Signal()
     history_command_requested = Signal()
+    fetch_cancelled = Signal()
+    lake_dismissed = Signal()
     simulated_market_requested = Signal()
     notice_dismissed = Signal()
     serving_requested = Signal(bool)
@@ -462,5 +465,7 @@ class MainWindow(QMainWindow):
             NoticeAction.OPEN_SIMULATED_MARKET: self.simulated_market_requested.emit,
             NoticeAction.COPY_HISTORY_COMMAND: self.history_command_requested.emit,
             NoticeAction.DISMISS: self._dismiss_notice,
+            NoticeAction.CANCEL_FETCH: self.fetch_cancelled.emit,
+            NoticeAction.DISMISS_LAKE: self.lake_dismissed.emit,
         }
         requests[action]()

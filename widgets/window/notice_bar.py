@@ -26,6 +26,8 @@ class NoticeAction(Enum):
     OPEN_SIMULATED_MARKET = "open simulated market"
     COPY_HISTORY_COMMAND = "copy history command"
     DISMISS = "dismiss"
+    CANCEL_FETCH = "cancel fetch"
+    DISMISS_LAKE = "dismiss lake"
 
     @property
     def label(self) -> str:
@@ -39,6 +41,8 @@ _LABELS = {
     NoticeAction.OPEN_SIMULATED_MARKET: "Use the simulated market",
     NoticeAction.COPY_HISTORY_COMMAND: "Copy command",
     NoticeAction.DISMISS: "Dismiss",
+    NoticeAction.CANCEL_FETCH: "Cancel",
+    NoticeAction.DISMISS_LAKE: "Dismiss",
 }
 
 

@@ -17,6 +17,7 @@ from itertools import groupby
 from typing import NamedTuple
 
 from app.concurrency.background import in_background
+from app.live.charts.cold_days import ColdDays
 from app.live.charts.kline_cache import KlineCache
 from app.market.candle import Candle, CandleSource, combine, lacks_amounts
 from app.market.coverage import IdRanges
@@ -64,7 +65,7 @@ class CandleHistory:
     Reads the history of any symbol and interval. All methods on the loop.
 
     ``store``: None while there is no database; may be set later. ``finest``: the shortest candles that ``exchange``
-    publishes, some seconds.
+    publishes, some seconds. ``cold``, an attribute: the days of a lake, asked before the exchange; None: there is none.
     """
 
     def __init__(
@@ -74,6 +75,7 @@ class CandleHistory:
         self._finest = finest
         self._part_intervals = (*_PART_INTERVALS, finest)
         self.store = store
+        self.cold: ColdDays | None = None
         self._seconds = KlineCache()
         self._listed_us: dict[str, int] = {}
         self._gate = asyncio.Semaphore(_REQUESTS_AT_ONCE)
@@ -103,20 +105,37 @@ class CandleHistory:
         return StoredPage([candles[open_us] for open_us in sorted(candles)][-limit:], found.fetched)
 
     async def published(
-        self, symbol: str, interval: Interval, start_us: int, end_us: int, on_candles: Callable[[list[Candle]], None]
+        self,
+        symbol: str,
+        interval: Interval,
+        start_us: int,
+        end_us: int,
+        on_candles: Callable[[list[Candle]], None],
+        *,
+        with_cold: bool = False,
     ) -> None:
         """
         Request the exchange's candles in ``[start_us, end_us)``, call ``on_candles`` with them, then save them.
 
         Both times are open times of candles of the interval (UTC microseconds). The candles come oldest first, and the
         last may be open. An interval that the exchange does not offer is combined from the longest that fits.
+        ``with_cold``: seconds of days that the lake has come from there; the exchange is asked for the others alone.
 
         Raises:
             FeedError: If the exchange cannot be reached, or refuses.
         """
         offered = self._offered(interval)
+        klines, lacking = list[Candle](), [(start_us, end_us)]
+        if with_cold and self.cold is not None and self.store is not None and offered == _ONE_SECOND:
+            klines, covered = await self.cold.fetch(symbol, max(start_us, 0), end_us, self.store)
+            lacking = [(first_us, last_us + 1) for first_us, last_us in covered.missing(start_us, end_us - 1)]
+        if not lacking:
+            on_candles(join_parts(klines, offered, interval, ended_us=end_us))
+            return
         settled_us = await self._exchange.exchange_time_us() - _SETTLED_US
-        klines = await self._rows(symbol, offered, start_us, end_us)
+        for first_us, after_us in lacking:
+            klines += await self._rows(symbol, offered, first_us, after_us)
+        klines.sort()
         candles = join_parts(klines, offered, interval, ended_us=settled_us)
         on_candles(candles)
         if offered == _ONE_SECOND:

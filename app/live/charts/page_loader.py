@@ -15,6 +15,7 @@ import asyncio
 import logging
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from app.live.charts.candle_history import CandleHistory, StoredPage
@@ -205,7 +206,7 @@ class _Loading:
             interval, self._first, self._last, self._stored.candles, self._stored.fetched, self._calendar
         )
         requests, self._first = plan(interval, self._first, slots)
-        published = self._history.published
+        published = partial(self._history.published, with_cold=True)
         asked = (published(self._symbol, interval, start_us, end_us, self._merge) for start_us, end_us in requests)
         results = await asyncio.gather(*asked, return_exceptions=True)
         whole = {one.open_time_us for one in self._merged.values() if one.closed and one.complete}

@@ -2,9 +2,9 @@
 Makes candles of any intervals from the trades of a lake, each file of which is read once.
 
 The rules are those of the candles of the database (`app.market.builder`). A day that was pushed is proved complete, so
-a candle is complete if all of its time lies in such days, or if the ids of its trades prove it: files without a manifest
-(`storage.lake.reading.other_files`) prove nothing else. Files are read from the oldest to the newest, and candles are
-given away as they end, so the memory is that of a day's candles and of a part.
+a candle is complete if all of its time lies in such days, or if the ids of its trades prove it: files that have no
+manifest (`storage.lake.reading.other_files`) prove nothing else. Files are read from the oldest to the newest, and
+candles are given away as they end, so the memory is that of a day's candles and of a part.
 """
 
 from __future__ import annotations
