@@ -63,6 +63,9 @@ importcrash: setup-dev ## kill an import of archives, or the database under it, 
 lakecrash: setup-dev ## kill pushes into a lake and pulls out of it 20 times with 5M trades, then compare all that came back
 	PYTHONPATH=. $(BIN)/python tests/soak/lake_crash.py $(ARGS)
 
+alertcrash: setup-dev ## kill a recorder that judges alerts 100 times, then prove every firing
+	ALERT_KILLS=100 PYTHONPATH=. $(BIN)/python -m pytest -q --timeout 3600 tests/commands/test_alerts_recorded.py -k kills
+
 flood: setup-dev ## a thousand live clients for a minute, and 50 that do not read: nobody loses a trade, nor the database
 	PYTHONPATH=. $(BIN)/python -m tests.benchmarks.bench_live 1000 100 60 50
 

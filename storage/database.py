@@ -37,6 +37,7 @@ from storage.trades.trade_writer import TRADE_ROWS, TradeBatchWriter
 from storage.writing.batch_writer import BatchWriter
 
 if TYPE_CHECKING:
+    from storage.alerts.alert_store import PostgresAlerts
     from storage.loading.bulk_loader import BulkLoader
     from storage.loading.tick_loader import TickLoader
     from storage.quotes.tick_writer import TickBatchWriter
@@ -48,6 +49,7 @@ _READERS_S = 2.0  # how long readers at work may delay the close
 _GAPS_TIMEOUT_S = 600.0  # each gap costs two look-ups, and there may be many
 _ALL_GAPS = 1 << 30
 _RESEARCH_TIMEOUT_S = 3_600.0  # per statement; one update is of all rows of a symbol
+_ALERTS_TIMEOUT_S = 3_600.0  # one statement reads all trades that are to be judged
 _WRITER_SHARE = 0.6  # of the time for a close: the rest is for the readers and for the server to stop
 _LEAST_FLUSH_S = 1.0  # for the ticks, however long the trades took
 _WRITER_NAME = "cryptopipe writer"
@@ -85,6 +87,7 @@ class Database:
         self._retention_job = retention_job
         self._keeper = keeper
         self._tick_writer: TickBatchWriter | None = None
+        self._alerts: PostgresAlerts | None = None
 
     @classmethod
     def open(
@@ -209,6 +212,23 @@ class Database:
         from storage.loading.bulk_loader import STATEMENT_TIMEOUT_S, BulkLoader  # here: most programs load no files
 
         return BulkLoader(_reconnector(self.url, self._server, "cryptopipe import", STATEMENT_TIMEOUT_S))
+
+    @property
+    def alerts(self) -> PostgresAlerts:
+        """See `app.market.ports.database.OpenedDatabase`."""
+        if self._alerts is None:
+            from storage.alerts.alert_store import PostgresAlerts  # here: the window opens without
+            from storage.rollups.candle_sql import load_numerics_as_int
+
+            reconnect = _reconnector(self.url, self._server, "cryptopipe alerts", _ALERTS_TIMEOUT_S)
+
+            def connect_judge() -> Connection:
+                connection = reconnect()
+                load_numerics_as_int(connection)
+                return connection
+
+            self._alerts = PostgresAlerts(self.store.pool, connect_judge)
+        return self._alerts
 
     def research(self) -> Research:
         """Return the tables of rolling windows; each call of it uses a connection of its own."""

@@ -13,6 +13,7 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 
 from app.concurrency.tasks import Tasks
+from app.live.alerts.alert_keeper import AlertKeeper
 from app.live.charts.candle_history import CandleHistory
 from app.live.charts.cold_days import ColdDays
 from app.live.environment.clocks import ClockSync, ExchangeClock
@@ -114,6 +115,7 @@ class Engine:
         self._shared_repairs = SharedRepairs(
             self.recorder, self.repairer, self._coverage_sync, lambda: self.database, clock
         )
+        self.alerts = AlertKeeper(self.recorder, lambda: self.database, clock)
         self._last_trades = LastTrades(self.recorder, listed, self.directory, clock)
         self._tasks = Tasks("the engine")
         self._receiving: asyncio.Task[None] | None = None
@@ -140,6 +142,7 @@ class Engine:
             self._coverage_sync,
             self._shared_repairs,
             self.stall_detector,
+            self.alerts,
         ):
             self._tasks.begin(part.run())
         self._receiving = self._tasks.begin(self._receive())
@@ -153,6 +156,7 @@ class Engine:
         finds them missing.
         """
         await self._tasks.end()
+        await self.alerts.finish()
         unstored = await self.quotes.close()
         unstored += await self._databases.close()
         await self._tasks.end()  # tasks that a change of databases began meanwhile

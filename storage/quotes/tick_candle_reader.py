@@ -13,10 +13,8 @@ from typing import Any
 
 from psycopg import sql
 
-from app.market.candle import Candle
 from app.market.interval import Interval
-from app.market.quote_candles.side_candles import candle_of_ticks
-from app.market.quotes.tick import PriceSide, Tick
+from app.market.quotes.tick import Tick
 from app.market.quotes.tick_candle import PriceBar, TickCandle
 from storage.postgres.connection import Connection
 from storage.quotes.tick_columns import EXACT
@@ -27,8 +25,6 @@ _ALL_START_US, _ALL_END_US = 0, 4_102_444_800_000_000  # 1970 to 2100
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EVERYTHING = 1 << 40
 _PART_CANDLES = 4_000  # of 5 s: some hours, some ten thousand ticks
-
-_Row = tuple[int, ...]
 
 _AT_ROW = """
     SELECT {open_us} FROM {table} WHERE {in_range}
@@ -108,37 +104,15 @@ class SymbolTickReader:
         self, interval: Interval, start_us: int | None, end_us: int | None, limit: int | None
     ) -> list[TickCandle]:
         """Return the candles that open in ``[start_us, end_us)``, oldest first; with ``limit`` the newest of them."""
-        return [_candle(row) for row in self._newest(interval, None, start_us, end_us, limit)]
-
-    def newest_of_side(
-        self, interval: Interval, side: PriceSide, start_us: int | None, end_us: int | None, limit: int | None
-    ) -> list[Candle]:
-        """Return the same candles of one price; ``closed`` and ``complete`` mean nothing yet."""
-        rows = self._newest(interval, side, start_us, end_us, limit)
-        if side is PriceSide.MID:
-            return [
-                candle_of_ticks(at, PriceBar((bo + ao) // 2, high, low, (bc + ac) // 2), ticks)
-                for at, bo, ao, high, low, bc, ac, ticks in rows
-            ]
-        return [candle_of_ticks(at, PriceBar(*bar), ticks) for at, *bar, ticks in rows]
-
-    def _newest(
-        self,
-        interval: Interval,
-        side: PriceSide | None,
-        start_us: int | None,
-        end_us: int | None,
-        limit: int | None,
-    ) -> list[_Row]:
         first_us, after_us = self._bounds(interval, start_us, end_us)
         if first_us >= after_us:
             return []
         if limit is None:
-            return self._fold(interval, side, first_us, after_us, _EVERYTHING, newest=False)
+            return self._fold(interval, first_us, after_us, _EVERYTHING, newest=False)
         rows = _usual_rows(interval, limit)
         while True:
             edge_us = max(first_us, self._page_edge(interval, first_us, after_us, rows, newest=True))
-            found = self._fold(interval, side, edge_us, after_us, limit, newest=True)
+            found = self._fold(interval, edge_us, after_us, limit, newest=True)
             if len(found) == limit or edge_us == first_us:
                 return found[::-1]
             # Rows that are cut by the edges of candles, or hold few ticks.
@@ -151,7 +125,7 @@ class SymbolTickReader:
         first_us, after_us = self._bounds(interval, start_us, end_us)
         while first_us < after_us:
             edge_us = self._page_edge(interval, first_us, after_us, _usual_rows(interval, size), newest=False)
-            part = [_candle(row) for row in self._fold(interval, None, first_us, edge_us, size, newest=False)]
+            part = self._fold(interval, first_us, edge_us, size, newest=False)
             if part:
                 yield part
             first_us = interval.next_open_us(part[-1].open_time_us) if len(part) == size else edge_us
@@ -184,13 +158,12 @@ class SymbolTickReader:
         row = self._connection.execute(query, {**self._range(start_us, end_us), "skipped": skipped}).fetchone()
         return None if row is None else row[0]
 
-    def _fold(
-        self, interval: Interval, side: PriceSide | None, first_us: int, after_us: int, limit: int, *, newest: bool
-    ) -> list[_Row]:
+    def _fold(self, interval: Interval, first_us: int, after_us: int, limit: int, *, newest: bool) -> list[TickCandle]:
         values = {**self._range(first_us, after_us), "limit": limit}
         # A prepared query of ticks would be planned over all partitions.
         prepare = False if sources_for(interval)[0].is_moments else None
-        return self._connection.execute(fold(interval, side, newest=newest), values, prepare=prepare).fetchall()
+        rows = self._connection.execute(fold(interval, newest=newest), values, prepare=prepare)
+        return [_candle(row) for row in rows.fetchall()]
 
     def _range(self, start_us: int, end_us: int) -> dict[str, Any]:
         start, end = (_EPOCH + timedelta(microseconds=each) for each in (start_us, end_us))

@@ -14,14 +14,12 @@ of other times, of which ten years have 120.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import lru_cache
 from itertools import pairwise
 
 from psycopg import sql
 
 from app.market.interval import ORIGIN_US, Interval
-from app.market.quotes.tick import PriceSide
 from storage.quotes.tick_levels import LEVELS
 from storage.rollups.time_sql import (
     OF_SYMBOL,
@@ -52,16 +50,18 @@ _TICK_AS_ROW = {
 }
 _START, _END = sql.SQL("%(start)s::timestamptz"), sql.SQL("%(end)s::timestamptz")
 _SYMBOL_ID = sql.SQL("%(symbol_id)s::integer")
-_SUMS = {
-    **{f"{side}_high": f"max({side}_high)" for side in PriceSide},
-    **{f"{side}_low": f"min({side}_low)" for side in PriceSide},
-    "ticks": "sum(ticks)::bigint",
-    "bid_volume": "sum(bid_volume)",
-    "ask_volume": "sum(ask_volume)",
-    "first_time": "min(first_time)",
-    "last_time": "max(last_time)",
-}
-_ENDS = ("ticks", "first_time", "last_time")  # what candles of one price need of these beside its high and low
+_SUMS = sql.SQL(", ").join(
+    sql.SQL(f"{aggregate} AS {name}")
+    for name, aggregate in {
+        **{f"{side}_high": f"max({side}_high)" for side in ("bid", "ask", "mid")},
+        **{f"{side}_low": f"min({side}_low)" for side in ("bid", "ask", "mid")},
+        "ticks": "sum(ticks)::bigint",
+        "bid_volume": "sum(bid_volume)",
+        "ask_volume": "sum(ask_volume)",
+        "first_time": "min(first_time)",
+        "last_time": "max(last_time)",
+    }.items()
+)
 
 
 @lru_cache(maxsize=256)
@@ -71,12 +71,9 @@ def sources_for(interval: Interval) -> tuple[RowSource, ...]:
 
 
 @lru_cache(maxsize=256)
-def fold(interval: Interval, side: PriceSide | None = None, *, newest: bool) -> sql.Composed:
+def fold(interval: Interval, *, newest: bool) -> sql.Composed:
     """
     Return the query for the candles of an interval; with ``newest`` the newest first, else the oldest.
-
-    With a ``side``, only what candles of that price need: the open time, open (of the mid the opens of bid and ask),
-    high, low, close (as the open) and ticks. That takes half as long.
 
     Parameters: symbol_id, start and end, times at which candles open, and limit. Columns: the open time, prices and
     figures as `SymbolTickReader` wants them, times in UTC microseconds, amounts in 1e-8 units.
@@ -89,19 +86,13 @@ def fold(interval: Interval, side: PriceSide | None = None, *, newest: bool) -> 
     whole |= {name: sql.SQL(e8).format(sql.Identifier(name)) for name in (*prices, "bid_volume", "ask_volume")}
     whole |= {name: microseconds(name) for name in ("open_time", "first_time", "last_time")}
     whole |= {name: sql.Identifier(name) for name in ("ticks", "first_place", "last_place")}
-    if side is None:
-        wanted = ["open_time", *prices, "ticks", "bid_volume", "ask_volume"]
-        wanted += ["first_time", "first_place", "last_time", "last_place"]
-    else:
-        sides = ("bid", "ask") if side is PriceSide.MID else (side,)
-        opens, closes = ([f"{one}_{which}" for one in sides] for which in ("open", "close"))
-        wanted = ["open_time", *opens, f"{side}_high", f"{side}_low", *closes, "ticks"]
-    summed = list(_SUMS) if side is None else [f"{side}_high", f"{side}_low", *_ENDS]
+    wanted = ["open_time", *prices, "ticks", "bid_volume", "ask_volume"]
+    wanted += ["first_time", "first_place", "last_time", "last_place"]
     order = sql.SQL("DESC" if newest else "ASC")
     is_stored = len(sources) == 1 and not interval.months and sources[0].length_us == interval.length_us
     return sql.SQL("SELECT {wanted} FROM {candles} ORDER BY candle.open_time {order} LIMIT %(limit)s").format(
         wanted=sql.SQL(", ").join(whole[name] for name in wanted),
-        candles=_stored(sources[0]) if is_stored else _folded(interval, sources, summed, order),
+        candles=_stored(sources[0]) if is_stored else _folded(interval, sources, order),
         order=order,
     )
 
@@ -118,18 +109,17 @@ def _stored(source: RowSource) -> sql.Composed:
     )
 
 
-def _folded(interval: Interval, sources: tuple[RowSource, ...], summed: Sequence[str], order: sql.SQL) -> sql.Composed:
+def _folded(interval: Interval, sources: tuple[RowSource, ...], order: sql.SQL) -> sql.Composed:
     """Return the candles that rows of the sources add up to, the first ones in that order."""
     base = sources[0]
     if len(sources) > 1:
-        rows = sql.SQL("({} OFFSET 0) AS row").format(_pieces(interval, sources, summed))
+        rows = sql.SQL("({} OFFSET 0) AS row").format(_pieces(interval, sources))
     else:
         rows = sql.SQL("({} {}) AS row").format(
-            _rows(interval, base, summed, sql.SQL("true")),
+            _rows(interval, base, sql.SQL("true")),
             # Else the server would compute the mid of a tick twice.
             sql.SQL("OFFSET 0" if base.is_moments else ""),
         )
-    sums = sql.SQL(", ").join(sql.SQL(f"{_SUMS[name]} AS {name}") for name in summed)
     # OFFSET 0: asked for candles in an order, the server would sort the rows, against the order that they come in.
     return sql.SQL(
         """
@@ -139,7 +129,7 @@ def _folded(interval: Interval, sources: tuple[RowSource, ...], summed: Sequence
             ) AS candle ORDER BY open_time {order} LIMIT %(limit)s
         ) AS candle, {ends}
         """
-    ).format(sums=sums, rows=rows, order=order, ends=_tick_ends() if base.is_moments else _row_ends(base))
+    ).format(sums=_SUMS, rows=rows, order=order, ends=_tick_ends() if base.is_moments else _row_ends(base))
 
 
 def _tick_ends() -> sql.Composed:
@@ -177,10 +167,10 @@ def _row_ends(base: RowSource) -> sql.Composed:
     )
 
 
-def _pieces(interval: Interval, sources: tuple[RowSource, ...], summed: Sequence[str]) -> sql.Composed:
+def _pieces(interval: Interval, sources: tuple[RowSource, ...]) -> sql.Composed:
     """Return the query for rows of several sources that together hold each tick of the range once."""
     coarsest = sources[-1]
-    pieces = [_rows(interval, coarsest, summed, lies_inside(interval, sql.Identifier("open_time"), coarsest.length_us))]
+    pieces = [_rows(interval, coarsest, lies_inside(interval, sql.Identifier("open_time"), coarsest.length_us))]
     for finer, coarser in pairwise(sources):
         # Of the first source all that is left over is taken; of the others what lies inside a candle.
         inside: sql.Composable = sql.SQL("true")
@@ -189,7 +179,7 @@ def _pieces(interval: Interval, sources: tuple[RowSource, ...], summed: Sequence
         condition = sql.SQL("{time} >= from_time AND {time} < to_time AND {inside}").format(
             time=sql.Identifier(finer.time_column), inside=inside
         )
-        pieces.append(_at_edges(interval, coarser, _rows(interval, finer, summed, condition)))
+        pieces.append(_at_edges(interval, coarser, _rows(interval, finer, condition)))
     return sql.SQL(" UNION ALL ").join(pieces)
 
 
@@ -222,10 +212,11 @@ def _at_edges(interval: Interval, coarser: RowSource, part: sql.Composable) -> s
     )
 
 
-def _rows(interval: Interval, source: RowSource, summed: Sequence[str], condition: sql.Composable) -> sql.Composed:
-    """Return the query for these figures of the range's rows for which the condition holds, each row a candle."""
+def _rows(interval: Interval, source: RowSource, condition: sql.Composable) -> sql.Composed:
+    """Return the query for the range's rows for which the condition holds, as candles of one row each."""
     columns = [
-        sql.SQL(f"{_TICK_AS_ROW[name]} AS {name}") if source.is_moments else sql.Identifier(name) for name in summed
+        sql.SQL(f"{_TICK_AS_ROW[name]} AS {name}") if source.is_moments else sql.Identifier(name)
+        for name in _TICK_AS_ROW
     ]
     return sql.SQL("SELECT {bucket} AS open_time, {columns} FROM {table} WHERE {in_range} AND {condition}").format(
         bucket=bucket(sql.Identifier(source.time_column), interval),

@@ -17,7 +17,7 @@ from app.market.candle import Candle
 from app.market.columns.candle_columns import columns_of
 from app.market.coverage import IdRanges
 from app.market.interval import Interval
-from app.market.quote_candles.side_candles import finish_side
+from app.market.quote_candles.side_candles import finish_side, side_candle
 from app.market.quotes.tick import PriceSide
 from storage.postgres.pool import ConnectionPool
 from storage.postgres.symbol_ids import symbol_id_of
@@ -60,8 +60,8 @@ class SideStore:
         now_us: int | None = None,
     ) -> list[Candle]:
         """See `app.market.ports.storage.CandleReader`."""
-        found = self._ticks.side_candles(symbol, interval, self._side, start_us=start_us, end_us=end_us, limit=limit)
-        made = self._finished(symbol, interval, found)
+        found = self._ticks.tick_candles(symbol, interval, start_us=start_us, end_us=end_us, limit=limit)
+        made = self._finished(symbol, interval, [side_candle(one, self._side) for one in found])
         # Beside ticks of a page that is full, older candles of the broker are not wanted.
         first_us = made[0].open_time_us if limit is not None and len(made) >= limit else start_us
         merged = {one.open_time_us: one for one in self._published(symbol, interval, first_us, end_us, limit)}

@@ -17,6 +17,7 @@ from app.config.settings import Settings, load
 from app.live.engine import Engine
 from app.runtime.wiring import engine_for
 from storage.postgres.connection import connect
+from tests.faults.alerts import alert_differences, watch_alerts
 from tests.faults.kinds import Kind, do
 from tests.faults.truth import Ranges, differences, expected_ranges, stored_ranges
 from tests.faults.world import BEGIN_US, PATIENCE_S, HurriedClock, Scene, until
@@ -144,11 +145,16 @@ async def recover(kind: Kind, scene: Scene, stored: Stored) -> None:
 
 
 async def run_fault(kind: Kind, scene: Scene, url: str, data_dir: Path) -> list[str]:
-    """Record through one fault; return the differences between market and database afterwards."""
+    """
+    Record through one fault; return the differences between market and database afterwards, and those of alerts, which
+    are judged all the while.
+    """
     stored = Stored(scene, url)
+    await asyncio.to_thread(watch_alerts, scene, url)
     settings = load(settings_for(scene, url, data_dir, **kind.settings), environment={}, file=data_dir / "none.toml")
     async with recording(scene, settings):
         await first_trades_stored(scene, stored)
         await inject(kind, scene)
         await recover(kind, scene, stored)
-    return await asyncio.to_thread(stored.differences, contradicted=kind.contradicts)
+    found = await asyncio.to_thread(stored.differences, contradicted=kind.contradicts)
+    return found + await asyncio.to_thread(alert_differences, scene, url)

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from app.live.environment.ban_file import FILE_NAME
+from tests.faults.alerts import alert_differences, watch_alerts
 from tests.faults.kinds import KINDS, Kind, do
 from tests.faults.program import collecting, fork_server
 from tests.faults.rig import Stored, first_trades_stored, recover, settings_for
@@ -33,6 +34,7 @@ async def test_nothing_is_lost_or_doubled_by_a_kill_during(
     async with scene_of(SEED, database, **kind.pace) as scene:
         scene.outage_s = 30.0
         stored = Stored(scene, url)
+        await asyncio.to_thread(watch_alerts, scene, url)
         settings = settings_for(scene, url, data_dir, **kind.settings)
         said = data_dir.with_name("said")
         killed = collecting(fork_server(), settings, said)
@@ -56,6 +58,7 @@ async def test_nothing_is_lost_or_doubled_by_a_kill_during(
                 if process is not None and process.is_alive():
                     process.kill()
         assert await asyncio.to_thread(stored.differences) == []
+        assert await asyncio.to_thread(alert_differences, scene, url) == []
 
 
 def is_banned(data_dir: Path) -> bool:

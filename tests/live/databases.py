@@ -267,12 +267,23 @@ def _lowest_of(limit: int, trades: Sequence[Trade], interval: Interval, last: in
     return bound
 
 
+class NoAlerts:
+    """An `AlertStore` without any alerts."""
+
+    def revision(self) -> int:
+        return 0
+
+    def waiting(self, symbols: Collection[str]) -> dict[str, set[int]]:
+        return {}
+
+
 class FakeDatabase:
     """An open `Database` in memory, at first with these trades; its store does not see its writer's trades."""
 
     def __init__(self, trades: Iterable[Trade] = (), *, writer: FakeWriter | None = None) -> None:
         self.writer = writer or FakeWriter()
         self.store = FakeStore(trades)
+        self.alerts = NoAlerts()
         self.label = "Embedded PostgreSQL 18.4"
         self.read_only_reason = ""
         self.closed = False

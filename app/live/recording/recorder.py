@@ -32,7 +32,7 @@ class Recorder:
     ``repair_trades``: the largest gap that is fetched without being asked for; 0: none is. ``is_losing``: received
     trades have to be given up now. ``database_changes`` counts changes of the database. ``delay`` is the smoothed delay
     of trades, in milliseconds. ``on_event`` is called with each new trade, live or fetched, and each quote and day;
-    it must be quick.
+    it must be quick. ``on_trade_of`` has, by symbol, a function that is called with each new trade of it, too.
     """
 
     def __init__(
@@ -59,6 +59,7 @@ class Recorder:
         self.repair_trades = repair_trades
         self.is_losing = False
         self.on_event: Callable[[MarketEvent], None] | None = None
+        self.on_trade_of: dict[str, Callable[[Trade], None]] = {}
         self._exchange_clock = exchange_clock
         self._market_snapshot = market_snapshot
         self._trackers: dict[str, SymbolTracker] = {}
@@ -144,6 +145,8 @@ class Recorder:
             new += is_new
             if is_new and self.on_event is not None:
                 self.on_event(trade)
+            if is_new and (take := self.on_trade_of.get(trade.symbol)) is not None:
+                take(trade)
             if not self.outbox.put(trade):
                 await self.outbox.make_room()
         return new
@@ -193,6 +196,8 @@ class Recorder:
         self._market_snapshot.note(trade)
         if self.on_event is not None:
             self.on_event(trade)
+        if self.on_trade_of and (take := self.on_trade_of.get(trade.symbol)) is not None:
+            take(trade)
         return self._put(trade)
 
     def _put(self, trade: Trade) -> Awaitable[None] | None:

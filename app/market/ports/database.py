@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from app.market.coverage import StoredGap
+from app.market.ports.alerts import AlertStore
 from app.market.ports.sessions import SessionStore
 from app.market.ports.storage import (
     CandleStore,
@@ -58,6 +59,10 @@ class OpenedDatabase(TickDatabase, Protocol):
 
     @property
     def store(self) -> MarketStore: ...
+
+    @property
+    def alerts(self) -> AlertStore:
+        """The alerts kept in the database; the first use of it, in a thread, loads what it needs."""
 
     @property
     def label(self) -> str:

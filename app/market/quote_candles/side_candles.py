@@ -16,23 +16,18 @@ from app.market.candle import Candle, CandleSource, empty_candle
 from app.market.coverage import IdRanges
 from app.market.interval import Interval
 from app.market.quotes.tick import PriceSide
-from app.market.quotes.tick_candle import PriceBar, TickCandle
+from app.market.quotes.tick_candle import TickCandle
 from app.market.units import E8
 
 
 def side_candle(candle: TickCandle, side: PriceSide) -> Candle:
     """Return the candle of one price; ``closed`` and ``complete`` mean nothing yet, `finish_side` sets both."""
-    return candle_of_ticks(candle.open_time_us, candle.bar(side), candle.ticks)
-
-
-def candle_of_ticks(open_time_us: int, bar: PriceBar, ticks: int) -> Candle:
-    """Return the candle of one price that so many ticks add up to; see `side_candle`."""
     return Candle(
-        open_time_us,
-        *bar,
-        ticks * E8,
+        candle.open_time_us,
+        *candle.bar(side),
+        candle.ticks * E8,
         0,
-        ticks,
+        candle.ticks,
         0,
         0,
         closed=False,

@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 from app.market.coverage import IdRanges
 from app.market.interval import MENU_INTERVALS, Interval
 from app.market.ports.ticks import TickReader
-from app.market.quote_candles.side_candles import side_candle
-from app.market.quotes.tick import PriceSide, Tick
+from app.market.quotes.tick import Tick
 from app.market.quotes.tick_candle import TickCandle
 from storage.postgres.connection import connect
 from storage.postgres.pool import ConnectionPool
@@ -89,9 +88,6 @@ def test_any_range_has_the_candles_that_open_in_it(store: TickStore, data: st.Da
     ]
     found = store.tick_candles(SYMBOL, interval, start_us=start_us, end_us=end_us, limit=limit)
     assert found == (candles if limit is None else candles[-limit:])
-    for side in PriceSide:
-        found_of_side = store.side_candles(SYMBOL, interval, side, start_us=start_us, end_us=end_us, limit=limit)
-        assert found_of_side == [side_candle(candle, side) for candle in found]
     parts = store.iter_tick_candles(SYMBOL, interval, start_us=start_us, end_us=end_us, batch=13)
     assert [candle for part in parts for candle in part] == candles
 

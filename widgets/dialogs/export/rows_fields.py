@@ -263,7 +263,7 @@ class RowsFields(QObject):
 
 
 def _can_roll(interval: Interval) -> bool:
-    return interval.phases > 1 and not interval.phase
+    return not interval.months and interval.seconds % 60 == 0 and interval.seconds > 60
 
 
 def _parts(text: str) -> list[str]:

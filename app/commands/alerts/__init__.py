@@ -1,0 +1,1 @@
+"""The command alerts: add, list, remove, verify."""

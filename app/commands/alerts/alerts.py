@@ -1,0 +1,196 @@
+"""``cryptopipe alerts …``: kept in the database, judged by the programs that record; `storage.alerts` does the work."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+from app.commands.database_session import check_may_record
+from app.commands.options import Options
+from app.commands.progress import progress
+from app.commands.reports.status_report import aligned
+from app.commands.symbol_names import names_among
+from app.config.settings import Settings
+from app.market.alerts.alert import Firing, Repeat
+from app.market.alerts.language import read_rule
+from app.market.alerts.stored_alert import NewAlert, StoredAlert, StoredFiring
+from app.market.errors import StoreError, UsageError
+from app.market.symbol import BROKER, broker_of, read_symbol
+from app.market.units import format_e8
+from app.runtime.open_database import has_database, open_database
+from storage.alerts.proof import AlertProof
+from storage.database import Database
+from storage.files.times import format_time, parse_time
+
+_SHOWN = 20  # differences in words; --json has all
+
+
+def prepare(settings: Settings, options: Options) -> Callable[[], int]:
+    """
+    Return the function that runs the ``alerts`` command of ``options``.
+
+    Raises:
+        UsageError: If a condition, a symbol or a time is wrong. No file was made.
+    """
+    if options.command == "alerts add":
+        new = NewAlert(
+            _symbol(options.symbol),
+            read_rule(options.when),
+            Repeat(options.repeat),
+            options.name,
+            options.note,
+            parse_time(options.expires) if options.expires else None,
+        )
+        return partial(_run, partial(_add, new=new), settings, options)
+    if options.command == "alerts remove":
+        return partial(_run, _remove, settings, options)
+    work = _list if options.command == "alerts list" else _verify
+    return partial(_run if has_database(settings) else _nothing, work, settings, options)
+
+
+def _symbol(text: str) -> str:
+    name = read_symbol(text)
+    if broker_of(name) != BROKER:
+        raise UsageError(
+            f"{text.strip()} has quotes and no trades: alerts are judged by trades, so name one of Binance."
+        )
+    return name
+
+
+def _run(work: Callable[[Database, Options], int], settings: Settings, options: Options) -> int:
+    database = open_database(settings)
+    try:
+        return work(database, options)
+    finally:
+        database.close()
+
+
+def _nothing(work: Callable[[Database, Options], int], settings: Settings, options: Options) -> int:
+    """Answer without a database, and make none."""
+    del settings
+    if work is _verify:
+        return _report([], AlertProof(), as_json=options.as_json)
+    print("[]" if options.as_json else _text([]))
+    return 0
+
+
+def _add(database: Database, options: Options, new: NewAlert) -> int:
+    check_may_record(database.read_only_reason)
+    new = new._replace(symbol=read_symbol(options.symbol, database.store.symbol_names()))
+    alert_id = database.alerts.add(new)
+    print(json.dumps({"id": alert_id}) if options.as_json else f"Alert {alert_id} waits on {new.symbol}.")
+    return 0
+
+
+def _remove(database: Database, options: Options) -> int:
+    check_may_record(database.read_only_reason)
+    if not database.alerts.remove(options.number):
+        raise StoreError(f"There is no alert {options.number}: cryptopipe alerts list shows them.")
+    print(json.dumps({"id": options.number}) if options.as_json else f"Alert {options.number} is removed.")
+    return 0
+
+
+def _list(database: Database, options: Options) -> int:
+    found = database.alerts.read(_symbols(database, options))
+    print(json.dumps([_json(one) for one in found], indent=2) if options.as_json else _text(found))
+    return 0
+
+
+def _verify(database: Database, options: Options) -> int:
+    symbols = _symbols(database, options)
+    with progress("Judging", None, "trades") as shown:
+        proof = database.alerts.prove(symbols, shown.advance)
+    return _report(database.alerts.read(symbols), proof, as_json=options.as_json)
+
+
+def _symbols(database: Database, options: Options) -> Sequence[str]:
+    return names_among(options.symbol, database.store.symbol_names()) if options.symbol else ()
+
+
+def _json(alert: StoredAlert) -> dict[str, Any]:
+    return {
+        "id": alert.alert_id,
+        "symbol": alert.symbol,
+        "when": alert.text,
+        "repeat": alert.repeat.value,
+        "name": alert.name,
+        "note": alert.note,
+        "expires": None if alert.expires_us is None else format_time(alert.expires_us),
+        "state": alert.state(_now_us()).value,
+        "firings": [
+            _firing_json(one) | {"late": one.is_late, "provisional": one.is_provisional} for one in alert.firings
+        ],
+    }
+
+
+def _firing_json(firing: Firing | StoredFiring) -> dict[str, Any]:
+    return {
+        "trade_id": firing.trade_id,
+        "time": format_time(firing.time_us),
+        "price": format_e8(firing.price_e8),
+        "direction": firing.direction.value,
+    }
+
+
+def _text(alerts: Sequence[StoredAlert]) -> str:
+    if not alerts:
+        return 'No alerts: cryptopipe alerts add BTCUSDT --when "price crosses up 65000" adds one.'
+    rows = [
+        (
+            one.symbol,
+            one.text,
+            one.name,
+            one.repeat.value,
+            one.state(_now_us()).value,
+            format_time(one.firings[-1].time_us) if one.firings else "",
+            str(one.alert_id),
+            f"{len(one.firings):,}",
+        )
+        for one in alerts
+    ]
+    return aligned(("symbol", "when", "name", "repeat", "state", "last firing (UTC)", "id", "firings"), rows, left=6)
+
+
+def _report(alerts: Sequence[StoredAlert], proof: AlertProof, *, as_json: bool) -> int:
+    """Print the proof; return the exit code."""
+    missed, doubled, invented = (proof.count(kind) for kind in ("missed", "doubled", "invented"))
+    if as_json:
+        report = {
+            "missed": missed,
+            "doubled": doubled,
+            "invented": invented,
+            "alerts": len(alerts),
+            "firings": proof.firings,
+            "trades": proof.trades,
+            "provisional": proof.provisional,
+            "dropped": proof.dropped,
+            "unjudged": proof.unjudged,
+            "differences": [
+                {"kind": one.kind, "id": one.alert_id, "symbol": one.symbol} | _firing_json(one.firing)
+                for one in proof.differences
+            ],
+        }
+        print(json.dumps(report, indent=2))
+    else:
+        print(f"{len(alerts):,} alerts: {proof.firings:,} firings are those of {proof.trades:,} stored trades.")
+        if proof.provisional:
+            print(f"{proof.provisional:,} more are provisional: trades before them are missing or not stored yet.")
+        if proof.dropped:
+            print(f"{proof.dropped:,} older ones do not count: retention has dropped their trades.")
+        if proof.unjudged:
+            print(f"{proof.unjudged:,} stored trades are not judged yet: a program that records does that.")
+        for one in proof.differences[:_SHOWN]:
+            of = f"alert {one.alert_id} of {one.symbol}, trade {one.firing.trade_id}"
+            print(f"{one.kind}: {of} at {format_time(one.firing.time_us)}")
+        if len(proof.differences) > _SHOWN:
+            print(f"… and {len(proof.differences) - _SHOWN:,} more: --json has all.")
+    if proof.differences:
+        raise StoreError(f"{missed} firings are missed, {doubled} doubled, {invented} invented.")
+    return 0
+
+
+def _now_us() -> int:
+    return time.time_ns() // 1_000

@@ -1,0 +1,1 @@
+"""Alerts judged by live trades, and kept in step with the database."""

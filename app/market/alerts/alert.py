@@ -1,0 +1,118 @@
+"""An alert, what it waits for, and a firing: the trade at which the condition was met."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NamedTuple
+
+from app.market.indicators.chosen import ChosenIndicator
+from app.market.interval import Interval
+
+MINUTE = Interval(60)
+
+
+class Direction(StrEnum):
+    """Which way a price, a volume or a value went."""
+
+    UP = "up"
+    DOWN = "down"
+
+
+class Repeat(StrEnum):
+    """How often an alert may fire."""
+
+    ONCE = "once"
+    CANDLE = "candle"  # once in each candle of the alert's interval
+    EVERY = "every"
+
+
+@dataclass(frozen=True, slots=True)
+class PriceCrosses:
+    """
+    A trade reaches or passes ``price_e8`` (quote asset, 1e-8 units).
+
+    Crossing up: the trade before was below, this one is at or above; down alike. ``direction`` None: either.
+    """
+
+    price_e8: int
+    direction: Direction | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PriceInRange:
+    """
+    The price enters or leaves the range from ``low_e8`` to ``high_e8``, both of which belong to it.
+
+    A trade that jumps from one side to the other neither enters nor leaves.
+    """
+
+    low_e8: int
+    high_e8: int
+    enters: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PriceMoves:
+    """
+    The price has moved by ``percent_e8`` (1e-8 of a percent) within ``window_us``.
+
+    Up: it is that much above the lowest price of the trades of the window, which ends with this trade and includes the
+    trade exactly ``window_us`` before; down: below the highest. It is met when the trade before was not yet that far.
+    """
+
+    percent_e8: int
+    window_us: int
+    direction: Direction | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class VolumeExceeds:
+    """The open candle's volume is above ``multiple_e8`` times the mean of the ``candles`` before it, empty ones too."""
+
+    multiple_e8: int
+    candles: int
+
+
+@dataclass(frozen=True, slots=True)
+class IndicatorCrosses:
+    """
+    An indicator crosses ``target``, a value or another indicator, at the end of a candle.
+
+    Up: at the end of the candle before it was below, now it is at or above. The first trade after the candle shows its
+    end, and is the one that fires. An indicator of several lines is represented by its first one.
+    """
+
+    indicator: ChosenIndicator
+    target: float | ChosenIndicator
+    direction: Direction | None = None
+
+
+Condition = PriceCrosses | PriceInRange | PriceMoves | VolumeExceeds | IndicatorCrosses
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A condition, and the interval of the candles it speaks of; `Repeat.CANDLE` counts by these, too."""
+
+    condition: Condition
+    interval: Interval = MINUTE
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """A rule that is watched on one symbol. ``alert_id`` is its number in the database."""
+
+    alert_id: int
+    rule: Rule
+    repeat: Repeat = Repeat.ONCE
+
+
+class Firing(NamedTuple):
+    """The trade that met an alert's condition, and the way it went. ``time_us`` in UTC microseconds, price in 1e-8."""
+
+    alert_id: int
+    trade_id: int
+    time_us: int
+    price_e8: int
+    direction: Direction

@@ -1,0 +1,85 @@
+"""Alerts while real recorders run: killed, several at once, and with alerts added meanwhile."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.sandbox.server.server import SandboxServer
+from tests.commands.play import Play
+from tests.commands.test_alerts import document
+from tests.program import exchange, needs_signals, point_to, started, wait_for
+
+KILLS = int(os.environ.get("ALERT_KILLS", "3"))  # make alertcrash has 100
+pytestmark = needs_signals
+
+
+@pytest.fixture
+def server(play: Play, monkeypatch: pytest.MonkeyPatch) -> Iterator[SandboxServer]:
+    monkeypatch.setenv("CRYPTOPIPE_SYMBOLS", "BTCUSDT")
+    with exchange() as made:
+        point_to(made, monkeypatch)
+        yield made
+
+
+def add(play: Play, when: str, repeat: str = "every") -> int:
+    return int(document(play, "add", "BTCUSDT", "--when", when, "--repeat", repeat)["id"])
+
+
+def firings(play: Play, alert_id: int) -> list[dict[str, Any]]:
+    return [firing for one in document(play, "list") if one["id"] == alert_id for firing in one["firings"]]
+
+
+def has_firings(play: Play, alert_id: int, count: int) -> bool:
+    return len(firings(play, alert_id)) >= count
+
+
+def stop(process: subprocess.Popen[str]) -> None:
+    process.terminate()
+    said = process.communicate(timeout=60)
+    assert process.returncode == 0, said
+
+
+def test_an_alert_from_before_the_first_recording_outlives_kills(play: Play, server: SandboxServer) -> None:
+    first = add(play, "moves 0.001% in 10s")
+    once = add(play, "moves 0.001% in 10s", "once")
+    for kill in range(KILLS):
+        with started("collect") as process:
+            wait_for(partial(has_firings, play, first, 4 * (kill + 1)), process)
+            process.kill()
+            process.wait()
+    with started("collect") as process:
+        wait_for(lambda: any(not one["late"] for one in firings(play, first)[-3:]), process)
+        added_s = time.monotonic()
+        later = add(play, "moves 0.001% in 10s")
+        wait_for(lambda: firings(play, later), process)
+        assert time.monotonic() - added_s < 20  # some seconds, and more on a busy machine
+        document(play, "remove", later)
+        stop(process)
+    report = document(play, "verify")
+    assert (report["missed"], report["doubled"], report["invented"]) == (0, 0, 0)
+    assert report["firings"] > 4 * KILLS
+    assert len(firings(play, once)) == 1
+    assert not firings(play, later)
+
+
+def test_two_recorders_keep_each_firing_once(play: Play, server: SandboxServer, tmp_path: Path) -> None:
+    first = add(play, "moves 0.001% in 10s", "candle")
+    second = add(play, "moves 0.001% in 10s")
+    with started("collect") as one, started("collect", CRYPTOPIPE_DATA_DIR=str(tmp_path / "other")) as other:
+        wait_for(lambda: len(firings(play, second)) > 3 and firings(play, first), one)
+        other.kill()
+        other.wait()
+        count = len(firings(play, second))
+        wait_for(lambda: len(firings(play, second)) > count + 1, one)
+        stop(one)
+    report = document(play, "verify")
+    assert (report["missed"], report["doubled"], report["invented"]) == (0, 0, 0)
+    assert report["firings"] >= 4

@@ -1,0 +1,1 @@
+"""The language of alerts, and their judging against a brute-force model."""
