@@ -4,7 +4,7 @@ The places of live ticks whose time is stored already, inside the batch's transa
 A place is counted by the program that receives a tick, from the first price of a time that its stream brought. A
 stream that began between two prices of one time counts otherwise than one that had both. So two recorders, or one after
 a restart, may name different ticks alike, and one tick twice. Values tell them apart: a tick that is stored keeps its
-place, and another one gets the next free place of its time.
+place, and another one gets its own if that is free, else the next free place of its time.
 """
 
 from __future__ import annotations
@@ -43,7 +43,8 @@ def settled(batch: TickColumns, stored: TickColumns) -> TickColumns:
         held, taken = known[moment], used.setdefault(moment, set())
         if held.get(place) != values or place in taken:
             same = [at for at, other in held.items() if other == values and at not in taken]
-            place = same[0] if same else max({*held, *taken}) + 1
+            is_free = place not in held and place not in taken
+            place = same[0] if same else place if is_free else max({*held, *taken}) + 1
         taken.add(place)
         places[row] = place
     moved = replace(batch, place=places)
