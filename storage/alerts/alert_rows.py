@@ -11,6 +11,7 @@ from psycopg import sql
 from app.market.alerts.alert import Direction, Firing, Repeat
 from app.market.alerts.language import read_rule, text_of_rule
 from app.market.alerts.stored_alert import NewAlert, StoredAlert, StoredFiring
+from storage.alerts.waiting_alerts import WAITS
 from storage.postgres.connection import Connection
 from storage.postgres.symbol_ids import add_symbols
 
@@ -32,20 +33,9 @@ _SELECT = """
         a.first_trade_id, a.warm_from_id, a.judged_to
     FROM alerts a JOIN symbols s ON s.id = a.symbol_id WHERE {which} ORDER BY a.id
 """
-# One that fires once waits until a firing is confirmed.
-_WAITS = sql.SQL(
-    """
-    s.symbol = ANY(%s::text[]) AND NOT (
-        a.repeat = 'once' AND EXISTS (SELECT FROM alert_firings f WHERE f.alert_id = a.id AND NOT f.provisional)
-    )
-    """
-)
-_WAITING = sql.SQL(_SELECT).format(which=_WAITS)
+_WAITING = sql.SQL(_SELECT).format(which=WAITS)
 _ALL = sql.SQL(_SELECT).format(
     which=sql.SQL("cardinality(%(symbols)s::text[]) = 0 OR s.symbol = ANY(%(symbols)s::text[])")
-)
-_WAITING_IDS = sql.SQL("SELECT s.symbol, a.id FROM alerts a JOIN symbols s ON s.id = a.symbol_id WHERE {which}").format(
-    which=_WAITS
 )
 _FIRINGS = """
     SELECT alert_id, trade_id, (extract(epoch FROM time) * 1000000)::bigint, trunc(price * 100000000)::bigint,
@@ -92,20 +82,6 @@ def remove(connection: Connection, alert_id: int) -> bool:
     with connection.transaction():
         connection.execute(_CHANGED)
         return connection.execute("DELETE FROM alerts WHERE id = %s", (alert_id,)).rowcount == 1
-
-
-def revision(connection: Connection) -> int:
-    """Return a number that changes with every alert added or removed."""
-    row = connection.execute("SELECT revision FROM alert_revision").fetchone()
-    return 0 if row is None else int(row[0])
-
-
-def waiting_ids(connection: Connection, symbols: Collection[str]) -> dict[str, set[int]]:
-    """See `app.market.ports.alerts.AlertStore.waiting`."""
-    found: dict[str, set[int]] = {}
-    for symbol, alert_id in connection.execute(_WAITING_IDS, (list(symbols),)):
-        found.setdefault(symbol, set()).add(alert_id)
-    return found
 
 
 def read_waiting(connection: Connection, symbol: str) -> list[StoredAlert]:
