@@ -110,8 +110,11 @@ class OandaSandbox:
             return _refused(403, "The account is not one of this token's.")
         fault = self.faults.answers.take(path)
         if parts[2:] == ["pricing", "stream"]:
-            other = None if fault is None else await fault.other_answer()
-            return await self._on_stream(request) if other is None else other
+            if fault is not None and (other := await fault.other_answer()) is not None:
+                return other
+            if request.transport is None or request.transport.is_closing():  # nobody waited so long
+                return _refused(408, "The client is gone.")
+            return await self._on_stream(request)
         try:
             body = await asyncio.to_thread(self._answer, parts, dict(request.query))
         except ValueError as error:

@@ -60,6 +60,7 @@ class PriceStream:
     One client's stream of ``listings``. Change ``faults``, and call `cut` or `end`, at any time.
 
     ``sample_us``: the length of the windows; 0 sends every price. ``lines_sent`` counts those without garbage.
+    ``begin_us``: the market's time behind which its prices begin, after the snapshot's.
     """
 
     def __init__(
@@ -84,7 +85,7 @@ class PriceStream:
         self._sample_us = sample_us
         self._heartbeat_s = heartbeat_s
         self._response = web.StreamResponse(headers={"Content-Type": "application/octet-stream"})
-        self._reached_us = time.now_us()
+        self.begin_us = self._reached_us = time.now_us()
         self._ending = asyncio.Event()
 
     async def run(self) -> web.StreamResponse:

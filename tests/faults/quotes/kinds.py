@@ -2,14 +2,15 @@
 Every kind of fault of a recording of quotes, as data: how to start it, how to know that it took effect, how to end it.
 
 Those of OANDA and of the way to it are the feed's (`tests.brokers.oanda.kinds`). The suite runs each alone, and all in
-a random order; the soak injects hundreds at random. A new kind is one entry in `KINDS`.
+a random order; the soak injects hundreds at random. A new kind is one entry in `OTHER_FAULTS`,
+or in the feed's.
 """
 
 from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -156,19 +157,21 @@ async def _start_database(scene: QuoteScene) -> None:
 _SMALL_QUEUE = {"queue_trades": 1000}
 _killed = partial(_stop_database, how=signal.SIGKILL)
 
-KINDS = (
-    *(
-        QuoteKind(
-            one.name,
-            one.begin,
-            one.counter,
-            one.times,
-            spares=one.spares,
-            is_blind=one.loses,
-            needs_engine=one.needs_feed,
-        )
-        for one in STREAM_KINDS
-    ),
+_OF_STREAMS = tuple(
+    QuoteKind(
+        one.name,
+        one.begin,
+        one.counter,
+        one.times,
+        spares=one.spares,
+        is_blind=one.loses,
+        needs_engine=one.needs_feed,
+    )
+    for one in STREAM_KINDS
+)
+LINE_FAULTS = tuple(kind for kind in _OF_STREAMS if kind.counter in ("garbage", "repeated"))
+STREAM_FAULTS = tuple(kind for kind in _OF_STREAMS if kind not in LINE_FAULTS)
+OTHER_FAULTS = (
     # The broker
     QuoteKind("the token is refused", _refuse_token, end=_retry, needs_engine=True),
     QuoteKind("nobody listens", _close_port, end=_open_port),
@@ -184,3 +187,10 @@ KINDS = (
     QuoteKind("database frozen", _freeze_database, end=_start_database, spares=True, is_outage=True),
     QuoteKind("database stopped and streams cut", _stop_database_and_cut, end=_start_database, is_outage=True),
 )
+KINDS = (*STREAM_FAULTS, *LINE_FAULTS, *OTHER_FAULTS)
+_AT_ONCE = 11  # kinds of a recording: a new one for each would take as long as the fault
+
+
+def in_parts(kinds: Sequence[QuoteKind]) -> list[Sequence[QuoteKind]]:
+    """Return the kinds, as many at once as one recording is to suffer."""
+    return [kinds[start : start + _AT_ONCE] for start in range(0, len(kinds), _AT_ONCE)]

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import time
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from app.config.settings import Settings, load
 from app.live.engine import Engine
@@ -22,12 +25,11 @@ from app.runtime.wiring import engine_for
 from storage.postgres.connection import connect
 from tests.faults.quotes.kinds import QuoteKind, do
 from tests.faults.quotes.truth import differences
-from tests.faults.quotes.world import SECRETS, QuoteScene
-from tests.faults.world import PATIENCE_S, HurriedClock, until
+from tests.faults.quotes.world import SECRETS, QuoteScene, quote_scene
+from tests.faults.world import PATIENCE_S, DatabaseServer, HurriedClock, until
 
 _HOUR_US = 3_600_000_000
 _FIVE_SECONDS = Interval.parse("5s")
-_IN_FLIGHT_US = 10_000_000  # of the market: prices sent and not received when a fault begins are lost, too
 _CONNECT_S = 1.0  # of real time, so that a request that hangs does not hold up the test
 _MORE = 5  # ticks of each symbol that show that all is well again
 
@@ -97,19 +99,47 @@ async def inject(kind: QuoteKind, scene: QuoteScene) -> None:
 
 
 async def suffer(kind: QuoteKind, scene: QuoteScene) -> None:
-    """Start the fault, end it once it has taken effect, and wait until prices come and are stored again."""
-    begin_us = scene.market_clock.now_us() - _IN_FLIGHT_US
+    """
+    Start the fault, end it once it has taken effect, and wait until prices come and are stored again.
+
+    The outage begins behind what was received and ends where the stream begins that delivers afterwards, both by the
+    prices' own times: moments at which this function looks would be later, the more so on a busy machine.
+    """
+    begin_us = scene.received_us
     await inject(kind, scene)
     await do(kind.end, scene)
     scene.calm()
+    calm_us = scene.market_clock.now_us()
     await until(lambda: scene.is_live, f"a live stream after {kind}")
-    span = begin_us, scene.market_clock.now_us()
-    if not kind.spares:
-        scene.away.append(span)
-    if kind.is_blind:
-        scene.blind.append(span)
     await receives(scene)
+    end_us = max(stream.begin_us for stream in scene.server.streams)
+    if kind.is_blind:  # the stream goes on
+        end_us = max(end_us, calm_us)
+        scene.blind.append((begin_us, end_us))
+    if not kind.spares:
+        scene.away.append((begin_us, end_us))
     await is_stored(scene)
+
+
+async def suffer_each(
+    kinds: Sequence[QuoteKind],
+    seed: int,
+    database: DatabaseServer,
+    url: str,
+    data_dir: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Suffer one kind after another in one recording, and check all that must hold: a recording for each costs more."""
+    caplog.set_level(logging.DEBUG)
+    changes = {name: value for kind in kinds for name, value in kind.settings.items()}
+    async with quote_scene(seed, database) as scene:
+        async with recording(scene, loaded(settings_for(scene, url, data_dir, **changes))) as engine:
+            for kind in kinds:
+                await suffer(kind, scene)
+                assert engine.quotes.recorder.lost == 0, kind
+        assert await found_by(scene, url) == []
+        asks_slowly(scene)
+    says_no_secret(caplog.text)
 
 
 async def is_stored(scene: QuoteScene) -> None:
@@ -150,3 +180,20 @@ async def found_by(
             return differences(connection, scene, received=received, given_up=given_up, several=several)
 
     return await asyncio.to_thread(compare)
+
+
+def asks_slowly(scene: QuoteScene) -> None:
+    """Check that the recording asked at most twice a second for a stream, and rarely for anything else."""
+    assert scene.clock is not None
+    seconds = (scene.market_clock.monotonic_s() - scene.began_s) + 1
+    requests = scene.server.requests
+    streams = sum(times for path, times in requests.items() if path.endswith("/pricing/stream"))
+    assert streams <= 2 * seconds
+    assert sum(requests.values()) <= 2 * streams + 5
+    assert len(scene.server.connections) <= 2 * seconds
+
+
+def says_no_secret(text: str) -> None:
+    """Check that neither token nor account is in a log."""
+    for name, value in SECRETS.items():
+        assert value not in text, name

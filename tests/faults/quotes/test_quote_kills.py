@@ -20,8 +20,7 @@ import pytest
 from app.sandbox.oanda.server import OandaLimits
 from storage.postgres.connection import connect
 from tests.faults.program import collecting, fork_server
-from tests.faults.quotes.rig import found_by, settings_for
-from tests.faults.quotes.test_quote_faults import says_no_secret
+from tests.faults.quotes.rig import found_by, says_no_secret, settings_for
 from tests.faults.quotes.truth import newest_us
 from tests.faults.quotes.world import EURUSD, GBPUSD, SECRETS, USDJPY, XAUUSD, QuoteScene, quote_scene
 from tests.faults.world import PATIENCE_S, DatabaseServer

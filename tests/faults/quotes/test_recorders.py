@@ -74,7 +74,7 @@ async def test_each_broker_is_whole_while_the_other_is_away_and_candles_fill_wha
             )
             # OANDA is away for two minutes: Binance has no gap, and is asked for nothing.
             repaired, requests = engine.repairer.repaired, trades.server.requests["/api/v3/historicalTrades"]
-            begin_us = trades.market_clock.now_us()
+            begin_us, received_us = trades.market_clock.now_us(), quotes.received_us
             await quotes.server.stop()
             await quotes.pass_time(130.0)
             assert engine.is_receiving("BTCUSDT")
@@ -82,7 +82,7 @@ async def test_each_broker_is_whole_while_the_other_is_away_and_candles_fill_wha
             await quotes.server.start()
             engine.retry_exchange()
             await receives(quotes)
-            quotes.away.append((begin_us - 5_000_000, trades.market_clock.now_us()))
+            quotes.away.append((received_us, trades.market_clock.now_us()))
             await is_stored(quotes)
             assert (engine.repairer.repaired, trades.server.requests["/api/v3/historicalTrades"]) == (
                 repaired,

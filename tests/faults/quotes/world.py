@@ -105,8 +105,14 @@ class QuoteScene:
         return parts.feed
 
     @property
+    def received_us(self) -> int:
+        """Up to when every price of every symbol was received: a fault that begins now may cost only later ones."""
+        newest = {tick.symbol: tick.time_us for tick in self.received}
+        return min(newest[symbol] for symbol in self.symbols)
+
+    @property
     def is_live(self) -> bool:
-        """Whether the recording's stream is live."""
+        """Whether the recording's stream is live: one that ends at once, as a page does, is so for a moment."""
         return self.engine is not None and self.engine.is_receiving(self.symbols[0])
 
     async def pass_time(self, seconds: float) -> None:
