@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from app.config import passwords
 from app.config.settings import SettingOrigin, Settings
@@ -12,11 +12,13 @@ from app.market.errors import StoreError
 from app.market.symbol import read_calendars
 from app.runtime.calendars import named_calendar
 from storage.database import Database
-from storage.lake.lake import Lake
 from storage.postgres.connection import Connection, connect
 from storage.postgres.database_url import holds_secret, password_in, with_password, with_timeout
 from storage.schema.retention_period import proposal
 from storage.server.embedded_server import EmbeddedServer
+
+if TYPE_CHECKING:
+    from storage.lake.lake import Lake
 
 
 def open_database(settings: Settings) -> Database:

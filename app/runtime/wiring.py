@@ -33,12 +33,11 @@ from app.market.ports.database import OpenDatabase
 from app.runtime.early_open import open_database as open_database
 from app.runtime.live_brokers import live_brokers
 from storage.lake.credentials import bucket_of_r2
-from storage.lake.lake import Lake
-from storage.lake.reading.cold_seconds import ColdSeconds
 from storage.spool.disk_spool import FILE_NAME, TICK_FILE_NAME, DiskSpool, TickDiskSpool
 
 if TYPE_CHECKING:
     from app.brokers.binance.archive import BinanceArchive
+    from storage.lake.lake import Lake
 
 logger = logging.getLogger(__name__)
 
@@ -153,6 +152,8 @@ def _cold_source(settings: Settings) -> ColdSource | None:
     """Return the lake of the settings for charts; None without one. The first chart that needs it opens it."""
     if not settings.lake and not bucket_of_r2(os.environ):
         return None
+
+    from storage.lake.reading.cold_seconds import ColdSeconds  # here: few charts have a lake
 
     def opened() -> Lake:
         from app.runtime.lakes import open_lake  # here: few charts need it, and it loads what speaks to buckets

@@ -9,21 +9,23 @@ hold every id that the database's day has; of ticks, as many rows.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from psycopg import sql
 
 from app.market.coverage import IdRanges
 from app.market.errors import CryptopipeError, LakeDamaged
-from storage.lake.lake import Lake
-from storage.lake.manifest import Manifest
 from storage.lake.partition import LakeKind, Partition, day_text
 from storage.postgres.connection import Connection
 from storage.retention.droppable_parts import DroppablePart
 from storage.rollups.time_sql import microseconds
 from storage.writing.stored_table import TRADES
 
-OpenLake = Callable[[str], Lake]
+if TYPE_CHECKING:
+    from storage.lake.lake import Lake
+    from storage.lake.manifest import Manifest
+
+OpenLake = Callable[[str], "Lake"]
 """Opens the lake that a text names; raises UsageError and LakeError."""
 
 _DAYS = """
@@ -87,7 +89,7 @@ class LakeCheck:
         for one in partitions:
             if one not in there:
                 return f"{one.symbol} {one.period} is not in the lake {lake.name}"
-        found = list[Manifest]()
+        found: list[Manifest] = []
         for day, manifest in zip(days, lake.manifests(partitions), strict=True):
             if isinstance(manifest, LakeDamaged):
                 raise manifest

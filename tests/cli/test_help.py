@@ -38,7 +38,7 @@ def test_settings_are_one_line_of_every_help_and_none_of_its_options(
     assert "\x1b" not in text
     assert "Every setting is an option, too, such as --data-dir FOLDER; cryptopipe settings list shows them." in text
     listed = {declared.option for declared in declarations() if f" {declared.option} " in text.rpartition("Every")[0]}
-    assert listed <= {"--symbols"}
+    assert listed <= {"--symbols", "--lake"}
 
 
 def test_a_command_shows_its_own_options_in_groups_with_their_metavars(capsys: pytest.CaptureFixture[str]) -> None:
