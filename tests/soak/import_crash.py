@@ -35,7 +35,7 @@ from storage.server.embedded_server import EmbeddedServer
 from tests.benchmarks.bench_import import FIRST_ID, copy_lines, made_day, write_zip
 from tests.soak.crash import find_postmaster
 
-FILES = 100  # each of a day, and stored by a transaction or more of its own
+FILES = 100  # in the soak; each of a day, and stored by a transaction or more of its own
 KINDS = ("import", "import", "child", "server")
 PATIENCE_S = 120.0
 _POLL_S = 0.02
@@ -66,19 +66,26 @@ class ImportCrash:
     """Imports archives of so many trades into the embedded database of ``folder``, killed again and again."""
 
     def __init__(
-        self, folder: Path, trades: int, seed: int, progress: Callable[[str], object] = lambda line: None
+        self,
+        folder: Path,
+        trades: int,
+        seed: int,
+        progress: Callable[[str], object] = lambda line: None,
+        *,
+        files: int = FILES,
     ) -> None:
         self._archives = folder / "archives"
         self._data_dir = folder / "data"
-        self._rows = trades // FILES  # a file
+        self._files = files
+        self._rows = trades // files  # a file
         self._dice = random.Random(seed)
         self._progress = progress
         self._server = EmbeddedServer(self._data_dir)
-        self.report = Report(trades=self._rows * FILES)
+        self.report = Report(trades=self._rows * files)
 
     def run(self, kinds: list[str]) -> Report:
         """Kill these processes, one a run, each at a random moment; then import to the end and compare."""
-        for day in range(FILES):
+        for day in range(self._files):
             for _ in write_zip(self._archives, day, self._rows):
                 pass
         self._dice.shuffle(kinds)
@@ -161,7 +168,7 @@ class ImportCrash:
         expected = "CREATE TEMP TABLE expected (LIKE trades)"
         connection.execute(expected.encode())
         with connection.cursor() as cursor, cursor.copy("COPY expected FROM STDIN") as copy:
-            for day in range(FILES):
+            for day in range(self._files):
                 copy.write(copy_lines(made_day(day, self._rows)))
         for what, one, other in (("lost", "expected", "trades"), ("too many", "trades", "expected")):
             columns = "time, trade_id, price, quantity, is_buyer_maker"
