@@ -10,7 +10,7 @@ from tests.object_server import ObjectServer
 from tests.program import set_surroundings
 from tests.soak.lake_crash import LakeCrash
 
-# The seeds are such that a push and a pull are killed in their first half, while little is stored.
+# The seeds strike at once after one to three objects of a push, and after the first day of a pull, before all is done.
 DAY_ROWS = [500, 6_000, 2_000, 2_000, 2_000, 500]
 
 
