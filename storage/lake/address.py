@@ -53,6 +53,8 @@ def parse_address(text: str) -> LakeAddress:
     bucket, _, prefix = text[scheme.end() :].partition("/")
     if "@" in bucket:
         raise UsageError("A lake's address must hold no key: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.")
+    if ":" in bucket:  # a port or a key, so the sentence does not repeat it
+        raise UsageError("A lake's address holds no port and no key: write s3://bucket/prefix, and set lake_endpoint.")
     if not _BUCKET.match(bucket):
         raise UsageError(f"“{bucket[:80]}” is no name of a bucket: write s3://bucket/prefix.")
     parts = [part for part in prefix.split("/") if part]

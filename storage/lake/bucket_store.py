@@ -29,7 +29,8 @@ _RETRIES = 6
 _RETRY_S = 30
 _WRONG_KEY = ("InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken", "ExpiredToken", "AuthorizationHeader")
 _REFUSED = ("403 Forbidden", "AccessDenied", "401 Unauthorized", "lacked the necessary privileges")
-_FULL = ("507", "InsufficientStorage", "QuotaExceeded", "XMinioStorageFull")
+_FULL = ("status code: 507", "InsufficientStorage", "QuotaExceeded", "XMinioStorageFull")
+_ELSEWHERE = ("redirect without LOCATION", "PermanentRedirect")
 _NO_ANSWER = ("HTTP error", "error sending request", "timed out", "Timeout")
 
 
@@ -137,7 +138,7 @@ class BucketStore:
             raise LakeError(self._sentence(str(error))) from None  # the original may hold what is for nobody's eyes
 
     def _sentence(self, text: str) -> str:
-        text = text.partition("Debug source")[0]
+        text = text.partition("Debug source")[0]  # it holds keys of objects and times, so a number alone says nothing
 
         def says(words: tuple[str, ...]) -> bool:
             return any(word in text for word in words)
@@ -155,6 +156,6 @@ class BucketStore:
             return f"The store at {self._place} is full: free some space and push again; nothing was left half."
         if says(_NO_ANSWER):
             return f"The store at {self._place} does not answer: check the network and the endpoint, and try again."
-        if "301" in text or "PermanentRedirect" in text:
+        if says(_ELSEWHERE):
             return f"The bucket {self._bucket} lies in another region: set AWS_REGION."
         return f"The store at {self._place} failed: try again, and check the setting lake_endpoint."

@@ -8,8 +8,9 @@ The indicators follow in one transaction for each series; until then the series 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import UTC, date, datetime
 from typing import Any, NamedTuple, Protocol, TypeVar
 
@@ -110,12 +111,13 @@ class SeriesBuilder:
         due = {one.minutes: one.indicators for one in tables.series_of(self._connection) if one.symbol == symbol}
         complete = {minutes for minutes in lengths if due[minutes] >= {one.name for one in named}}
         found = {minutes: (0, 0, Written(0, None, None)) for minutes in lengths}
-        for minutes, columns in _one_ahead(self._rows(symbol, lengths, first_us, until_us, stored)):
-            written = self._write(symbol, minutes, columns, of_rest=len(named) > 0)
-            rows, incomplete, before = found[minutes]
-            incomplete += int(np.count_nonzero(columns[_WHOLE] < minutes))
-            found[minutes] = (rows + len(columns[0]), incomplete, _joined(before, written))
-            on_progress(f"Rows of {symbol}", len(columns[0]))
+        with closing(_one_ahead(self._rows(symbol, lengths, first_us, until_us, stored))) as parts:
+            for minutes, columns in parts:
+                written = self._write(symbol, minutes, columns, of_rest=len(named) > 0)
+                rows, incomplete, before = found[minutes]
+                incomplete += int(np.count_nonzero(columns[_WHOLE] < minutes))
+                found[minutes] = (rows + len(columns[0]), incomplete, _joined(before, written))
+                on_progress(f"Rows of {symbol}", len(columns[0]))
         built = []
         for minutes in lengths:
             rows, incomplete, written = found[minutes]
@@ -295,8 +297,8 @@ class SeriesBuilder:
         )
 
 
-def _one_ahead(items: Iterator[Item]) -> Iterator[Item]:
-    """Yield the items; while one is used, a thread makes the next."""
+def _one_ahead(items: Iterator[Item]) -> Generator[Item, None, None]:
+    """Yield the items; while one is used, a thread makes the next. The thread has ended when this is closed."""
     with ThreadPoolExecutor(1, "research") as thread:
         following = thread.submit(next, items, None)
         while (one := following.result()) is not None:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, Protocol
 from app.commands.database_session import check_may_record
 from app.commands.export_target import STREAM, check_path, open_file
 from app.commands.lake.lake_options import LakeRequest, request_of, symbols_in_lake
-from app.commands.lake.lake_report import number_of, say
+from app.commands.lake.lake_report import number_of, say, say_problems
 from app.commands.options import Options
 from app.commands.progress import Progress, progress
 from app.config.settings import Settings
@@ -35,10 +35,10 @@ from storage.lake.lake import Lake
 from storage.lake.partition import LakeKind
 from storage.lake.reading.lake_candles import CandleProgress, LakeCandles
 from storage.lake.reading.other_files import OtherFile, other_files
+from storage.lake.reading.problem_list import ProblemList
 
 _CLOSE_S = 10.0
 _FAILED, _DONE_IN_PART = 1, 3
-_MOST_SHOWN = 20
 _UNSTORED = "Not in the lake with all their trades."
 
 
@@ -130,7 +130,7 @@ def _run(
     as_json: bool,
 ) -> int:
     cancelled = threading.Event()
-    outcomes, problems = list[Outcome](), list[str]()
+    outcomes, problems = list[Outcome](), ProblemList()
     with contextlib.ExitStack() as stack:
         stack.enter_context(on_signals(cancelled.set))
         begin_shutdown = stack.enter_context(bounded_shutdown())
@@ -142,15 +142,17 @@ def _run(
         if path is None:
             open_sink = stack.enter_context(_database_sinks(settings, lake, request, begin_shutdown))
         for symbol in symbols:
-            sinks = {one: open_sink(symbol, one) for one in intervals}
+            sinks: dict[Interval, Sink] = {}
             try:
+                for one in intervals:
+                    sinks[one] = open_sink(symbol, one)
                 mine: list[OtherFile] = [one for one in others if one.symbol == symbol]
                 show = partial(_show, shown, symbol)
                 work = LakeCandles(lake, symbol, intervals, mine, on_progress=show, is_cancelled=cancelled.is_set)
                 report = work.run(partial(_give, sinks), request.start_us, request.end_us)
                 if report.is_cancelled:
                     break
-                problems += report.problems
+                problems.add(report.problems)
                 outcomes += [sink.finish() for sink in sinks.values()]
             finally:
                 for sink in sinks.values():
@@ -159,12 +161,11 @@ def _run(
     if cancelled.is_set():
         say("it was cancelled; no file is half, and what is stored stays.")
         return _FAILED
-    for one in outcomes:
-        if one.lack:
-            say(one.lack)
-    for sentence in problems[:_MOST_SHOWN]:
-        say(sentence)
-    is_in_part = problems or (request.is_ranged and any(one.lack for one in outcomes))
+    for outcome in outcomes:
+        if outcome.lack:
+            say(outcome.lack)
+    say_problems(problems)
+    is_in_part = problems.count or (request.is_ranged and any(one.lack for one in outcomes))
     return _DONE_IN_PART if is_in_part else 0
 
 
@@ -176,9 +177,9 @@ def _show(shown: Progress, symbol: str, now: CandleProgress) -> None:
     shown.update(now.rows, total=now.total, description=f"Reading {symbol} {now.name}")
 
 
-def _print(lake: Lake, outcomes: Sequence[Outcome], problems: Sequence[str], *, as_json: bool) -> None:
+def _print(lake: Lake, outcomes: Sequence[Outcome], problems: ProblemList, *, as_json: bool) -> None:
     if as_json:
-        document = {"lake": lake.name, "candles": [one.facts for one in outcomes], "problems": list(problems)}
+        document = {"lake": lake.name, "candles": [one.facts for one in outcomes], "problems": problems.sentences}
         print(json.dumps(document, indent=2))
     else:
         for one in outcomes:

@@ -9,6 +9,7 @@ from app.commands.styling import print_styled
 from storage.lake.manifest import Manifest
 from storage.lake.partition import LakeKind, Partition
 from storage.lake.reading.other_pull import OtherReport
+from storage.lake.reading.problem_list import ProblemList
 
 _MOST_SHOWN = 20
 
@@ -49,15 +50,20 @@ def other_facts(report: OtherReport) -> dict[str, Any]:
         symbol: {"first_trade_id": first, "last_trade_id": last, "missing": report.missing[symbol]}
         for symbol, (first, last) in report.bounds.items()
     }
-    return facts | {"problems": list(report.problems)}
+    return facts | {"problems": report.problems.sentences}
 
 
-def say_problems(report: OtherReport) -> None:
-    """Say what is wrong with files without a manifest: rows, and ids that none of them has."""
-    for sentence in report.problems[:_MOST_SHOWN]:
+def say_problems(problems: ProblemList) -> None:
+    """Say which rows and files without a manifest cannot be used."""
+    for sentence in problems.sentences[:_MOST_SHOWN]:
         say(sentence)
-    if len(report.problems) > _MOST_SHOWN:
-        say(f"{len(report.problems) - _MOST_SHOWN:,} more rows or files cannot be used; --json lists them.")
+    if problems.count > _MOST_SHOWN:
+        listed = f"the first {len(problems.sentences):,}" if problems.unlisted else "them"
+        say(f"{problems.count - _MOST_SHOWN:,} more rows or files cannot be used; --json lists {listed}.")
+
+
+def say_missing(report: OtherReport) -> None:
+    """Say how many ids are in no file."""
     for symbol, missing in report.missing.items():
         if missing:
             first, last = report.bounds[symbol]

@@ -11,7 +11,7 @@ from functools import partial
 from app.commands.database_session import check_may_record
 from app.commands.imports.import_files import keep_sessions
 from app.commands.lake.lake_options import LakeRequest, request_of, symbols_in_lake
-from app.commands.lake.lake_report import number_of, other_facts, partition_facts, say
+from app.commands.lake.lake_report import number_of, other_facts, partition_facts, say, say_problems
 from app.commands.options import Options
 from app.commands.progress import Progress, progress
 from app.config.settings import Settings
@@ -75,7 +75,7 @@ def _run(settings: Settings, lake: Lake, request: LakeRequest, *, as_json: bool)
     _print(lake, report, read, missing, request, as_json=as_json)
     if report.is_cancelled or read.is_cancelled:
         return _FAILED
-    return _DONE_IN_PART if missing or report.total("refused") or read.problems else 0
+    return _DONE_IN_PART if missing or report.total("refused") or read.problems.count else 0
 
 
 def _chosen(lake: Lake, request: LakeRequest) -> tuple[list[Partition], list[Partition], list[OtherFile]]:
@@ -143,8 +143,7 @@ def _print(
         parts = [f"{stored:,} rows stored", f"{held:,} held already", *([f"{refused:,} refused"] if refused else [])]
         files = f" and {number_of(read.read, 'file')} without a manifest" if read.read else ""
         print(f"{number_of(len(report.days), request.noun)}{files} pulled from {lake.name}: {', '.join(parts)}.")
-    for sentence in read.problems[:_MOST_SHOWN]:
-        say(sentence)
+    say_problems(read.problems)
     for one in report.days:
         if one.reason:
             partition = one.manifest.partition

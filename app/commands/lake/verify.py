@@ -8,7 +8,7 @@ from collections.abc import Callable
 from functools import partial
 
 from app.commands.lake.lake_options import LakeRequest, request_of
-from app.commands.lake.lake_report import number_of, other_facts, say, say_problems
+from app.commands.lake.lake_report import number_of, other_facts, say, say_missing, say_problems
 from app.commands.lake.lake_series import chosen_of
 from app.commands.options import Options
 from app.commands.progress import Progress, progress
@@ -47,7 +47,7 @@ def _run(lake: Lake, request: LakeRequest, *, as_json: bool) -> int:
         show_file = partial(_show_file, shown)
         others = read_others(lake, chosen.others, on_progress=show_file, is_cancelled=cancelled.is_set)
     _print(lake, report, others, as_json=as_json)
-    is_wrong = report.problems or others.problems or any(others.missing.values())
+    is_wrong = report.problems or others.problems.count or any(others.missing.values())
     return _FAILED if is_wrong or report.is_cancelled or others.is_cancelled else 0
 
 
@@ -77,11 +77,12 @@ def _print(lake: Lake, report: VerifyReport, others: OtherReport, *, as_json: bo
         files = f"{number_of(report.partitions, 'partition')} with {number_of(report.parts, 'file')}"
         found = "nothing is wrong" if not report.problems else number_of(len(report.problems), "problem")
         print(f"{files}, {report.rows:,} rows and {data_size(report.bytes)} verified in {lake.name}: {found}.")
-        if others.read or others.problems:
+        if others.read or others.problems.count:
             print(f"{number_of(others.read, 'file')} without a manifest, {others.rows:,} trades in them.")
     for problem in report.problems[:_MOST_SHOWN]:
         say(problem.what)
-    say_problems(others)
+    say_problems(others.problems)
+    say_missing(others)
     if len(report.problems) > _MOST_SHOWN:
         say(f"{number_of(len(report.problems) - _MOST_SHOWN, 'more problem')}; --json lists them.")
     if report.is_cancelled or others.is_cancelled:

@@ -33,6 +33,7 @@ from storage.lake.parquet_part import rows_of
 from storage.lake.partition import DAY_US, LakeKind, Partition, day_text
 from storage.lake.read_ahead import read_ahead
 from storage.lake.reading.other_files import OtherFile, trades_of_file
+from storage.lake.reading.problem_list import ProblemList
 from storage.postgres.batch_columns import ids_within
 
 _LATE_US = 3_600_000_000  # how long after a later one a trade may stand in a file without a manifest
@@ -48,11 +49,11 @@ class CandleProgress(NamedTuple):
 
 @dataclass(slots=True)
 class LakeCandlesReport:
-    """What was read: ``files``, ``rows``, and sentences about what could not be used."""
+    """The number of ``files`` and ``rows`` that were read, and the problems with them."""
 
     files: int = 0
     rows: int = 0
-    problems: list[str] = field(default_factory=list)
+    problems: ProblemList = field(default_factory=ProblemList)
     is_cancelled: bool = False
 
 
@@ -182,24 +183,31 @@ class LakeCandles:
         return manifest
 
     def _read_file(self, file: OtherFile, give: _Give) -> None:
-        """Add the trades of a file but those of days that are there, and of these the days that come amid it."""
+        """Add the trades of a file, without the ones that pushed days have, and the pushed days of its time."""
         self.report.files += 1
-        for trades, refused in trades_of_file(self._lake, file):
-            if self._is_cancelled():
-                return
-            self.report.problems += refused
-            if trades is None or not len(trades.trade_id):
-                continue
-            reached_us = int(trades.time_us.max())
-            while self._days and self._days[0].partition.start_us <= reached_us:
-                self._read_day()
-            columns = _sorted_columns(trades)
-            ids, times_us = columns[:2]
-            is_fresh = ~ids_within(ids, self._held.within(int(ids[0]), int(ids[-1])))
-            is_fresh &= ~ids_within(times_us, self._known.within(int(times_us.min()), reached_us))
-            self._add(_chosen(columns, is_fresh), file.key)
-            self._held |= IdRanges.of_columns(ids, ids)
-            give(partial(_Series.ended, until_us=reached_us - _LATE_US, held=self._held, known=self._known))
+        with contextlib.closing(trades_of_file(self._lake, file)) as batches:
+            for trades, refused in batches:
+                if self._is_cancelled():
+                    return
+                if trades is None:
+                    self.report.problems.add_file(*refused)
+                    continue
+                self.report.problems.add_rows(refused)
+                if len(trades.trade_id):
+                    self._read_batch(trades, file.key, give)
+
+    def _read_batch(self, trades: TradeBatch, name: str, give: _Give) -> None:
+        """Add a batch of a file's trades, and before it the pushed days that begin before its end."""
+        reached_us = int(trades.time_us.max())
+        while self._days and self._days[0].partition.start_us <= reached_us:
+            self._read_day()
+        columns = _sorted_columns(trades)
+        ids, times_us = columns[:2]
+        is_fresh = ~ids_within(ids, self._held.within(int(ids[0]), int(ids[-1])))
+        is_fresh &= ~ids_within(times_us, self._known.within(int(times_us.min()), reached_us))
+        self._add(_chosen(columns, is_fresh), name)
+        self._held |= IdRanges.of_columns(ids, ids)
+        give(partial(_Series.ended, until_us=reached_us - _LATE_US, held=self._held, known=self._known))
 
     def _add(self, columns: _Columns, name: str) -> None:
         self.report.rows += len(columns[0])

@@ -11,7 +11,7 @@ called, and which formats they have, `storage.files` recognises as it does for a
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Generator
 from datetime import UTC, date, datetime
 from itertools import chain
 from pathlib import PurePosixPath
@@ -52,7 +52,7 @@ class OtherFile(NamedTuple):
 
 
 class FileRows(NamedTuple):
-    """A batch of a file's trades, and why rows of it cannot be used, as sentences."""
+    """A batch of a file's trades, and a sentence for each unusable row. Without a batch: why the rest is unusable."""
 
     trades: TradeBatch | None
     refused: tuple[str, ...] = ()
@@ -73,9 +73,9 @@ def other_files(lake: Lake) -> list[OtherFile]:
     return sorted(files, key=lambda one: (one.symbol, one.start_us or 0, one.key))
 
 
-def trades_of_file(lake: Lake, file: OtherFile) -> Iterator[FileRows]:
+def trades_of_file(lake: Lake, file: OtherFile) -> Generator[FileRows, None, None]:
     """
-    Yield the trades of a file, in its order.
+    Yield the trades of a file, in its order. Close the iterator: until then a copy of the file may be on the disk.
 
     Raises:
         LakeDamaged: If it cannot be used at all, or is missing.

@@ -8,7 +8,7 @@ verification reads them whole, and holds the ids of a symbol's files against eac
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from app.market.coverage import IdRanges
@@ -19,15 +19,16 @@ from storage.lake.manifest import Manifest
 from storage.lake.partition import LakeKind
 from storage.lake.read_ahead import read_ahead
 from storage.lake.reading.other_files import FileRows, OtherFile, trades_of_file
+from storage.lake.reading.problem_list import ProblemList
 
 
 @dataclass(slots=True)
 class OtherReport:
     """
-    What became of the files: ``read`` of them, and their rows; ``problems`` are sentences that name a file.
+    The outcome of reading the files: how many were ``read``, and the counts of their rows.
 
-    ``missing``: by symbol how many ids between its lowest and highest neither they nor days that were
-    pushed have; ``bounds``: those two.
+    ``bounds``: the lowest and highest id of each symbol. ``missing``: how many ids between them are neither in these
+    files nor in a pushed day.
     """
 
     read: int = 0
@@ -35,7 +36,7 @@ class OtherReport:
     stored: int = 0
     held: int = 0
     refused: int = 0
-    problems: list[str] = field(default_factory=list)
+    problems: ProblemList = field(default_factory=ProblemList)
     missing: dict[str, int] = field(default_factory=dict)
     bounds: dict[str, tuple[int, int]] = field(default_factory=dict)
     is_cancelled: bool = False
@@ -64,7 +65,7 @@ def read_others(
         known = ids.setdefault(file.symbol, IdRanges())
         before = report.rows + report.refused
         try:
-            with contextlib.closing(read_ahead(_rows(lake, file), "read-lake")) as steps:
+            with contextlib.closing(read_ahead(trades_of_file(lake, file), "read-lake")) as steps:
                 for step in steps:
                     if is_cancelled():
                         report.is_cancelled = True
@@ -73,9 +74,9 @@ def read_others(
                     on_progress(file, report.rows)
             report.read += 1
             if report.rows + report.refused == before:
-                report.problems.append(f"{file.key} has no trade that can be read.")
+                report.problems.add_file(f"{file.key} has no trade that can be read.")
         except LakeDamaged as error:
-            report.problems.append(str(error))
+            report.problems.add_file(str(error))
     if loader is not None:
         loader.finish()
     for symbol, held in ids.items():
@@ -98,16 +99,13 @@ def _pushed(lake: Lake, symbol: str) -> list[tuple[int, int]]:
     return found
 
 
-def _rows(lake: Lake, file: OtherFile) -> Generator[FileRows, None, None]:
-    yield from trades_of_file(lake, file)
-
-
 def _take(report: OtherReport, step: FileRows, known: IdRanges, loader: BulkLoader | None) -> None:
-    report.problems += step.refused
     report.refused += len(step.refused)
     trades = step.trades
     if trades is None:
+        report.problems.add_file(*step.refused)
         return
+    report.problems.add_rows(step.refused)
     report.rows += len(trades.trade_id)
     for first, last in IdRanges.of_columns(trades.trade_id, trades.trade_id):
         known.add_range(first, last)
@@ -116,6 +114,7 @@ def _take(report: OtherReport, step: FileRows, known: IdRanges, loader: BulkLoad
     result = loader.load(loader.prepare(trades))
     report.stored += result.stored
     report.held += result.held
-    for one in result.refused:
-        report.refused += 1
-        report.problems.append(f"trade {int(trades.trade_id[one.place])} is refused: {one.reason}.")
+    report.refused += len(result.refused)
+    report.problems.add_rows(
+        [f"trade {int(trades.trade_id[one.place])} is refused: {one.reason}." for one in result.refused]
+    )

@@ -31,7 +31,19 @@ def test_an_address_is_a_folder_or_a_bucket_with_a_prefix(text: str, shown: str)
 
 
 @pytest.mark.parametrize(
-    "text", ["", "  ", "gs://bucket", "s3://", "s3:///x", "s3://a b/x", "s3://key:hush@bucket/x", "s3://bucket/../x"]
+    "text",
+    [
+        "",
+        "  ",
+        "gs://bucket",
+        "s3://",
+        "s3:///x",
+        "s3://a b/x",
+        "s3://key:hush@bucket/x",
+        "s3://key:hush/x@bucket",
+        "s3://key:hush/bucket",
+        "s3://bucket/../x",
+    ],
 )
 def test_what_is_no_address_gets_one_sentence_without_a_secret(text: str) -> None:
     with pytest.raises(UsageError) as caught:

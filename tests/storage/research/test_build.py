@@ -104,6 +104,18 @@ def test_a_range_has_the_rows_whose_last_minute_is_in_it(place: Place) -> None:
     assert len(place.table(60)) == 100
 
 
+def test_a_build_that_fails_leaves_no_thread(place: Place) -> None:
+    place.save(some_minutes(500))
+
+    def fail(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt) as caught:
+        place.research.build(["BTCUSDT"], [5, 60], on_progress=fail)
+    assert caught.value.__traceback__ is not None  # which still holds the builder's frames
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("research")]
+
+
 def test_two_builds_at_once_give_the_rows_of_one(place: Place) -> None:
     minutes = some_minutes(3_000)
     place.save(minutes)
