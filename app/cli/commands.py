@@ -436,7 +436,7 @@ def research_status(settings: Settings, options: Options) -> Run:
 
 @cryptopipe.group("alerts", panel=RECORDING)
 def alerts(**_: object) -> None:
-    """Be told when a price, a volume or an indicator does what you wait for; prove every firing by the trades."""
+    """Set alerts on a price, a volume or an indicator, and verify every firing against the stored trades."""
 
 
 def _alerts(settings: Settings, options: Options) -> Run:

@@ -119,9 +119,9 @@ async def _collect(
 
 def _not_recorded(symbols: Sequence[str]) -> str:
     """Return why symbols of brokers that have history alone are not recorded."""
-    verb, pronoun = ("has", "it") if len(symbols) == 1 else ("have", "them")
+    verb, they_are = ("has", "it is") if len(symbols) == 1 else ("have", "they are")
     return (
-        f"{_listed(symbols)} {verb} history only, no live prices, so nothing is recorded of {pronoun}: "
+        f"{_listed(symbols)} {verb} history only, no live prices, so {they_are} not recorded: "
         f"{history_command(symbols[0])} fetches past ticks."
     )
 

@@ -306,7 +306,9 @@ def _convert(settings: Settings, options: Options) -> int:
         switch_on_timescale(connection)
         due = [one for table in CONVERTED if (one := conversion_due(connection, table)) is not None]
         if not due:
-            print("There is nothing to convert: trades and ticks lie as this server and this user can have them.")
+            print(
+                "There is nothing to convert: trades and ticks are stored as well as this server and this user allow."
+            )
             return 0
         for one in due:
             with progress("Copying", one.rows, one.of.plural) as shown:

@@ -57,7 +57,7 @@ def prepare(settings: Settings, options: Options) -> Callable[[], int]:
     """
     wanted = wanted_of(options)
     files = wanted.plan.files
-    # All other rows are in the database alone, and so is what the candles of quotes are made of.
+    # All other rows are only in the database, and so are quotes, of which candles of quotes are made.
     fetches = wanted.plan.fetch and all(isinstance(one.rows, Interval) and not one.is_of_quotes for one in files)
     if fetches:
         check_addresses(settings)

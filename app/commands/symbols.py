@@ -107,7 +107,7 @@ def _document(one: StoredSymbol, days: _Days | None) -> dict[str, Any]:
 
 
 def _available(described: date | None, stored_us: int | None) -> str | None:
-    """Return the first or the last date with data: as the broker describes it, else of what is stored."""
+    """Return the first or the last date with data: the broker's, else that of the stored data."""
     if described is not None:
         return described.isoformat()
     return None if stored_us is None else _date(stored_us)

@@ -37,7 +37,7 @@ async def check_calendars(setting: str, symbols: Collection[str]) -> None:
     Check that the calendars that the setting ``calendars`` chooses for these symbols can be loaded.
 
     Raises:
-        UsageError: If one cannot be; else its symbol would silently get the usual calendar.
+        UsageError: If one cannot be loaded; otherwise its symbol would silently get the usual calendar.
     """
     chosen = read_calendars(setting)
     for name in sorted({chosen[symbol] for symbol in symbols if symbol in chosen}):

@@ -39,7 +39,7 @@ class CandleQuery(NamedTuple):
     """
     The candles wanted: of ``[start_us, end_us]``, UTC microseconds, the first ``limit``; without a start the last.
 
-    Without an end, until now. ``price``: of symbols without trades, which of their prices.
+    Without an end, until now. ``price``: the price wanted of a symbol without trades.
     """
 
     symbol: str
@@ -51,7 +51,7 @@ class CandleQuery(NamedTuple):
 
 
 class TickTimes(NamedTuple):
-    """When a market without trades is open, and the UTC microseconds in which every tick of it is stored."""
+    """The calendar of a market without trades, and the UTC microseconds in which all its ticks are stored."""
 
     calendar: Calendar
     fetched: IdRanges
@@ -104,7 +104,7 @@ def read_candles(
         StoreError: If the database cannot be read.
     """
     if not has_trades(query.symbol):
-        # Before the candles: a time of which ticks are stored meanwhile counts as missing at worst.
+        # Read before the candles: at worst, ticks stored in between count as missing.
         times = TickTimes(store.calendar_of(query.symbol), store.tick_store.fetched_ticks(query.symbol))
         batch, is_cut = _read(store.of_side(query.price), query, now_us, check_deadline)
         return judged(batch, query, now_us, is_cut=is_cut, of_ticks=times)
@@ -207,7 +207,7 @@ def judged(
     """
     Return the range with what is missing in it as of ``now_us``; ``batch`` has the candles read.
 
-    ``of_ticks``: if they are of ticks, what is known of their times; one of time known to have none is not missing.
+    ``of_ticks``: the known times, if the candles are of ticks; a slot of known time without ticks is not missing.
     """
     interval = query.interval
     slots = slots_of(interval, open_times(batch))
@@ -256,7 +256,7 @@ def judged(
 
 
 def _known_slots(times: TickTimes, interval: Interval, first: int, last: int) -> IdRanges:
-    """Return the slots from ``first`` to ``last`` in which the market was closed or every tick is stored, if any."""
+    """Return the slots from ``first`` to ``last`` in which the market was closed or every tick is stored."""
     found = IdRanges()
     start_us, end_us = interval.slot_open_us(first), interval.slot_open_us(last + 1)
     for from_us, to_us in known_times(times.calendar, times.fetched, start_us, end_us):
@@ -267,7 +267,7 @@ def _known_slots(times: TickTimes, interval: Interval, first: int, last: int) ->
 
 
 def _is_watched(times: TickTimes, start_us: int, end_us: int) -> bool:
-    """Whether every tick of ``[start_us, end_us)`` is stored, as far as its market is open then."""
+    """Whether every tick of ``[start_us, end_us)`` is stored while its market is open."""
     return start_us >= end_us or not known_times(times.calendar, times.fetched, start_us, end_us).missing(
         start_us, end_us - 1
     )

@@ -35,7 +35,7 @@ from app.serving.program import BrokerState, ProgramFigures
 
 _MOST_WAITING = 200_000  # events on their way to the server's loop
 _KEPT, _KEPT_US = 20_000, 60_000_000  # trades of each symbol that may not be stored yet: batches are a second long
-_KEPT_TICKS = 2_500  # of each symbol, alike: ten minutes of four a second
+_KEPT_TICKS = 2_500  # likewise: ten minutes at four ticks per second
 _JOINS_S = 0.25  # trades of one order come at one go
 _ANSWER_S = 5.0
 _OVERWHELMED = "The server could not keep up with the exchange: connect again, with since."
@@ -145,7 +145,7 @@ class RecordingProgram:
             recent.popleft()
 
     def _keep_tick(self, tick: Tick) -> bool:
-        """Keep a tick; return whether it comes after all before: an older one is history, as it is to a follower."""
+        """Keep a tick that is newer than all before, and return True; an older one is history: return False."""
         recent = self._recent_ticks.get(tick.symbol)
         if recent is None:
             recent = self._recent_ticks[tick.symbol] = deque(maxlen=_KEPT_TICKS)

@@ -10,7 +10,7 @@ const REPLAYED = ["trade", "quote"];
  * Follows one symbol. Events: ``state`` (see `state`), ``follows`` (the server sends from now on), and ``message``, with
  * the message as its detail.
  *
- * ``protocols`` and ``since`` return what to connect by, and from where on to resume, null for none.
+ * ``protocols`` returns the subprotocols to connect with; ``since`` returns where to resume, or null.
  */
 export class Connection extends EventTarget {
     /** "off", "connecting", "live", or "lost", when ``retryAtMs`` says when it tries again. */

@@ -35,7 +35,7 @@ const retry = { timer: 0, count: 0, work: null };
 let hasTriedToken = false;
 let spokenSlot = null;
 let wordsDue = 0;
-const tradesBySecond = new Array(10).fill(0);
+const pricesBySecond = new Array(10).fill(0);
 
 // Which symbols there are
 
@@ -218,10 +218,10 @@ function take(message) {
     if (message.symbol !== chosen.symbol) return;
     const lastBefore = series.last;
     if (message.type === "trade") {
-        tradesBySecond[0] += 1;
+        pricesBySecond[0] += 1;
         series.addTrade(message.data);
     } else if (message.type === "quote") {
-        tradesBySecond[0] += 1;
+        pricesBySecond[0] += 1;
         series.addQuote(message.data);
     } else if (message.type === `candle:${chosen.interval.name}`) {
         series.addCandle(message.data);
@@ -334,7 +334,7 @@ function showPrice() {
 
 function showConnection() {
     const { state, retryAtMs } = connection;
-    const perSecond = tradesBySecond.slice(1).reduce((sum, one) => sum + one, 0) / (tradesBySecond.length - 1);
+    const perSecond = pricesBySecond.slice(1).reduce((sum, one) => sum + one, 0) / (pricesBySecond.length - 1);
     const waitS = Math.max(Math.ceil((retryAtMs - Date.now()) / 1_000), 0);
     const rate = perSecond ? ` · ${perSecond.toFixed(1)} ${hasTrades() ? "trades" : "ticks"}/s` : "";
     const texts = {
@@ -471,8 +471,8 @@ showTheme();
 let seconds = 0;
 setInterval(() => {
     seconds += 1;
-    tradesBySecond.unshift(0);
-    tradesBySecond.pop();
+    pricesBySecond.unshift(0);
+    pricesBySecond.pop();
     byId("clock").textContent = `${openTime(Math.floor(server.nowS), Interval.parse("1s"))} UTC`;
     if (isLoaded && seconds % CHECK_S === 0 && (tailDue || series.unsettled(server.nowS) !== null)) refreshTail();
     chart.update();

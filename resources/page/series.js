@@ -4,7 +4,7 @@
 // two volumes that of more trades. So it never matters in which order answers, candles and trades arrive.
 
 const SETTLES_S = 5; // a candle that ended less than that ago may still get trades
-const QUOTES_SETTLE_S = 20; // and one of quotes may not be known to have all of them
+const QUOTES_SETTLE_S = 20; // and one of quotes may not be complete yet
 const MOST_TRIES = 10; // to get a candle whole
 const TAIL = 500; // slots that are kept current
 
@@ -137,7 +137,7 @@ export class Series {
         if (this.isEmpty || slot >= this.first) this.#fold(slot, Number(((data.bid + data.ask) / 2).toFixed(8)), 1, true);
     }
 
-    /** Return by what to resume the live messages, null if none came. */
+    /** Return where to resume live messages, null if none came. */
     get since() {
         if (!this.hasTrades) return this.newestPosition || null;
         return this.newestId < 0 ? null : this.newestId + 1;

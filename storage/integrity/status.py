@@ -131,7 +131,7 @@ class DatabaseStatus:
     ``address`` is a URL without a password. ``latency_ms`` is the median of several empty round trips. ``bytes`` is
     None if the role may not ask. ``version`` is the version of the tables, ``program_version`` the one that this
     program creates. ``kept_from_us`` is the time before which retention may have dropped trades (UTC microseconds), or
-    None. ``tick_parts`` and ``tick_compression`` are of the ticks; None where there are none yet, or they cannot be.
+    None. ``tick_parts`` and ``tick_compression`` describe the ticks; None if there are none, or no compression.
     """
 
     facts: ServerFacts
@@ -295,7 +295,7 @@ def _bytes_of_parts(connection: Connection, table: str, *, hypertable: bool) -> 
 
 
 def _parts(connection: Connection, facts: ServerFacts, table: str) -> tuple[PartitionSummary, Compression | None]:
-    """Return the parts of trades or quotes, and how many are compressed where that is done."""
+    """Return the parts of trades or quotes, and their compression on an edition that compresses."""
     if facts.edition is Edition.PLAIN or not is_hypertable(connection, table):
         return _partitions(connection, table), None
     is_community = facts.edition is Edition.TIMESCALE_COMMUNITY
@@ -398,7 +398,7 @@ def _symbols(connection: Connection, present: set[str]) -> list[SymbolStatus]:
 
 
 def _symbol(present: set[str]) -> sql.Identifier:
-    """Return the column with a symbol as it is shown: versions before that of the quotes have names alone."""
+    """Return the column with the displayed symbol; databases from before quotes have only names."""
     return sql.Identifier("s", "symbol" if "quotes" in present else "name")
 
 

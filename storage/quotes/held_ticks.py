@@ -28,8 +28,8 @@ _PLACES = 1 << 15
 _CANDLE_GAP_US = 3_600_000_000  # candles closer than this are read as one range
 _TICK_GAP_US = 60_000_000
 
-# OFFSET 0 has each range read by itself, by the key. Joined with the ranges, whose widths the planner cannot know, a
-# table of many years was read whole for each batch.
+# OFFSET 0 makes the server read each range by the key. Without it the planner, which cannot know how wide the ranges
+# are, read a table of many years whole for each batch.
 TOUCHED = sql.SQL(
     """
     SELECT r.symbol_id, {open_us}, r.ticks, {first_us}, r.first_place, {last_us}, r.last_place
@@ -176,7 +176,7 @@ def are_within(batch: TickColumns, touched: TouchedCandles) -> NDArray[np.bool_]
 
 
 def stored_ticks(connection: Connection, suspects: TickColumns) -> TickColumns:
-    """Return all stored ticks of the candles that these, at least one, lie in, by symbol, time and place."""
+    """Return all stored ticks in the candles of these ticks (at least one), by symbol, time and place."""
     opens = suspects.time_us - suspects.time_us % _SLOT_US
     symbols, lows, highs = _ranges(suspects.symbol_id, opens, _TICK_GAP_US, more_us=_SLOT_US)
     values = {

@@ -2,9 +2,9 @@
 The places of live ticks whose time is stored already, inside the batch's transaction.
 
 A place is counted by the program that receives a tick, from the first price of a time that its stream brought. A
-stream that began between two prices of one time counts otherwise than one that had both. So two recorders, or one after
-a restart, may name different ticks alike, and one tick twice. Values tell them apart: a tick that is stored keeps its
-place, and another one gets its own if that is free, else the next free place of its time.
+stream that began between two prices of one time counts differently from one that received both. So two recorders, or
+one after a restart, may give different ticks the same place, or one tick two places. Their values distinguish them: a
+stored tick keeps its place; a new one gets its own place if that is free, else the next free place of its time.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ _Values = tuple[int, ...]
 
 def settled(batch: TickColumns, stored: TickColumns) -> TickColumns:
     """
-    Return a sorted batch, at least one tick, with the places that the ticks have in the database or shall have there.
+    Return a sorted batch of at least one tick, with the places under which its ticks are or will be stored.
 
-    ``stored``: all stored ticks of the batch's times that have any, sorted; further ones do no harm.
+    ``stored``: all stored ticks of the batch's times, sorted; ticks of other times may be among them.
     """
     times = {(symbol_id, time_us) for symbol_id, time_us in zip(*_moments(stored), strict=True)}
     shared = np.fromiter((moment in times for moment in zip(*_moments(batch), strict=True)), np.bool_, len(batch))

@@ -53,7 +53,7 @@ NEWEST = sql.SQL(
     WHERE symbol = ANY(%s)
     """
 ).format(last_us=microseconds("last_time"), table=sql.Identifier(FINEST.table))
-"""By symbol time and place of the newest tick, from its candle: one look at an index for each symbol."""
+"""Each symbol's newest tick by time and place, from its candle: one index lookup per symbol."""
 
 
 class SymbolTickReader:
@@ -82,7 +82,7 @@ class SymbolTickReader:
             at_us = until_us
 
     def after(self, time_us: int, place: int, limit: int) -> list[Tick]:
-        """Return the first ``limit`` ticks after a time and place, by these."""
+        """Return the first ``limit`` ticks after a time and place, in that order."""
         found: list[Tick] = []
         at_us = max(time_us, _ALL_START_US, self._kept_from_us or _ALL_START_US)
         while len(found) < limit:

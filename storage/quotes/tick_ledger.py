@@ -181,7 +181,7 @@ class TickLedger:
         return TouchedCandles.of(self.connection.execute(held_ticks.TOUCHED, ranges, prepare=True).fetchall())
 
     def _settled(self, part: TickColumns, touched: TouchedCandles) -> TickColumns:
-        """Return a part with the places that its ticks shall have; here, those that they came with."""
+        """Return a part with the places to store; here, those given by the source."""
         del touched
         return part
 

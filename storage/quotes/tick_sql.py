@@ -8,8 +8,8 @@ Open and close go by time and place. Aggregates in that order would have to sort
 row are looked up by the primary key once its times are known, which takes half as long. Where a rollup has just these
 candles, its rows are taken as they are.
 
-Ranges are given as times rather than as numbers of microseconds: by such bounds the planner leaves out the partitions
-of other times, of which ten years have 120.
+Ranges are given as times rather than as numbers of microseconds: with such bounds the planner skips the partitions of
+other times; ten years have 120.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ TICKS = RowSource("quotes", "time", 0)
 _ROLLUPS = tuple(RowSource(level.table, "open_time", level.length_us) for level in LEVELS)
 FINEST = _ROLLUPS[0]
 
-# A tick as a rollup row of itself alone, without open and close. What its mid has beyond the eighth place is cut off at
-# the end.
+# A tick as a rollup row of itself alone, without open and close. Digits of the mid beyond the eighth place are cut off
+# at the end.
 _TICK_AS_ROW = {
     **{f"{side}_{which}": side for side in ("bid", "ask") for which in ("high", "low")},
     **dict.fromkeys(["mid_high", "mid_low"], "(bid + ask) * 0.5"),
@@ -103,24 +103,24 @@ def in_range_of(source: RowSource) -> sql.Composed:
 
 
 def _stored(source: RowSource) -> sql.Composed:
-    """Return the candles of the range that a rollup has as they are wanted."""
+    """Return the range's candles from a rollup of the same interval."""
     return sql.SQL("(SELECT * FROM {table} WHERE {in_range}) AS candle").format(
         table=sql.Identifier(source.table), in_range=in_range_of(source)
     )
 
 
 def _folded(interval: Interval, sources: tuple[RowSource, ...], order: sql.SQL) -> sql.Composed:
-    """Return the candles that rows of the sources add up to, the first ones in that order."""
+    """Return the first candles in that order, folded from rows of the sources."""
     base = sources[0]
     if len(sources) > 1:
         rows = sql.SQL("({} OFFSET 0) AS row").format(_pieces(interval, sources))
     else:
         rows = sql.SQL("({} {}) AS row").format(
             _rows(interval, base, sql.SQL("true")),
-            # Else the server would compute the mid of a tick twice.
+            # Otherwise the server would compute the mid of a tick twice.
             sql.SQL("OFFSET 0" if base.is_moments else ""),
         )
-    # OFFSET 0: asked for candles in an order, the server would sort the rows, against the order that they come in.
+    # OFFSET 0: otherwise the server would sort the rows into the order asked for, rather than the candles.
     return sql.SQL(
         """
         (

@@ -1,4 +1,4 @@
-"""What the writer of live ticks has to know of them: see `storage.writing.batch_writer`."""
+"""The description of ticks for the writer of live rows: see `storage.writing.batch_writer`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class LiveTickLedger(TickLedger):
     """A ledger to which two ticks of one time are the same by their values alone: see `storage.quotes.live_places`."""
 
     def store(self, rows: Sequence[Tick], fetched: Fetched | None = None) -> BatchResult:
-        """See `TickLedger.store`; nothing contradicts anything."""
+        """See `TickLedger.store`; here no tick contradicts another."""
         if not rows:
             return super().store(rows, fetched)
         symbol_ids = self.symbol_ids({row.symbol for row in rows} | ({fetched[0]} if fetched else set()))

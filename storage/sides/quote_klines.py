@@ -1,7 +1,7 @@
 """
 Candles of bid, ask and mid as a broker of quotes published them, in the table `quote_klines`.
 
-The table `kline_ranges` says of which times each price was asked for, as for the exchange's klines. Every function
+The table `kline_ranges` records the times fetched of each price, as for the exchange's klines. Every function
 takes a connection and may raise psycopg.Error. Times are UTC microseconds.
 """
 
@@ -27,7 +27,7 @@ from storage.postgres.symbol_ids import add_symbols
 from storage.rollups.time_sql import microseconds
 
 _EARLIEST_US, _LATEST_US = 0, 4_102_444_800_000_000  # 1970 to 2100
-# `kline_ranges` has no column for the price: for bid and ask this is added to the months, of which none has as many.
+# `kline_ranges` has no column for the price: this is added to the months; no interval has that many.
 _MONTHS_OF = {PriceSide.MID: 0, PriceSide.BID: -100, PriceSide.ASK: -200}
 _PARTS = ("open", "high", "low", "close")
 _UNITS = ("", *("e-8" for _ in _PARTS), "")
@@ -106,7 +106,7 @@ def fetched_times(connection: Connection, symbol_id: int | None, interval: Inter
 
 
 def _noted(interval: Interval, side: PriceSide) -> Interval:
-    """Return what stands in `kline_ranges` for the candles of one price."""
+    """Return the interval under which `kline_ranges` records candles of one price."""
     return Interval(interval.seconds, interval.months + _MONTHS_OF[side], interval.phase)
 
 

@@ -57,7 +57,7 @@ def keep(
 
 
 def _first_us(prices: CandleReader, symbol: str) -> int | None:
-    """Return when stored prices begin: each length of the broker's candles was fetched by itself."""
+    """Return when stored prices begin: each interval of the broker's candles was fetched separately."""
     begins = [prices.stored_times(symbol, source).first_us for source in _SOURCES]
     return min((begin_us for begin_us in begins if begin_us is not None), default=None)
 

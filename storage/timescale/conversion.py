@@ -275,7 +275,7 @@ def _free_bytes(connection: Connection) -> int | None:
 
 
 def _statement(text: str, table: StoredTable, **more: sql.Composable) -> sql.Composed:
-    """Return a statement with the table's names in it, and more."""
+    """Return a statement with the names of the table, and ``more``, filled in."""
     return sql.SQL(text).format(
         **identifiers(table),
         name=sql.Literal(table.name),

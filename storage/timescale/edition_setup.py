@@ -48,7 +48,7 @@ def set_up_edition(connection: Connection) -> None:
     with translated("prepare the database's tables"):
         if owns_trades(connection):
             switch_on_timescale(connection)
-            _convert_what_is_small(connection)
+            _convert_small_tables(connection)
         facts = facts_of(connection)
         if facts.edition is Edition.PLAIN:
             return
@@ -59,7 +59,7 @@ def set_up_edition(connection: Connection) -> None:
             refuse_unreadable_trades(connection)
 
 
-def _convert_what_is_small(connection: Connection) -> None:
+def _convert_small_tables(connection: Connection) -> None:
     for table in CONVERTED:
         try:
             convert_if_small(connection, table)

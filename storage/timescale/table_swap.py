@@ -88,7 +88,7 @@ def swap_tables(connection: Connection, table: StoredTable) -> None:
         except psycopg.errors.DependentObjectsStillExist as error:
             raise StoreError(
                 f"The {table.plural} are copied, but the old table could not be replaced, because another object "
-                f"depends on it ({(error.diag.message_detail or '').splitlines()[0]}): drop that, run "
+                f"depends on it ({(error.diag.message_detail or str(error)).splitlines()[0]}): drop that, run "
                 "`cryptopipe db convert`, and create it again."
             ) from error
     raise StoreError(

@@ -86,7 +86,7 @@ def test_symbols_of_a_broker_with_history_alone_are_named_as_not_recorded(
     past = "dukascopy:EURUSD"
     assert main(["collect", "--symbols", past, "--for", "60s"]) == 2
     assert capsys.readouterr().err == (
-        f"cryptopipe: {past} has history only, no live prices, so nothing is recorded of it: cryptopipe history {past} "
+        f"cryptopipe: {past} has history only, no live prices, so it is not recorded: cryptopipe history {past} "
         "quotes --days 30 fetches past ticks.\n"
     )
     assert not data_dir.exists()
@@ -94,7 +94,7 @@ def test_symbols_of_a_broker_with_history_alone_are_named_as_not_recorded(
     printed = capsys.readouterr()
     assert re.fullmatch(rf"\d+ ticks of {EUR} received and stored\.\n", printed.out)
     assert printed.err.count("\n") == 1
-    assert printed.err.startswith(f"cryptopipe: {past} has history only, no live prices, so nothing is recorded")
+    assert printed.err.startswith(f"cryptopipe: {past} has history only, no live prices, so it is not recorded")
 
 
 def test_a_pair_of_currencies_is_offered_at_the_brokers_that_have_it(

@@ -139,7 +139,7 @@ class OriginLegend(QWidget):
         ]
 
     def show_origins(self, origins: Container[Origin], words: Mapping[Origin, str] = MappingProxyType({})) -> None:
-        """Show these, and no others; ``words``: other names than before."""
+        """Show only these; ``words``: new names for some of them."""
         for origin, entry in self._entries.items():
             entry.setVisible(origin in origins)
             for text in entry.findChildren(QLabel):

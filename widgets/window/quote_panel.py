@@ -126,7 +126,7 @@ class QuotePanel(QWidget):
             self.figures[name].setText(text)
             is_dimmed = text == UNKNOWN or (not quote.live and name in _MARKET_FIGURES)
             style.set_tone(self.figures[name], "faint" if is_dimmed else "")
-        of_ticks = _OF_TICKS if has_live_prices(symbol.name) else {"Recording"}  # a quote of now is none of history
+        of_ticks = _OF_TICKS if has_live_prices(symbol.name) else {"Recording"}  # no current quote
         for name, row in self._rows.items():
             row.setVisible(name != "Ticks received" if symbol.has_trades else name in of_ticks)
         self.figures["Recording"].setToolTip(quote.recording)

@@ -179,7 +179,7 @@ class OandaFeed:
         """
         Return a new stream of the wanted symbols, without those that OANDA does not know.
 
-        ``overlap_s``: how long after its begin it is read; a stream before it is read meanwhile.
+        ``overlap_s``: how long it waits before it is read, while the old stream is still read.
 
         Raises:
             FeedError: If there is none.

@@ -181,7 +181,7 @@ def _report(alerts: Sequence[StoredAlert], proof: AlertProof, *, as_json: bool) 
         if proof.dropped:
             print(f"{proof.dropped:,} older ones do not count: retention has dropped their trades.")
         if proof.unjudged:
-            print(f"{proof.unjudged:,} stored trades are not judged yet: a program that records does that.")
+            print(f"{proof.unjudged:,} stored trades are not judged yet: a recording program does that.")
         for one in proof.differences[:_SHOWN]:
             of = f"alert {one.alert_id} of {one.symbol}, trade {one.firing.trade_id}"
             print(f"{one.kind}: {of} at {format_time(one.firing.time_us)}")

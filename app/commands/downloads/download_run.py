@@ -70,7 +70,7 @@ class ChosenRange(NamedTuple):
 
 
 class RangeEnds(NamedTuple):
-    """What is fetched, ``[start_us, end_us)`` (UTC microseconds); ``is_cut``: what was asked for is not over then."""
+    """The range to fetch, ``[start_us, end_us)`` (UTC microseconds); ``is_cut``: more was asked for."""
 
     start_us: int
     end_us: int
@@ -83,8 +83,10 @@ class RangeEnds(NamedTuple):
 
     @property
     def sentence(self) -> str:
-        """Return the end of a summary that says so; empty where nothing was cut off."""
-        return f" What is after {minute(self.end_us)} UTC is not over yet and was not asked for." if self.is_cut else ""
+        """Return a sentence for the end of a summary if the range was cut, else nothing."""
+        return (
+            f" Data after {minute(self.end_us)} UTC is not complete yet and was not requested." if self.is_cut else ""
+        )
 
 
 def typed_symbols(options: Options) -> list[str]:

@@ -82,8 +82,8 @@ async def fetch_missing(
     """
     Store the broker's candles of what is not recorded of these, where it makes such; return why some are not there.
 
-    ``price``: the one that is wanted; all three are fetched. What has no begin is passed over, and what has no candles
-    of a broker. Raises StoreError.
+    ``price``: the price wanted; all three are fetched. Requests without a start, or of a broker without candles, are
+    skipped. Raises StoreError.
     """
     clock = SystemClock()
     for request in requests:
@@ -131,6 +131,6 @@ def _show_progress(shown: Progress, now: CandleProgress) -> None:
 
 def _summary(report: QuoteCandleReport) -> str:
     if not report.read and report.is_whole:
-        return "All of it was fetched before, the market was closed, or the broker has none: nothing was stored."
+        return "Nothing was stored: all was fetched before, the market was closed, or the broker has no candles."
     counted = f"{report.changed:,} stored, {report.read - report.changed:,} held already"
     return f"{report.read:,} {report.interval} candles of bid, ask and mid read, {counted}."

@@ -54,7 +54,7 @@ class TickTracker:
         if last is None or tick.time_us >= last.time_us:
             self.last = tick
         if self.watched_from_us is None:
-            # A stream begins with the last price: it may not have been the first one of its time.
+            # A stream begins with the last price, which may not be the first one of its time.
             self.watched_from_us = tick.time_us + 1
         for side, tracker in self.sides.items():
             trade = Trade(self.symbol, self.total, tick.time_us, tick.price_e8(side), E8, is_buyer_maker=False)

@@ -42,9 +42,9 @@ class LiveClient:
     """
     One client as the hub sees it. ``topics`` is what it gets.
 
-    Trades or ticks of a symbol in ``replaying`` are not sent, because a replay will find them stored; of one in
-    ``held_back`` they wait there for the end of the replay. Of one in ``replayed`` the client has these trades
-    already; that is kept up while there are holes among them. Of one in ``replayed_to`` it has the ticks up to that.
+    By symbol: trades or ticks of a symbol in ``replaying`` are not sent, because a replay will find them stored;
+    ``held_back`` keeps them until the end of the replay. ``replayed`` has the ids of trades already sent, as long as
+    there are holes among them; ``replayed_to`` has the number of the last tick sent.
     """
 
     def __init__(self, transport: asyncio.Transport) -> None:

@@ -5,7 +5,7 @@ A replay reads what is stored from an id on, page by page and at the client's pa
 trades are left out, because they are stored by then; once it has caught up they are held back, the last page is read,
 and what was held back follows, without the ids of the pages. So no trade is missing and none comes twice.
 
-A replay of ticks goes alike, by their time and place; these cannot tell what is missing.
+A replay of ticks works the same way, by time and place, which cannot show that a tick is missing.
 
 A replay of trades may pass holes, whose trades nobody has stored yet. While a client has any, its session looks for
 them and sends what fills them; the hub may publish the same trades, and leaves out those that the client has.
@@ -79,9 +79,9 @@ class LiveSource(Protocol):
 
     def recent_ticks(self, symbol: str, after: int) -> tuple[list[Tick], bool]:
         """
-        Return the ticks published after that number that may not be stored yet, rising.
+        Return the ticks published after that number that may not be stored yet, rising, and whether they are all.
 
-        And whether these are all: more may have come than are kept.
+        They are not if more came than are kept.
         """
 
 

@@ -120,7 +120,7 @@ class StoredFollower:
         return []
 
     def recent_ticks(self, symbol: str, after: int) -> tuple[list[Tick], bool]:
-        """Return none, as of trades."""
+        """Return no ticks, like `recent_trades`: everything published here is stored."""
         del symbol, after
         return [], True
 

@@ -51,7 +51,7 @@ def read_request(text: str | bytes, resolve: Callable[[str], str], *, has_quotes
     """
     Return the request that a message makes; ``resolve`` returns the name of a symbol, or raises.
 
-    ``has_quotes``: whether there are the best bid and ask of symbols with trades; others have quotes anyway.
+    ``has_quotes``: whether the best bid and ask of symbols with trades are available.
 
     Raises:
         UsageError: If it cannot be used; the sentence says why.
@@ -110,7 +110,7 @@ def _type(text: str) -> str:
         name, _, price = text.removeprefix(CANDLE).partition(":")
         if price not in ("", *PriceSide):
             raise UsageError(f"“{price[:40]}” is no price of a candle: write candle:1m:bid or candle:1m:ask.")
-        # Of the mid are those that name no price.
+        # A type without a price is of the mid.
         return f"{CANDLE}{Interval.parse(name).name}" + (f":{price}" if price not in ("", PriceSide.MID) else "")
     if text not in (TICK, TRADE, QUOTE):
         raise UsageError(f"“{text[:40]}” is no type: there are tick, trade, quote and candle:1m.")

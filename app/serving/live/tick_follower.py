@@ -1,8 +1,8 @@
 """
-Follows the ticks that others store: those after the newest that was published, each once, in their order.
+Follows stored ticks: publishes all that are newer than the last published one, each once, in order.
 
-The candles of 5 s have each symbol's newest tick, so a look costs one row of an index, as for trades. Ticks have no
-ids; those that are stored later, with times before what was published, are history, and no live messages.
+The 5 s candles have each symbol's newest tick, so a look costs one index row, as for trades. Ticks that are stored
+later with earlier times are history and are not published.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _MOST_AT_ONCE = 5_000  # ticks of one symbol; the next look brings more
 
 
 class TickFollower:
-    """Publishes to ``hub`` the stored ticks of symbols without trades; ``on_ticks`` is called with such a symbol."""
+    """Publishes to ``hub`` the stored ticks of symbols without trades; ``on_ticks`` gets each symbol published."""
 
     def __init__(self, market: StoredMarket, hub: LiveHub, on_ticks: Callable[[str], None]) -> None:
         self._market = market

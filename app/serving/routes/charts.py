@@ -1,8 +1,8 @@
 """
 TradingView's UDF, which its charting library and its likes read: `/config`, `/time`, `/symbols`, `/search`, `/history`.
 
-Times are Unix seconds; a range of `/history` ends before its ``to``. Volumes are in the base asset; of symbols with
-quotes they are the number of ticks, and the bars are of the mid. Such a symbol's ticker has its broker before it.
+Times are Unix seconds; a range of `/history` ends before its ``to``. Volumes are in the base asset; for symbols with
+quotes they are the number of ticks, and the bars are of the mid. Their tickers begin with the broker.
 
 Source: TradingView, "UDF" of the charting library's documentation.
 """
@@ -135,7 +135,7 @@ class ChartRoutes:
                 "/history",
                 self.history,
                 _GROUP,
-                "The bars of a range as columns. The volume is that of the asset, of quotes the number of ticks.",
+                "The bars of a range as columns. The volume is in the base asset; for quotes, the number of ticks.",
                 UdfHistory,
                 _HISTORY,
             ),
@@ -225,7 +225,7 @@ def interval_of(resolution: str) -> Interval:
 
 
 def _ticker(text: str) -> str:
-    """Return a symbol without the exchange before it; the broker of one with quotes is a part of its name."""
+    """Return a ticker without the exchange's prefix; a broker of quotes is part of the symbol and stays."""
     before, _, name = text.rpartition(":")
     return text if before.strip().lower() in QUOTE_BROKERS else name
 

@@ -76,7 +76,7 @@ class ProgramStatus(msgspec.Struct, rename="camel"):
 
 
 class ServedFigures(msgspec.Struct):
-    """The figures of the program; ``timestamp`` is ISO 8601, ``brokers`` are those of quotes that are recorded."""
+    """The figures of the program; ``timestamp`` is ISO 8601, ``brokers`` are the recorded brokers of quotes."""
 
     timestamp: str
     performance: Performance

@@ -38,7 +38,7 @@ _TOO_LONG = (
 _GROUP = "Candles and what is stored"
 _PRICE = Parameter(
     "price",
-    "Of symbols with quotes: which price the candles are of; the mid by default.",
+    "The price of the candles, for symbols with quotes; mid by default.",
     "bid",
     choices=tuple(PriceSide),
 )
@@ -116,8 +116,8 @@ class ServedMetadata(msgspec.Struct):
     """
     What is stored of a symbol: ``earliest`` and ``latest`` in Unix seconds, ``tick_count`` of trades or quotes.
 
-    ``completeness``: what is known to be all of it: ``by ids`` trades, which have consecutive ones; quotes ``sampled``
-    (as many as the broker sends) or ``as published``.
+    ``completeness``: ``by ids`` for trades, whose ids are consecutive; for quotes ``sampled`` (all that the broker
+    sends live) or ``as published``.
     """
 
     symbol: str

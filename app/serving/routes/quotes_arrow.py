@@ -75,7 +75,7 @@ class QuoteArrowRoutes:
             name = known_symbol(symbol, store.symbol_names())
             if has_trades(name):
                 raise UsageError(f"{name} has trades, and no quotes are stored of it: ask /trades.arrow.")
-            # Before the quotes: a time of which some are stored meanwhile counts as missing at worst.
+            # Read before the quotes: at worst, quotes stored in between count as missing.
             known = store.calendar_of(name), store.tick_store.fetched_ticks(name)
             batches, rows = list[Any](), 0
             with closing(store.tick_store.iter_ticks(name, start_us, end_us)) as pages:

@@ -148,7 +148,7 @@ def test_a_range_that_reaches_beyond_now_ends_now_and_says_so_once(
         assert main([*wanted, *ahead]) == 0
         printed = capsys.readouterr()
         assert printed.err == ""
-        assert printed.out.count("UTC is not over yet and was not asked for.") == 1
+        assert printed.out.count("UTC is not complete yet and was not requested.") == 1
         assert main([*wanted, *ahead, "--json"]) == 0
         said = json.loads(capsys.readouterr().out)
         assert (said["missing"], said["hours"]["fetched"]) == (0, 0)

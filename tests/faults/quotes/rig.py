@@ -86,7 +86,7 @@ async def receives(scene: QuoteScene, symbols: Iterable[str] = ()) -> None:
         return sum(tick.symbol == symbol for tick in scene.received[begin:]) >= _MORE
 
     for symbol in symbols or scene.symbols:
-        await until(lambda symbol=symbol: is_enough(symbol), f"ticks of {symbol}")  # type: ignore[misc]
+        await until(lambda symbol=symbol: is_enough(symbol), f"ticks of {symbol}")  # type: ignore[misc]  # because lambdas have no types
 
 
 async def inject(kind: QuoteKind, scene: QuoteScene) -> None:

@@ -147,7 +147,7 @@ def test_two_programs_and_the_policy_at_work_on_the_same_weeks_store_each_tick_o
     def compress_again() -> None:
         with connect(url) as connection:
             while not is_done.wait(0.05):
-                with contextlib.suppress(psycopg.errors.DeadlockDetected):
+                with contextlib.suppress(psycopg.errors.DeadlockDetected):  # the next round tries again
                     compress(connection, "quotes")
 
     fresh: list[int] = []

@@ -33,7 +33,7 @@ class FileAvailability(NamedTuple):
 
     @property
     def words(self) -> Mapping[Origin, str]:
-        """What the origins of its candles are called."""
+        """The names of its candles' origins."""
         return QUOTE_WORDS if self.are_of_quotes else ORIGIN_WORDS
 
 

@@ -201,7 +201,7 @@ class RowsFields(QObject):
         self.include_open.setEnabled(editable and self.are_candles and not self.is_rolling)
         self.rolling.setEnabled(editable)
         self.rolling.setVisible(self.can_roll)
-        # What candles of quotes are made of is in the database alone.
+        # Quotes, and so candles of quotes, are read from the database alone.
         known = self._known_symbols()
         can_fetch = not known or any(one.has_trades for one in known)
         self.fetch.setEnabled(editable and self.are_candles and can_fetch)
