@@ -43,7 +43,7 @@ class Interval:
     A candle length. Make one with `Interval.parse`.
 
     Equal lengths are equal intervals: ``parse("60m") == parse("1h")``. Either ``seconds`` or ``months`` is 0.
-    ``phase``: by how many minutes candles open later than those of the same length without one; less than the length.
+    ``phase``: the minutes by which candles open later than usual for that length; less than the length.
     """
 
     seconds: int
@@ -56,8 +56,7 @@ class Interval:
         Return the interval that ``text`` names: a whole number and one of s, m, h, d, w, M, and a phase as in 1h+5m.
 
         Raises:
-            UsageError: If the text names no interval, one longer than 53 weeks or 12 months, or a phase that it cannot
-                have.
+            UsageError: If the text names no interval, one longer than 53 weeks or 12 months, or an impossible phase.
         """
         match = _PATTERN.fullmatch(text)
         if match is None or int(match[1]) == 0:
@@ -74,7 +73,7 @@ class Interval:
 
     @property
     def phases(self) -> int:
-        """How many phases there are: the minutes of its length, 1 where these are not whole, and for months."""
+        """The number of phases: the minutes of its length; 1 for months, and for a length of no whole minutes."""
         return 1 if self.months or self.seconds % 60 else self.seconds // 60
 
     def with_phase(self, phase: int) -> Interval:

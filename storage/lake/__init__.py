@@ -1,1 +1,1 @@
-"""Partitioned Parquet in a folder or a bucket: what is cold, for this program and for every other tool."""
+"""Cold rows as partitioned Parquet in a folder or a bucket, for this program and for every other tool."""

@@ -1,5 +1,5 @@
 """
-Where a lake is: a folder, or a bucket of an S3-compatible store and a prefix in it. Pure.
+The address of a lake: a folder, or a bucket of an S3-compatible store and a prefix in it. Pure.
 
     /data/lake, ./lake, ~/lake          a folder
     s3://bucket/some/prefix             a bucket; the endpoint is a setting of its own
@@ -34,10 +34,10 @@ class LakeAddress(NamedTuple):
 
 def parse_address(text: str) -> LakeAddress:
     """
-    Return the address that ``text`` is.
+    Parse ``text`` as an address.
 
     Raises:
-        UsageError: If it is none; the sentence repeats no secret.
+        UsageError: If it is not an address; the sentence repeats no secret.
     """
     text = text.strip()
     if not text:
@@ -47,7 +47,7 @@ def parse_address(text: str) -> LakeAddress:
         try:
             return LakeAddress(Path(text).expanduser().absolute())
         except RuntimeError as error:
-            raise UsageError(f"“{text}” is no folder: there is no such home folder.") from error
+            raise UsageError(f"“{text}” names a home folder that does not exist: name another folder.") from error
     if scheme[1].lower() not in _BUCKET_SCHEMES:
         raise UsageError(f"A lake at {scheme[1]}:// is not known: name a folder, or s3://bucket/prefix.")
     bucket, _, prefix = text[scheme.end() :].partition("/")
@@ -68,7 +68,7 @@ def check_endpoint(text: str) -> str:
     Return the endpoint of an S3-compatible store without a slash at its end; empty for AWS's own.
 
     Raises:
-        UsageError: If it is no such address, or holds a password.
+        UsageError: If it is not such an address, or holds a password.
     """
     text = text.strip().rstrip("/")
     if not text:

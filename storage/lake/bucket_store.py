@@ -2,8 +2,9 @@
 A lake in a bucket of S3, R2 or any store that speaks their protocol, by obstore.
 
 Objects are written by one PUT with ``If-None-Match: *``, so they are there whole or not at all and replace nothing;
-there are no multipart uploads, whose rests nobody sees. Requests that may help are repeated for half a minute. What the
-library says of an error may hold addresses and headers, so it is neither shown nor logged: each becomes one sentence.
+there are no multipart uploads, which leave hidden parts when they are interrupted. Failed requests are retried for half
+a minute. The library's error messages may hold addresses and headers, so they are neither shown nor logged: each
+becomes one sentence.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ _NO_ANSWER = ("HTTP error", "error sending request", "timed out", "Timeout")
 
 
 class BucketStore:
-    """A `storage.lake.object_store.ObjectStore` in a bucket. Nothing is asked of it before the first call."""
+    """A `storage.lake.object_store.ObjectStore` in a bucket. It is not contacted before the first call."""
 
     def __init__(self, address: LakeAddress, access: BucketAccess) -> None:
         self.name = str(address)
@@ -55,7 +56,7 @@ class BucketStore:
                 address.bucket,
                 prefix=address.prefix or None,
                 config=settings,  # type: ignore[arg-type]  # because a plain dict is built step by step
-                # Given so, no variable of the environment mixes another key or token in.
+                # As a provider, so that no environment variable adds another key or token.
                 credential_provider=lambda: key,
                 client_options={
                     "allow_http": access.endpoint.startswith("http://"),
@@ -135,7 +136,7 @@ class BucketStore:
         try:
             yield
         except (BaseError, OSError, ValueError) as error:
-            raise LakeError(self._sentence(str(error))) from None  # the original may hold what is for nobody's eyes
+            raise LakeError(self._sentence(str(error))) from None  # the original may hold secrets
 
     def _sentence(self, text: str) -> str:
         text = text.partition("Debug source")[0]  # it holds keys of objects and times, so a number alone says nothing

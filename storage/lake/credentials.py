@@ -1,9 +1,9 @@
 """
-By which key a bucket is used, and at which endpoint: from the environment, the AWS profile, or the keyring.
+The key and the endpoint of a bucket: from the environment, the AWS profile, or the keyring.
 
 The sources in order: the R2 variables where they name this bucket; AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; the R2
-variables where they name none; the profile of ~/.aws/credentials; the system's keyring. Nothing else is tried: a
-machine's own role would be asked for over the network, which hangs where there is none.
+variables where they name none; the profile of ~/.aws/credentials; the system's keyring. A machine's own role is not
+tried: asking for it over the network hangs where there is none.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _REGION = "us-east-1"
 
 @dataclass(frozen=True, slots=True)
 class BucketAccess:
-    """A key of a bucket. ``endpoint`` is empty for AWS's own. Its text is for nobody's eyes."""
+    """A key of a bucket. ``endpoint`` is empty for AWS's own. Neither key nor token is in its repr."""
 
     key_id: str = field(repr=False)
     secret: str = field(repr=False)
@@ -41,12 +41,12 @@ def bucket_access(
     """
     Return the key of ``bucket``.
 
-    ``endpoint``: the setting, empty if it is not set; it wins over every other source. ``kept`` returns what the
-    keyring has under a name, else nothing; it may block.
+    ``endpoint``: the setting, empty if it is not set; it wins over every other source. ``kept`` returns the
+    keyring's entry of a name, or an empty text; it may block.
 
     Raises:
         LakeError: If there is no key.
-        UsageError: If an endpoint in the environment is none.
+        UsageError: If an endpoint in the environment is not an address.
     """
     value = {name: text.strip() for name, text in environment.items() if text.strip()}.get
     profile = _Profile(environment)

@@ -2,8 +2,8 @@
 A lake in a folder.
 
 A new file has no name until it is whole: Linux's O_TMPFILE, and linkat, which refuses to replace another. A process
-that is killed leaves nothing. Where a file system has no such files, it gets a hidden name with the process's number in
-it; whoever writes next removes those of processes that are gone.
+that is killed leaves nothing. Where a file system has no such files, the file gets a hidden name that holds the
+process's number; the next writer removes the files of processes that are gone.
 """
 
 from __future__ import annotations

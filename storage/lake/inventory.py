@@ -1,4 +1,4 @@
-"""What a lake has, symbol by symbol: days, ids, rows, bytes, and which days between them are not there."""
+"""The inventory of a lake, symbol by symbol: days, ids, rows, bytes, and missing days."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from storage.lake.partition import LakeKind
 @dataclass(frozen=True, slots=True)
 class LakeSeries:
     """
-    The partitions of one symbol, of candles of one interval. ``manifests`` are in order; ``damaged`` says of which the
-    manifest cannot be used; ``unfinished`` counts those that have parts and no manifest.
+    The partitions of one symbol; of candles, of one interval. ``manifests`` are in order; ``damaged`` has a sentence
+    for each unusable manifest; ``unfinished`` counts the partitions with parts and without a manifest.
     """
 
     kind: LakeKind
@@ -45,7 +45,7 @@ class LakeSeries:
 
     @property
     def missing(self) -> int:
-        """How many days, or years, between the first and the last are not there."""
+        """The number of missing days, or years, between the first and the last."""
         if not self.manifests:
             return 0
         if self.kind is LakeKind.CANDLES:
@@ -64,7 +64,7 @@ class LakeSeries:
 def series_of(
     lake: Lake, kind: LakeKind, symbol: str, interval: str, start_us: int | None, end_us: int | None
 ) -> LakeSeries:
-    """Return what is there of a symbol in ``[start_us, end_us)``. Raises LakeError."""
+    """Return the series of a symbol in ``[start_us, end_us)``. Raises LakeError."""
     contents = lake.contents(kind, symbol, interval)
     there = [one for one in contents.there if overlaps(one, start_us, end_us)]
     found = list(lake.manifests(there))

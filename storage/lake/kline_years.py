@@ -1,5 +1,5 @@
 """
-Which years of a symbol's klines are complete, and their rows by time.
+The complete years of a symbol's klines, and their rows by time.
 
 A year is complete when the exchange was asked for all of it, or had not listed the symbol before, and none of its
 candles is a sum of aggregated trades.

@@ -1,5 +1,5 @@
 """
-Reads a lake: which symbols and days it has, and the rows of a day, checked before the first of them is given.
+Reads a lake: its symbols and days, and the rows of a day, which are checked before the first is returned.
 
     lake = app.runtime.lakes.open_lake(settings)
     for day in lake.partitions(LakeKind.TRADES, "BTCUSDT", start_us, end_us):
@@ -37,8 +37,8 @@ _AT_ONCE = 16  # manifests read at once: each waits for the network, not for thi
 
 class Contents(NamedTuple):
     """
-    What a listing shows of a symbol: by partition the bytes of its parts by name, with a manifest (``there``) or
-    without one (``unfinished``), oldest first.
+    The listing of a symbol: for each partition the bytes of its parts by name, oldest first. Partitions ``there`` have
+    a manifest, ``unfinished`` ones have none.
     """
 
     there: dict[Partition, dict[str, int]]
@@ -61,7 +61,7 @@ class Lake:
         return sorted(found)
 
     def series(self) -> list[tuple[LakeKind, str, str]]:
-        """Return what there is as (kind, symbol, interval), the last for candles alone. Raises LakeError."""
+        """Return all series as (kind, symbol, interval); only candles have an interval. Raises LakeError."""
         found = [(kind, symbol, "") for kind in (LakeKind.TRADES, LakeKind.QUOTES) for symbol in self.symbols(kind)]
         for symbol in self.symbols(LakeKind.CANDLES):
             folders = self.store.folders(symbol_folder(LakeKind.CANDLES, symbol))
@@ -69,7 +69,7 @@ class Lake:
         return found
 
     def contents(self, kind: LakeKind, symbol: str, interval: str = "") -> Contents:
-        """Return what is there of a symbol; one listing. Raises LakeError."""
+        """List the partitions of a symbol; one listing. Raises LakeError."""
         files: dict[Partition, dict[str, int]] = {}
         has_manifest = set[Partition]()
         for key, size in self.store.objects(symbol_folder(kind, symbol, interval)):
@@ -113,7 +113,7 @@ class Lake:
         return read_manifest(partition, content)
 
     def manifests(self, partitions: Sequence[Partition]) -> Iterator[Manifest | LakeDamaged]:
-        """Yield the manifests in that order, or what is wrong with one; read side by side. Raises LakeError."""
+        """Yield the manifests in that order, an error for a damaged one; read in parallel. Raises LakeError."""
 
         def read(partition: Partition) -> Manifest | LakeDamaged:
             try:
@@ -126,10 +126,10 @@ class Lake:
 
     def content(self, manifest: Manifest, part: Part) -> bytes:
         """
-        Return a part's bytes, which are those that its manifest tells.
+        Return a part's bytes, checked against its manifest.
 
         Raises:
-            LakeDamaged: If they are not, or the part is missing.
+            LakeDamaged: If they differ, or the part is missing.
             LakeError: If the lake cannot be read.
         """
         key = manifest.key_of(part)
@@ -137,7 +137,7 @@ class Lake:
         if content is None:
             raise LakeDamaged(f"{key} is missing in {self.name}.", key)
         if len(content) != part.bytes or hashlib.sha256(content).hexdigest() != part.sha256:
-            raise LakeDamaged(f"{key} is damaged: its bytes are not those that were written.", key)
+            raise LakeDamaged(f"{key} is damaged: its bytes have changed since it was written.", key)
         return content
 
     def batches(self, manifest: Manifest, columns: Sequence[str] | None = None) -> Iterator[Any]:

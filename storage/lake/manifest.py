@@ -1,8 +1,8 @@
 """
-The manifest of a partition: its parts with their bytes, rows and SHA-256, and what the rows are. Pure.
+The manifest of a partition: its parts with their bytes, rows and SHA-256, and the facts about its rows. Pure.
 
-It is JSON with a checksum of its own, in one form only: a manifest that is read is the bytes that writing it again
-gives, so that a changed byte of it is found, too.
+It is JSON with a checksum of its own, in one canonical form: writing a manifest that was read gives the same bytes, so
+any changed byte is found.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ class Part(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Manifest:
     """
-    What a partition has. ``first`` and ``last`` are None without rows.
+    The content of a partition. ``first`` and ``last`` are None without rows.
 
     ``completeness``: ``complete`` (proved by ids), ``sampled`` or ``as published``. ``source``: who published the rows.
-    ``absent``: ids, as inclusive ranges, of which the exchange has no trades, from just after the last trade before the
-    day on. ``version``: of the program that wrote it.
+    ``absent``: ids without a trade on the exchange, as inclusive ranges; they begin after the last trade before the
+    day. ``version``: of the program that wrote it.
     """
 
     partition: Partition
@@ -94,10 +94,10 @@ class Manifest:
 
 def read_manifest(partition: Partition, content: bytes) -> Manifest:
     """
-    Return the manifest that ``content`` is.
+    Parse ``content`` as the manifest of ``partition``.
 
     Raises:
-        LakeDamaged: If it is none, of another partition, changed since it was written, or of a newer program.
+        LakeDamaged: If it is not a manifest, is of another partition, has changed, or is of a newer program.
     """
     key = partition.manifest_key
     try:

@@ -1,8 +1,8 @@
 """
-What a lake needs of the place that it is in: list, read, and write what is not there yet.
+The store under a lake: it lists, reads, and writes new objects.
 
-Nothing is ever overwritten or deleted. So a lake may be pushed to by several programs, and one that was killed leaves
-what it had finished, and nothing half.
+Nothing is ever overwritten or deleted. So several programs may push to one lake, and a killed one leaves whole objects
+only.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class ObjectStore(Protocol):
 
     def local_file(self, key: str) -> AbstractContextManager[Path]:
         """
-        Return the context in which an object is a file of this machine, for what is too large for memory.
+        Return a context in which an object is a local file, for objects that are too large for memory.
 
         Raises:
             LakeDamaged: If there is no such object.
@@ -49,7 +49,7 @@ class ObjectStore(Protocol):
 
     def put_new(self, key: str, content: bytes | memoryview) -> bool:
         """
-        Write an object whole or not at all; False, and nothing is written, if there is one of that key.
+        Write an object whole or not at all. Return False, and write nothing, if that key exists.
 
-        An object that is written survives a loss of power.
+        A written object survives a loss of power.
         """

@@ -1,4 +1,4 @@
-"""Opens the place that a lake is in; what speaks to buckets is loaded only for one."""
+"""Opens the store of a lake; the library for buckets is loaded only for a bucket."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from storage.lake.object_store import ObjectStore
 
 def open_object_store(address: LakeAddress, access: BucketAccess | None = None) -> ObjectStore:
     """
-    Return the store at ``address``; ``access`` is needed for a bucket. Nothing is asked of it yet.
+    Return the store at ``address``; ``access`` is needed for a bucket. It is not contacted yet.
 
     Raises:
         LakeError: If the access cannot be used at all.

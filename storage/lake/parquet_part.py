@@ -2,8 +2,8 @@
 One Parquet file of the lake, written and read in memory: a part is small enough for that, and its bytes are checked.
 
 The same rows give the same bytes with one version of this program and of Arrow. Every column is packed with zstd and
-has statistics, and times have no zone, so that every reader takes them as they are: they are UTC. Rows stand in groups,
-on which DuckDB and Spark work in parallel.
+has statistics. Times are UTC without a zone, so no reader shifts them. Rows stand in groups, which DuckDB and Spark
+read in parallel.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class PartBuffer:
         self._schema = schema
         self._buffer = io.BytesIO()
         # Ids and times rise by little. Prices and many quantities repeat, so a dictionary of them is smaller; where
-        # they do not, the writer gives it up by itself.
+        # they do not, the writer drops it by itself.
         rising = [one.name for one in schema if pa.types.is_timestamp(one.type) or one.name.endswith("trade_id")]
         self._writer = pq.ParquetWriter(
             self._buffer,
@@ -83,7 +83,7 @@ class PartBuffer:
             self._waiting_rows -= whole
 
     def finish(self, facts: Mapping[str, str]) -> memoryview:
-        """Write what waits and the footer with ``facts`` as key-value metadata; return the file's bytes."""
+        """Write the rows left and the footer with ``facts`` as key-value metadata; return the file's bytes."""
         if self._waiting_rows:
             self._writer.write_table(pa.Table.from_batches(self._waiting, self._schema), row_group_size=_GROUP_ROWS)
         self._waiting.clear()
@@ -93,13 +93,13 @@ class PartBuffer:
 
 
 def rows_of(content: bytes | memoryview, columns: Sequence[str] | None = None) -> Iterator[Any]:
-    """Yield a part's rows as RecordBatches in their order. Raises pyarrow.ArrowException if it is no such file."""
+    """Yield a part's rows as RecordBatches in their order. Raises pyarrow.ArrowException if it is not Parquet."""
     file = pq.ParquetFile(pa.BufferReader(content))
     yield from file.iter_batches(_BATCH_ROWS, columns=list(columns) if columns else None, use_threads=False)
 
 
 def facts_of(content: bytes | memoryview) -> tuple[int, dict[str, str]]:
-    """Return the rows that a part's footer counts, and its key-value metadata. Raises pyarrow.ArrowException."""
+    """Return the row count of a part's footer, and its key-value metadata. Raises pyarrow.ArrowException."""
     metadata = pq.read_metadata(pa.BufferReader(content))
     found = metadata.metadata or {}
     return metadata.num_rows, {key.decode(): value.decode() for key, value in found.items() if key != b"ARROW:schema"}

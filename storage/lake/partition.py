@@ -1,12 +1,12 @@
 """
-How a lake is laid out: Hive partitions, as DuckDB, Spark, Trino, polars and pandas understand them. Pure.
+The layout of a lake: Hive partitions, as DuckDB, Spark, Trino, polars and pandas understand them. Pure.
 
     trades/broker=binance/symbol=BTCUSDT/date=2026-11-28/trades-<first id>-<last id>.parquet
     quotes/broker=dukascopy/symbol=EURUSD/date=2026-11-28/quotes-<first µs>-<last µs>.parquet
     candles/broker=binance/symbol=BTCUSDT/interval=1m/year=2026/candles-<first µs>-<last µs>.parquet
 
-Beside the parts lies ``_manifest.json``: readers of ``**/*.parquet`` do not meet it, and those of whole folders pass
-over names that begin with an underscore. It is written last, and makes the partition there.
+Beside the parts lies ``_manifest.json``. Readers of ``**/*.parquet`` do not match it, and readers of whole folders skip
+names that begin with an underscore. It is written last; with it, the partition exists.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _PART = re.compile(r"^(trades|quotes|candles)-(?P<first>\d+)-(?P<last>\d+)\.parq
 
 
 class LakeKind(StrEnum):
-    """What the rows of a partition are."""
+    """The kind of a partition's rows."""
 
     TRADES = "trades"
     QUOTES = "quotes"
@@ -56,7 +56,7 @@ class Partition(NamedTuple):
 
     @property
     def period_name(self) -> str:
-        """What its period is, ``date`` or ``year``."""
+        """The name of its period, ``date`` or ``year``."""
         return "year" if self.kind is LakeKind.CANDLES else "date"
 
     @property
@@ -65,7 +65,7 @@ class Partition(NamedTuple):
 
     @property
     def start_us(self) -> int:
-        """Its begin, UTC microseconds."""
+        """Its start, UTC microseconds."""
         text = f"{self.period}-01-01" if self.kind is LakeKind.CANDLES else self.period
         return (date.fromisoformat(text) - _EPOCH).days * DAY_US
 
@@ -110,7 +110,7 @@ def partition_of(key: str) -> tuple[Partition, str] | None:
 
 
 def part_range(name: str) -> tuple[int, int] | None:
-    """Return the first and last that a part's name tells; None for another file."""
+    """Return the first and last in a part's name; None for another file."""
     found = _PART.match(name)
     return (int(found["first"]), int(found["last"])) if found else None
 

@@ -1,8 +1,8 @@
 """
-Writes one partition: its parts, then the manifest that makes it there.
+Writes one partition: its parts, then its manifest.
 
-Each part is written only where there is none of its name. A part that an interrupted push left is adopted if it has the
-same rows; anything else there is other data, which stays as it is, and the push says so.
+A part is written only if its name is free. A part of an interrupted push is adopted if it has the same rows. Other data
+stays as it is, and the push fails with a sentence.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class PartitionWriter:
     """
     Takes the rows of ``partition`` in their order; call `finish` once after the last.
 
-    ``leftovers``: the names of the parts that are there without a manifest. ``completeness``, ``source``, ``version``:
+    ``leftovers``: the parts without a manifest, by name. ``completeness``, ``source``, ``version``:
     see `Manifest`. Every method may raise LakeError.
     """
 
@@ -56,7 +56,7 @@ class PartitionWriter:
         self.rows = 0
 
     def write(self, rows: Any) -> None:
-        """Add a RecordBatch of the kind's schema; writes a part once that is full."""
+        """Add a RecordBatch of the kind's schema; writes each part that is full."""
         while rows.num_rows:
             some = rows.slice(0, self._part_rows - self._buffer.rows)
             self._add(some)
@@ -65,7 +65,7 @@ class PartitionWriter:
                 self._put_part()
 
     def finish(self, absent: tuple[tuple[int, int], ...] = ()) -> Manifest:
-        """Write the last part and the manifest; return the manifest that is there."""
+        """Write the last part and the manifest; return the manifest that the lake has."""
         if self._buffer.rows:
             self._put_part()
         if others := sorted(self._leftovers - {part.name for part in self._parts}):
@@ -125,7 +125,7 @@ class PartitionWriter:
         return facts | {"completeness": self._completeness, "source": self._source, "version": self._version}
 
     def _refuse_overlapping(self, name: str, first: int, last: int) -> None:
-        """Refuse, before anything is written beside it, a part that has some of these rows under another name."""
+        """Raise LakeError if a part of another name has some of these rows; call it before writing."""
         for other in self._leftovers - {name}:
             found = part_range(other)
             if found is not None and found[0] < last and first < found[1]:

@@ -2,9 +2,8 @@
 Pulls days of trades and quotes, and years of candles, out of the lake into the database, by way of their imports.
 
 So each row is stored exactly once, in one transaction with its coverage and candles, and a pull may be killed at any
-moment and begun again. Trades that retention dropped are stored again, too. Days whose trades are all stored are not
-downloaded. One thread downloads, checks and prepares,
-another stores.
+moment and repeated. Trades that retention dropped are stored again, too. Days whose trades are all stored are not
+downloaded. One thread downloads, checks and prepares, another stores.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ from storage.lake.read_ahead import read_ahead
 
 
 class PulledStore(Protocol):
-    """What a pull needs of the store beside the loader; each call may raise StoreError."""
+    """The calls of the store that a pull uses beside the loader; each may raise StoreError."""
 
     def coverage(self, symbol: str) -> IdRanges:
         """Return the ids that are not missing."""
@@ -40,10 +39,10 @@ class PulledStore(Protocol):
         """Return the time before which retention may have dropped trades."""
 
     def count_trades(self, symbol: str, start_us: int, end_us: int) -> int:
-        """Return how many trades of that time are stored."""
+        """Return the number of stored trades of that time."""
 
     def fetched_klines(self, symbol: str, interval: Interval) -> IdRanges:
-        """Return the times of which every kline is stored."""
+        """Return the times whose klines are all stored."""
 
     def save_klines(
         self, symbol: str, interval: Interval, candles: Sequence[Candle], fetched: tuple[int, int] | None = None
@@ -51,7 +50,7 @@ class PulledStore(Protocol):
         """Record, without candles, that all klines of that time are stored."""
 
     def save_absent(self, symbol: str, absent: Sequence[tuple[int, int]]) -> None:
-        """Record ids that the exchange has no trades of."""
+        """Record ids without a trade on the exchange."""
 
     def save_fetched_trades(self, symbol: str, start_us: int, end_us: int) -> None:
         """Record that all trades of that time are stored."""
@@ -67,7 +66,7 @@ class PullProgress(NamedTuple):
 
 @dataclass(slots=True)
 class PulledDay:
-    """What became of a day's rows: ``rows`` = ``stored`` + ``held`` + ``refused``; ``reason`` of the first refused."""
+    """The outcome of a day: its rows are ``stored``, ``held`` or ``refused``; ``reason`` is of the first refused."""
 
     manifest: Manifest
     stored: int = 0
@@ -84,7 +83,7 @@ class PulledDay:
 
 @dataclass(slots=True)
 class PullReport:
-    """What a pull did, day by day."""
+    """The outcome of a pull, day by day."""
 
     days: list[PulledDay] = field(default_factory=list)
     is_cancelled: bool = False
@@ -109,7 +108,7 @@ class Pull:
     """
     One pull out of ``lake``; call `run` once, in any thread. ``loader`` belongs to it until then.
 
-    ``fetched_ticks`` returns the times, UTC microseconds, of which every quote of a symbol is stored.
+    ``fetched_ticks`` returns the times, UTC microseconds, whose quotes of a symbol are all stored.
     """
 
     def __init__(
@@ -137,7 +136,7 @@ class Pull:
         Store the rows of these days. Blocks.
 
         Raises:
-            LakeDamaged: If a file is not what its manifest says; nothing of that file was stored.
+            LakeDamaged: If a file differs from its manifest; none of its rows was stored.
             LakeError: If the lake cannot be read.
             StoreError: If the database cannot be written.
         """
@@ -231,7 +230,7 @@ class Pull:
             yield _Rows(manifest, 0, is_end=True)
 
     def _known(self, series: Partition) -> IdRanges:
-        """Return the ids of trades that are held, else the times of which all rows are."""
+        """Return the ids of held trades; of other rows, the times whose rows are all held."""
         if series.kind is LakeKind.TRADES:
             return self._store.coverage(series.symbol)
         if series.kind is LakeKind.QUOTES:
@@ -257,7 +256,7 @@ def _is_held(manifest: Manifest, known: IdRanges) -> bool:
 
 
 def _ticks_of(symbol: str, batches: Iterator[Any]) -> Iterator[TickColumns]:
-    """Yield the quotes with their places; those of one time together, or their places would begin again."""
+    """Yield the quotes with their places; quotes of one time stay in one batch, as places count within a time."""
     import pyarrow as pa
 
     held: Any = None
@@ -295,7 +294,7 @@ def _trades_of(symbol: str, batch: Any) -> TradeBatch:
 
 
 def _counts(column: Any) -> Ints:
-    """Return amounts as counts of 1e-8; those that 64 bits do not hold become 0, which the import refuses."""
+    """Return amounts as counts of 1e-8; amounts above 64 bits become 0, which the import refuses."""
     low, high = halves_of(column)
     counts: Ints = low.view("int64").copy()
     counts[(high != 0) | (counts < 0)] = 0

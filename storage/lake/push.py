@@ -1,8 +1,8 @@
 """
-Pushes what is complete in the database and not in the lake yet, one partition after another, oldest first.
+Pushes the complete partitions that the lake lacks, one after another, oldest first.
 
-One thread reads the database, another packs and writes, and a part is in memory, so any number of days takes the same
-memory. A push that was cancelled or killed is simply begun again.
+One thread reads the database, another packs and writes. One part is in memory, however many days there are. A push that
+was cancelled or killed is simply repeated.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from storage.lake.trade_days import Candidate
 
 
 class PushSource(Protocol):
-    """The rows of one kind that a database has; each call may raise StoreError."""
+    """The rows of one kind in a database; each call may raise StoreError."""
 
     @property
     def kind(self) -> LakeKind: ...
@@ -50,8 +50,8 @@ class PushProgress(NamedTuple):
 @dataclass(slots=True)
 class PushReport:
     """
-    What a push did: the partitions it wrote, how many complete ones were ``there`` already, and those that are not
-    complete, with the reason as a clause.
+    The outcome of a push: the partitions it wrote, the number that were ``there`` already, and the incomplete ones,
+    each with its reason as a clause.
     """
 
     pushed: list[Manifest] = field(default_factory=list)
@@ -69,7 +69,7 @@ class PushReport:
 
 
 class _Work(NamedTuple):
-    """A partition to push, and the names and bytes of parts that an interrupted push left of it."""
+    """A partition to push, and its parts from an interrupted push: their bytes by name."""
 
     source: PushSource
     candidate: Candidate
@@ -101,7 +101,7 @@ class Push:
         Push the partitions of these symbols, or of all, that overlap ``[start_us, end_us)``; None is open. Blocks.
 
         Raises:
-            LakeError: If the lake cannot be written, or has other rows; ``report`` has what was done until then.
+            LakeError: If the lake cannot be written, or has other rows; ``report`` has what was pushed.
             StoreError: If the database cannot be read.
         """
         work = [

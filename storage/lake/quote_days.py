@@ -1,8 +1,8 @@
 """
-Which days of a symbol's quotes are complete, and their rows by time.
+The complete days of a symbol's quotes, and their rows by time.
 
-Quotes have no ids. A day is complete when all of its open time was recorded or fetched; what its completeness means is
-the broker's: `sampled` or `as published`. A day on which the market is closed is complete without a quote.
+Quotes have no ids. A day is complete when all of its open time was recorded or fetched. Its completeness is `sampled`
+or `as published`, by the broker. A day on which the market is closed is complete without a quote.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ def judged_days(
     """
     Return every day from the first to the last that has quotes. Pure.
 
-    ``ticks_on``: how many quotes a day has, by its begin; ``fetched``: the times, UTC microseconds, of which all quotes
-    are stored; quotes before ``kept_from_us`` may have been dropped.
+    ``ticks_on``: the number of quotes by the day's start. ``fetched``: the times, UTC microseconds, whose quotes are
+    all stored. Quotes before ``kept_from_us`` may have been dropped.
     """
     found = []
     for day_us in range(min(ticks_on), max(ticks_on) + 1, DAY_US) if ticks_on else ():

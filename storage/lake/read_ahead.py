@@ -16,9 +16,9 @@ _POLL_S = 0.1
 
 def read_ahead(items: Generator[Item, None, None], name: str) -> Generator[Item, None, None]:
     """
-    Yield the items; what the generator raises is raised here, after what came before.
+    Yield the items. An exception of the generator is raised here, after the items before it.
 
-    The generator runs and is closed in a thread called ``name``, which has ended when this iterator is closed.
+    The generator runs and is closed in a thread called ``name``. Closing this iterator ends the thread.
     """
     steps: queue.Queue[tuple[Item] | BaseException | None] = queue.Queue(_AHEAD)
     stop = threading.Event()

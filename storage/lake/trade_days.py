@@ -1,8 +1,8 @@
 """
-Which days of a symbol's trades are complete, and their rows in the order of their ids.
+The complete days of a symbol's trades, and their rows in the order of their ids.
 
 A day is complete when the trades before and after it are known and none between them is missing; or when a download or
-a lake brought all trades of its time. A complete day without any trade is complete, too.
+a lake brought all trades of its time. A day without trades may be complete, too.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _IN_DAY = """
 """
 _TRADES_IN_DAY = sql.SQL(_IN_DAY).format(time=sql.Identifier("time"))
 _COUNT = sql.SQL("SELECT count(*) FROM trades WHERE {in_day}").format(in_day=_TRADES_IN_DAY)
-# Where minutes follow each other by id, ids differ from the times within a page at most.
+# If each minute's ids follow the minute before, ids and times differ in order within a page at most.
 _IS_IN_ORDER = sql.SQL(
     """
     SELECT coalesce(bool_and(first_trade_id > before), true) FROM (
@@ -62,9 +62,9 @@ _PAGE = 65_536
 
 class Candidate(NamedTuple):
     """
-    A partition that the database has rows of. ``rows``: how many, None if that is not known beforehand.
+    A partition that may be pushed. ``rows``: their number, None if it is not known beforehand.
 
-    ``reason``: a clause that says why it is not complete; empty if it is. ``completeness``, ``absent``: see
+    ``reason``: why it is not complete, as a clause; empty if it is. ``completeness``, ``absent``: see
     `storage.lake.manifest.Manifest`.
     """
 
@@ -87,8 +87,8 @@ def judged_days(
     """
     Yield every day from the first to the last that has trades. Pure.
 
-    ``days``: those with trades, rising. ``covered``: the ids that are not missing, ``absent`` those among them that do
-    not exist. ``fetched``: the times, UTC microseconds, all of whose trades were fetched.
+    ``days``: the days with trades, rising. ``covered``: the ids that are not missing; ``absent``: the covered ids that
+    do not exist. ``fetched``: the times, UTC microseconds, whose trades were all fetched.
     """
     for at, day in enumerate(days):
         before = days[at - 1] if at else None
@@ -111,7 +111,7 @@ def judged_days(
 def _lack(
     day: DayTrades, before: DayTrades | None, after: DayTrades | None, covered: IdRanges, is_fetched: bool
 ) -> str:
-    """Return what the day lacks as a clause; empty if nothing."""
+    """Return why the day is not complete, as a clause; empty if it is."""
     missing = sum(last - first + 1 for first, last in covered.missing(day.first_trade_id, day.last_trade_id))
     if missing:
         return "1 trade in it is missing" if missing == 1 else f"{missing:,} trades in it are missing"
@@ -172,7 +172,7 @@ class TradeDays:
         Yield a complete day's trades by id, as RecordBatches; the iterator holds a connection until it is closed.
 
         Raises:
-            StoreError: If the database cannot be read, or has not the trades that its candles count.
+            StoreError: If the database cannot be read, or its trades differ from the count of its candles.
         """
         partition = candidate.partition
         rows = 0
@@ -193,7 +193,7 @@ class TradeDays:
                 yield batch
         if rows != candidate.rows:
             raise StoreError(
-                f"The trades of {partition.symbol} on {partition.period} are not those that its candles count: "
+                f"The trades of {partition.symbol} on {partition.period} differ from the count of its candles: "
                 "cryptopipe db verify compares them."
             )
 
@@ -241,7 +241,7 @@ def _by_id(pages: Iterator[Any]) -> Iterator[Any]:
 
 
 def _pages_by_id(connection: Connection, values: Mapping[str, int]) -> Iterator[Any]:
-    """Yield a day's trades by id: the server sorts the day for each page, which hardly any day needs."""
+    """Yield a day's trades by id. Slow, as the server sorts the day for each page; few days need it."""
     schema = lake_schema(LakeKind.TRADES)
     fields = [schema.field(name) for name in _BY_ID_FIELDS]
     fields[1] = fields[1].with_type(pa.timestamp("us", "UTC"))

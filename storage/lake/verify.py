@@ -1,9 +1,9 @@
 """
-Verifies a lake against itself: that no day is missing, no byte changed, and that every count is true.
+Verifies a lake against itself: no day is missing, no byte has changed, and every count is true.
 
-A day is read whole: its bytes against the SHA-256 of its manifest, and its rows against what names, footer and manifest
-count. Between the first and the last day of a symbol, or of the range asked for, every day must be there, and the ids
-of trades must go on from day to day. A part is in memory at a time.
+A day is read whole: its bytes are checked against the SHA-256 of its manifest, its rows against the counts of names,
+footer and manifest. Between the first and the last day of a symbol, or of the range asked for, every day must be there,
+and the ids of trades must go on from day to day. One part is in memory at a time.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _ORDER_COLUMN = {LakeKind.TRADES: "trade_id", LakeKind.QUOTES: "time", LakeKind.
 
 
 class Problem(NamedTuple):
-    """What is wrong with a file: ``path`` is its key in the lake, ``what`` a sentence that names it."""
+    """A fault of a file: ``path`` is its key in the lake, ``what`` a sentence that names it."""
 
     path: str
     what: str
@@ -44,7 +44,7 @@ class VerifyProgress(NamedTuple):
 
 @dataclass(slots=True)
 class VerifyReport:
-    """What was read, and the problems found, in the order of the files."""
+    """The counts of what was read, and the problems in the order of the files."""
 
     partitions: int = 0
     parts: int = 0
@@ -88,7 +88,7 @@ class Verification:
         return self.report
 
     def run_days(self, manifests: Sequence[Manifest]) -> VerifyReport:
-        """Verify these partitions alone, each whole: neither what lies beside their parts, nor the days between."""
+        """Verify these partitions, each whole; other files in their folders and missing days are not reported."""
         for manifest in manifests:
             if self._is_cancelled():
                 break

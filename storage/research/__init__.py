@@ -1,1 +1,1 @@
-"""Rolling windows of one minute's steps in tables for research, with indicators as columns."""
+"""Tables of rolling windows, one for every minute, with indicators as columns."""

@@ -1,9 +1,9 @@
 """
-What the candles of a symbol's days are made of, in a short text for each day that differs once they do.
+The state of each day of a symbol: a short text that changes when the day's candles change.
 
-So a program that keeps rows of windows finds the days that a repair or an import changed, without reading candles: of
-trades it compares the day's own candle and the ids around it, of quotes the day's ticks and the times fetched. Stored
-klines have no sum for a day; they are counted with the number that the server gives to each version of a row.
+So a program that keeps rows of windows finds the days that a repair or an import changed, without reading candles. For
+trades the state holds the day's own candle and the ids around it; for quotes the day's ticks and the fetched times; for
+stored klines their number and the versions of their rows.
 Every function takes a connection and may raise psycopg.Error.
 """
 
@@ -47,7 +47,7 @@ _CHANGES = """
 
 
 class DayStateReader:
-    """Reads the states over one connection, and counts klines again only where some have changed since."""
+    """Reads the states over one connection, and counts klines again only after some have changed."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection

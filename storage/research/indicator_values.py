@@ -1,10 +1,10 @@
 """
-Computes the indicators of a series and stores them: one staged bulk update, or that of the newest rows.
+Computes the indicators of a series and stores them: by a staged bulk update, or for the newest rows alone.
 
-The bulk update goes through the minutes from far enough before the first row that changed, so that every value is that
-of a full run, until no value can differ any more. They come into a temporary table with a key, by COPY, and from there
-by one UPDATE. The newest rows are computed from the rows of their own phase in the table, of which an index finds the
-few that are needed, and sums of a session from its minutes: both give the same values to the last bit.
+The bulk update begins far enough before the first changed row to give the values of a full run, and ends where no value
+can differ. COPY brings the values into a temporary table with a key, and one UPDATE stores them. The newest rows are
+computed from the stored rows of their own phase, which an index finds; sums of a session from the session's minutes.
+Both ways give the same values to the last bit.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from storage.rollups.time_sql import microseconds
 
 _PART = 300_000  # minutes that are read and computed at a time
 MOST_NEWEST = 64
-"""So many rows at most are computed as the newest ones."""
+"""The most rows that are computed as the newest ones."""
 
 _OLDEST = "SELECT {time_us} FROM {table} WHERE symbol = %s ORDER BY timestamp LIMIT 1"
 _ROW_TIME = np.dtype([("fields", ">i2"), ("size", ">i4"), ("time_us", ">i8")])
@@ -74,9 +74,10 @@ class IndicatorValues:
         on_progress: Callable[[int], None] = lambda _: None,
     ) -> int:
         """
-        Store the values of the rows from ``first_us`` on, of which those up to ``last_us`` are new or have changed.
+        Store the values of the rows from ``first_us`` on; rows up to ``last_us`` are new or have changed.
 
-        Without them, those of all rows. Return how many rows changed. ``on_progress``: how many more were computed.
+        Without both, store the values of all rows. Return the number of changed rows. ``on_progress`` takes the number
+        of rows computed since the last call.
         """
         oldest = self._connection.execute(
             sql.SQL(_OLDEST).format(time_us=microseconds("timestamp"), table=table_of(self._minutes)), (self._symbol,)
@@ -92,7 +93,7 @@ class IndicatorValues:
         return self._from_stage(begin_us)
 
     def update_newest(self, first_us: int) -> int:
-        """Store the values of the rows from ``first_us`` on, at most `MOST_NEWEST`; return how many changed."""
+        """Store the values of the rows from ``first_us`` on, at most `MOST_NEWEST`; return the number changed."""
         if not self._named:
             return 0
         found = self._connection.execute(
@@ -128,7 +129,7 @@ class IndicatorValues:
         return found
 
     def _windows(self, first_us: int, last_us: int, index: int | None = None) -> Figures:
-        """Return the windows that end at these times and between, of one phase or of all, if they are in the table."""
+        """Return the windows in the table that end in this range, of one phase or of all."""
         minutes = read_minutes(self._store, self._symbol, first_us - self._length_us, last_us)
         figures = figures_of(windows_ending(minutes, self._minutes, first_us, last_us))
         ends_us = figures["open_time_us"] + self._length_us

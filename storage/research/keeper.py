@@ -1,7 +1,7 @@
 """
 Keeps series of rolling windows up to date while a program records: appends rows as minutes close, mends changed ones.
 
-Only the series that `research build --keep` named; a database without any costs one short query each time.
+It keeps only the series of `research build --keep`; a database without any costs one short query per round.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _CLOSE_S = 2.0
 _AFTER_FAILURE_S = 60.0
 _IDLE_S = 30.0
 _NEWEST_AGAIN_S = 60.0
-# Of several programs on one database one keeps the rows: the one whose session holds this lock.
+# Of several programs on one database, the one whose session holds this lock keeps the rows.
 _LEAD = "SELECT pg_try_advisory_lock(1668446579, hashtext(current_schema()))"
 
 
@@ -41,8 +41,8 @@ class ResearchKeeper:
     A thread that keeps the rows until `close`. Several programs may run one on the same database.
 
     ``connect`` opens a connection and may raise StoreError; the thread calls it once there is a series to keep.
-    ``pool``: asked whether there is one. It looks every ``every_s``, or half a minute where there is none, and writes
-    once a minute at most.
+    ``pool`` gives the connection for that question. The thread looks every ``every_s``, or each half minute without a
+    series, and writes once a minute at most.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class ResearchKeeper:
         self._thread.start()
 
     def close(self) -> None:
-        """End the thread and cancel what it is doing. Blocks for about three seconds at most."""
+        """End the thread and cancel its statement. Blocks for about three seconds at most."""
         self._closing.set()
         connection = self._connection
         if connection is not None:
@@ -111,7 +111,7 @@ class ResearchKeeper:
 
 
 class _Seen(NamedTuple):
-    """What a symbol's rows were brought up to date with; ``before``: the states of all days but the newest."""
+    """The input of a symbol's last update; ``before``: the states of all days but the newest."""
 
     series: list[Series]
     stored: MinuteRange
@@ -121,7 +121,7 @@ class _Seen(NamedTuple):
 
 
 class _Work:
-    """What the thread knows between two rounds."""
+    """The rounds of the thread, and its knowledge between them."""
 
     def __init__(self, connection: Connection, store: ResearchStore) -> None:
         from storage.research.day_states import DayStateReader  # here: most programs keep no series
@@ -155,7 +155,7 @@ class _Work:
         stored = stored_range(self._store, symbol)
         if stored is None:
             return
-        # Within a minute trades change the state of the newest day alone: that waits until the minute has closed.
+        # Trades change the state of the newest day within the minute: it waits until the minute has closed.
         before = {day: state for day, state in states.items() if day != max(states)}
         seen, now_s = self._seen.get(symbol), time.monotonic()
         is_known = seen is not None and (seen.series, seen.stored, seen.before) == (series, stored, before)

@@ -1,4 +1,4 @@
-"""The candles of a minute that rolling windows are made of: those of the store, as exports read them."""
+"""Reads the stored candles of a minute, of which rolling windows are made, as exports do."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from app.market.interval import Interval
 from app.market.ports.storage import CandleReader
 
 _MINUTE = Interval.parse("1m")
-_FIRST = 1_000  # slots that are looked through at a time for the first candle
+_FIRST = 1_000  # slots searched at a time for the first candle
 
 
 class MinuteRange(NamedTuple):

@@ -1,4 +1,4 @@
-"""The tables of research as a whole, for the command: made, built, dropped, described."""
+"""Builds, drops and describes the tables of research, for the command."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ class Research:
         """
         Write the rows of these symbols and lengths whose last minute lies in [start, end), UTC microseconds.
 
-        Without ``start_us`` and ``end_us`` these are all that are stored. ``indicators``: names of further ones, which
-        all tables get. ``keep``: whether programs that record keep the rows from ``start_us`` on; None: as it was.
+        Without ``start_us`` and ``end_us``: all stored minutes. ``indicators``: names of further indicators, which all
+        tables get. ``keep``: whether recording programs keep the rows from ``start_us`` on; None leaves it as it is.
 
         Raises:
-            UsageError: If a length, a symbol or an indicator cannot be had. Nothing was changed.
+            UsageError: If a length, a symbol or an indicator is not possible. Nothing was changed.
             StoreError: If the database cannot be read or written.
         """
         for minutes in lengths:
@@ -64,10 +64,10 @@ class Research:
 
     def drop(self, symbols: Sequence[str], lengths: Sequence[int] = ()) -> list[tuple[str, int]]:
         """
-        Drop the rows of these symbols and lengths; without lengths those of all. Return the series that were dropped.
+        Drop the rows of these symbols and lengths, of all lengths if none is given. Return the dropped series.
 
         Raises:
-            UsageError: If none of them is there.
+            UsageError: If there is no such series.
             StoreError: If the database cannot be changed.
         """
         with closing(self._connect()) as connection, translated("drop tables of research"):

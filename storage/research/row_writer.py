@@ -1,10 +1,9 @@
 """
 Writes rows into a table ``ohlcv_{N}m``: by COPY into a staging table, and from there each exactly once.
 
-Where the table has no row of these times yet, COPY writes into it at once: the lock of the series keeps others away.
-A row that is there already is replaced where it differs and left alone where it does not, so writing the same rows
-again changes nothing. Every function takes a connection in a transaction, whose session holds the lock of the series,
-and may raise psycopg.Error.
+While the table has no row of these times, COPY writes into it directly: the lock of the series keeps others away. An
+existing row is replaced only if it differs, so writing the same rows again changes nothing. Every function takes a
+connection in a transaction, whose session holds the lock of the series, and may raise psycopg.Error.
 """
 
 from __future__ import annotations
@@ -39,7 +38,7 @@ _NULLS = {"vwap": "NaN", "minutes_into_session": "-1"}
 
 
 class Written(NamedTuple):
-    """How many rows are new or other than they were, and the first and last of their times (UTC microseconds)."""
+    """The number of new or changed rows, and their first and last time (UTC microseconds)."""
 
     rows: int
     first_us: int | None

@@ -39,7 +39,7 @@ _WHOLE = tables.COLUMNS.index("window_minutes")
 
 
 class ResearchStore(CandleReader, Protocol):
-    """What rows are made of."""
+    """The source of rows: candles, and calendars."""
 
     def calendar_of(self, symbol: str) -> Calendar:
         """Return when the market of a symbol is open. Blocks."""
@@ -47,10 +47,10 @@ class ResearchStore(CandleReader, Protocol):
 
 class BuiltSeries(NamedTuple):
     """
-    The outcome of a series.
+    The outcome of a series, in numbers of rows.
 
-    ``rows`` are those of the range, ``written`` those that were new or differed, ``incomplete`` those in which a minute
-    is missing, ``updated`` those that got other values of indicators.
+    ``rows``: in the range; ``written``: new or changed; ``incomplete``: with a missing minute; ``updated``: with
+    changed values of indicators.
 
     ``first_us``, ``last_us``: the times of the first and last row; None without rows.
     """
@@ -84,7 +84,7 @@ class SeriesBuilder:
         """
         Write the rows whose last minute lies in [start, end), and their indicators; the tables must exist.
 
-        ``on_progress``: what is being done, and how many more rows are.
+        ``on_progress`` takes the name of the step, and the number of rows done since the last call.
         """
         named = tables.known_indicators(self._connection)
         for minutes in lengths:
@@ -107,7 +107,7 @@ class SeriesBuilder:
         named: Sequence[NamedIndicator],
         on_progress: Callable[[str, int], None],
     ) -> list[BuiltSeries]:
-        states = self._states.read(symbol)  # before the minutes: what changes meanwhile is seen again later
+        states = self._states.read(symbol)  # before the minutes: a change meanwhile is found the next time
         due = {one.minutes: one.indicators for one in tables.series_of(self._connection) if one.symbol == symbol}
         complete = {minutes for minutes in lengths if due[minutes] >= {one.name for one in named}}
         found = {minutes: (0, 0, Written(0, None, None)) for minutes in lengths}
@@ -158,7 +158,7 @@ class SeriesBuilder:
 
     def keep(self, symbol: str, kept: Sequence[tables.Series], states: DayStates, stored: MinuteRange) -> int:
         """
-        Bring kept series of a symbol up to date with the days whose state has changed. Return how many rows changed.
+        Update the kept series of a symbol where a day's state has changed. Return the number of changed rows.
 
         ``states`` were read before ``stored``.
         """
@@ -176,7 +176,7 @@ class SeriesBuilder:
         changed = 0
         known = self._saved_states(one.symbol, one.minutes)
         from_us = stored.first_us if one.kept_from is None else int(one.kept_from.timestamp()) * 1_000_000
-        # Until the next candle came, no window ended after the newest: those may lie in a day that is as it was.
+        # The windows after the newest row are new, even in a day whose state has not changed.
         newest_us = self._newest_row_us(one)
         reach_us = newest_us + one.minutes * MINUTE_US
         days = [
@@ -256,7 +256,7 @@ class SeriesBuilder:
         written: Written | None,
         on_progress: Callable[[str, int], None],
     ) -> int:
-        """Compute the indicators: of all rows, or of those that depend on what was written. Return how many changed."""
+        """Compute the indicators of all rows, or of rows that depend on ``written``. Return the number changed."""
         if written is not None and written.first_us is None:
             return 0
         if not named:
@@ -332,7 +332,7 @@ def _joined(before: Written, after: Written) -> Written:
 
 
 def _whole_days(states: DayStates, first_us: int, until_us: int, stored: MinuteRange) -> DayStates:
-    """Return the states of the days all of whose minutes, as far as they are stored, lie in a range."""
+    """Return the states of the days whose stored minutes all lie in a range."""
     begins_us = first_us if first_us > stored.first_us else 0
     return {
         day: state

@@ -1,4 +1,4 @@
-"""What the tables ``ohlcv_{N}m`` hold, and how the server treats them."""
+"""The state of the tables ``ohlcv_{N}m``: rows, sizes, updates and plans."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ class SeriesStatus:
     """
     The rows of one symbol in one table.
 
-    ``partitions`` are those of months, ``bytes`` include indexes. ``updates`` counts the rows updated since the server
-    began to count, ``hot_share`` the part of them that touched no index, 1 where none was updated. ``month_reads`` is
-    the number of partitions that a query of the newest month reads, by the server's plan; 0 without rows. ``due``: the
-    indicators whose values are not in all rows yet.
+    ``partitions`` counts months, ``bytes`` includes indexes. ``updates`` counts the rows updated since the server began
+    to count; ``hot_share`` is the share of them that touched no index, 1 without updates. ``month_reads`` is the number
+    of partitions that a query of the newest month reads, by the server's plan; 0 without rows. ``due``: the indicators
+    whose values are not in all rows yet.
     """
 
     table: str

@@ -120,7 +120,7 @@ def check_symbol(symbol: str) -> None:
 
 
 def tables(connection: Connection) -> list[int]:
-    """Return the lengths in minutes of which there is a table, rising."""
+    """Return the lengths in minutes that have a table, rising."""
     return [minutes for (minutes,) in connection.execute("SELECT minutes FROM research_tables ORDER BY 1")]
 
 
@@ -151,9 +151,9 @@ def series_of(connection: Connection) -> list[Series]:
 @contextlib.contextmanager
 def locked_series(connection: Connection, symbol: str, lengths: Collection[int]) -> Iterator[None]:
     """
-    Keep other programs from these series inside the block, after waiting for those that have them.
+    Lock these series for the block; wait for programs that hold one.
 
-    So who reads minutes inside it and writes their rows never overwrites rows of newer ones. A program that is killed
+    So rows made of minutes that were read inside the block never overwrite rows of newer minutes. A killed program
     loses its locks with its session.
     """
     with contextlib.ExitStack() as ending:
@@ -210,10 +210,10 @@ def make_table(connection: Connection, minutes: int) -> None:
 
 def add_indicators(connection: Connection, wanted: Sequence[NamedIndicator]) -> None:
     """
-    Add the columns of these indicators to all tables, where they lack them. Their values are due.
+    Add the missing columns of these indicators to all tables. Their values are due.
 
     Raises:
-        UsageError: If a column would be of two indicators.
+        UsageError: If two indicators share a column name.
     """
     with _structure(connection):
         known = indicator_names(connection)
@@ -247,7 +247,8 @@ def keep_series(connection: Connection, symbol: str, minutes: int, *, kept: bool
     """
     Let recording programs keep the rows of a series up to date, or no longer.
 
-    ``from_us``: from when on (UTC microseconds), None for all; of a series that is kept already, the earlier counts.
+    ``from_us``: the start (UTC microseconds), None for all. For a series that is kept already, the earlier start
+    counts.
     """
     connection.execute(_KEEP, {"kept": kept, "from_us": from_us, "symbol": symbol, "minutes": minutes})
 
@@ -260,7 +261,7 @@ def make_partitions(connection: Connection, symbol: str, minutes: int, first_us:
 
 
 def drop_series(connection: Connection, symbol: str, minutes: int) -> bool:
-    """Drop the rows of a series; the table, too, if it was the last one. Return whether there was one."""
+    """Drop the rows of a series; the table, too, if it was the last one. Return whether it existed."""
     with locked_series(connection, symbol, [minutes]), _structure(connection):
         found = connection.execute(
             "DELETE FROM research_series WHERE symbol = %s AND minutes = %s", (symbol, minutes)
@@ -279,13 +280,13 @@ def drop_series(connection: Connection, symbol: str, minutes: int) -> bool:
 
 
 def branch_of(connection: Connection, symbol: str, minutes: int) -> str | None:
-    """Return the partition of a symbol in a table, which has those of its months; None if there is none yet."""
+    """Return the partition of a symbol in a table, the parent of its months; None if there is none yet."""
     row = connection.execute(_BRANCH, (table_name(minutes), symbol)).fetchone()
     return None if row is None else str(row[0])
 
 
 def analyze(connection: Connection, symbol: str, minutes: int) -> None:
-    """Let the server look at the rows of a symbol, for its plans; without effect for a role that only records."""
+    """Analyze the rows of a symbol for the planner; without effect for a role that only records."""
     branch = branch_of(connection, symbol, minutes)
     if branch is not None:
         connection.execute(sql.SQL("ANALYZE {}").format(sql.Identifier(branch)))
@@ -293,7 +294,7 @@ def analyze(connection: Connection, symbol: str, minutes: int) -> None:
 
 @contextlib.contextmanager
 def _structure(connection: Connection) -> Iterator[None]:
-    """A transaction that changes which tables and columns there are; one at a time."""
+    """A transaction that changes tables and columns; one at a time."""
     with connection.transaction():
         connection.execute("SELECT pg_advisory_xact_lock(1668446578, hashtext(current_schema()))")
         yield

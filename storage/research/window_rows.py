@@ -1,9 +1,8 @@
 """
 Rolling windows as rows of the tables ``ohlcv_{N}m``.
 
-A window covers N minutes of the clock, those in which the market is closed included. ``window_minutes`` counts the ones
-about which nothing is missing: held and complete, or closed. So it is N where nothing is missing, and one missing
-minute lowers it in all N rows that cover it.
+A window covers N minutes of the clock, closed ones included. ``window_minutes`` counts its whole minutes: stored and
+complete, or closed. One missing minute lowers it in all N rows that cover it.
 """
 
 from __future__ import annotations
@@ -38,13 +37,13 @@ LAYOUT = RowLayout(
 
 
 def windows_ending(minutes: Any, length: int, first_end_us: int, last_end_us: int) -> Any:
-    """Return the windows that end at these times and each minute between, where a minute of them is in ``minutes``."""
+    """Return the windows that end in this range, both ends included, and have a minute in ``minutes``."""
     count = (last_end_us - first_end_us) // MINUTE_US + 1
     return windows_between(minutes, length, first_end_us - length * MINUTE_US, max(count, 0))
 
 
 def columns_of_rows(windows: Any, minutes: Any, length: int, calendar: Calendar) -> list[NDArray[Any]]:
-    """Return the columns of `LAYOUT` for windows; ``minutes`` has all that they cover."""
+    """Return the columns of `LAYOUT` for windows; ``minutes`` holds all minutes that they cover."""
     starts_us = open_times(windows)
     ends_us = starts_us + length * MINUTE_US
     sessions = window_sessions(calendar, starts_us, ends_us)
@@ -64,7 +63,7 @@ def columns_of_rows(windows: Any, minutes: Any, length: int, calendar: Calendar)
 
 
 def _whole_minutes(minutes: Any, starts_us: NDArray[np.int64], length: int, calendar: Calendar) -> NDArray[np.int64]:
-    """Return how many minutes of each window are complete, or closed time without a candle."""
+    """Return the number of minutes of each window that are complete, or closed and without a candle."""
     if not len(starts_us):
         return np.empty(0, np.int64)
     first_us = int(starts_us[0])

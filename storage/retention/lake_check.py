@@ -1,9 +1,9 @@
 """
-Whether a lake holds what retention is about to drop.
+Checks that a lake holds the parts that retention is about to drop.
 
-A part waits until each of its days is in the lake: by its manifest first, which costs one small request a day, then by
-reading it whole, every byte against its SHA-256 and every row against what is counted. Of trades, the lake's day must
-hold every id that the database's day has; of ticks, as many rows.
+A part waits until each of its days is in the lake. The manifest is checked first, with one small request per day; then
+the day is read whole, its bytes against their SHA-256 and its rows against their counts. Of trades, the lake's day must
+hold every id of the database's day; of ticks, as many rows.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from storage.lake.manifest import Manifest
 
 OpenLake = Callable[[str], "Lake"]
-"""Opens the lake that a text names; raises UsageError and LakeError."""
+"""Opens the lake at an address; raises UsageError and LakeError."""
 
 _DAYS = """
     SELECT s.symbol, {open_us}, {count}::bigint, {ids} FROM {days} r JOIN symbols s ON s.id = r.symbol_id
@@ -39,7 +39,7 @@ _NO_IDS = "NULL::bigint, NULL::bigint"
 
 
 class StoredDay(NamedTuple):
-    """A day of the database: how many rows it has, and of trades the lowest and the highest id."""
+    """A day of the database: its number of rows, and of trades the lowest and the highest id."""
 
     symbol: str
     day_us: int
@@ -79,7 +79,7 @@ class LakeCheck:
         return manifests if isinstance(manifests, str) else ""
 
     def _manifests(self, part: DroppablePart, days: list[StoredDay]) -> list[Manifest] | str:
-        """Return the manifests of these days, or what is wrong with the first that is not as it must be."""
+        """Return the manifests of these days, or why the first unsuitable day fails, as a clause."""
         if self._open_lake is None:
             return f"this program cannot read the lake {self._text}"
         lake = self._lake = self._lake or self._open_lake(self._text)
@@ -118,7 +118,7 @@ class LakeCheck:
 
 
 def holds(manifest: Manifest, day: StoredDay) -> bool:
-    """Whether a day of the lake has every row of the database's day, by what both count. Pure."""
+    """Whether a day of the lake has every row of the database's day, by their counts. Pure."""
     if day.first is None or day.last is None:
         return manifest.rows == day.rows
     if manifest.first is None or manifest.last is None or not manifest.first <= day.first <= day.last <= manifest.last:

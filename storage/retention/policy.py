@@ -111,7 +111,7 @@ def plan(
     """
     Return what the retention period ``keep`` would drop today; changes nothing.
 
-    ``lake``: only what that lake's manifests name; see `enforce` for ``open_lake``.
+    ``lake``: only parts that are in that lake by its manifests. ``open_lake``: see `enforce`.
 
     Raises:
         StoreSchemaMismatch: If trades are compressed and this edition cannot read them: nobody could look at them
@@ -134,7 +134,7 @@ def _plan_of(connection: Connection, keep: RetentionPeriod, table: StoredTable) 
 
 
 def _without_waiting(planned: RetentionPlan, check: LakeCheck | None) -> RetentionPlan:
-    """Return the plan without the parts that the lake's manifests do not name."""
+    """Return the plan; parts that the lake's manifests do not name wait."""
     if check is None:
         return planned
     lacks = [(part, check.lack(part, verified=False)) for part in planned.parts]
@@ -146,7 +146,7 @@ def confirm(connection: Connection, keep: RetentionPeriod | None, lake: str = ""
     """
     Set the retention period of trades and ticks; None keeps all. The next `enforce` drops the older ones.
 
-    ``lake``: what that lake does not hold stays; empty: no lake is asked.
+    ``lake``: parts that it does not hold stay; empty for no lake.
 
     Raises:
         StoreError: If the database does not answer, or this user may not change its tables.
@@ -215,7 +215,7 @@ def enforce(
 def _drop_parts(
     connection: Connection, parts: Sequence[DroppablePart], check: LakeCheck | None
 ) -> tuple[list[DroppablePart], tuple[WaitingPart, ...]]:
-    """Drop the parts, each once the lake was found to hold it; return those that are gone and those that wait."""
+    """Drop the parts that the lake holds; return the dropped and the waiting parts."""
     gone, waiting = list[DroppablePart](), list[WaitingPart]()
     for part in parts:
         reason = "" if check is None else check.lack(part, verified=True)

@@ -42,8 +42,8 @@ def sources_of(
     Return the tables that candles of the interval are made of, finest first.
 
     ``moments``: the table of single rows; ``rollups``: those of candles, finest first. Every candle is made of whole
-    rows of the first table returned. From the others come the rows that lie inside a candle; ``fewest``, at least 1: so
-    many of their lengths a candle must have.
+    rows of the first table returned. From the others come the rows that lie inside a candle. ``fewest``, at least 1:
+    the least number of their rows that a candle must span.
     """
     length_us = 0 if interval.months else interval.length_us
     fitting = [

@@ -1,7 +1,7 @@
 """
-The slider under the chart by which its candles begin some minutes later: the hours from 09:05 instead of from 09:00.
+The slider under the chart that makes its candles begin some minutes later: hours from 09:05 instead of 09:00.
 
-It decides nothing: a moved slider leaves as a signal once it rests, and `PhaseSlider.set_interval` shows the phase in
+It decides nothing: once a moved slider rests, it emits a signal, and `PhaseSlider.set_interval` shows the phase in
 force.
 """
 
@@ -24,7 +24,7 @@ class PhaseSlider(QWidget):
     A slider over the phases of one interval, with the minutes as a number; its owner hides it where there are none.
 
     Signals:
-        phase_requested(int): let candles begin so many minutes later.
+        phase_requested(int): make candles begin that many minutes later.
     """
 
     phase_requested = Signal(int)
@@ -56,7 +56,7 @@ class PhaseSlider(QWidget):
         return self._interval is not None and self._interval.phases > 1
 
     def set_interval(self, interval: Interval) -> bool:
-        """Show the phase of the chart's interval; return whether that takes another room. Cheap if it is known."""
+        """Show the phase of the chart's interval; return whether its width changed. Cheap if it is the same."""
         if interval == self._interval:
             return False
         had = 0 if self._interval is None else self._interval.phases
@@ -74,12 +74,12 @@ class PhaseSlider(QWidget):
         return had != interval.phases
 
     def step_by(self, by: int) -> None:
-        """Move the slider by minutes; from the last phase on to the first, and back."""
+        """Move the slider by minutes; the last phase is followed by the first."""
         if self.has_phases:
             self.slider.setValue((self.slider.value() + by) % (self.slider.maximum() + 1))
 
     def fit_text(self) -> None:
-        """Take the room that the text needs in its present size."""
+        """Fit the width to the text in its present size."""
         self.slider.setFixedWidth(style.px(_SLIDER_PX))
         longest = f"+{self.slider.maximum()}m"
         self.number.ensurePolished()

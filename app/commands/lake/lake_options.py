@@ -1,5 +1,5 @@
 """
-Which lake, symbols and range a command of ``cryptopipe lake`` was given.
+The lake, symbols and range of a command of ``cryptopipe lake``.
 
 Both LAKE and SYMBOL may be left out. Two arguments are always LAKE and SYMBOL. One alone is LAKE where no lake is
 configured; where one is, it is LAKE only if it is written as a place (``s3://…``, ``/…``, ``./…``, ``~/…``) or names a
@@ -30,7 +30,7 @@ _SYMBOLS = re.compile(r"^[A-Z0-9,:]*[A-Z][A-Z0-9,:]*$")
 class LakeRequest(NamedTuple):
     """
     What was typed. ``lake`` is empty for the settings'; ``symbols`` are as typed, none for all; ``start_us`` and
-    ``end_us`` are UTC microseconds, None where that end is open. ``kinds``: of which rows.
+    ``end_us`` are UTC microseconds, None where that end is open. ``kinds``: the kinds of rows.
     """
 
     lake: str
@@ -41,7 +41,7 @@ class LakeRequest(NamedTuple):
 
     @property
     def noun(self) -> str:
-        """What a partition is: a day, or a year of candles."""
+        """The noun for a partition: a day, or a year of candles."""
         return "year" if self.kinds == (LakeKind.CANDLES,) else "day"
 
     @property
@@ -95,7 +95,7 @@ def symbols_in_lake(texts: Collection[str], known: Collection[str], lake: str) -
     Return the names of the symbols written as ``texts`` among those ``known`` in the lake; all without a text.
 
     Raises:
-        UsageError: If one is not there.
+        UsageError: If the lake does not have one.
     """
     names = []
     for text in texts:

@@ -1,4 +1,4 @@
-"""What the commands of the lake say, in words and as JSON."""
+"""The output of the commands of the lake, in words and as JSON."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def number_of(count: int, noun: str) -> str:
 
 
 def partition_facts(partition: Partition) -> dict[str, Any]:
-    """Return for JSON which partition it is."""
+    """Return the partition for JSON."""
     facts: dict[str, Any] = {"kind": partition.kind, "symbol": partition.symbol}
     if partition.interval:
         facts["interval"] = partition.interval
@@ -33,7 +33,7 @@ def partition_facts(partition: Partition) -> dict[str, Any]:
 
 
 def manifest_facts(manifest: Manifest) -> dict[str, Any]:
-    """Return a partition for JSON."""
+    """Return a partition and its content for JSON."""
     partition = manifest.partition
     facts = partition_facts(partition)
     names = ("first_trade_id", "last_trade_id") if partition.kind is LakeKind.TRADES else ("first_us", "last_us")
@@ -43,7 +43,7 @@ def manifest_facts(manifest: Manifest) -> dict[str, Any]:
 
 
 def other_facts(report: OtherReport) -> dict[str, Any]:
-    """Return for JSON what was read of files without a manifest."""
+    """Return for JSON the outcome of files without a manifest."""
     names = ("read", "rows", "stored", "held", "refused")
     facts: dict[str, Any] = {name: getattr(report, name) for name in names}
     facts["symbols"] = {

@@ -1,4 +1,4 @@
-"""Which series of the lake symbols as typed mean: their trades or quotes, and their candles by interval."""
+"""Finds the series of typed symbols in the lake: trades or quotes, and candles by interval."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from storage.lake.partition import LakeKind
 from storage.lake.reading.other_files import OtherFile, other_files
 
 Series = tuple[LakeKind, str, str]
-"""Kind, symbol, and interval, which is empty but for candles."""
+"""Kind, symbol, and interval; only candles have an interval, else it is empty."""
 
 
 class Chosen(NamedTuple):
@@ -23,7 +23,7 @@ class Chosen(NamedTuple):
 
 def chosen_of(lake: Lake, request: LakeRequest) -> Chosen:
     """
-    Return what the lake has of the symbols that were typed, of all without a symbol.
+    Return the lake's series and files of the typed symbols, of all symbols if none was typed.
 
     Raises:
         UsageError: If a symbol is not in the lake.

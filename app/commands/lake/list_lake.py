@@ -1,4 +1,4 @@
-"""``cryptopipe lake list``: what is in the lake: symbols, days, ids, rows and bytes; with ``--sample``, some rows."""
+"""``cryptopipe lake list``: the lake's symbols, days, ids, rows and bytes; with ``--sample``, some rows."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ _MOST_SHOWN = 20
 
 def prepare(settings: Settings, options: Options) -> Callable[[], int]:
     """
-    Return the function that pulls; after Ctrl-C what is stored stays, and the next run goes on from there.
+    Return the function that pulls; after Ctrl-C stored rows stay, and the next run goes on from there.
 
     Raises:
         UsageError: If an option is wrong.
@@ -79,7 +79,7 @@ def _run(settings: Settings, lake: Lake, request: LakeRequest, *, as_json: bool)
 
 
 def _chosen(lake: Lake, request: LakeRequest) -> tuple[list[Partition], list[Partition], list[OtherFile]]:
-    """Return the days to pull, those of the range asked for that are not in the lake, and files without a manifest."""
+    """Return the days to pull, the days of the range that the lake lacks, and files without a manifest."""
     found = [one for one in lake.series() if one[0] in request.kinds]
     others = other_files(lake) if LakeKind.TRADES in request.kinds else []
     known = {symbol for _, symbol, _ in found} | {one.symbol for one in others}

@@ -1,4 +1,4 @@
-"""``cryptopipe lake push``: complete days of the database into the lake, those that are not there yet."""
+"""``cryptopipe lake push``: writes the complete days of the database that the lake lacks."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _MOST_SHOWN = 20
 
 def prepare(settings: Settings, options: Options) -> Callable[[], int]:
     """
-    Return the function that pushes; after Ctrl-C what is whole stays in the lake, and the next run goes on from there.
+    Return the function that pushes; after Ctrl-C whole files stay, and the next run goes on from there.
 
     Raises:
         UsageError: If an option is wrong.

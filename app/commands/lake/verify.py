@@ -1,4 +1,4 @@
-"""``cryptopipe lake verify``: whether every day is there, every byte as it was written, and every count true."""
+"""``cryptopipe lake verify``: checks that no day is missing, no byte has changed, and every count is true."""
 
 from __future__ import annotations
 

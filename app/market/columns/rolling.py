@@ -54,8 +54,8 @@ def rolling_windows(minutes: Any, length: int) -> Any:
 
     ``minutes``: a batch of candles of one minute (`app.market.columns.candle_columns.schema`), by rising open time;
     minutes may be missing. The result has `rolling_schema`; ``open_time`` is a window's start, and one begins every
-    minute. A window adds up its minutes as a candle of that length does, so those of index 0 are these candles, to the
-    digit. It is complete if all its minutes are there and complete. A window of missing minutes alone has no row.
+    minute. A window adds up its minutes as a candle of that length does, so windows of index 0 equal these candles to
+    the digit. It is complete if it has all its minutes and all are complete. A window without any minute has no row.
 
     Raises:
         ValueError: If ``length`` is not positive.
@@ -72,7 +72,7 @@ def windows_between(minutes: Any, length: int, first_us: int, count: int) -> Any
     """
     Return the ``count`` windows of which the first starts at ``first_us``, as `rolling_windows` does.
 
-    ``minutes`` may reach beyond what these windows cover. They also begin and end where a minute is missing.
+    ``minutes`` may reach beyond these windows. A window may begin or end with a missing minute.
     """
     opens_us = open_times(minutes)
     ends_us = first_us + np.array([0, count + length - 1]) * MINUTE_US
@@ -106,8 +106,8 @@ class WindowStream:
 
     ``start_us``: when the first window starts, also where its first minute is missing; None: with the first minute.
     ``is_closed``: minutes in which the market is closed are not missing. Minutes may have further decimal columns after
-    those of `app.market.columns.candle_columns.schema`: these are added up, too, and unknown (null) where one of a
-    minute is.
+    the columns of `app.market.columns.candle_columns.schema`: these are added up, too, and unknown (null) if one of the
+    minutes is unknown.
     """
 
     def __init__(self, length: int, start_us: int | None = None, is_closed: IsClosed | None = None) -> None:
@@ -185,7 +185,7 @@ class _Windows:
         self._is_traded: Bools = self._until > self._from
 
     def columns(self) -> list[Any]:
-        """Return the columns of the windows; those of windows that are not held may hold anything."""
+        """Return the columns of the windows; rows of windows that are not held are undefined."""
         pa, known = arrow(), self._minutes.schema
         starts_us = self._first_us + np.arange(self._count, dtype=np.int64) * MINUTE_US
         columns = {
@@ -241,7 +241,7 @@ class _Windows:
         return _extremes(grid, self._length, fold)
 
     def _known_sum(self, field: Any) -> Any:
-        """Return the sums of an amount that may be unknown; so is one of which a part is."""
+        """Return the sums of an amount that may be unknown; a sum with an unknown part is unknown."""
         column = self._minutes.column(field.name)
         unknown = np.asarray(column.is_null())
         valid = self._sum_of_small(unknown.astype(np.int64)) == 0 if unknown.any() else None

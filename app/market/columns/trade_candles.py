@@ -1,8 +1,8 @@
 """
 Folds columns of trades into candles of one interval, by the rules of `app.market.builder`. Pure.
 
-It is for trades that are read in bulk: a batch is folded by numpy, and only its candles become objects. Each trade must
-be given once. The order does not matter within `take_ended`: what that returned is done, so a trade of it is refused.
+It is for trades that are read in bulk: numpy folds a batch, and only its candles become objects. Add each trade once,
+in any order. A candle that `take_ended` returned is done: a later trade of it is refused.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class TradeCandles:
 
     def take_ended(self, time_us: int | None = None) -> list[Candle]:
         """
-        Remove the candles that end at ``time_us`` or before, all without it, and return them, oldest first.
+        Remove and return the candles that end at ``time_us`` or before, oldest first; all of them without a time.
 
         ``closed`` and ``complete`` mean nothing yet: `app.market.builder.finish` sets both.
         """

@@ -1,11 +1,10 @@
 """
-Indicators of rolling windows: the value of a row is made of the rows of its own ``minute_index``, its phase.
+Indicators of rolling windows: the value of a row comes from the rows of its own ``minute_index``, its phase.
 
-Windows of one phase follow each other as candles do. The calculation of a row begins `PhaseValues.reach` rows before
-it at most, at a place that depends on its time alone, so that a value is the same in a full run and in one that knows
-just these rows, to the last bit. From the first row of all on, values are those of one calculation over all rows of the
-phase, as far as 1e-12. Sums of a session begin with the first window that starts in it. Rows are taken as they come:
-a window that is missing is left out. Pure.
+Windows of one phase follow each other as candles do. The calculation of a row begins at most `PhaseValues.reach` rows
+before it, at a place that depends on its time alone. So a full run and a run over just these rows give the same value
+to the last bit. It differs by at most 1e-12 from one calculation over all rows of the phase. Sums of a session begin
+with the first window that starts in it. Missing windows are left out. Pure.
 """
 
 from __future__ import annotations
@@ -48,8 +47,8 @@ class PhaseValues:
     """
     The values of ``named`` for windows of ``length`` minutes, which come in batches by rising time.
 
-    Memory is that of a batch and of `reach` windows of each phase. Of an indicator that no session begins, amounts that
-    tables do not have are unknown (NaN): the quote volume, and what takers bought.
+    Memory is that of a batch and of `reach` windows of each phase. For indicators without a session,
+    amounts that tables do not have are unknown (NaN): the quote volume, and what takers bought.
     """
 
     def __init__(self, named: Sequence[NamedIndicator], length: int) -> None:
@@ -66,9 +65,9 @@ class PhaseValues:
 
     def first_start_us(self, start_us: int) -> int:
         """
-        Return where the first window starts on which values of the window at ``start_us`` and of later ones depend.
+        Return the start of the first window that the values from ``start_us`` on depend on.
 
-        That is where no window before is missing: else some depend on still earlier ones.
+        It holds if no window before is missing: otherwise some values depend on earlier windows.
         """
         length_us = self._length * MINUTE_US
         block_end_us = (start_us + length_us - ORIGIN_US) // (_BLOCK * length_us) * _BLOCK * length_us + ORIGIN_US
@@ -76,7 +75,7 @@ class PhaseValues:
         return min([start_us, *starts_us, *(session_start_us(session, start_us) for session in self.sessions)])
 
     def kept_rows(self) -> NDArray[np.int64]:
-        """Return how many windows of each phase are known, `reach` at most."""
+        """Return the number of known windows of each phase, at most `reach`."""
         index = self._kept.get(MINUTE_INDEX, np.empty(0, np.int64))
         return np.minimum(np.bincount(index, minlength=self._length), self.reach)
 
@@ -123,7 +122,7 @@ class PhaseValues:
 
 
 def session_start_us(session: Session, time_us: int) -> int:
-    """Return when the session began that holds a time; UTC microseconds."""
+    """Return the start of the session that holds a time; UTC microseconds."""
     if session is Session.DAY:
         return time_us // _DAY_US * _DAY_US
     if session is Session.WEEK:

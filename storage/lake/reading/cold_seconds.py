@@ -1,4 +1,4 @@
-"""The seconds of days that a lake has, for charts; see `app.market.ports.cold.ColdSource`."""
+"""Candles of a second from a lake's days, for charts; see `app.market.ports.cold.ColdSource`."""
 
 from __future__ import annotations
 

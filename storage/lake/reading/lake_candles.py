@@ -1,10 +1,10 @@
 """
-Makes candles of any intervals from the trades of a lake, each file of which is read once.
+Makes candles of any intervals from the trades of a lake; each file is read once.
 
-The rules are those of the candles of the database (`app.market.builder`). A day that was pushed is proved complete, so
-a candle is complete if all of its time lies in such days, or if the ids of its trades prove it: files that have no
-manifest (`storage.lake.reading.other_files`) prove nothing else. Files are read from the oldest to the newest, and
-candles are given away as they end, so the memory is that of a day's candles and of a part.
+The rules are `app.market.builder`'s, as for candles of the database. A pushed day is proved complete. A candle is
+complete if all of its time lies in such days, or if the ids of its trades prove it; files without a manifest
+(`storage.lake.reading.other_files`) have only their ids as proof. Files are read from the oldest to the newest, and
+candles are handed on as they end. Memory: the candles of a day, and one part.
 """
 
 from __future__ import annotations
@@ -60,14 +60,14 @@ class LakeCandlesReport:
 _Columns = tuple[Ints, Ints, Ints, Ints, NDArray[np.bool_]]
 
 OnCandles = Callable[[Interval, list[Candle]], None]
-"""Is given closed candles of an interval, oldest first; each call's come after those of the call before."""
+"""Takes closed candles of an interval, oldest first, also from call to call."""
 
 
 class LakeCandles:
     """
     The candles of one symbol; call `run` once, in any thread.
 
-    ``others``: the symbol's files without a manifest. A range has the candles that open in ``[start_us, end_us)`` and
+    ``others``: the symbol's files without a manifest. A range holds the candles that open in ``[start_us, end_us)`` and
     end at ``end_us`` or before; None is open.
     """
 
@@ -98,7 +98,7 @@ class LakeCandles:
         Make the candles. Blocks.
 
         Raises:
-            LakeDamaged: If a file is not what its manifest says, or cannot be used.
+            LakeDamaged: If a file differs from its manifest, or cannot be used.
             LakeError: If the lake cannot be read, or a file's trades are in no usable order.
         """
         days, others = self._sources(start_us, end_us)
@@ -140,7 +140,7 @@ class LakeCandles:
         return days, others
 
     def _read_days(self, give: _Give, before_us: int | None, *, has_more: bool) -> None:
-        """Read the days that begin before that time, and give what ended; ``has_more``: a file comes after them."""
+        """Read the days that begin before that time, and hand on ended candles; ``has_more``: a file follows."""
         while self._days and (before_us is None or self._days[0].partition.start_us < before_us):
             if self._is_cancelled():
                 return
@@ -151,7 +151,7 @@ class LakeCandles:
                 give(partial(_Series.broken, until_us=partition.end_us, held=self._held, known=self._known))
 
     def _read_close_before(self, first: Partition) -> None:
-        """Read the last trades of the day before, for slots without a trade at the begin of a range."""
+        """Read the last trades of the day before, for slots without a trade at the start of a range."""
         before = first._replace(period=day_text(first.start_us - DAY_US))
         if before not in self._lake.partitions(LakeKind.TRADES, self._symbol, before.start_us, before.end_us):
             return
@@ -223,7 +223,7 @@ class LakeCandles:
 
 
 class _Series:
-    """The candles of one interval on their way: the last one that ended waits until the next one shows what follows."""
+    """The candles of one interval; the last ended one waits for the next, which proves that none is missing between."""
 
     def __init__(self, interval: Interval) -> None:
         self.interval = interval
@@ -231,7 +231,7 @@ class _Series:
         self._last: Candle | None = None
 
     def ended(self, until_us: int, held: IdRanges, known: IdRanges) -> list[Candle]:
-        """Return what is done once all trades before ``until_us`` are there, but for the last."""
+        """Return the candles that ended by ``until_us``, without the last; call it once all trades before are added."""
         candles = self.folder.take_ended(until_us)
         if self._last is not None:
             candles.insert(0, self._last)
@@ -241,13 +241,13 @@ class _Series:
         return self._judged(finish(candles, self.interval, held)[:-1], known)
 
     def broken(self, until_us: int, held: IdRanges, known: IdRanges) -> list[Candle]:
-        """Return the rest of what has ended at ``until_us``, after which a day is missing."""
+        """Return the last candle before ``until_us``, after which a day is missing."""
         candles = [] if self._last is None else finish([self._last], self.interval, held, now_us=until_us)
         self._last = None
         return self._judged(candles, known)
 
     def rest(self, held: IdRanges, known: IdRanges) -> list[Candle]:
-        """Return what is left after all trades: none of it is followed by a trade."""
+        """Return the remaining candles after all trades; no trade follows them."""
         candles = self.folder.take_ended()
         if self._last is not None:
             candles.insert(0, self._last)

@@ -1,11 +1,11 @@
 """
-Files of trades in a lake that its push did not write: month files of other tools, and the older layout.
+Files of trades in a lake that no push wrote: month files of other tools, and the older layout.
 
     trades/…/*.parquet                                      where the path names a symbol: symbol=BTCUSDT, BTCUSDT/…
     ticks/{SYMBOL}/{YYYY}/{MM}/{DD}/part-{timestamp}.json   trades as a recorder wrote them
 
-They have no manifest, so nothing but the ids of their trades proves what is complete. What their columns and fields are
-called, and which formats they have, `storage.files` recognises as it does for an import.
+They have no manifest, so only the ids of their trades prove completeness. `storage.files` recognises their formats,
+columns and fields, as for an import.
 """
 
 from __future__ import annotations
@@ -59,14 +59,14 @@ class FileRows(NamedTuple):
 
 
 def other_files(lake: Lake) -> list[OtherFile]:
-    """Return the files, by symbol and time; two listings, whatever the number of symbols. Raises LakeError."""
+    """Return the files, by symbol and time; two listings for any number of symbols. Raises LakeError."""
     found, there = list[tuple[Partition | None, OtherFile]](), set[Partition]()
     for key, size in chain(lake.store.objects(LakeKind.TRADES.value), lake.store.objects(OLDER_LAYOUT)):
         located = partition_of(key)
         if located is not None and located[1] == MANIFEST:
             there.add(located[0])
         elif not key.endswith(_SUFFIXES) or (located is not None and part_range(located[1]) is not None):
-            continue  # of a push, whether it is whole or was interrupted
+            continue  # of a push, whole or interrupted
         elif symbol := _symbol_of(key):
             found.append((located and located[0], OtherFile(key, size, symbol, *_period_of(key))))
     files = [file for partition, file in found if partition not in there]

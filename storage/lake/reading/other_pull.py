@@ -1,8 +1,8 @@
 """
 Pulls and verifies the files of trades in a lake that no push wrote (`storage.lake.reading.other_files`), row by row.
 
-They have no manifest, so a pull stores their trades and their coverage, and says of no time that all of it is there. A
-verification reads them whole, and holds the ids of a symbol's files against each other.
+They have no manifest, so a pull stores their trades and their coverage, and marks no time as fetched. A verification
+reads them whole and counts the ids that no file of a symbol has.
 """
 
 from __future__ import annotations
@@ -51,9 +51,9 @@ def read_others(
     is_cancelled: Callable[[], bool] = lambda: False,
 ) -> OtherReport:
     """
-    Read the files, which stand by symbol and time; with ``loader``, store their trades, each once. Blocks.
+    Read the files, sorted by symbol and time; with ``loader``, store their trades, each once. Blocks.
 
-    ``on_progress`` is given the file in hand and how many rows have been read.
+    ``on_progress`` takes the current file and the number of rows read.
 
     Raises:
         LakeError: If the lake cannot be read; a file that cannot be used is a problem of the report.
@@ -89,7 +89,7 @@ def read_others(
 
 
 def _pushed(lake: Lake, symbol: str) -> list[tuple[int, int]]:
-    """Return the ids of the symbol's days that were pushed, those that the exchange has not included."""
+    """Return the ids of the symbol's pushed days, absent ones included."""
     found = list[tuple[int, int]]()
     for manifest in lake.manifests(lake.partitions(LakeKind.TRADES, symbol)):
         if isinstance(manifest, Manifest):

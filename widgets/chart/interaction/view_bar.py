@@ -58,7 +58,7 @@ class ViewBar(QFrame):
         range_requested(object): show this `TimeRange`.
         automatic_requested(bool): fit the price axis to what is in view from now on, or hold its present range.
         zone_requested(): choose a time zone.
-        phase_requested(int): let candles begin so many minutes later.
+        phase_requested(int): make candles begin that many minutes later.
     """
 
     command_requested = Signal(str)

@@ -1,1 +1,1 @@
-"""Rolling candles on their way into a file: made of minutes, with indicators, and what the file lacks."""
+"""Exports of rolling candles: made of minutes, with indicators, and a report of missing minutes."""

@@ -1,4 +1,4 @@
-"""Turns the minutes of an export into rolling windows on their way into a file, with indicators if wanted."""
+"""Turns the minutes of an export into rolling windows, with indicators if wanted, and writes them into a file."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ class WindowFile:
     """
     An `app.market.ports.files.ExportFile` of minutes by rising time, which writes windows into ``file``.
 
-    ``request`` has the range of the minutes, ``interval`` the length of a window. ``known_until``
-    blocks, and returns a time before which minutes are over: a window that ends by then has a row even if its last
-    minutes are missing. ``market``: closed time
-    is not missing. The minutes given begin with `first_slot`: the values of indicators need some before the range.
+    ``request`` has the range of the minutes, ``interval`` the length of a window. ``known_until`` blocks, and returns a
+    time before which minutes are over: a window that ends by then has a row even if its last minutes are missing.
+    ``market``: closed time is not missing. The minutes written begin with `first_slot`, as the values of indicators
+    need some before the range.
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class WindowFile:
         return self._file.finish(name, self.facts(facts))
 
     def facts(self, facts: Mapping[str, object]) -> dict[str, object]:
-        """Return the facts of minutes as those of the windows made of them; ``missing`` are minutes as before."""
+        """Return the facts of the windows, made from the facts of the minutes; ``missing`` still counts minutes."""
         source = next(iter(self._sources)) if len(self._sources) == 1 else CandleSource.MIXED.value
         about = {"interval": self._interval.name, "rolling": True, "rows": self.rows, "given": span(self._given)}
         return {**facts, **about, "source": source if self._sources else None}
@@ -94,7 +94,7 @@ class WindowFile:
         def is_closed(opens_us: Any) -> Any:
             return closed_minutes(market, opens_us)
 
-        # Before the range, windows that begin before the first minute of all are none, as in tables of research.
+        # No window begins before the first stored minute, as in tables of research.
         start_us = min(first_us, self._start_us)
         return WindowStream(window_minutes(self._interval), start_us, is_closed if market.closes else None)
 
@@ -114,18 +114,18 @@ class WindowFile:
 
 
 def values_of(indicators: Sequence[ChosenIndicator], interval: Interval) -> PhaseValues | None:
-    """Return what computes these indicators of windows of that length; None: none are wanted."""
+    """Return the calculation of these indicators for windows of that length; None without indicators."""
     named = [NamedIndicator(one.name, one) for one in indicators]
     return PhaseValues(named, window_minutes(interval)) if named else None
 
 
 def first_slot(request: CandleRequest, values: PhaseValues | None, market: Calendar) -> int:
-    """Return the slot of the first minute that is to be read for the windows of a range, and for their values."""
+    """Return the slot of the first minute to read for the windows of a range and their values."""
     start_us = ONE_MINUTE.slot_open_us(request.slots[0])
     if values is None:
         return request.slots[0]
     first_us = values.first_start_us(start_us)
     if market.closes:
-        # Windows of closed time are missing, and a value is made of so many that are there.
+        # Closed time has no windows, and a value needs a number of windows, so twice the time is read.
         first_us -= start_us - first_us
     return ONE_MINUTE.slot(max(first_us, 0))

@@ -1,4 +1,4 @@
-"""Brings the rolling windows of a range into a file: its minutes as an export of candles has them, added up."""
+"""Exports the rolling windows of a range into a file: the minutes of an export of candles, added up."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _MARKED = "Rolling candles that cover one of them are not complete."
 
 
 class WrittenWindows(NamedTuple):
-    """What was delivered: ``facts`` are those beside the file, ``lack`` says which minutes are missing and why."""
+    """The outcome: ``facts`` are written beside the file, ``lack`` says which minutes are missing and why."""
 
     path: Path | None
     rows: int
@@ -40,7 +40,7 @@ class WindowTransfer:
     """
     One export of windows; call `run` once, on the loop.
 
-    ``minutes`` is the range; ``store`` has the candles of the price that is wanted, ``market`` is its calendar. The
+    ``minutes`` is the range; ``store`` has the candles of the wanted price, ``market`` is its calendar. The
     rest is as in `CandleTransfer`.
     """
 
@@ -96,7 +96,7 @@ class WindowTransfer:
 
 
 def _known_until(store: CandleReader, symbol: str) -> int:
-    """Return the end of the newest closed minute that is stored: what is missing before is over. Blocks."""
+    """Return the end of the newest stored closed minute; a missing minute before it is over. Blocks."""
     newest = store.candles(symbol, ONE_MINUTE, limit=1)
     if not newest:
         return 0
