@@ -102,8 +102,11 @@ class BucketStore:
     @contextlib.contextmanager
     def local_file(self, key: str) -> Iterator[Path]:
         """See `storage.lake.object_store.ObjectStore`."""
-        with tempfile.TemporaryDirectory(prefix="cryptopipe-lake-") as folder:
-            path = Path(folder, PurePosixPath(key).name)
+        with contextlib.ExitStack() as stack:
+            with _writing_here(key):
+                folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="cryptopipe-lake-"))
+                path = Path(folder, PurePosixPath(key).name)
+                file = stack.enter_context(path.open("wb", buffering=0))
             with self._translated():
                 try:
                     stream = obstore.get(self._store, key).stream(min_chunk_size=_PIECE)
@@ -111,15 +114,12 @@ class BucketStore:
                     if "NoSuchBucket" in str(error):
                         raise
                     raise LakeDamaged(f"{key} is missing in {self.name}.", key) from None
-                with path.open("wb") as file:
-                    for piece in stream:
-                        try:
-                            file.write(piece)
-                        except OSError as error:
-                            raise LakeError(
-                                f"{key} does not fit into {folder}: free some space there, or set TMPDIR to "
-                                "a folder on another disk."
-                            ) from error
+                for piece in stream:
+                    rest = memoryview(piece)
+                    with _writing_here(key):
+                        while rest:
+                            rest = rest[file.write(rest) :]
+            file.close()
             yield path
 
     def put_new(self, key: str, content: bytes | memoryview) -> bool:
@@ -160,3 +160,15 @@ class BucketStore:
         if says(_ELSEWHERE):
             return f"The bucket {self._bucket} lies in another region: set AWS_REGION."
         return f"The store at {self._place} failed: try again, and check the setting lake_endpoint."
+
+
+@contextlib.contextmanager
+def _writing_here(key: str) -> Iterator[None]:
+    """Blame this machine's disk, not the store, for a failure inside the block."""
+    try:
+        yield
+    except OSError as error:
+        raise LakeError(
+            f"{key} cannot be written to the folder for temporary files ({error.strerror or error}): free some space "
+            "there, or set TMPDIR to a folder on another disk."
+        ) from error

@@ -14,14 +14,9 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from app.market.errors import LakeDamaged
-from storage.lake.partition import LakeKind, Partition
+from storage.lake.partition import BOUND_NAMES, LakeKind, Partition
 
 FORMAT = 1
-_BOUNDS = {
-    LakeKind.TRADES: ("first_trade_id", "last_trade_id"),
-    LakeKind.QUOTES: ("first_time_us", "last_time_us"),
-    LakeKind.CANDLES: ("first_open_time_us", "last_open_time_us"),
-}
 
 
 class Part(NamedTuple):
@@ -76,7 +71,7 @@ class Manifest:
 
     def _facts(self) -> dict[str, Any]:
         partition = self.partition
-        first, last = _BOUNDS[partition.kind]
+        first, last = BOUND_NAMES[partition.kind]
         facts: dict[str, Any] = {"format": FORMAT, "kind": partition.kind.value, "symbol": partition.symbol}
         if partition.interval:
             facts["interval"] = partition.interval
@@ -105,7 +100,7 @@ def read_manifest(partition: Partition, content: bytes) -> Manifest:
         if isinstance(facts, dict) and facts.get("format", 0) > FORMAT:
             raise LakeDamaged(f"{key} was written by a newer cryptopipe: update this one.", key)
         checksum = facts.pop("sha256")
-        first, last = _BOUNDS[partition.kind]
+        first, last = BOUND_NAMES[partition.kind]
         manifest = Manifest(
             partition,
             facts["rows"],

@@ -36,6 +36,17 @@ class LakeKind(StrEnum):
     CANDLES = "candles"
 
 
+ORDER_COLUMNS = {LakeKind.TRADES: "trade_id", LakeKind.QUOTES: "time", LakeKind.CANDLES: "open_time"}
+"""The column by which the rows of a partition rise."""
+
+BOUND_NAMES = {
+    LakeKind.TRADES: ("first_trade_id", "last_trade_id"),
+    LakeKind.QUOTES: ("first_time_us", "last_time_us"),
+    LakeKind.CANDLES: ("first_open_time_us", "last_open_time_us"),
+}
+"""The names of that column's first and last value, in manifests and footers."""
+
+
 class Partition(NamedTuple):
     """
     A day of trades or quotes of one symbol, or a year of its candles of one interval; UTC.

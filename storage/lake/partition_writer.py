@@ -17,13 +17,7 @@ from app.market.errors import LakeError
 from storage.lake.manifest import Manifest, Part, read_manifest
 from storage.lake.object_store import ObjectStore
 from storage.lake.parquet_part import PART_ROWS, PartBuffer, rows_of
-from storage.lake.partition import LakeKind, Partition, part_range
-
-_BOUND_NAMES = {
-    LakeKind.TRADES: ("trade_id", "first_trade_id", "last_trade_id"),
-    LakeKind.QUOTES: ("time", "first_time_us", "last_time_us"),
-    LakeKind.CANDLES: ("open_time", "first_open_time_us", "last_open_time_us"),
-}
+from storage.lake.partition import BOUND_NAMES, ORDER_COLUMNS, Partition, part_range
 
 
 class PartitionWriter:
@@ -91,7 +85,7 @@ class PartitionWriter:
         return manifest
 
     def _add(self, rows: Any) -> None:
-        column = rows.column(_BOUND_NAMES[self._partition.kind][0])
+        column = rows.column(ORDER_COLUMNS[self._partition.kind])
         first, last = (column.slice(at, 1).cast(pa.int64())[0].as_py() for at in (0, rows.num_rows - 1))
         self._bounds = (first if self._bounds is None else self._bounds[0], last)
         self._buffer.write(rows)
@@ -116,7 +110,7 @@ class PartitionWriter:
 
     def _facts(self, first: int, last: int, rows: int) -> dict[str, str]:
         partition = self._partition
-        _, first_name, last_name = _BOUND_NAMES[partition.kind]
+        first_name, last_name = BOUND_NAMES[partition.kind]
         facts = {"kind": partition.kind.value, "symbol": partition.symbol}
         facts[partition.period_name] = partition.period
         if partition.interval:

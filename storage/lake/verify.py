@@ -22,9 +22,7 @@ from app.market.errors import LakeDamaged
 from storage.lake.lake import Lake, missing_partitions, overlaps
 from storage.lake.manifest import Manifest, Part
 from storage.lake.parquet_part import facts_of, rows_of
-from storage.lake.partition import LakeKind, Partition, part_range
-
-_ORDER_COLUMN = {LakeKind.TRADES: "trade_id", LakeKind.QUOTES: "time", LakeKind.CANDLES: "open_time"}
+from storage.lake.partition import ORDER_COLUMNS, LakeKind, Partition, part_range
 
 
 class Problem(NamedTuple):
@@ -146,7 +144,7 @@ class Verification:
         partition, key = manifest.partition, manifest.key_of(part)
         try:
             counted, _ = facts_of(content)
-            column, times = _ORDER_COLUMN[partition.kind], "open_time" if partition.kind is LakeKind.CANDLES else "time"
+            column, times = ORDER_COLUMNS[partition.kind], "open_time" if partition.kind is LakeKind.CANDLES else "time"
             rows, reached = 0, None
             first = last = None
             for batch in rows_of(content, list(dict.fromkeys((column, times)))):

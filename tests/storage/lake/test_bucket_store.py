@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 
 import pytest
 
@@ -70,3 +72,15 @@ def test_the_status_decides_the_sentence(status: int, words: str) -> None:
 
 def test_a_store_that_is_away_is_not_a_full_one() -> None:
     assert "does not answer: check the network" in failure_at("http://127.0.0.1:9")
+
+
+def test_a_folder_for_temporary_files_that_cannot_be_used_is_not_blamed_on_the_store(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
+    store = BucketStore(parse_address("s3://bucket"), BucketAccess("key", "hush", None, "http://127.0.0.1:9"))
+    with (
+        pytest.raises(LakeError, match=r"cannot be written to the folder for temporary files .* set TMPDIR"),
+        store.local_file(KEY),
+    ):
+        raise AssertionError("the file was not fetched")
