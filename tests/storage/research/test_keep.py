@@ -43,7 +43,7 @@ def test_rows_follow_as_minutes_close(place: Place) -> None:
     place.save(minutes[:400])
     place.research.build(["BTCUSDT"], lengths, indicators=INDICATORS, keep=True)
     for at in range(400, len(minutes)):
-        if at % 25 == 0 or at > len(minutes) - 8:
+        if at % 70 == 0 or at > len(minutes) - 5:
             place.save(minutes[: at + 1])
             assert keep(place) >= 3
             assert keep(place) == 0
