@@ -144,7 +144,7 @@ def test_two_builds_at_once_give_the_rows_of_one(place: Place) -> None:
 
 @pytest.mark.embedded_only
 def test_a_build_that_is_killed_anywhere_is_made_whole_by_the_next(place: Place) -> None:
-    minutes = some_minutes(20_000)
+    minutes = some_minutes(12_000)
     place.save(minutes)
     dice = random.Random(4)
     for _ in range(3):
