@@ -96,7 +96,7 @@ def test_a_program_in_the_place_of_pandas_finds_the_database_in_its_environment(
 
 
 def test_the_query_for_grafana_has_the_fields_of_its_candlesticks(recorded: Database) -> None:
-    (query,) = examples("sql")
+    (query,) = (one for one in examples("sql") if "$" in one)
     assert query.count("$") == 1
     begin, end = "2020-01-01T00:00:00Z", "2100-01-01T00:00:00Z"
     query = query.replace("$__timeFilter(open_time)", f"open_time BETWEEN '{begin}' AND '{end}'")

@@ -65,7 +65,7 @@ def test_an_alert_from_before_the_first_recording_outlives_kills(play: Play, ser
         stop(process)
     report = document(play, "verify")
     assert (report["missed"], report["doubled"], report["invented"]) == (0, 0, 0)
-    assert report["firings"] > 4 * KILLS
+    assert report["firings"] >= 4 * KILLS
     assert len(firings(play, once)) == 1
     assert not firings(play, later)
 

@@ -33,6 +33,7 @@ from tests.program import (
 from tests.servers import EMBEDDED, empty_schema, forget, shared_server
 from tests.serving.helpers import record
 from tests.storage.helpers import some_trades
+from tests.storage.quotes.helpers import some_ticks
 
 pytestmark = pytest.mark.usefixtures("surroundings")
 
@@ -145,6 +146,8 @@ def test_the_examples_of_the_document_give_what_is_stored(recorder: Database, tm
     examples = re.findall(r"^(curl .+)$", text, re.MULTILINE)
     assert len(examples) >= 7
     record(recorder, [one._replace(time_us=one.time_us + 600_000_000) for one in some_trades(100)])
+    assert recorder.tick_writer.put(some_ticks(100, symbol="oanda:EURUSD", start_us=1_783_504_800_000_000))
+    assert recorder.tick_writer.drain(30.0)
     with started("serve", "--port", "0") as process:
         url = address(process)
         for example in examples:
@@ -159,6 +162,8 @@ def test_the_examples_of_the_document_give_what_is_stored(recorder: Database, tm
             assert (done.returncode, done.stderr) == (0, ""), example
             if "trades.arrow" in example:
                 assert pyarrow.ipc.open_stream((tmp_path / "trades.arrow").read_bytes()).read_all().num_rows == 100
+            elif "quotes.arrow" in example:
+                assert pyarrow.ipc.open_stream((tmp_path / "quotes.arrow").read_bytes()).read_all().num_rows == 100
             elif "/metrics" not in example or "json" in example:
                 assert json.loads(done.stdout) != []
         process.send_signal(signal.SIGINT)

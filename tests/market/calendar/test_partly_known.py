@@ -23,7 +23,16 @@ def test_any_range_is_open_as_known_and_elsewhere_as_usual(first: int, hours: in
     start_us = FIRST_US + first * HOUR_US
     end_us = min(start_us + hours * HOUR_US, LAST_US)
     assert KNOWN.closed_spans(start_us, end_us).tolist() == HOLIDAY.closed_spans(start_us, end_us).tolist()
-    assert KNOWN.sessions(start_us, end_us) == HOLIDAY.sessions(start_us, end_us)
+    # Only sessions with open time in the range: at its edges one calendar may list a day that the other leaves out.
+    found, expected = (
+        [
+            one
+            for one in calendar.sessions(start_us, end_us)
+            if one.start_us is not None and one.end_us is not None and one.start_us < end_us and start_us < one.end_us
+        ]
+        for calendar in (KNOWN, HOLIDAY)
+    )
+    assert found == expected
 
 
 def test_single_times_agree_with_ranges() -> None:
