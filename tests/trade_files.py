@@ -40,7 +40,7 @@ def write_trades(
     trades: Sequence[Trade],
     path: Path,
     file_format: FileFormat,
-    layout: FileLayout = FileLayout(),  # noqa: B008  a tuple
+    layout: FileLayout = FileLayout(),  # noqa: B008, because the default is a tuple, which nobody can change
 ) -> Path:
     """Write the trades of one symbol into a file, as an export does, some at a time, and return the path."""
     schema = trade_schema()

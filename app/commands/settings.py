@@ -171,5 +171,5 @@ def _shown(settings: Settings, name: str) -> str:
         try:
             return without_secrets(str(value))
         except StoreError:
-            return "…"  # unreadable, so it cannot be told what of it is a password
+            return "…"  # unreadable, so any part of it may be a password
     return str(value)

@@ -190,7 +190,7 @@ class Settings:
     interval: str = _setting(DEFAULT_INTERVAL, "Interval the chart opens with.", metavar="INTERVAL")
     theme: Theme = _setting("system", "Colours of the window: system (as the desktop has them), dark or light.")
     candle_colours: CandleColours = _setting(
-        "green-red", "Rising and falling: green-red, or blue-orange, which colour-blind eyes tell apart."
+        "green-red", "Rising and falling: green-red, or blue-orange, which colour-blind eyes distinguish."
     )
     text_percent: int = _setting(100, "Size of the window's text, in percent of the desktop's.", at_least=50)
     spread_percent: float = _setting(

@@ -1,4 +1,4 @@
-"""What the keyring is asked and told, and what becomes of a keyring that is missing, locked or silent."""
+"""Requests to the keyring, and keyrings that are missing, locked or silent."""
 
 from __future__ import annotations
 

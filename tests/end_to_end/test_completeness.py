@@ -81,7 +81,7 @@ def knowable(world: World, interval: Interval, open_us: int) -> bool:
 
 
 def assert_true(world: World, interval: Interval, candles: list[Candle]) -> None:
-    """Assert that the candles called complete are those of which that can be known, and are right."""
+    """Assert that exactly the provably complete candles are called complete, and are right."""
     right = {candle.open_time_us: candle for candle in folded(world.trades, interval)}
     for candle in candles:
         known = knowable(world, interval, candle.open_time_us)

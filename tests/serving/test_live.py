@@ -239,7 +239,7 @@ async def test_a_client_that_does_not_read_is_told_and_cut_while_others_hear_eve
                 while (message := await slow.receive()).type is WSMsgType.TEXT:
                     size, last = size + len(message.data), json.loads(message.data)
             assert size < 60_000 * 100
-            if message.type is WSMsgType.CLOSE:  # what it was told may be lost with the connection
+            if message.type is WSMsgType.CLOSE:  # the sentence may be lost with the connection
                 assert message.data == 1013
                 assert last["type"] == "error"
         assert MOST_UNREAD_BYTES <= 1 << 20

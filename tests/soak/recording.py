@@ -1,5 +1,5 @@
 """
-A process that records the tape as the program records the market, and says what it was told is committed.
+A process that records the tape as the program records the market, and reports what the database confirmed.
 
 On its standard output: ``open``, then ``acknowledged N`` (the rounds before N are committed), at last ``closed``. It
 begins at the first line of its standard input and ends properly when that closes.

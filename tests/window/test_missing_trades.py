@@ -26,7 +26,7 @@ def bar_at(session: ChartSession, open_us: int) -> Bar:
 
 
 def told(engine: Engine, symbol: str = "BTCUSDT") -> bool:
-    """Tell the recorder what the database holds: as long as it may itself be told what that held a moment ago."""
+    """Give the recorder the stored coverage; call it again, because an older reading may still arrive."""
     assert engine.database is not None
     engine.recorder.note_stored(symbol, engine.database.store.coverage(symbol))
     return True

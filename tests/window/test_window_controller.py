@@ -133,7 +133,7 @@ def test_the_notice_says_that_the_exchange_is_away_and_offers_actions_until_it_i
         await until(notice.isHidden)
         await server.stop()
         both = [NoticeAction.RETRY_FEED, NoticeAction.OPEN_SIMULATED_MARKET]
-        await until(lambda: notice.isVisible() and list(notice.buttons) == both)  # a chart's failure is told first
+        await until(lambda: notice.isVisible() and list(notice.buttons) == both)  # a chart's failure is shown first
         assert f"127.0.0.1:{port}" in notice.text.text()
         assert shown(running)  # what was shown stays
         again = SandboxServer(SimulatedMarket(seed=5), port=port)

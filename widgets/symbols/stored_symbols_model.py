@@ -96,7 +96,7 @@ class StoredSymbolsModel(QAbstractTableModel):
         self.beginResetModel()
         found = [one for one in self._all if self._text in one.symbol.name and self._is_in_scope(one)]
         found.sort(key=lambda one: one.symbol.name)
-        found.sort(key=_KEYS[self._column], reverse=self._descending)  # type: ignore[arg-type]
+        found.sort(key=_KEYS[self._column], reverse=self._descending)  # type: ignore[arg-type]  # because a column's keys are of one kind
         self.rows = found
         self.endResetModel()
 

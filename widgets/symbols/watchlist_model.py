@@ -60,8 +60,7 @@ class WatchlistModel(QAbstractListModel):
                 self._rows[number] = new
                 self.dataChanged.emit(self.index(number), self.index(number))
 
-    # Qt's sort takes a column number; nothing calls that one here, as the view has no header of Qt's.
-    def sort(self, order: SortOrder) -> None:  # type: ignore[override]
+    def sort(self, order: SortOrder) -> None:  # type: ignore[override]  # because nothing calls Qt's, by column
         """Show the rows in this order of their present figures."""
         self._order = order
         by_name = {row.symbol.name: row for row in self._rows}

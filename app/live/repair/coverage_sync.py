@@ -87,7 +87,7 @@ class CoverageSync:
         if tracker is None or not absent:
             return
         await in_background(partial(store.save_absent, symbol, absent), "save-absent")
-        if database is self._database():  # another one has yet to be told
+        if database is self._database():  # a database chosen meanwhile has not stored them
             for first, last in absent:
                 tracker.ids.note_absent_saved(first, last)
 

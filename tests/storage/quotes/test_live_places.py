@@ -1,4 +1,4 @@
-"""Two ticks of one time are told apart by their values, wherever each of several recorders began to count."""
+"""Values distinguish ticks of equal time, even when recorders count their places from different ticks."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ def dialog(qtbot: QtBot, prepared: QApplication) -> Iterator[DownloadDialog]:
 
 
 def forecast(dialog: DownloadDialog, qtbot: QtBot) -> ChosenDownload:
-    """What the dialog asks to be told of, some time after the last change."""
+    """The forecast that the dialog requests, some time after the last change."""
     with qtbot.waitSignal(dialog.forecast_requested) as asked:
         pass
     return asked.args[0]

@@ -54,7 +54,7 @@ class RangeView:
         self._wanted: tuple[TimeRange, Interval] | None = None  # until its candles come
         self._current: TimeRange | None = None
         self._seen: _View | None = None  # as `current` was found
-        self._first_us: dict[str, int] = {}  # the open time of a symbol's first candle, where it was told
+        self._first_us: dict[str, int] = {}  # the open time of a symbol's first candle, where it is known
 
     @property
     def current(self) -> TimeRange | None:

@@ -1,7 +1,7 @@
 """
 Shading of every other local day, or of every other session of a market that closes, with the date at each open.
 
-For candles shorter than a day, and days and sessions wide enough to tell apart.
+For candles shorter than a day, and days and sessions wide enough to distinguish.
 """
 
 from __future__ import annotations

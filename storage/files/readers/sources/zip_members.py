@@ -125,7 +125,7 @@ def _members(path: Path) -> list[zipfile.ZipInfo]:
         try:
             with zipfile.ZipFile(path) as archive:
                 return archive.infolist()
-        except NotImplementedError as error:  # because the format is of a later version
+        except NotImplementedError as error:  # because zipfile raises that for a later version of the format
             raise FileError(_UNREAD.format(path)) from error
         except (zipfile.BadZipFile, ValueError) as error:  # ValueError: a name that is no text
             raise FileError(f"{path} is no whole zip: it is damaged or was cut off. Get it again.") from error
