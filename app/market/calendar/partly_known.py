@@ -31,7 +31,7 @@ class PartlyKnown:
         return (self._table if known else self._otherwise).is_open(time_us)
 
     def sessions(self, start_us: int, end_us: int) -> list[Session]:
-        known = self._table.sessions(max(start_us, self._start_us), min(end_us, self._end_us))
+        known = self._table.sessions(start_us, end_us)
         before = self._otherwise.sessions(start_us, min(end_us, self._start_us))
         after = self._otherwise.sessions(max(start_us, self._end_us), end_us)
         parts = {one.date: one for one in (*before, *after)} | {one.date: one for one in known}

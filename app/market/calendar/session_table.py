@@ -11,9 +11,6 @@ import numpy as np
 from app.market.calendar.calendar import Session
 from app.market.calendar.spans import Spans, between, length_us, merged, within
 
-_DAY_US = 86_400_000_000
-_EPOCH = date(1970, 1, 1).toordinal()
-
 
 class ListedSession(NamedTuple):
     """A session of the list: its opening and its close, UTC microseconds, and a break within it, if it has one."""
@@ -30,8 +27,7 @@ class SessionTable:
     """
     A market with these sessions, by rising date, and these holidays without trading.
 
-    Before its first session and after its last the market counts as open: a table says nothing about other times. A
-    holiday has no times of its own: it belongs to the ranges that its day in UTC touches.
+    Before its first session and after its last the market counts as open: a table says nothing about other times.
     """
 
     def __init__(
@@ -46,7 +42,9 @@ class SessionTable:
         known = (int(open_[0, 0]), int(open_[-1, 1])) if len(open_) else (0, 0)
         self._closed = merged(np.concatenate((between(open_, *known), breaks)))
         self.closes = bool(len(self._closed))
-        self._holidays = sorted((holidays or {}).items())
+        self._holidays = [
+            Session(day, None, None, 0, is_holiday=True, notes=notes) for day, notes in sorted((holidays or {}).items())
+        ]
 
     @property
     def known_days(self) -> tuple[date, date] | None:
@@ -62,11 +60,7 @@ class SessionTable:
         first = int(np.searchsorted(self._closes, start_us, side="right"))
         last = int(np.searchsorted(self._opens, end_us, side="left"))
         found = [_session(each) for each in self._sessions[first:last]]
-        found += [
-            Session(day, None, None, 0, is_holiday=True, notes=notes)
-            for day, notes in self._holidays
-            if start_us < _day_us(day) + _DAY_US and _day_us(day) < end_us
-        ]
+        found += [each for each in self._holidays if each.is_in(start_us, end_us)]
         return sorted(found, key=lambda each: each.date)
 
     def closed_spans(self, start_us: int, end_us: int) -> Spans:
@@ -79,7 +73,3 @@ def _session(listed: ListedSession) -> Session:
     return Session(
         listed.date, listed.open_us, listed.close_us, open_us, is_half_day=listed.is_half_day, notes=listed.notes
     )
-
-
-def _day_us(day: date) -> int:
-    return (day.toordinal() - _EPOCH) * _DAY_US

@@ -71,11 +71,10 @@ class WeeklyCalendar:
 
     def sessions(self, start_us: int, end_us: int) -> list[Session]:
         dates, hours = self._sessions(start_us, end_us)
-        touching = (hours[:, 0] < end_us) & (hours[:, 1] > start_us) & (start_us < end_us)
-        return [
-            self._session(day, begin, end)
-            for day, (begin, end) in zip(dates[touching].tolist(), hours[touching].tolist(), strict=True)
-        ]
+        around = (
+            self._session(day, begin, end) for day, (begin, end) in zip(dates.tolist(), hours.tolist(), strict=True)
+        )
+        return [each for each in around if each.is_in(start_us, end_us)]
 
     def closed_spans(self, start_us: int, end_us: int) -> Spans:
         _, hours = self._sessions(start_us, end_us)
@@ -100,7 +99,9 @@ class WeeklyCalendar:
                 weekdays = [weekday for weekday, each in period.week.items() if each == hours]
                 mine = np.isin((days + 3) % 7, weekdays)  # 1970-01-01 was a Thursday
                 opens, closes = (_utc_us(days, at_s, self._zone)[mine] for at_s in hours)
-                valid = (opens >= period.from_us) & (opens < (end_us + 1 if period.to_us is None else period.to_us))
+                valid = opens >= period.from_us
+                if period.to_us is not None:
+                    valid &= opens < period.to_us
                 found_days.append(days[mine][valid])
                 found_hours.append(np.column_stack((opens[valid], closes[valid])))
         dates, spans = np.concatenate(found_days), np.concatenate(found_hours)

@@ -207,7 +207,11 @@ moments = st.integers(0, HOURS * 60)
 
 
 def table_of(drawn: list[tuple[int, int]]) -> SessionTable:
-    """Return sessions made of pauses and lengths in hours, the first at the origin, the last reaching to the end."""
+    """
+    Return sessions made of pauses and lengths in hours, the first at the origin, the last reaching to the end.
+
+    Every other of the ten days after the last one's date is a holiday.
+    """
     sessions, at = [], 0
     for number, (pause, length) in enumerate(drawn):
         at += pause if number else 0
@@ -221,6 +225,7 @@ def table_of(drawn: list[tuple[int, int]]) -> SessionTable:
             ListedSession(d, ORIGIN + a * 60 * MINUTE_US, ORIGIN + b * 60 * MINUTE_US)
             for d, (a, b) in zip(days, sessions, strict=True)
         ],
+        {days[-1] + timedelta(number): "closed" for number in range(1, 11, 2)},
     )
 
 
@@ -258,6 +263,32 @@ def test_any_calendar_answers_as_its_minutes_do(calendar: Calendar, one: int, ot
             covered |= (times >= session.start_us) & (times < session.end_us)
             assert session.total_minutes * MINUTE_US <= session.end_us - session.start_us
     assert not (is_open & ~covered & (times >= ORIGIN)).any()
+
+
+@given(calendars(), moments, moments)
+def test_any_calendar_lists_a_session_by_its_own_time_and_a_holiday_by_its_day(
+    calendar: Calendar, one: int, other: int
+) -> None:
+    start_us, end_us = (ORIGIN + minute * MINUTE_US for minute in sorted((one, other)))
+    around = calendar.sessions(ORIGIN - 10 * DAY_US, ORIGIN + 100 * DAY_US)
+    days = [us(each.date.isoformat()) for each in around]
+    times = [
+        (day, day + DAY_US) if each.start_us is None or each.end_us is None else (each.start_us, each.end_us)
+        for day, each in zip(days, around, strict=True)
+    ]
+    assert calendar.sessions(start_us, end_us) == [
+        each
+        for each, (begin_us, stop_us) in zip(around, times, strict=True)
+        if start_us < end_us and begin_us < end_us and start_us < stop_us
+    ]
+
+
+def test_a_holiday_is_listed_in_the_morning_before_its_market_would_have_opened() -> None:
+    hours = {day: Hours(14 * 3600, 20 * 3600) for day in range(7)}
+    closed = spans_of([(us("2024-12-25"), us("2024-12-26"))])
+    calendar = WeeklyCalendar("X", UTC, (WeekPeriod(hours, 0, None),), closed)
+    (christmas,) = calendar.sessions(us("2024-12-25T06:00"), us("2024-12-25T07:00"))
+    assert (christmas.date, christmas.is_holiday) == (date(2024, 12, 25), True)
 
 
 @given(calendars(), st.sampled_from("1m 7m 15m 1h 4h 1d 3d 1w 1M".split()), moments, st.integers(0, 400))
