@@ -67,37 +67,19 @@ class SymbolTickReader:
 
     def ticks(self, start_us: int, end_us: int) -> Iterator[list[Tick]]:
         """Yield the stored ticks of ``[start_us, end_us)`` by time and place, those of a few hours at a time."""
-        at_us = max(start_us, _ALL_START_US)
-        end_us = min(end_us, _ALL_END_US)
-        while at_us < end_us:
-            # The bounds of a part are found by the candles, so that a query of ticks has two near ends.
-            first_us = self._row(FINEST, at_us - at_us % FINEST.length_us, end_us, 0, newest=False)
-            if first_us is None:
-                return
-            after_us = self._row(FINEST, first_us, end_us, _PART_CANDLES, newest=False)
-            until_us = end_us if after_us is None else after_us
-            values = self._range(max(at_us, first_us), until_us)
-            rows = self._connection.execute(_TICKS, values, prepare=False)
-            yield [Tick(self._symbol, *row) for row in rows]
-            at_us = until_us
+        for part in self._tick_ranges(max(start_us, _ALL_START_US), min(end_us, _ALL_END_US), _PART_CANDLES):
+            yield [Tick(self._symbol, *row) for row in self._connection.execute(_TICKS, part, prepare=False)]
 
     def after(self, time_us: int, place: int, limit: int) -> list[Tick]:
         """Return the first ``limit`` ticks after a time and place, in that order."""
         found: list[Tick] = []
-        at_us = max(time_us, _ALL_START_US, self._kept_from_us or _ALL_START_US)
-        while len(found) < limit:
-            first_us = self._row(FINEST, at_us - at_us % FINEST.length_us, _ALL_END_US, 0, newest=False)
-            if first_us is None:
-                break
-            # Each row has a tick at least, unless retention dropped it.
-            after_us = self._row(FINEST, first_us, _ALL_END_US, limit, newest=False)
-            until_us = _ALL_END_US if after_us is None else after_us
-            within = self._range(max(at_us, first_us), until_us)
-            values = {**within, "after_us": time_us, "place": place, "limit": limit - len(found)}
+        start_us = max(time_us, _ALL_START_US, self._kept_from_us or _ALL_START_US)
+        # A candle has at least one tick, unless retention dropped it, so the first part nearly always suffices.
+        for part in self._tick_ranges(start_us, _ALL_END_US, limit):
+            values = {**part, "after_us": time_us, "place": place, "limit": limit - len(found)}
             found += [Tick(self._symbol, *row) for row in self._connection.execute(_TICKS_AFTER, values, prepare=False)]
-            if after_us is None:
+            if len(found) >= limit:
                 break
-            at_us = after_us
         return found
 
     def newest(
@@ -164,6 +146,21 @@ class SymbolTickReader:
         prepare = False if sources_for(interval)[0].is_moments else None
         rows = self._connection.execute(fold(interval, newest=newest), values, prepare=prepare)
         return [_candle(row) for row in rows.fetchall()]
+
+    def _tick_ranges(self, start_us: int, end_us: int, candles: int) -> Iterator[dict[str, Any]]:
+        """
+        Yield the parts of ``[start_us, end_us)`` with ticks, in order, each of at most ``candles`` of the finest.
+
+        Their bounds come from the candles, so that a query of ticks has two near ends.
+        """
+        while start_us < end_us:
+            first_us = self._row(FINEST, start_us - start_us % FINEST.length_us, end_us, 0, newest=False)
+            if first_us is None:
+                return
+            after_us = self._row(FINEST, first_us, end_us, candles, newest=False)
+            until_us = end_us if after_us is None else after_us
+            yield self._range(max(start_us, first_us), until_us)
+            start_us = until_us
 
     def _range(self, start_us: int, end_us: int) -> dict[str, Any]:
         start, end = (_EPOCH + timedelta(microseconds=each) for each in (start_us, end_us))
