@@ -16,6 +16,7 @@ from widgets.theme import style
 
 _SLIDER_PX = 72
 _REST_MS = 150  # before candles are loaded for a slider that is being moved
+_LOADED_MS = 5000  # within which the chart shows a requested phase; else the slider goes back to the one in force
 _GAP_PX = 4
 
 
@@ -41,6 +42,11 @@ class PhaseSlider(QWidget):
         self._rest.setSingleShot(True)
         self._rest.setInterval(_REST_MS)
         self._rest.timeout.connect(self._ask)
+        self._requested: int | None = None  # the phase that the chart has yet to show
+        self._loading = QTimer(self)
+        self._loading.setSingleShot(True)
+        self._loading.setInterval(_LOADED_MS)
+        self._loading.timeout.connect(self._show_in_force)
         self.slider.valueChanged.connect(self._on_moved)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -61,15 +67,10 @@ class PhaseSlider(QWidget):
             return False
         had = 0 if self._interval is None else self._interval.phases
         self._interval = interval
-        if self._rest.isActive() and had == interval.phases:
-            return False  # it is moved on already
-        self._rest.stop()
-        self.slider.blockSignals(True)
-        self.slider.setRange(0, interval.phases - 1)
-        self.slider.setPageStep(max(1, interval.phases // 12))
-        self.slider.setValue(interval.phase)
-        self.slider.blockSignals(False)
-        self._name()
+        is_late = self._requested not in (None, interval.phase)
+        if (self._rest.isActive() or is_late) and had == interval.phases:
+            return False  # the slider was moved on meanwhile
+        self._show_in_force()
         self.fit_text()
         return had != interval.phases
 
@@ -95,7 +96,24 @@ class PhaseSlider(QWidget):
         self._rest.start()
 
     def _ask(self) -> None:
-        self.phase_requested.emit(self.slider.value())
+        phase = self.slider.value()
+        if self._interval is not None and phase != self._interval.phase:
+            self._requested = phase
+            self._loading.start()
+        self.phase_requested.emit(phase)
+
+    def _show_in_force(self) -> None:
+        """Show the phase of the chart's interval."""
+        self._rest.stop()
+        self._loading.stop()
+        self._requested = None
+        if self._interval is not None:
+            self.slider.blockSignals(True)
+            self.slider.setRange(0, self._interval.phases - 1)
+            self.slider.setPageStep(max(1, self._interval.phases // 12))
+            self.slider.setValue(self._interval.phase)
+            self.slider.blockSignals(False)
+            self._name()
 
     def _name(self) -> None:
         minutes = self.slider.value()

@@ -257,6 +257,32 @@ def test_the_slider_lets_candles_begin_later(qtbot: QtBot, chart: ChartWidget, s
         assert asked.args == [Interval.parse(name)]
 
 
+def test_a_phase_that_is_loaded_late_does_not_move_the_slider_back(qtbot: QtBot, bar: ViewBar) -> None:
+    hour = Interval.parse("1h")
+    bar.phase.set_interval(hour)
+    for wanted in (1, 2):
+        with qtbot.waitSignal(bar.phase_requested) as asked:
+            bar.phase.step_by(1)
+        assert asked.args == [wanted]
+    bar.phase.set_interval(hour.with_phase(1))  # the chart shows the first one only now
+    assert bar.phase.slider.value() == 2
+    bar.phase.step_by(1)
+    bar.phase.set_interval(hour.with_phase(2))
+    assert bar.phase.slider.value() == 3
+    with qtbot.waitSignal(bar.phase_requested) as asked:
+        pass
+    assert asked.args == [3]
+
+
+def test_a_slider_whose_phase_never_comes_shows_the_one_in_force(qtbot: QtBot, bar: ViewBar) -> None:
+    bar.phase.set_interval(Interval.parse("1h"))
+    with qtbot.waitSignal(bar.phase_requested):
+        bar.phase.step_by(7)
+    bar.phase._loading.timeout.emit()  # the exchange and the database are away
+    assert bar.phase.slider.value() == 0
+    assert bar.phase.number.text() == "+0m"
+
+
 def test_the_slider_goes_round_and_shows_a_phase_that_was_typed(qtbot: QtBot, bar: ViewBar) -> None:
     bar.set_interval(Interval.parse("1h+59m"))
     set_room(bar, 1400)
