@@ -12,7 +12,7 @@ A day is there once it has a manifest. Every method blocks, and none changes any
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
@@ -112,8 +112,14 @@ class Lake:
             raise LakeDamaged(f"{key} is missing in {self.name}: the partition is not there.", key)
         return read_manifest(partition, content)
 
-    def manifests(self, partitions: Sequence[Partition]) -> Iterator[Manifest | LakeDamaged]:
-        """Yield the manifests in that order, an error for a damaged one; read in parallel. Raises LakeError."""
+    def manifests(
+        self, partitions: Sequence[Partition], is_cancelled: Callable[[], bool] = lambda: False
+    ) -> Iterator[Manifest | LakeDamaged]:
+        """
+        Yield the manifests in that order, an error for a damaged one; read in parallel.
+
+        Ends early once ``is_cancelled``. Raises LakeError.
+        """
 
         def read(partition: Partition) -> Manifest | LakeDamaged:
             try:
@@ -122,7 +128,28 @@ class Lake:
                 return error
 
         with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="read-manifests") as pool:
-            yield from pool.map(read, partitions)
+            for found in pool.map(read, partitions):
+                if is_cancelled():
+                    pool.shutdown(cancel_futures=True)
+                    return
+                yield found
+
+    def sound_manifests(
+        self, partitions: Sequence[Partition], is_cancelled: Callable[[], bool] = lambda: False
+    ) -> list[Manifest]:
+        """
+        Return the manifests in that order; only the first of them once ``is_cancelled``.
+
+        Raises:
+            LakeDamaged: If one is damaged.
+            LakeError: If the lake cannot be read.
+        """
+        sound = []
+        for one in self.manifests(partitions, is_cancelled):
+            if isinstance(one, LakeDamaged):
+                raise one
+            sound.append(one)
+        return sound
 
     def content(self, manifest: Manifest, part: Part) -> bytes:
         """

@@ -140,11 +140,10 @@ class Pull:
             LakeError: If the lake cannot be read.
             StoreError: If the database cannot be written.
         """
-        manifests = []
-        for one in self._lake.manifests(days):
-            if isinstance(one, Exception):
-                raise one
-            manifests.append(one)
+        manifests = self._lake.sound_manifests(days, self._is_cancelled)
+        if self._is_cancelled():
+            self.report.is_cancelled = True
+            return self.report
         self._total = sum(one.rows for one in manifests)
         self._kept_from_us = self._store.kept_trades_from()
         with contextlib.closing(read_ahead(self._read(manifests), "read-lake")) as steps:

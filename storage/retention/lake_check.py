@@ -36,6 +36,7 @@ _DAYS = """
 """
 _TRADE_IDS = "first_trade_id, last_trade_id"
 _NO_IDS = "NULL::bigint, NULL::bigint"
+_CANCELLED = "its check was cancelled"
 
 
 class StoredDay(NamedTuple):
@@ -49,13 +50,25 @@ class StoredDay(NamedTuple):
 
 
 class LakeCheck:
-    """Checks parts against the lake that ``text`` names; ``open_lake`` is called for the first part."""
+    """
+    Checks parts against the lake that ``text`` names; ``open_lake`` is called for the first part.
 
-    def __init__(self, connection: Connection, text: str, open_lake: OpenLake | None) -> None:
+    Once ``is_cancelled``, a check ends early and its part stays.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        text: str,
+        open_lake: OpenLake | None,
+        is_cancelled: Callable[[], bool] = lambda: False,
+    ) -> None:
         self._connection = connection
         self._text = text
         self._open_lake = open_lake
+        self._is_cancelled = is_cancelled
         self._lake: Lake | None = None
+        self._listed: dict[tuple[LakeKind, str], frozenset[Partition]] = {}
         self._failure = ""
 
     def lack(self, part: DroppablePart, *, verified: bool) -> str:
@@ -66,45 +79,48 @@ class LakeCheck:
         """
         if self._failure:
             return self._failure
+        if self._is_cancelled():
+            return _CANCELLED
         days = self._stored_days(part)
         try:
-            manifests = self._manifests(part, days)
-            if not isinstance(manifests, str) and verified:
-                return self._damage(manifests)
+            return self._lack(part, days, verified=verified)
         except LakeDamaged as error:
             return str(error).rstrip(".")
         except CryptopipeError as error:  # the lake is away: ask again at the next run, not for each part
             self._failure = str(error).rstrip(".")
             return self._failure
-        return manifests if isinstance(manifests, str) else ""
 
-    def _manifests(self, part: DroppablePart, days: list[StoredDay]) -> list[Manifest] | str:
-        """Return the manifests of these days, or why the first unsuitable day fails, as a clause."""
+    def _lack(self, part: DroppablePart, days: list[StoredDay], *, verified: bool) -> str:
         if self._open_lake is None:
             return f"this program cannot read the lake {self._text}"
         lake = self._lake = self._lake or self._open_lake(self._text)
         kind = LakeKind.TRADES if part.of is TRADES else LakeKind.QUOTES
         partitions = [Partition(kind, day.symbol, day_text(day.day_us)) for day in days]
-        there = {one for symbol in part.symbols for one in lake.partitions(kind, symbol, part.start_us, part.end_us)}
         for one in partitions:
-            if one not in there:
+            if one not in self._listing(lake, kind, one.symbol):
                 return f"{one.symbol} {one.period} is not in the lake {lake.name}"
-        found: list[Manifest] = []
-        for day, manifest in zip(days, lake.manifests(partitions), strict=True):
-            if isinstance(manifest, LakeDamaged):
-                raise manifest
+        manifests = lake.sound_manifests(partitions, self._is_cancelled)
+        if self._is_cancelled():
+            return _CANCELLED
+        for day, manifest in zip(days, manifests, strict=True):
             if not holds(manifest, day):
                 period = manifest.partition.period
                 return f"{day.symbol} {period} has other {kind} in the lake {lake.name} than in the database"
-            found.append(manifest)
-        return found
+        return self._damage(lake, manifests) if verified else ""
 
-    def _damage(self, manifests: list[Manifest]) -> str:
+    def _listing(self, lake: Lake, kind: LakeKind, symbol: str) -> frozenset[Partition]:
+        """Return the symbol's days in the lake; each symbol is listed once."""
+        if (kind, symbol) not in self._listed:
+            self._listed[kind, symbol] = frozenset(lake.partitions(kind, symbol))
+        return self._listed[kind, symbol]
+
+    def _damage(self, lake: Lake, manifests: list[Manifest]) -> str:
         from storage.lake.verify import Verification  # here: it loads Arrow, and a window retains without it
 
-        assert self._lake is not None
-        report = Verification(self._lake).run_days(manifests)
-        return report.problems[0].what.rstrip(".") if report.problems else ""
+        report = Verification(lake, is_cancelled=self._is_cancelled).run_days(manifests)
+        if report.problems:
+            return report.problems[0].what.rstrip(".")
+        return _CANCELLED if report.is_cancelled else ""
 
     def _stored_days(self, part: DroppablePart) -> list[StoredDay]:
         query = sql.SQL(_DAYS).format(

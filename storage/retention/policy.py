@@ -20,7 +20,7 @@ and always by the program, never by TimescaleDB's policy, which cannot ask.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -168,7 +168,10 @@ def unconfirmed_notice(record: RetentionRecord, proposed: RetentionPeriod | None
 
 
 def enforce(
-    connection: Connection, proposed: RetentionPeriod | str | None = None, open_lake: OpenLake | None = None
+    connection: Connection,
+    proposed: RetentionPeriod | str | None = None,
+    open_lake: OpenLake | None = None,
+    is_cancelled: Callable[[], bool] = lambda: False,
 ) -> RetentionPlan | None:
     """
     Drop the trades older than the confirmed period; return the dropped and the spared parts, or None.
@@ -178,6 +181,7 @@ def enforce(
     confirmed, and also, without doing anything, if another program is doing such work, a conversion is unfinished or
     the role does not own the tables. Under TimescaleDB's policy (``by_policy``), the result is what it will drop.
     ``open_lake`` opens the record's lake, if it names one; without it, or where that fails, all parts wait.
+    Once ``is_cancelled``, the lake is read no further, and the parts that it was not read for wait.
 
     Raises:
         StoreSchemaMismatch: As `plan`; nothing was dropped.
@@ -196,7 +200,7 @@ def enforce(
         if record.keep is None:
             return None
         planned = plan(connection, record.keep)
-        check = LakeCheck(connection, record.lake, open_lake) if record.lake else None
+        check = LakeCheck(connection, record.lake, open_lake, is_cancelled) if record.lake else None
         ticks = _drop_ticks(connection, check)
         if _supports_policies(connection) and check is None:
             _schedule_policy(connection, record.keep, planned.spared)

@@ -24,7 +24,7 @@ from app.market.candle import Candle
 from app.market.columns.trade_candles import TradeCandles
 from app.market.columns.wide_decimals import halves_of
 from app.market.coverage import IdRanges
-from app.market.errors import LakeDamaged, LakeError
+from app.market.errors import LakeError
 from app.market.interval import Interval
 from app.market.ports.row_files import Ints, TradeBatch
 from storage.lake.lake import Lake
@@ -102,6 +102,9 @@ class LakeCandles:
             LakeError: If the lake cannot be read, or a file's trades are in no usable order.
         """
         days, others = self._sources(start_us, end_us)
+        if self._is_cancelled():
+            self.report.is_cancelled = True
+            return self.report
         self._days = deque(days)
         self._total = sum(one.rows for one in days)
 
@@ -123,11 +126,8 @@ class LakeCandles:
         return self.report
 
     def _sources(self, start_us: int | None, end_us: int | None) -> tuple[list[Manifest], list[OtherFile]]:
-        days = []
-        for one in self._lake.manifests(self._lake.partitions(LakeKind.TRADES, self._symbol, start_us, end_us)):
-            if isinstance(one, LakeDamaged):
-                raise one
-            days.append(one)
+        partitions = self._lake.partitions(LakeKind.TRADES, self._symbol, start_us, end_us)
+        days = self._lake.sound_manifests(partitions, self._is_cancelled)
         # Without a manifest only the trades before and after a range prove what lies at its ends.
         before_us, after_us = (None if at is None else at + by for at, by in ((start_us, -DAY_US), (end_us, DAY_US)))
         there = IdRanges((one.partition.start_us, one.partition.end_us - 1) for one in days)

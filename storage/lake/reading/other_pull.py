@@ -62,6 +62,9 @@ def read_others(
     report = OtherReport()
     ids: dict[str, IdRanges] = {}
     for file in files:
+        if is_cancelled():  # before a file is fetched
+            report.is_cancelled = True
+            return report
         known = ids.setdefault(file.symbol, IdRanges())
         before = report.rows + report.refused
         try:
@@ -80,18 +83,21 @@ def read_others(
     if loader is not None:
         loader.finish()
     for symbol, held in ids.items():
-        for first, last in () if loader is not None else _pushed(lake, symbol):
+        for first, last in () if loader is not None else _pushed(lake, symbol, is_cancelled):
             held.add_range(first, last)
+        if is_cancelled():
+            report.is_cancelled = True
+            return report
         if held.first is not None and held.last is not None:
             report.bounds[symbol] = (held.first, held.last)
             report.missing[symbol] = held.last - held.first + 1 - held.count()
     return report
 
 
-def _pushed(lake: Lake, symbol: str) -> list[tuple[int, int]]:
+def _pushed(lake: Lake, symbol: str, is_cancelled: Callable[[], bool]) -> list[tuple[int, int]]:
     """Return the ids of the symbol's pushed days, absent ones included."""
     found = list[tuple[int, int]]()
-    for manifest in lake.manifests(lake.partitions(LakeKind.TRADES, symbol)):
+    for manifest in lake.manifests(lake.partitions(LakeKind.TRADES, symbol), is_cancelled):
         if isinstance(manifest, Manifest):
             found += manifest.absent
             if manifest.first is not None and manifest.last is not None:

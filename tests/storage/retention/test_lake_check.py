@@ -141,6 +141,28 @@ def test_a_lake_that_is_away_keeps_everything_with_one_sentence(aged: World, lak
     assert left(aged) == [*OLD, *YOUNG]
 
 
+@pytest.mark.parametrize("after", [0, 1, 4])
+def test_once_cancelled_it_reads_no_further_and_drops_nothing(aged: World, tmp_path: Path, after: int) -> None:
+    class CountedStore(FolderStore):
+        gets = 0
+
+        def get(self, key: str) -> bytes | None:
+            self.gets += 1
+            return super().get(key)
+
+    store = CountedStore(tmp_path / "lake")
+    lake = Lake(store)
+    push(aged, lake, 0, 1, 2)
+    with aged.connect() as connection:
+        confirm(connection, YEAR, lake.name)
+        store.gets = 0
+        done = enforce(connection, None, lambda _: lake, lambda: store.gets >= after)
+    assert done is not None
+    assert "its check was cancelled" in reasons(done)
+    assert store.gets <= after + 3  # the manifests of a part are read at once
+    assert left(aged)[-61:] == [*on_days(OLD, 2, 2), *YOUNG]
+
+
 def test_the_recorders_job_asks_the_lake_and_a_longer_period_keeps_it(aged: World, lake: Lake) -> None:
     push(aged, lake, 0, 1, 2)
     with aged.connect() as connection:
