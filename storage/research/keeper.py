@@ -6,18 +6,15 @@ It keeps only the series of `research build --keep`; a database without any cost
 
 from __future__ import annotations
 
-import contextlib
 import logging
-import threading
 import time
 from collections.abc import Callable
 from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
 
-import psycopg
-
 from app.market.errors import CryptopipeError, StoreError
 from storage.postgres.connection import Connection, translated
+from storage.postgres.connection_thread import ConnectionThread
 from storage.postgres.pool import ConnectionPool
 
 if TYPE_CHECKING:
@@ -28,7 +25,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_CLOSE_S = 2.0
 _AFTER_FAILURE_S = 60.0
 _IDLE_S = 30.0
 _NEWEST_AGAIN_S = 60.0
@@ -56,29 +52,22 @@ class ResearchKeeper:
     ) -> None:
         self._connect, self._pool, self._store = connect, pool, store
         self._wait_s, self._every_s = first_after_s, every_s
-        self._closing = threading.Event()
-        self._connection: Connection | None = None
         self._work: _Work | None = None
         self._has_series = False
-        self._thread = threading.Thread(target=self._run, name="research", daemon=True)
+        self._thread = ConnectionThread(self._run, "research")
         self._thread.start()
 
     def close(self) -> None:
         """End the thread and cancel its statement. Blocks for about three seconds at most."""
-        self._closing.set()
-        connection = self._connection
-        if connection is not None:
-            with contextlib.suppress(psycopg.Error):
-                connection.cancel_safe(timeout=1.0)
-        self._thread.join(_CLOSE_S)
+        self._thread.close()
 
     def _run(self) -> None:
-        while not self._closing.wait(self._wait_s):
+        while not self._thread.closing.wait(self._wait_s):
             try:
                 self._wait_s = self._every_s if self._keep() else max(self._every_s, _IDLE_S)
             except CryptopipeError as error:
                 # Where nobody keeps a series, nothing is late, and what else needs the database reports its outage.
-                if self._has_series and not self._closing.is_set():
+                if self._has_series and not self._thread.closing.is_set():
                     logger.warning("The tables of research are not up to date; the next try is in a minute: %s", error)
                 self._leave()
                 self._wait_s = _AFTER_FAILURE_S
@@ -92,20 +81,22 @@ class ResearchKeeper:
         if not self._has_series:
             self._leave()
             return False
-        if self._connection is None:
-            self._connection = self._connect()
+        own = self._thread.connection
+        if own is None:
+            own = self._thread.connection = self._connect()
         with translated("keep the tables of research"):
             if self._work is None:
-                if self._connection.execute(_LEAD).fetchone() != (True,):
+                if own.execute(_LEAD).fetchone() != (True,):
                     return True
-                self._work = _Work(self._connection, self._store)
-            self._work.run(self._closing.is_set)
+                self._work = _Work(own, self._store)
+            self._work.run(self._thread.closing.is_set)
         return True
 
     def _leave(self) -> None:
         """Give up the connection, and with it the lead."""
         self._work = None
-        connection, self._connection = self._connection, None
+        connection = self._thread.connection
+        self._thread.connection = None
         if connection is not None:
             connection.close()
 
