@@ -2,8 +2,7 @@
 One Parquet file of the lake, written and read in memory: a part is small enough for that, and its bytes are checked.
 
 The same rows give the same bytes with one version of this program and of Arrow. Every column is packed with zstd and
-has statistics. Times are UTC without a zone, so no reader shifts them. Rows stand in groups, which DuckDB and Spark
-read in parallel.
+has statistics. Times are UTC without a zone, so no reader shifts them.
 """
 
 from __future__ import annotations
@@ -18,13 +17,12 @@ import pyarrow.parquet as pq
 
 from app.market.columns.candle_columns import schema as candle_schema
 from app.market.file_columns import QUOTE_COLUMNS
+from storage.files.writers.row_groups import RowGroups
 from storage.lake.partition import LakeKind
 
 PART_ROWS = 2_000_000
 """The most rows of a part: some 12 MB, one PUT."""
-_GROUP_ROWS = 131_072
 _BATCH_ROWS = 65_536
-_LEVEL = 3
 
 
 @cache
@@ -52,43 +50,20 @@ class PartBuffer:
     def __init__(self, kind: LakeKind) -> None:
         schema = lake_schema(kind)
         self.rows = 0
-        self._schema = schema
         self._buffer = io.BytesIO()
-        # Ids and times rise by little. Prices and many quantities repeat, so a dictionary of them is smaller; where
-        # they do not, the writer drops it by itself.
+        # Ids and times rise by little. Prices and many quantities repeat, so a dictionary of them is smaller.
         rising = [one.name for one in schema if pa.types.is_timestamp(one.type) or one.name.endswith("trade_id")]
-        self._writer = pq.ParquetWriter(
-            self._buffer,
-            schema,
-            compression="zstd",
-            compression_level=_LEVEL,
-            use_dictionary=[one.name for one in schema if one.name not in rising and not pa.types.is_boolean(one.type)],
-            column_encoding=dict.fromkeys(rising, "DELTA_BINARY_PACKED"),
-            write_statistics=True,
-            coerce_timestamps="us",
-        )
-        self._waiting = list[Any]()
-        self._waiting_rows = 0
+        repeated = [one.name for one in schema if one.name not in rising and not pa.types.is_boolean(one.type)]
+        self._groups = RowGroups(self._buffer, schema, rising=rising, dictionary=repeated)
 
     def write(self, rows: Any) -> None:
         """Add a RecordBatch of the schema."""
         self.rows += rows.num_rows
-        self._waiting.append(rows)
-        self._waiting_rows += rows.num_rows
-        if self._waiting_rows >= _GROUP_ROWS:
-            table = pa.Table.from_batches(self._waiting, self._schema)
-            whole = self._waiting_rows - self._waiting_rows % _GROUP_ROWS
-            self._writer.write_table(table.slice(0, whole), row_group_size=_GROUP_ROWS)
-            self._waiting = table.slice(whole).to_batches()
-            self._waiting_rows -= whole
+        self._groups.write(rows)
 
     def finish(self, facts: Mapping[str, str]) -> memoryview:
         """Write the rows left and the footer with ``facts`` as key-value metadata; return the file's bytes."""
-        if self._waiting_rows:
-            self._writer.write_table(pa.Table.from_batches(self._waiting, self._schema), row_group_size=_GROUP_ROWS)
-        self._waiting.clear()
-        self._writer.add_key_value_metadata(dict(facts))
-        self._writer.close()
+        self._groups.finish(facts)
         return self._buffer.getbuffer()
 
 
