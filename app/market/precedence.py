@@ -52,11 +52,17 @@ def better(candle: Candle, other: Candle, *, empty_is_proven: bool = False) -> C
     return candle if rank(candle, empty_is_proven=empty_is_proven) > rank(other) else other
 
 
-def add_better(known: dict[int, Candle], candles: Iterable[Candle]) -> None:
-    """Add candles to ``known``, by open time; of two for one open time the better stays."""
+def add_better(known: dict[int, Candle], candles: Iterable[Candle], *, empty_is_proven: bool = False) -> None:
+    """
+    Add candles to ``known``, by open time; of two for one open time the better stays.
+
+    ``empty_is_proven``: of those known, as in `better`.
+    """
     for candle in candles:
         before = known.get(candle.open_time_us)
-        known[candle.open_time_us] = candle if before is None else better(before, candle)
+        known[candle.open_time_us] = (
+            candle if before is None else better(before, candle, empty_is_proven=empty_is_proven)
+        )
 
 
 def _is_bare(candle: Candle | Bar) -> bool:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.live.charts.candle_merger import CandleMerger
-from app.market.candle import Candle, CandleSource
+from app.market.candle import Candle, CandleSource, empty_candle
 from app.market.coverage import IdRanges
 from app.market.interval import SECOND_US, Interval
 from app.market.precedence import add_better, better, rank
@@ -51,6 +51,13 @@ def test_of_many_candles_of_one_slot_the_best_stays(given_candles: list[Candle])
     known: dict[int, Candle] = {}
     add_better(known, given_candles)
     assert [rank(candle) for candle in known.values()] == [max(map(rank, given_candles))]
+
+
+def test_a_proven_empty_candle_stays_when_its_kline_is_added() -> None:
+    stored = empty_candle(OPEN_US, 3)
+    known = {OPEN_US: stored}
+    add_better(known, [stored._replace(source=CandleSource.KLINE)], empty_is_proven=True)
+    assert known[OPEN_US].source is CandleSource.TRADES
 
 
 @given(st.sampled_from([CandleSource.KLINE, CandleSource.AGGTRADES]), st.integers(0, 3), st.integers(0, 3))

@@ -43,7 +43,8 @@ def minutes(draw: st.DrawFn) -> list[Candle]:
         if kind == "missing":
             continue
         if kind == "empty":
-            found.append(empty_candle(opens_us, close, complete=draw(st.booleans())))
+            one = empty_candle(opens_us, close, complete=draw(st.booleans()))
+            found.append(one._replace(source=draw(st.sampled_from((CandleSource.TRADES, CandleSource.KLINE)))))
             continue
         prices = sorted(draw(st.lists(PRICE, min_size=4, max_size=4)))
         low, one, other, high = prices

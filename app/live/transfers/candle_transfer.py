@@ -206,8 +206,10 @@ class CandleTransfer:
         stored = await in_background(read, "read-candles")
         known = {candle.open_time_us: candle for candle in stored}
         lacking = missing_slots(interval, first, last, stored, fetched)
+        # A stored empty candle lies between adjoining ids. The store prefers it to the kline, once that is saved, too.
+        add = partial(add_better, known, empty_is_proven=True)
         for start_us, end_us in plan(interval, first, lacking).requests:
-            published = partial(self._history.published, symbol, interval, start_us, end_us, partial(add_better, known))
+            published = partial(self._history.published, symbol, interval, start_us, end_us, add)
             await self._patience.answer(published)
         if lacking and not self._patience.gave_up:
             first_lacking = known.get(open_us(lacking[0]))

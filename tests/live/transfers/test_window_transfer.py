@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from app.live.charts.candle_history import CandleHistory
 from app.live.transfers.rolling.window_transfer import WindowTransfer, WrittenWindows
 from app.market.calendar.always_open import AlwaysOpen
-from app.market.candle import Candle, CandleSource, combine
+from app.market.candle import Candle, combine
 from app.market.candle_request import CandleRequest
 from app.market.columns.candle_columns import candles_of
 from app.market.export_plan import RowsRequest
@@ -66,11 +66,6 @@ def exported(world: World, asked: CandleRequest, length: int) -> tuple[Kept, Wri
     return asyncio.run(run())
 
 
-def sourced(rows: list[tuple[Candle, int]]) -> list[tuple[Candle, int]]:
-    """Return rows whose source counts: of a window without a trade, it is that of no figure."""
-    return [(one if one.trades or one.volume_e8 else one._replace(source=CandleSource.TRADES), at) for one, at in rows]
-
-
 @given(worlds(), st.integers(1, 90))
 def test_each_window_of_the_range_is_in_the_file(drawn: tuple[World, CandleRequest], length: int) -> None:
     world, asked = drawn
@@ -92,7 +87,7 @@ def test_each_window_of_the_range_is_in_the_file(drawn: tuple[World, CandleReque
             whole = combine(open_us, parts)
             whole = whole._replace(complete=whole.complete and len(parts) == length)
             expected.append((whole, (end_us - ORIGIN_US) // MINUTE_US % length))
-    assert sourced(file.rows) == sourced(expected)
+    assert file.rows == expected
     assert written.rows == len(expected)
     assert file.facts["missing"] == report.facts("1.2.3")["missing"]
     assert bool(written.lack) == (not report.complete)
