@@ -11,40 +11,15 @@ from collections.abc import Iterator
 from itertools import starmap
 
 import numpy as np
-from psycopg import sql
 
 from app.market.trade import Trade
+from storage.postgres.batch_columns import COPY_HEADER
+from storage.postgres.binary_rows import PG_EPOCH_US
 from storage.postgres.connection import Connection
-from storage.rollups.time_sql import microseconds
 from storage.rollups.trade_times import hours_of
+from storage.trades.stored_columns import STORED_ROW, copy_statement
 
 _KEPT_BACK = 8_192
-_HEADER_BYTES = 19  # of a binary COPY, before its first row
-_ROW = np.dtype(
-    [
-        ("fields", ">i2"),
-        *[
-            (name, kind)
-            for field in ("id", "time", "price", "quantity")
-            for name, kind in ((f"{field}_size", ">i4"), (field, ">i8"))
-        ],
-        ("maker_size", ">i4"),
-        ("maker", "?"),
-    ]
-)
-_QUERY = sql.SQL(
-    """
-    COPY (
-        SELECT trade_id, {time_us}, trunc(price * 100000000)::bigint, trunc(quantity * 100000000)::bigint,
-            is_buyer_maker
-        FROM trades
-        WHERE symbol_id = {symbol_id} AND trade_id BETWEEN {first} AND {last}
-            AND time >= timestamptz 'epoch' + {start_us} * interval '1 microsecond'
-            AND time < timestamptz 'epoch' + {end_us} * interval '1 microsecond'
-        ORDER BY time, trade_id
-    ) TO STDOUT (FORMAT BINARY)
-    """
-)
 
 
 def stored_trades(
@@ -58,25 +33,18 @@ def stored_trades(
     hours = hours_of(connection, symbol_id, first_id, last_id) if first_id <= last_id else None
     if hours is None or hours[1] <= from_us:
         return
-    query = _QUERY.format(
-        time_us=microseconds("time"),
-        symbol_id=symbol_id,
-        first=first_id,
-        last=last_id,
-        start_us=max(from_us, hours[0]),
-        end_us=hours[1],
-    )
-    kept = np.empty(0, dtype=_ROW)
+    query = copy_statement(symbol_id, first_id, last_id, max(from_us, hours[0]), hours[1], by_time=True)
+    kept = np.empty(0, dtype=STORED_ROW)
     with connection.cursor() as cursor, cursor.copy(query) as copy:
         messages = iter(copy)
-        head = bytes(next(messages, b""))[_HEADER_BYTES:]
+        head = bytes(next(messages, b""))[len(COPY_HEADER) :]
         while True:
             parts = [head, *(bytes(part) for _, part in zip(range(_KEPT_BACK), messages, strict=False))]
             head = b""
             rows = b"".join(parts)
             ends = len(parts) <= _KEPT_BACK
             # Without the trailer, which is the last message and shorter than a row.
-            kept = np.concatenate([kept, np.frombuffer(rows, dtype=_ROW, count=len(rows) // _ROW.itemsize)])
+            kept = np.concatenate([kept, np.frombuffer(rows, dtype=STORED_ROW, count=len(rows) // STORED_ROW.itemsize)])
             kept = kept[np.argsort(kept["id"], kind="stable")]
             ready, kept = (kept, kept[:0]) if ends else (kept[:-_KEPT_BACK], kept[-_KEPT_BACK:])
             yield from _trades(symbol, ready)
@@ -85,5 +53,10 @@ def stored_trades(
 
 
 def _trades(symbol: str, rows: np.ndarray) -> Iterator[Trade]:
-    columns = [rows[name].tolist() for name in ("id", "time", "price", "quantity", "maker")]
+    times_us = rows["time"].astype(np.int64) + PG_EPOCH_US
+    columns = [
+        rows["id"].tolist(),
+        times_us.tolist(),
+        *(rows[name].tolist() for name in ("price", "quantity", "maker")),
+    ]
     return starmap(Trade, ((symbol, *values) for values in zip(*columns, strict=True)))

@@ -17,9 +17,11 @@ _READ = """
         WHERE symbol_id = {symbol_id} AND trade_id BETWEEN {first_id} AND {last_id}
             AND time >= timestamptz 'epoch' + {from_us} * interval '1 microsecond'
             AND time < timestamptz 'epoch' + {until_us} * interval '1 microsecond'
+        {order}
     ) TO STDOUT (FORMAT BINARY)
 """
-_ROW = np.dtype(
+_BY_TIME = sql.SQL("ORDER BY time, trade_id")
+STORED_ROW = np.dtype(
     [
         ("fields", ">i2"),
         *[
@@ -28,9 +30,24 @@ _ROW = np.dtype(
             for name, kind in ((f"{field}_size", ">i4"), (field, ">i8"))
         ],
         ("maker_size", ">i4"),
-        ("maker", "u1"),
+        ("maker", "?"),
     ]
 )
+"""A row of the answer to `copy_statement`; ``time`` in microseconds since 2000."""
+
+
+def copy_statement(
+    symbol_id: int, first_id: int, last_id: int, from_us: int, until_us: int, *, by_time: bool = False
+) -> sql.Composed:
+    """Return the COPY of the stored trades of one symbol with these ids, inclusive, and times in ``[from, until)``."""
+    return sql.SQL(_READ).format(
+        symbol_id=symbol_id,
+        first_id=first_id,
+        last_id=last_id,
+        from_us=from_us,
+        until_us=until_us,
+        order=_BY_TIME if by_time else sql.SQL(""),
+    )
 
 
 def read_columns(
@@ -42,12 +59,10 @@ def read_columns(
     ``from_us``, ``until_us``: UTC microseconds; see `storage.rollups.trade_times`. All of them are in memory at once.
     Raises psycopg.Error.
     """
-    query = sql.SQL(_READ).format(
-        symbol_id=symbol_id, first_id=first_id, last_id=last_id, from_us=from_us, until_us=until_us
-    )
+    query = copy_statement(symbol_id, first_id, last_id, from_us, until_us)
     with connection.cursor() as cursor, cursor.copy(query) as copy:
         answer = b"".join(bytes(part) for part in copy)
-    rows = np.frombuffer(answer[len(COPY_HEADER) : -len(COPY_TRAILER)], dtype=_ROW)
+    rows = np.frombuffer(answer[len(COPY_HEADER) : -len(COPY_TRAILER)], dtype=STORED_ROW)
     rows = rows[np.argsort(rows["id"], kind="stable")]
     return TradeColumns(
         np.full(len(rows), symbol_id, dtype=np.int64),
@@ -55,5 +70,5 @@ def read_columns(
         rows["time"].astype(np.int64) + PG_EPOCH_US,
         rows["price"].astype(np.int64),
         rows["quantity"].astype(np.int64),
-        rows["maker"].astype(np.bool_),
+        rows["maker"],
     )
