@@ -18,7 +18,7 @@ from app.serving.live.live_client import LiveItem
 from app.serving.live.subscriptions import QUOTE, TICK
 from app.serving.stored_market import StoredMarket
 
-_MOST_AT_ONCE = 5_000  # ticks of one symbol; the next look brings more
+MOST_AT_ONCE = 5_000  # ticks of one symbol; the next look brings more
 
 
 class TickFollower:
@@ -73,7 +73,7 @@ def _new_ticks(published: Mapping[str, int], store: SeparateStore) -> dict[str, 
     """Return the stored ticks after those published, of the symbols that have any."""
     newest = store.tick_store.newest_ticks(published.keys())
     found = {
-        symbol: store.tick_store.ticks_after(symbol, published[symbol], _MOST_AT_ONCE)
+        symbol: store.tick_store.ticks_after(symbol, published[symbol], MOST_AT_ONCE)
         for symbol, number in newest.items()
         if number > published[symbol]
     }
