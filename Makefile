@@ -10,7 +10,7 @@ CLIENTS := build/clients
 WEBCHART := build/webchart
 SETUP_INPUTS := pyproject.toml build_spec/setup.sh build_spec/bootstrap.py build_spec/apt.sh
 
-.PHONY: help setup setup-dev run demo test crash soak quotesoak fuzz roundtrip importcrash lakecrash flood freqtrade clients openapi webchart lint types bench screenshot package requirements clean moved
+.PHONY: help setup setup-dev run demo test crash soak quotesoak fuzz roundtrip importcrash lakecrash alertcrash flood freqtrade clients openapi webchart lint types bench screenshot package requirements clean moved
 .DEFAULT_GOAL := help
 
 # What was compiled once serves every start: where the environment forbids to keep it, each takes a second longer.
