@@ -86,10 +86,15 @@ class StoredSymbol:
 
     @property
     def first_us(self) -> int | None:
-        """When what is stored of it begins, UTC microseconds; None where nothing is."""
-        begins = [one.first_us for one in self.candles]
+        """
+        When what is stored of it begins, UTC microseconds; None where nothing is.
+
+        Candles made of trades do not count where the first trade is stored: those of a day begin before it.
+        """
+        traded_us = None if self.first is None else self.first.time_us
+        begins = [one.first_us for one in self.candles if traded_us is None or not one.is_of_trades]
         begins += [self.ticks.first_us] if self.ticks else []
-        begins += [self.first.time_us] if self.first is not None and self.first.time_us is not None else []
+        begins += [] if traded_us is None else [traded_us]
         return min(begins, default=None)
 
     @property
@@ -99,6 +104,11 @@ class StoredSymbol:
         ends += [self.ticks.last_us] if self.ticks else []
         ends += [self.last.time_us] if self.last is not None and self.last.time_us is not None else []
         return max(ends, default=None)
+
+    @property
+    def rows(self) -> int:
+        """How many trades or ticks are stored."""
+        return self.ticks.ticks if self.ticks else self.trades
 
     @property
     def size_bytes(self) -> int:

@@ -1,4 +1,4 @@
-"""Completeness by day: every missing id counts to exactly one day, held trades to their own."""
+"""What is stored of a symbol, and by day: every missing id counts to exactly one day, held trades to their own."""
 
 from __future__ import annotations
 
@@ -7,8 +7,21 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.market.candle import CandleSource
 from app.market.coverage import IdRanges
-from app.market.stored_symbol import DAY_US, DayHeld, DayState, DayTrades, days_held, gaps_over_midnight
+from app.market.stored_symbol import (
+    DAY_US,
+    DayHeld,
+    DayState,
+    DayTrades,
+    StoredCandles,
+    StoredSymbol,
+    StoredTicks,
+    StoredTrade,
+    days_held,
+    gaps_over_midnight,
+)
+from app.market.symbol import unknown_symbol
 
 
 def folded(held: dict[int, int]) -> list[DayTrades]:
@@ -69,3 +82,21 @@ def test_the_states_of_a_day() -> None:
     found = days_held([], IdRanges(), kline_days=[0], aggtrade_days=[0, DAY_US])
     assert [(one.has_klines, one.has_aggtrades) for one in found] == [(True, True), (False, True)]
     assert days_held([], IdRanges(), kline_days=[DAY_US]) == [DayHeld(DAY_US, has_klines=True)]
+
+
+def test_what_is_stored_begins_with_its_first_trade_tick_or_kline() -> None:
+    def day(source: CandleSource, first_us: int) -> StoredCandles:
+        return StoredCandles("1d", source, first_us, 5 * DAY_US, 3, True, 0)
+
+    btc, midnight = unknown_symbol("BTCUSDT"), day(CandleSource.TRADES, 2 * DAY_US)
+    first, last = StoredTrade(1, 2 * DAY_US + 7), StoredTrade(9, 5 * DAY_US + 8)
+    traded = StoredSymbol(btc, 9, first=first, last=last, candles=(midnight,))
+    assert (traded.first_us, traded.last_us, traded.rows) == (2 * DAY_US + 7, 5 * DAY_US + 8, 9)
+    klines = StoredSymbol(btc, 9, first=first, last=last, candles=(midnight, day(CandleSource.KLINE, DAY_US)))
+    assert klines.first_us == DAY_US
+    dropped = StoredSymbol(btc, 4, first=StoredTrade(1, None), last=last, candles=(midnight,))
+    assert dropped.first_us == 2 * DAY_US
+    eur = StoredSymbol(unknown_symbol("oanda:EURUSD"), ticks=StoredTicks(6, 0, 3, 4, 0))
+    assert (eur.first_us, eur.last_us, eur.rows) == (3, 4, 6)
+    nothing = StoredSymbol(btc)
+    assert (nothing.first_us, nothing.last_us, nothing.rows) == (None, None, 0)

@@ -43,7 +43,7 @@ COLUMNS = tuple(Column)
 
 _KEYS: dict[Column, Callable[[StoredSymbol], object]] = {
     Column.SYMBOL: lambda one: one.symbol.full_name,
-    Column.TRADES: lambda one: one.trades or (one.ticks.ticks if one.ticks else 0),
+    Column.TRADES: lambda one: one.rows,
     Column.COMPLETE: lambda one: 2.0 if one.share is None else one.share,
     Column.SIZE: lambda one: one.size_bytes,
 }

@@ -261,30 +261,17 @@ def _shown(given: Parameters, name: str, instead: Sequence[int]) -> str | None:
 
 
 def _metadata(one: StoredSymbol) -> ServedMetadata:
-    made_of_trades = [stored.first_us for stored in one.candles if stored.is_of_trades]
-    begins = [stored.first_us for stored in one.candles if not stored.is_of_trades]
-    ends = [stored.last_us for stored in one.candles]
-    if one.first is not None and one.first.time_us is not None:
-        begins.append(one.first.time_us)
-    else:
-        begins += made_of_trades  # whose days begin at midnight, earlier than the first trade
-    if one.last is not None and one.last.time_us is not None:
-        ends.append(one.last.time_us)
-    if one.ticks is not None:
-        begins.append(one.ticks.first_us)
-        ends.append(one.ticks.last_us)
-    count = one.trades or (one.ticks.ticks if one.ticks is not None else 0)
     known = [Interval.parse(stored.interval) for stored in one.candles]
     name = one.symbol.name
     return ServedMetadata(
         name,
-        min(begins) // SECOND_US if begins else None,
-        max(ends) // SECOND_US if ends else None,
-        count,
+        None if one.first_us is None else one.first_us // SECOND_US,
+        None if one.last_us is None else one.last_us // SECOND_US,
+        one.rows,
         [
             interval.name
             for interval in MENU_INTERVALS
-            if count or any(part == interval or part.tiles(interval) for part in known)
+            if one.rows or any(part == interval or part.tiles(interval) for part in known)
         ],
         broker_of(name),
         "trades" if has_trades(name) else "quotes",
