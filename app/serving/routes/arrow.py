@@ -68,7 +68,6 @@ class ArrowRoutes:
             raise NotFound("Only trades of the market spot are stored.")
         now_us, check_deadline = self._clock.now_us(), self._market.deadline()
         start_us, end_us = milliseconds_range(given, now_us)
-        check_range(start_us, end_us)
         limit = given.count("limit", MOST_TRADES) or MOST_TRADES
         symbol = given.text("symbol")
 
@@ -96,8 +95,7 @@ class ArrowRoutes:
             return arrow_stream(batches, _schema()), rows <= limit and _is_complete(store, span, rows)
 
         body, is_complete = await self._market.read(read)
-        headers = {**completeness(is_complete=is_complete), "Cache-Control": "no-cache"}
-        return web.Response(body=body, content_type=CONTENT_TYPE, headers=headers)
+        return arrow_answer(body, is_complete=is_complete)
 
 
 class _Span(NamedTuple):
@@ -116,9 +114,16 @@ class _Span(NamedTuple):
 
 
 def milliseconds_range(given: Parameters, now_us: int) -> tuple[int, int]:
-    """Return the range ``[start, end)`` of ``from`` and ``to``, UTC microseconds; without ``to`` until now."""
+    """
+    Return the range ``[start, end)`` of ``from`` and ``to``, UTC microseconds; without ``to`` until now.
+
+    Raises:
+        UsageError: If it ends before it begins.
+    """
     start_us = _milliseconds(given, "from") * 1_000
-    return start_us, (_milliseconds(given, "to") + 1) * 1_000 if given.has("to") else max(now_us + 1, start_us)
+    end_us = (_milliseconds(given, "to") + 1) * 1_000 if given.has("to") else max(now_us + 1, start_us)
+    check_range(start_us, end_us)
+    return start_us, end_us
 
 
 def _milliseconds(given: Parameters, name: str) -> int:
@@ -150,6 +155,12 @@ def arrow_stream(batches: list[Any], schema: Any) -> bytes:
         for batch in batches:
             writer.write_batch(batch)
     return bytes(sink.getvalue())
+
+
+def arrow_answer(body: bytes, *, is_complete: bool) -> web.Response:
+    """Return the answer with that stream, which says whether it has all of the range."""
+    headers = {**completeness(is_complete=is_complete), "Cache-Control": "no-cache"}
+    return web.Response(body=body, content_type=CONTENT_TYPE, headers=headers)
 
 
 def _is_complete(store: SeparateStore, span: _Span, rows: int) -> bool:

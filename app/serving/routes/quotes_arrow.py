@@ -25,10 +25,9 @@ from app.market.ports.database import SeparateStore
 from app.market.quotes.tick_columns import TickColumns, columns_of_ticks
 from app.market.symbol import has_trades
 from app.market.units import E8
-from app.serving.answers import completeness
 from app.serving.description.route import COUNTS, MILLISECONDS, Parameter, Route
-from app.serving.request_values import Parameters, check_range, known_symbol
-from app.serving.routes.arrow import CONTENT_TYPE, arrow_stream, milliseconds_range
+from app.serving.request_values import Parameters, known_symbol
+from app.serving.routes.arrow import CONTENT_TYPE, arrow_answer, arrow_stream, milliseconds_range
 from app.serving.stored_market import TICKS_SETTLE_S, StoredMarket
 
 MOST_QUOTES = 1_000_000
@@ -67,7 +66,6 @@ class QuoteArrowRoutes:
         given = Parameters(request.query, _PARAMETERS)
         now_us, check_deadline = self._clock.now_us(), self._market.deadline()
         start_us, end_us = milliseconds_range(given, now_us)
-        check_range(start_us, end_us)
         limit = given.count("limit", MOST_QUOTES) or MOST_QUOTES
         symbol = given.text("symbol")
 
@@ -94,8 +92,7 @@ class QuoteArrowRoutes:
             return arrow_stream(batches, _schema()), is_whole
 
         body, is_complete = await self._market.read(read)
-        headers = {**completeness(is_complete=is_complete), "Cache-Control": "no-cache"}
-        return web.Response(body=body, content_type=CONTENT_TYPE, headers=headers)
+        return arrow_answer(body, is_complete=is_complete)
 
 
 @cache
