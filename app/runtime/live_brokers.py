@@ -14,8 +14,9 @@ from app.concurrency.background import in_background
 from app.config.settings import Settings
 from app.live.ticks.quote_broker import BrokerParts, QuoteBroker
 from app.market.ports.clock import Clock
+from app.market.symbol import history_command
 
-NO_LIVE_PRICES = "Dukascopy has history only: cryptopipe history dukascopy:EURUSD quotes --days 30 fetches it."
+NO_LIVE_PRICES = f"Dukascopy has history only: {history_command('dukascopy:EURUSD')} fetches it."
 
 
 def live_brokers(settings: Settings, clock: Clock) -> list[QuoteBroker]:

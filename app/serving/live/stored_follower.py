@@ -257,8 +257,8 @@ class StoredFollower:
 
 def _candle_of(kind: str) -> tuple[Interval, PriceSide] | None:
     """Return the interval and the price of a topic of candles, None for other topics."""
-    if kind.startswith(CANDLE):
-        return candle_of(kind)
+    if (found := candle_of(kind)) is not None:
+        return found
     interval = exchange_events.kline_interval(kind)
     return None if interval is None else (interval, PriceSide.MID)
 

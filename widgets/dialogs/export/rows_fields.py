@@ -130,7 +130,7 @@ class RowsFields(QObject):
     @property
     def can_roll(self) -> bool:
         """Whether the intervals are whole minutes, and longer than one."""
-        return self.are_candles and all(_can_roll(one) for one in self._known_intervals())
+        return self.are_candles and all(one.phases > 1 for one in self._known_intervals())
 
     @property
     def is_rolling(self) -> bool:
@@ -260,10 +260,6 @@ class RowsFields(QObject):
             first = self._interval
         self.range.fill_in(ONE_MINUTE if self.is_rolling else first)
         self.edited.emit()
-
-
-def _can_roll(interval: Interval) -> bool:
-    return not interval.months and interval.seconds % 60 == 0 and interval.seconds > 60
 
 
 def _parts(text: str) -> list[str]:
