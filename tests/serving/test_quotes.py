@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import math
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from itertools import pairwise
@@ -19,7 +20,7 @@ from app.market.quotes.tick import PriceSide, Tick, number_at
 from app.market.units import E8
 from app.sandbox.oanda.server import OandaSandbox
 from app.sandbox.oanda.tape import RecordedTape, SimulatedTape
-from app.serving.live import live_client, live_messages, tick_follower
+from app.serving.live import live_client, live_messages, stored_follower, tick_follower
 from app.serving.live.live_client import MOST_UNREAD_BYTES
 from storage.database import Database
 from tests.end_to_end.helpers import until
@@ -93,6 +94,28 @@ async def test_stored_quotes_and_their_candles_come_to_clients_of_a_server_that_
             if expected not in listener.heard:
                 await listener.until(lambda one, expected=expected: one == expected)
             assert expected["data"]["volume"] == newest.trades > 0
+
+
+async def test_quotes_stored_while_a_client_is_greeted_come_to_it(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ticks = some_ticks(30)
+    await asyncio.to_thread(store, database, ticks[:20])
+    record(database, some_trades(5))
+    read, later = stored_follower._ends, ticks[20:]
+
+    def read_slowly(*arguments: Any) -> dict[str, int]:
+        if later:
+            time.sleep(4 * stored_follower.POLL_S)
+            store(database, later)
+            later.clear()
+        return read(*arguments)
+
+    monkeypatch.setattr(stored_follower, "_ends", read_slowly)
+    async with served(database) as client, listening(client, "/") as listener:
+        for tick in ticks[20:]:
+            price = await listener.until(lambda one: one["type"] == "price_update")
+            assert price["data"]["bidPrice"] == tick.bid_e8 / E8
 
 
 async def test_a_client_resumes_at_a_position_or_a_time_while_recording_goes_on(database: Database) -> None:

@@ -88,13 +88,16 @@ class StoredFollower:
 
     async def follow(self, symbols: Collection[str]) -> None:
         """Publish what is stored of these symbols from now on, if the hub wants it. Raises StoreError."""
-        await self._ticks.follow([symbol for symbol in symbols if not has_trades(symbol)])
+        newest = await self._ticks.newest([symbol for symbol in symbols if not has_trades(symbol)])
         started = [symbol for symbol in symbols if symbol not in self._begins and has_trades(symbol)]
+        ends = dict[str, int]()
         if started:
             ends = await self._market.shared_read(("ends", *started), lambda store: _ends(store, started))
-            for symbol, last in ends.items():
-                self._begins.setdefault(symbol, last + 1)
-                self._published.setdefault(symbol, IdRanges())
+        # At once, after all reads: during one, a look would forget what no client gets yet.
+        self._ticks.follow(newest)
+        for symbol, last in ends.items():
+            self._begins.setdefault(symbol, last + 1)
+            self._published.setdefault(symbol, IdRanges())
 
     def note_trades(self, symbol: str) -> None:
         """Read the symbol's candles again soon, because there are new trades or ticks."""

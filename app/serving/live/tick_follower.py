@@ -30,15 +30,19 @@ class TickFollower:
         self._on_ticks = on_ticks
         self._published: dict[str, int] = {}  # by symbol followed the number of the newest tick published, or -1
 
-    async def follow(self, symbols: Collection[str]) -> None:
-        """Publish what is stored of these symbols from now on. Raises StoreError."""
+    async def newest(self, symbols: Collection[str]) -> dict[str, int]:
+        """Return the number of the newest stored tick, -1 for none, of those not followed yet. Raises StoreError."""
         started = [symbol for symbol in symbols if symbol not in self._published]
-        if started:
-            newest = await self._market.shared_read(
-                ("newest ticks", *started), lambda store: store.tick_store.newest_ticks(started)
-            )
-            for symbol in started:
-                self._published.setdefault(symbol, newest.get(symbol, -1))
+        if not started:
+            return {}
+        found = await self._market.shared_read(
+            ("newest ticks", *started), lambda store: store.tick_store.newest_ticks(started)
+        )
+        return {symbol: found.get(symbol, -1) for symbol in started}
+
+    def follow(self, newest: Mapping[str, int]) -> None:
+        """Publish what is stored after these ticks, the result of `newest`, from now on."""
+        self._published = {**newest, **self._published}
 
     async def publish(self, wanted: Set[str]) -> None:
         """Publish what is new of these symbols, and forget the others. Raises StoreError."""
@@ -46,7 +50,7 @@ class TickFollower:
             del self._published[gone]
         if not wanted:
             return
-        await self.follow(wanted)
+        self.follow(await self.newest(wanted))
         new = await self._market.read(partial(_new_ticks, dict(self._published)))
         for symbol, ticks in new.items():
             if symbol in self._published:
