@@ -16,6 +16,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
+from app.commands.database_session import whole_database
 from app.commands.options import Options
 from app.commands.progress import Progress, progress
 from app.commands.styling import print_styled
@@ -27,7 +28,6 @@ from app.market.interval import Interval
 from app.market.ports.loading import BulkLoader
 from app.market.ports.row_files import ReadingOptions, RowKind, named
 from app.runtime.file_readers import open_rows
-from app.runtime.open_database import open_database
 from app.runtime.shutdown import bounded_shutdown, on_signals
 from storage.database import Database
 from storage.files.readers.names import symbol_name
@@ -35,7 +35,6 @@ from storage.loading.dry_run import DryRunLoader
 
 logger = logging.getLogger(__name__)
 
-_CLOSE_S = 10.0
 _FAILED, _DONE_IN_PART = 1, 3
 
 
@@ -97,15 +96,11 @@ def opened_loader(settings: Settings, begin_shutdown: Callable[[], None]) -> Ite
     Raises:
         StoreError: If the database cannot be opened, or may only be read; the sentence says why.
     """
-    database = open_database(settings)
-    try:
+    with whole_database(settings, begin_shutdown) as database:
         with contextlib.closing(database.bulk_loader()) as loader:
             yield loader
         if loader.quoted:
             keep_sessions(database, loader.quoted)
-    finally:
-        begin_shutdown()
-        database.close(_CLOSE_S)
 
 
 def keep_sessions(database: Database, symbols: Collection[str]) -> None:

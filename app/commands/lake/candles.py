@@ -11,10 +11,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-from app.commands.database_session import check_may_record
+from app.commands.database_session import check_may_record, whole_database
 from app.commands.export_target import STREAM, check_path, open_file
 from app.commands.lake.lake_options import LakeRequest, request_of, symbols_in_lake
-from app.commands.lake.lake_report import number_of, say, say_problems
+from app.commands.lake.lake_report import say, say_problems
 from app.commands.options import Options
 from app.commands.progress import Progress, progress
 from app.config.settings import Settings
@@ -24,12 +24,11 @@ from app.market.candle import Candle, CandleSource
 from app.market.candle_request import CandleRequest, candle_file_name
 from app.market.columns.candle_columns import columns_of
 from app.market.errors import UsageError
-from app.market.export_plan import ExportPlan, RowsRequest, files_of
+from app.market.export_plan import ExportPlan, RowsRequest, files_of, number_of
 from app.market.file_format import FileLayout, Preset, chosen_format, named_preset, named_zone
 from app.market.interval import Interval
 from app.market.ports.loading import BulkLoader
 from app.runtime.lakes import open_lake
-from app.runtime.open_database import open_database
 from app.runtime.shutdown import bounded_shutdown, on_signals
 from storage.lake.lake import Lake
 from storage.lake.partition import LakeKind
@@ -37,7 +36,6 @@ from storage.lake.reading.lake_candles import CandleProgress, LakeCandles
 from storage.lake.reading.other_files import OtherFile, other_files
 from storage.lake.reading.problem_list import ProblemList
 
-_CLOSE_S = 10.0
 _FAILED, _DONE_IN_PART = 1, 3
 _UNSTORED = "Not in the lake with all their trades."
 
@@ -293,12 +291,8 @@ class _DatabaseSink:
 def _database_sinks(
     settings: Settings, lake: Lake, request: LakeRequest, begin_shutdown: Callable[[], None]
 ) -> Iterator[Callable[[str, Interval], Sink]]:
-    database = open_database(settings)
-    try:
+    with whole_database(settings, begin_shutdown) as database:
         check_may_record(database.read_only_reason)
         with contextlib.closing(database.bulk_loader()) as loader:
             yield partial(_DatabaseSink, loader, lake, request)
             loader.finish()
-    finally:
-        begin_shutdown()
-        database.close(_CLOSE_S)

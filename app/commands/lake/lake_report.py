@@ -6,6 +6,7 @@ import sys
 from typing import Any
 
 from app.commands.styling import print_styled
+from app.market.export_plan import number_of
 from storage.lake.manifest import Manifest
 from storage.lake.partition import LakeKind, Partition
 from storage.lake.reading.other_pull import OtherReport
@@ -17,11 +18,6 @@ _MOST_SHOWN = 20
 def say(sentence: str) -> None:
     """Say a sentence on standard error."""
     print_styled(("cryptopipe:", "bold yellow"), f" {sentence}", to=sys.stderr)
-
-
-def number_of(count: int, noun: str) -> str:
-    """Return ``1 day`` or ``1,234 days``."""
-    return f"1 {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def partition_facts(partition: Partition) -> dict[str, Any]:

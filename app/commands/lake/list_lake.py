@@ -8,12 +8,13 @@ from functools import partial
 from typing import Any
 
 from app.commands.lake.lake_options import LakeRequest, in_time, request_of
-from app.commands.lake.lake_report import manifest_facts, number_of, say
+from app.commands.lake.lake_report import manifest_facts, say
 from app.commands.lake.lake_series import chosen_of
 from app.commands.options import Options
 from app.commands.progress import progress
 from app.commands.reports.status_report import aligned, data_size
 from app.config.settings import Settings
+from app.market.export_plan import number_of
 from app.runtime.lakes import open_lake
 from storage.lake.inventory import LakeSeries, sample_of, series_of
 from storage.lake.lake import Lake

@@ -8,16 +8,16 @@ import threading
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from app.commands.database_session import check_may_record
+from app.commands.database_session import check_may_record, whole_database
 from app.commands.imports.import_files import keep_sessions
 from app.commands.lake.lake_options import LakeRequest, request_of, symbols_in_lake
-from app.commands.lake.lake_report import number_of, other_facts, partition_facts, say, say_problems
+from app.commands.lake.lake_report import other_facts, partition_facts, say, say_problems
 from app.commands.options import Options
 from app.commands.progress import Progress, progress
 from app.config.settings import Settings
 from app.market.errors import LakeError
+from app.market.export_plan import number_of
 from app.runtime.lakes import open_lake
-from app.runtime.open_database import open_database
 from app.runtime.shutdown import bounded_shutdown, on_signals
 from storage.lake.lake import Lake, missing_partitions
 from storage.lake.partition import LakeKind, Partition
@@ -25,7 +25,6 @@ from storage.lake.pull import Pull, PullProgress, PullReport
 from storage.lake.reading.other_files import OtherFile, other_files
 from storage.lake.reading.other_pull import OtherReport, read_others
 
-_CLOSE_S = 10.0
 _FAILED, _DONE_IN_PART = 1, 3
 _MOST_SHOWN = 20
 
@@ -51,8 +50,7 @@ def _run(settings: Settings, lake: Lake, request: LakeRequest, *, as_json: bool)
         progress("Pulling", None, "rows") as shown,
     ):
         days, missing, others = _chosen(lake, request)
-        database = open_database(settings)
-        try:
+        with whole_database(settings, begin_shutdown) as database:
             check_may_record(database.read_only_reason)
             with contextlib.closing(database.bulk_loader()) as loader:
                 pull = Pull(
@@ -64,14 +62,10 @@ def _run(settings: Settings, lake: Lake, request: LakeRequest, *, as_json: bool)
                     is_cancelled=cancelled.is_set,
                 )
                 report = pull.run(days)
-                files = others if LakeKind.TRADES in request.kinds else []
                 show_file = partial(_show_file, shown)
-                read = read_others(lake, files, loader, on_progress=show_file, is_cancelled=cancelled.is_set)
+                read = read_others(lake, others, loader, on_progress=show_file, is_cancelled=cancelled.is_set)
             if loader.quoted:
                 keep_sessions(database, loader.quoted)
-        finally:
-            begin_shutdown()
-            database.close(_CLOSE_S)
     _print(lake, report, read, missing, request, as_json=as_json)
     if report.is_cancelled or read.is_cancelled:
         return _FAILED

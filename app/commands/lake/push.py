@@ -7,16 +7,17 @@ import threading
 from collections.abc import Callable
 from functools import partial
 
+from app.commands.database_session import whole_database
 from app.commands.lake.lake_options import LakeRequest, request_of
-from app.commands.lake.lake_report import manifest_facts, number_of, partition_facts, say
+from app.commands.lake.lake_report import manifest_facts, partition_facts, say
 from app.commands.options import Options
 from app.commands.progress import Progress, progress
 from app.commands.reports.status_report import data_size
 from app.commands.symbol_names import names_among
 from app.config.settings import Settings
 from app.config.version import VERSION
+from app.market.export_plan import number_of
 from app.runtime.lakes import open_lake
-from app.runtime.open_database import open_database
 from app.runtime.shutdown import bounded_shutdown, on_signals
 from storage.lake.kline_years import KlineYears
 from storage.lake.lake import Lake
@@ -24,7 +25,6 @@ from storage.lake.push import Push, PushProgress, PushReport, PushSource
 from storage.lake.quote_days import QuoteDays
 from storage.lake.trade_days import TradeDays
 
-_CLOSE_S = 10.0
 _FAILED, _DONE_IN_PART = 1, 3
 _MOST_SHOWN = 20
 
@@ -48,27 +48,23 @@ def _run(settings: Settings, lake: Lake, request: LakeRequest, *, as_json: bool)
         on_signals(cancelled.set),
         bounded_shutdown() as begin_shutdown,
         progress("Pushing", None, "rows") as shown,
+        whole_database(settings, begin_shutdown) as database,
     ):
-        database = open_database(settings)
-        try:
-            store = database.store
-            symbols = names_among(request.symbols, store.symbol_names()) if request.symbols else None
-            sources: list[PushSource] = [
-                TradeDays(store.pool),
-                QuoteDays(store.pool, store.calendar_of),
-                KlineYears(store.pool),
-            ]
-            push = Push(
-                lake,
-                [one for one in sources if one.kind in request.kinds],
-                VERSION,
-                on_progress=partial(_show, shown),
-                is_cancelled=cancelled.is_set,
-            )
-            report = push.run(symbols, request.start_us, request.end_us)
-        finally:
-            begin_shutdown()
-            database.close(_CLOSE_S)
+        store = database.store
+        symbols = names_among(request.symbols, store.symbol_names()) if request.symbols else None
+        sources: list[PushSource] = [
+            TradeDays(store.pool),
+            QuoteDays(store.pool, store.calendar_of),
+            KlineYears(store.pool),
+        ]
+        push = Push(
+            lake,
+            [one for one in sources if one.kind in request.kinds],
+            VERSION,
+            on_progress=partial(_show, shown),
+            is_cancelled=cancelled.is_set,
+        )
+        report = push.run(symbols, request.start_us, request.end_us)
     _print(lake, report, request, as_json=as_json)
     if report.is_cancelled:
         return _FAILED
@@ -97,17 +93,10 @@ def _print(lake: Lake, report: PushReport, request: LakeRequest, *, as_json: boo
         days = number_of(len(report.pushed), request.noun)
         print(f"{days} with {report.rows:,} rows pushed to {lake.name}, {data_size(report.bytes)}{there}.")
     if is_ranged or not as_json:
+        put: Callable[[str], object] = say if is_ranged else print
         for one, reason in report.incomplete[:_MOST_SHOWN]:
-            sentence = f"{one.symbol} {one.period} is not complete: {reason}."
-            if is_ranged:
-                say(sentence)
-            else:
-                print(sentence)
+            put(f"{one.symbol} {one.period} is not complete: {reason}.")
         if len(report.incomplete) > _MOST_SHOWN:
-            more = f"{len(report.incomplete) - _MOST_SHOWN:,} more are not complete either; --json lists them."
-            if is_ranged:
-                say(more)
-            else:
-                print(more)
+            put(f"{len(report.incomplete) - _MOST_SHOWN:,} more are not complete either; --json lists them.")
     if report.is_cancelled:
         say("the push was cancelled; what is in the lake stays, and the same command goes on from there.")

@@ -8,12 +8,13 @@ from collections.abc import Callable
 from functools import partial
 
 from app.commands.lake.lake_options import LakeRequest, request_of
-from app.commands.lake.lake_report import number_of, other_facts, say, say_missing, say_problems
+from app.commands.lake.lake_report import other_facts, say, say_missing, say_problems
 from app.commands.lake.lake_series import chosen_of
 from app.commands.options import Options
 from app.commands.progress import Progress, progress
 from app.commands.reports.status_report import data_size
 from app.config.settings import Settings
+from app.market.export_plan import number_of
 from app.runtime.lakes import open_lake
 from app.runtime.shutdown import on_signals
 from storage.lake.lake import Lake
