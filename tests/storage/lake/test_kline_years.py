@@ -18,10 +18,7 @@ from storage.lake.pull import Pull
 from storage.lake.push import Push, PushReport
 from storage.lake.verify import Verification
 from storage.loading.bulk_loader import BulkLoader
-from storage.postgres.connection import connect
 from storage.quotes.tick_store import TickStore
-from storage.schema.migrate import migrate
-from tests.servers import empty_schema
 from tests.storage.helpers import World
 
 HOUR = Interval.parse("1h")
@@ -45,7 +42,7 @@ def push(world: World, lake: Lake) -> PushReport:
     return Push(lake, [KlineYears(world.store.pool)], "1").run(["BTCUSDT"])
 
 
-def test_years_of_klines_come_back_to_the_digit(world: World, server_url: str, tmp_path: Path) -> None:
+def test_years_of_klines_come_back_to_the_digit(world: World, other: World, tmp_path: Path) -> None:
     listed_us = YEAR[0] + 40 * 24 * HOUR.length_us
     candles = klines_of(listed_us, YEAR[2] + 30 * HOUR.length_us)
     world.store.save_listing("BTCUSDT", listed_us)
@@ -60,23 +57,18 @@ def test_years_of_klines_come_back_to_the_digit(world: World, server_url: str, t
     assert Verification(lake).run([(LakeKind.CANDLES, "BTCUSDT", "1h")]).problems == []
     folder = tmp_path / "lake" / "candles" / "broker=binance" / "symbol=BTCUSDT" / "interval=1h" / "year=2023"
     assert len(list(folder.glob("candles-*.parquet"))) == 1
-    with empty_schema(server_url) as url:
-        with connect(url) as connection:
-            migrate(connection)
-        other = World(url)
-        loader = BulkLoader(other.connect)
-        try:
-            years = lake.partitions(LakeKind.CANDLES, "BTCUSDT", interval="1h")
-            pull = Pull(lake, loader, other.store, TickStore(other.store.pool).fetched_ticks)
-            report = pull.run(years)
-            inside = [one for one in candles if one.open_time_us < YEAR[2]]
-            assert report.total("stored") == len(inside)
-            assert other.store.klines("BTCUSDT", HOUR, 0, YEAR[3]) == inside
-            again = Pull(lake, loader, other.store, TickStore(other.store.pool).fetched_ticks).run(years)
-            assert (again.total("stored"), again.total("held")) == (0, len(inside))
-        finally:
-            loader.close()
-            other.close()
+    loader = BulkLoader(other.connect)
+    try:
+        years = lake.partitions(LakeKind.CANDLES, "BTCUSDT", interval="1h")
+        pull = Pull(lake, loader, other.store, TickStore(other.store.pool).fetched_ticks)
+        report = pull.run(years)
+        inside = [one for one in candles if one.open_time_us < YEAR[2]]
+        assert report.total("stored") == len(inside)
+        assert other.store.klines("BTCUSDT", HOUR, 0, YEAR[3]) == inside
+        again = Pull(lake, loader, other.store, TickStore(other.store.pool).fetched_ticks).run(years)
+        assert (again.total("stored"), again.total("held")) == (0, len(inside))
+    finally:
+        loader.close()
 
 
 def test_a_missing_year_and_a_missing_file_are_found(world: World, tmp_path: Path) -> None:

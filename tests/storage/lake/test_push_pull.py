@@ -25,10 +25,7 @@ from storage.lake.push import Push, PushReport
 from storage.lake.trade_days import TradeDays
 from storage.lake.verify import Verification, VerifyReport
 from storage.loading.bulk_loader import BulkLoader
-from storage.postgres.connection import connect
 from storage.quotes.tick_store import TickStore
-from storage.schema.migrate import migrate
-from tests.servers import empty_schema
 from tests.storage.helpers import World, stored
 from tests.storage.lake.trades import days_of_trades, lake_batch, on_days
 
@@ -70,7 +67,7 @@ def snapshot(folder: Path) -> dict[str, tuple[str, int]]:
 
 
 def test_days_come_back_equal_to_the_digit_with_coverage_and_candles(
-    world: World, lake: Lake, server_url: str, tmp_path: Path
+    world: World, lake: Lake, other: World, tmp_path: Path
 ) -> None:
     world.record(TRADES)
     report = push(world, lake)
@@ -84,27 +81,20 @@ def test_days_come_back_equal_to_the_digit_with_coverage_and_candles(
     assert (again.pushed, again.there) == ([], 3)
     assert snapshot(tmp_path / "lake") == before
     assert verified(lake).problems == []
-    with empty_schema(server_url) as url:
-        with connect(url) as connection:
-            migrate(connection)
-        other = World(url)
-        try:
-            pulled = pull(other, lake)
-            assert [(one.stored, one.held, one.refused) for one in pulled.days] == [(A_DAY, 0, 0)] * 3
-            inside = on_days(TRADES, 1, 3)
-            assert stored(other.store) == inside
-            assert list(other.store.coverage("BTCUSDT")) == [(inside[0].trade_id, inside[-1].trade_id)]
-            with other.connect() as connection:
-                assert list(verify(connection).listed) == []
-            assert [one.held for one in pull(other, lake).days] == [A_DAY] * 3
-            # What was pulled is complete there, too: it came as whole days.
-            copy = Lake(FolderStore(tmp_path / "copy"))
-            assert [one.partition.period for one in push(other, copy).pushed] == INSIDE
-            assert {key: one[0] for key, one in snapshot(tmp_path / "copy").items()} == {
-                key: one[0] for key, one in before.items()
-            }
-        finally:
-            other.close()
+    pulled = pull(other, lake)
+    assert [(one.stored, one.held, one.refused) for one in pulled.days] == [(A_DAY, 0, 0)] * 3
+    inside = on_days(TRADES, 1, 3)
+    assert stored(other.store) == inside
+    assert list(other.store.coverage("BTCUSDT")) == [(inside[0].trade_id, inside[-1].trade_id)]
+    with other.connect() as connection:
+        assert list(verify(connection).listed) == []
+    assert [one.held for one in pull(other, lake).days] == [A_DAY] * 3
+    # What was pulled is complete there, too: it came as whole days.
+    copy = Lake(FolderStore(tmp_path / "copy"))
+    assert [one.partition.period for one in push(other, copy).pushed] == INSIDE
+    assert {key: one[0] for key, one in snapshot(tmp_path / "copy").items()} == {
+        key: one[0] for key, one in before.items()
+    }
 
 
 @pytest.mark.embedded_only
@@ -119,22 +109,15 @@ def test_a_hole_keeps_its_day_and_the_days_that_it_touches_out_of_the_lake(world
 
 
 @pytest.mark.embedded_only
-def test_ids_that_the_exchange_has_not_are_absent_after_a_pull_too(world: World, lake: Lake, server_url: str) -> None:
+def test_ids_that_the_exchange_has_not_are_absent_after_a_pull_too(world: World, lake: Lake, other: World) -> None:
     gone = on_days(TRADES, 2, 2)[:3]
     world.record([one for one in TRADES if one not in gone])
     world.store.save_absent("BTCUSDT", [(gone[0].trade_id, gone[-1].trade_id)])
     assert len(push(world, lake).pushed) == 3
     assert verified(lake).problems == []
-    with empty_schema(server_url) as url:
-        with connect(url) as connection:
-            migrate(connection)
-        other = World(url)
-        try:
-            pull(other, lake)
-            assert list(other.store.absent_of(["BTCUSDT"])["BTCUSDT"]) == [(gone[0].trade_id, gone[-1].trade_id)]
-            assert other.store.coverage("BTCUSDT").range_count() == 1
-        finally:
-            other.close()
+    pull(other, lake)
+    assert list(other.store.absent_of(["BTCUSDT"])["BTCUSDT"]) == [(gone[0].trade_id, gone[-1].trade_id)]
+    assert other.store.coverage("BTCUSDT").range_count() == 1
 
 
 @pytest.mark.embedded_only
@@ -202,23 +185,16 @@ def test_days_that_retention_dropped_come_back_and_count_once(world: World, lake
 
 
 @pytest.mark.embedded_only
-def test_a_damaged_part_stores_nothing_and_is_named(world: World, lake: Lake, server_url: str, tmp_path: Path) -> None:
+def test_a_damaged_part_stores_nothing_and_is_named(world: World, lake: Lake, other: World, tmp_path: Path) -> None:
     world.record(TRADES)
     manifest = push(world, lake).pushed[1]
     path = tmp_path / "lake" / manifest.key_of(manifest.parts[0])
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 4
     path.write_bytes(content)
-    with empty_schema(server_url) as url:
-        with connect(url) as connection:
-            migrate(connection)
-        other = World(url)
-        try:
-            with pytest.raises(LakeDamaged, match=manifest.parts[0].name):
-                pull(other, lake, [manifest.partition])
-            assert stored(other.store) == []
-        finally:
-            other.close()
+    with pytest.raises(LakeDamaged, match=manifest.parts[0].name):
+        pull(other, lake, [manifest.partition])
+    assert stored(other.store) == []
 
 
 # One partition
