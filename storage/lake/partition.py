@@ -114,10 +114,10 @@ def partition_of(key: str) -> tuple[Partition, str] | None:
     symbol = symbol_of(found["broker"], found["symbol"])
     partition = Partition(kind, symbol, year or found["date"], found["interval"] or "")
     try:
-        assert partition.start_us is not None
-    except ValueError:  # the 30th of February
-        return None
-    return partition, found["name"]
+        is_period = partition.start_us < partition.end_us
+    except ValueError:  # the 30th of February, the year 9999
+        is_period = False
+    return (partition, found["name"]) if is_period else None
 
 
 def part_range(name: str) -> tuple[int, int] | None:

@@ -97,6 +97,8 @@ def test_a_year_of_candles_lies_under_its_interval(symbol: str, year: int) -> No
         "trades/broker=binance/symbol=BTCUSDT/year=2024/trades-1-2.parquet",
         "candles/broker=binance/symbol=BTCUSDT/year=2024/candles-1-2.parquet",
         "trades/broker=binance/symbol=BTCUSDT/date=2024-08-08",
+        "candles/broker=binance/symbol=BTCUSDT/interval=1m/year=9999/candles-1-2.parquet",
+        "candles/broker=binance/symbol=BTCUSDT/interval=1m/year=0000/candles-1-2.parquet",
         "README.md",
     ],
 )
