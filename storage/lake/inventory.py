@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.market.errors import LakeDamaged
-from storage.lake.lake import Lake, overlaps
+from storage.lake.lake import Lake, missing_partitions, overlaps
 from storage.lake.manifest import Manifest
 from storage.lake.partition import LakeKind
 
@@ -46,14 +46,8 @@ class LakeSeries:
     @property
     def missing(self) -> int:
         """The number of missing days, or years, between the first and the last."""
-        if not self.manifests:
-            return 0
-        if self.kind is LakeKind.CANDLES:
-            spanned = int(self.manifests[-1].partition.period) - int(self.manifests[0].partition.period) + 1
-        else:
-            ends = self.manifests[0].partition, self.manifests[-1].partition
-            spanned = (ends[1].end_us - ends[0].start_us) // (ends[0].end_us - ends[0].start_us)
-        return spanned - len(self.manifests)
+        there = [one.partition for one in self.manifests]
+        return len(missing_partitions(there, self.kind, self.symbol, self.interval, None, None))
 
     @property
     def completeness(self) -> str:
