@@ -27,10 +27,10 @@ from app.market.coverage import IdRanges
 from app.market.errors import LakeError
 from app.market.interval import Interval
 from app.market.ports.row_files import Ints, TradeBatch
-from storage.lake.lake import Lake
+from storage.lake.lake import Lake, overlaps
 from storage.lake.manifest import Manifest
 from storage.lake.parquet_part import rows_of
-from storage.lake.partition import DAY_US, LakeKind, Partition, day_text
+from storage.lake.partition import DAY_US, LakeKind, Partition
 from storage.lake.read_ahead import read_ahead
 from storage.lake.reading.other_files import OtherFile, trades_of_file
 from storage.lake.reading.problem_list import ProblemList
@@ -101,7 +101,7 @@ class LakeCandles:
             LakeDamaged: If a file differs from its manifest, or cannot be used.
             LakeError: If the lake cannot be read, or a file's trades are in no usable order.
         """
-        days, others = self._sources(start_us, end_us)
+        days, others, before = self._sources(start_us, end_us)
         if self._is_cancelled():
             self.report.is_cancelled = True
             return self.report
@@ -114,8 +114,8 @@ class LakeCandles:
                 if candles:
                     on_candles(series.interval, candles)
 
-        if start_us is not None and days:
-            self._read_close_before(days[0].partition)
+        if before is not None:
+            self._read_close(before)
         for file in others:
             self._read_days(give, file.start_us or 0, has_more=True)
             self._read_file(file, give)
@@ -125,11 +125,16 @@ class LakeCandles:
         self.report.is_cancelled = self._is_cancelled()
         return self.report
 
-    def _sources(self, start_us: int | None, end_us: int | None) -> tuple[list[Manifest], list[OtherFile]]:
-        partitions = self._lake.partitions(LakeKind.TRADES, self._symbol, start_us, end_us)
-        days = self._lake.sound_manifests(partitions, self._is_cancelled)
+    def _sources(
+        self, start_us: int | None, end_us: int | None
+    ) -> tuple[list[Manifest], list[OtherFile], Partition | None]:
+        """Return the days and files of the range, and the day before its first day, if it is there."""
         # Without a manifest only the trades before and after a range prove what lies at its ends.
         before_us, after_us = (None if at is None else at + by for at, by in ((start_us, -DAY_US), (end_us, DAY_US)))
+        listed = self._lake.partitions(LakeKind.TRADES, self._symbol, before_us, end_us)
+        chosen = [one for one in listed if overlaps(one, start_us, end_us)]
+        before = next((one for one in listed if chosen and one.end_us == chosen[0].start_us), None)
+        days = self._lake.sound_manifests(chosen, self._is_cancelled)
         there = IdRanges((one.partition.start_us, one.partition.end_us - 1) for one in days)
         others = [
             one
@@ -137,7 +142,7 @@ class LakeCandles:
             if one.overlaps(before_us, after_us)
             and (one.start_us is None or one.end_us is None or there.missing(one.start_us, one.end_us - 1))
         ]
-        return days, others
+        return days, others, before
 
     def _read_days(self, give: _Give, before_us: int | None, *, has_more: bool) -> None:
         """Read the days that begin before that time, and hand on ended candles; ``has_more``: a file follows."""
@@ -150,11 +155,8 @@ class LakeCandles:
             if is_broken:
                 give(partial(_Series.broken, until_us=partition.end_us, held=self._held, known=self._known))
 
-    def _read_close_before(self, first: Partition) -> None:
-        """Read the last trades of the day before, for slots without a trade at the start of a range."""
-        before = first._replace(period=day_text(first.start_us - DAY_US))
-        if before not in self._lake.partitions(LakeKind.TRADES, self._symbol, before.start_us, before.end_us):
-            return
+    def _read_close(self, before: Partition) -> None:
+        """Read the last trades of the day before a range, for slots without a trade at its start."""
         manifest = self._lake.manifest(before)
         if manifest.last is None:
             return
