@@ -39,7 +39,7 @@ class ColdDays:
     The days of the lake, for the charts. All methods on the loop.
 
     Attributes:
-        sentence: what is being fetched, and how far it is; empty if nothing is.
+        sentence: the day that is being fetched, and its progress; empty if there is none.
         failure: why the lake could not be read, until it can or `dismiss`; else empty.
     """
 

@@ -1,4 +1,4 @@
-"""What a chart needs of a lake: the seconds of days whose trades are kept there alone; `storage.lake` implements it."""
+"""A lake as charts use it: the seconds of days whose trades are kept there alone; `storage.lake` implements it."""
 
 from __future__ import annotations
 

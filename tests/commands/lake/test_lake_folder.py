@@ -148,7 +148,7 @@ def test_a_full_disk_is_one_sentence_and_the_push_goes_on_once_there_is_room(pla
         assert place.run("verify", lake)[0] == 0
 
 
-def test_lake_and_symbols_are_told_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_argument_is_the_lake_or_the_symbols(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "BNBUSDT").mkdir()
     assert lake_and_symbols("any", "BTCUSDT", configured=True) == ("any", "BTCUSDT")
