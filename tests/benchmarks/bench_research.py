@@ -78,6 +78,7 @@ def pure() -> None:
         times = batch.column("open_time").cast("int64").to_numpy() + number * _BATCH * MINUTE_US
         kind = batch.schema.field("open_time").type
         shifted.append(batch.set_column(0, "open_time", arrow().array(times).view(kind)))
+    sum(windows.num_rows for windows in stream_windows(shifted[:2], 13))  # what only the first call costs
     for length in (13, 60, 181, 1440):
         began = time.perf_counter()
         rows = sum(windows.num_rows for windows in stream_windows(shifted, length))
