@@ -2,7 +2,7 @@
 Pulls days of trades and quotes, and years of candles, out of the lake into the database, by way of their imports.
 
 So each row is stored exactly once, in one transaction with its coverage and candles, and a pull may be killed at any
-moment and repeated. Trades that retention dropped are stored again, too. Days whose trades are all stored are not
+moment and repeated. Rows that retention dropped are stored again, too. Days whose rows are all stored are not
 downloaded. One thread downloads, checks and prepares, another stores.
 """
 
@@ -56,6 +56,19 @@ class PulledStore(Protocol):
         """Record that all trades of that time are stored."""
 
 
+class PulledTicks(Protocol):
+    """The same for quotes: `storage.quotes.tick_store.TickStore`."""
+
+    def fetched_ticks(self, symbol: str) -> IdRanges:
+        """Return the times, UTC microseconds, whose quotes are all stored."""
+
+    def kept_ticks_from(self) -> int | None:
+        """Return the time before which retention may have dropped quotes."""
+
+    def count_ticks(self, symbol: str, start_us: int, end_us: int) -> int:
+        """Return the number of stored quotes of that time."""
+
+
 class PullProgress(NamedTuple):
     """``rows`` of ``total`` have been stored or are held; ``partition`` is in hand."""
 
@@ -105,18 +118,14 @@ class _Rows(NamedTuple):
 
 
 class Pull:
-    """
-    One pull out of ``lake``; call `run` once, in any thread. ``loader`` belongs to it until then.
-
-    ``fetched_ticks`` returns the times, UTC microseconds, whose quotes of a symbol are all stored.
-    """
+    """One pull out of ``lake``; call `run` once, in any thread. ``loader`` belongs to it until then."""
 
     def __init__(
         self,
         lake: Lake,
         loader: RestoringLoader,
         store: PulledStore,
-        fetched_ticks: Callable[[str], IdRanges],
+        ticks: PulledTicks,
         *,
         on_progress: Callable[[PullProgress], None] = lambda _: None,
         is_cancelled: Callable[[], bool] = lambda: False,
@@ -124,11 +133,11 @@ class Pull:
         self._lake = lake
         self._loader = loader
         self._store = store
-        self._fetched_ticks = fetched_ticks
+        self._ticks = ticks
         self._on_progress = on_progress
         self._is_cancelled = is_cancelled
         self._rows = self._total = 0
-        self._kept_from_us: int | None = None
+        self._kept_from_us: dict[LakeKind, int | None] = {}
         self.report = PullReport()
 
     def run(self, days: Sequence[Partition]) -> PullReport:
@@ -145,7 +154,10 @@ class Pull:
             self.report.is_cancelled = True
             return self.report
         self._total = sum(one.rows for one in manifests)
-        self._kept_from_us = self._store.kept_trades_from()
+        self._kept_from_us = {
+            LakeKind.TRADES: self._store.kept_trades_from(),
+            LakeKind.QUOTES: self._ticks.kept_ticks_from(),
+        }
         with contextlib.closing(read_ahead(self._read(manifests), "read-lake")) as steps:
             for step in steps:
                 if self._is_cancelled():
@@ -164,7 +176,8 @@ class Pull:
         elif step.trades is not None:
             self._store_trades(day, *step.trades)
         elif step.ticks is not None:
-            self._note(day, self._loader.load_ticks(step.ticks), "quote")
+            store = self._loader.restore_ticks if self._may_be_dropped(day.manifest) else self._loader.load_ticks
+            self._note(day, store(step.ticks), "quote")
         elif step.candles is not None:
             partition = day.manifest.partition
             interval = Interval.parse(partition.interval)
@@ -202,8 +215,9 @@ class Pull:
             self._loader.load_ticks(no_ticks(partition.symbol), span)
 
     def _may_be_dropped(self, manifest: Manifest) -> bool:
-        """Whether retention may have dropped trades of the day, whose ids are held all the same."""
-        return self._kept_from_us is not None and manifest.partition.start_us < self._kept_from_us
+        """Whether retention may have dropped rows of the day, whose ids or times are held all the same."""
+        kept_from_us = self._kept_from_us.get(manifest.partition.kind)
+        return kept_from_us is not None and manifest.partition.start_us < kept_from_us
 
     # In the reading thread
 
@@ -233,15 +247,16 @@ class Pull:
         if series.kind is LakeKind.TRADES:
             return self._store.coverage(series.symbol)
         if series.kind is LakeKind.QUOTES:
-            return self._fetched_ticks(series.symbol)
+            return self._ticks.fetched_ticks(series.symbol)
         return self._store.fetched_klines(series.symbol, Interval.parse(series.interval))
 
     def _is_stored(self, manifest: Manifest) -> bool:
-        """Whether the trades of a day that is held are still stored."""
-        partition = manifest.partition
-        if partition.kind is not LakeKind.TRADES or not self._may_be_dropped(manifest):
+        """Whether the rows of a day that is held are still stored."""
+        if not self._may_be_dropped(manifest):
             return True
-        return self._store.count_trades(partition.symbol, partition.start_us, partition.end_us) >= manifest.rows
+        partition = manifest.partition
+        count = self._store.count_trades if partition.kind is LakeKind.TRADES else self._ticks.count_ticks
+        return count(partition.symbol, partition.start_us, partition.end_us) >= manifest.rows
 
 
 def _is_held(manifest: Manifest, known: IdRanges) -> bool:

@@ -14,8 +14,8 @@ from typing import Any
 import pyarrow as pa
 
 from app.market.calendar.calendar import Calendar
-from app.market.columns.quote_columns import quote_rows
 from app.market.coverage import IdRanges
+from app.market.errors import StoreError
 from app.market.interval import Interval
 from app.market.quote_candles.side_candles import known_times
 from app.market.symbol import broker_of, has_trades
@@ -24,30 +24,23 @@ from storage.lake.partition import DAY_US, LakeKind, Partition, day_text
 from storage.lake.trade_days import Candidate, symbols_with
 from storage.postgres.pool import ConnectionPool
 from storage.quotes.tick_store import TickStore
-from storage.schema.retention_record import quotes_kept_from
 
 _DAY = Interval.parse("1d")
 _SAMPLED = {"oanda"}  # sends at most some prices a second; see docs/brokers.md
 
 
-def judged_days(
-    symbol: str, ticks_on: Mapping[int, int], fetched: IdRanges, calendar: Calendar, kept_from_us: int
-) -> list[Candidate]:
+def judged_days(symbol: str, ticks_on: Mapping[int, int], fetched: IdRanges, calendar: Calendar) -> list[Candidate]:
     """
     Return every day from the first to the last that has quotes. Pure.
 
     ``ticks_on``: the number of quotes by the day's start. ``fetched``: the times, UTC microseconds, whose quotes are
-    all stored. Quotes before ``kept_from_us`` may have been dropped.
+    all known.
     """
     found = []
     for day_us in range(min(ticks_on), max(ticks_on) + 1, DAY_US) if ticks_on else ():
         missing = known_times(calendar, fetched, day_us, day_us + DAY_US).missing(day_us, day_us + DAY_US - 1)
         minutes = sum(last - first + 1 for first, last in missing) // 60_000_000
-        reason = ""
-        if missing:
-            reason = f"{max(minutes, 1):,} minutes of its open time were not fetched"
-        elif day_us < kept_from_us and ticks_on.get(day_us):
-            reason = "quotes of it may have been dropped by db retention"
+        reason = f"{max(minutes, 1):,} minutes of its open time were not fetched" if missing else ""
         partition = Partition(LakeKind.QUOTES, symbol, day_text(day_us))
         completeness = "sampled" if broker_of(symbol) in _SAMPLED else "as published"
         found.append(Candidate(partition, ticks_on.get(day_us, 0), reason, completeness))
@@ -79,20 +72,38 @@ class QuoteDays:
                 ticks_on |= {candle.open_time_us: candle.ticks for candle in part}
         if not ticks_on:
             return []
-        with self._pool.borrowed("read the retention of quotes") as connection:
-            kept_from_us = quotes_kept_from(connection) or 0
-        return judged_days(symbol, ticks_on, fetched, self._calendar_of(symbol), kept_from_us)
+        kept_from_us = self._ticks.kept_ticks_from() or 0
+        found = judged_days(symbol, ticks_on, fetched, self._calendar_of(symbol))
+        return [self._without_dropped(one, kept_from_us) for one in found]
 
     def batches(self, candidate: Candidate) -> Generator[Any, None, None]:
-        """Yield a complete day's quotes by time, as RecordBatches; it holds a connection until it is closed."""
+        """
+        Yield a complete day's quotes by time, as RecordBatches; it holds a connection until it is closed.
+
+        Raises:
+            StoreError: If the database cannot be read, or has fewer quotes than its candles count.
+        """
         partition, schema = candidate.partition, lake_schema(LakeKind.QUOTES)
-        with closing(self._ticks.iter_ticks(partition.symbol, partition.start_us, partition.end_us)) as pages:
+        rows = 0
+        with closing(self._ticks.iter_tick_columns(partition.symbol, partition.start_us, partition.end_us)) as pages:
             for page in pages:
-                if page:
-                    rows = quote_rows(page)
-                    columns = [rows.column("time").view(pa.timestamp("us")), *rows.columns[1:]]
-                    yield pa.RecordBatch.from_arrays(columns, schema=schema)
+                rows += page.num_rows
+                columns = [page.column("time").view(pa.timestamp("us")), *page.columns[1:]]
+                yield pa.RecordBatch.from_arrays(columns, schema=schema)
+        if rows < (candidate.rows or 0):
+            raise StoreError(
+                f"{partition.symbol} has fewer quotes on {partition.period} than its candles count: "
+                "cryptopipe db verify compares them."
+            )
 
     def source(self, symbol: str) -> str:
         """Return who published the quotes."""
         return broker_of(symbol)
+
+    def _without_dropped(self, candidate: Candidate, kept_from_us: int) -> Candidate:
+        partition = candidate.partition
+        if candidate.reason or not candidate.rows or partition.start_us >= kept_from_us:
+            return candidate
+        if self._ticks.count_ticks(partition.symbol, partition.start_us, partition.end_us) == candidate.rows:
+            return candidate
+        return candidate._replace(reason="quotes of it were dropped by db retention")

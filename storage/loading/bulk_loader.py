@@ -109,6 +109,11 @@ class BulkLoader:
         self.quoted.add(ticks.symbol)
         return self._ticks.load(ticks, fetched)
 
+    def restore_ticks(self, ticks: TickColumns) -> LoadResult:
+        """See `app.market.ports.loading.RestoringLoader`."""
+        self.quoted.add(ticks.symbol)
+        return self._ticks.load(ticks, restores=True)
+
     def load_side_candles(
         self, symbol: str, interval: Interval, side: PriceSide, candles: Sequence[SideCandle]
     ) -> LoadResult:

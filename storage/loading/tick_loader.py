@@ -53,8 +53,14 @@ class TickLoader:
         refused = len(unfit) + result.refused
         return TickCount(result.fresh, len(ticks) - result.fresh - refused, refused)
 
-    def load(self, ticks: MarketColumns, fetched: tuple[int, int] | None = None) -> LoadResult:
-        """Do as `app.market.ports.loading.BulkLoader.load_ticks` says: what is refused stays in its file."""
+    def load(
+        self, ticks: MarketColumns, fetched: tuple[int, int] | None = None, *, restores: bool = False
+    ) -> LoadResult:
+        """
+        Do as `app.market.ports.loading.BulkLoader.load_ticks` says: what is refused stays in its file.
+
+        ``restores``: see `app.market.ports.loading.RestoringLoader.restore_ticks`.
+        """
         fit, refused = storable(ticks)
         if not fit.any() and fetched is None:
             return LoadResult(0, len(ticks) - len(refused), tuple(refused))
@@ -63,7 +69,8 @@ class TickLoader:
             with self._session.use("store ticks") as ledger:
                 symbol_id = ledger.symbol_ids([ticks.symbol])[ticks.symbol]
                 span = (ticks.symbol, *fetched) if fetched else None
-                result = ledger.store_columns(*distinct_ticks(numbered(ticks, symbol_id, fit)), fetched=span)
+                columns = distinct_ticks(numbered(ticks, symbol_id, fit))
+                result = ledger.store_columns(*columns, fetched=span, restores=restores)
             refused += [RefusedPlace(_place_of(ticks, tick), _CONTRADICTION) for tick in self._contradictions]
         finally:
             self._contradictions = None
@@ -94,5 +101,8 @@ class TickLoader:
 
 
 def _place_of(ticks: MarketColumns, tick: Tick) -> int:
-    """Return where in the batch a tick of it stands; of several with its time and place, the last."""
-    return int(np.flatnonzero((ticks.time_us == tick.time_us) & (ticks.place == tick.place))[-1])
+    """Return where in the batch a tick of it stands; of several with its time and values, the last."""
+    # Not by its place, which the ledger may have moved.
+    same = (ticks.time_us == tick.time_us) & (ticks.bid_e8 == tick.bid_e8) & (ticks.ask_e8 == tick.ask_e8)
+    same &= (ticks.bid_size_e8 == tick.bid_size_e8) & (ticks.ask_size_e8 == tick.ask_size_e8)
+    return int(np.flatnonzero(same)[-1])

@@ -8,7 +8,7 @@ ticks as are stored in it; if it counts more, retention has dropped some, and th
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from itertools import pairwise
 
 import numpy as np
@@ -111,17 +111,18 @@ def slot_ranges(batch: TickColumns) -> list[str]:
 
 def split(
     connection: Connection, batch: TickColumns, touched: TouchedCandles
-) -> tuple[NDArray[np.bool_], list[tuple[int, TickColumns, int]], int]:
+) -> tuple[NDArray[np.bool_], list[tuple[int, TickColumns, int]], NDArray[np.bool_]]:
     """
-    Return which ticks of a sorted batch are new; the contradictions, as (row, stored ticks, row among these); and how
-    many were stored once and have been dropped. All other ticks are stored already.
+    Return which ticks of a sorted batch are new; the contradictions, as (row, stored ticks, row among these); and which
+    ticks were stored once and have been dropped. All other ticks are stored already.
 
     ``touched``: the candles of `TOUCHED`. Raises psycopg.Error.
     """
     at = touched.index_of(batch.symbol_id, batch.time_us)
     is_new = (at < 0) | _is_outside(batch, touched, at)
+    is_gone = np.zeros(len(batch), np.bool_)
     if is_new.all():
-        return is_new, [], 0
+        return is_new, [], is_gone
     rows = np.flatnonzero(~is_new)
     suspects = batch.take(rows)
     stored = stored_ticks(connection, suspects)
@@ -137,6 +138,7 @@ def split(
     counts = np.bincount(stored_at[stored_at >= 0], minlength=len(touched))
     is_dropped = ~is_found & (counts[candles] < touched.ticks[candles])
     is_new[rows[~is_found & ~is_dropped]] = True
+    is_gone[rows[is_dropped]] = True
     contradictions: list[tuple[int, TickColumns, int]] = []
     if is_found.any():
         differs = np.zeros(len(suspects), np.bool_)
@@ -144,7 +146,7 @@ def split(
         for row in np.flatnonzero(differs).tolist():
             if not is_at_another_place(suspects.take(slice(row, row + 1)), stored):
                 contradictions.append((int(rows[row]), stored, int(found_at[row])))
-    return is_new, contradictions, int(is_dropped.sum())
+    return is_new, contradictions, is_gone
 
 
 def _is_outside(batch: TickColumns, touched: TouchedCandles, at: Ints) -> NDArray[np.bool_]:
@@ -162,6 +164,28 @@ def _is_outside(batch: TickColumns, touched: TouchedCandles, at: Ints) -> NDArra
     )
     outside[rows] = is_earlier | is_later
     return outside
+
+
+def at_counted_places(batch: TickColumns, touched: TouchedCandles) -> TickColumns:
+    """
+    Return ticks of a file with the places that the stored candles count for their first and last tick.
+
+    A file knows only the order of ticks of one time. Where ticks arrived live, a place may have stayed free: the first
+    tick of a candle need not have the place 0. ``batch`` is sorted and has all ticks of each of its times.
+    """
+    at = touched.index_of(batch.symbol_id, batch.time_us)
+    rows = np.flatnonzero(at >= 0)
+    if not len(rows):
+        return batch
+    candles, place = touched.take(at[rows]), batch.place.copy()
+    time_us = batch.time_us[rows]
+    place[rows] += np.where(time_us == candles.first_us, candles.first_place, 0)
+    is_last = np.concatenate((np.diff(batch.time_us) != 0, [True])) | np.concatenate(
+        (np.diff(batch.symbol_id) != 0, [True])
+    )
+    ends = is_last[rows] & (time_us == candles.last_us)
+    place[rows[ends]] = np.maximum(place[rows[ends]], candles.last_place[ends])
+    return replace(batch, place=place)
 
 
 def are_within(batch: TickColumns, touched: TouchedCandles) -> NDArray[np.bool_]:

@@ -17,12 +17,14 @@ from app.market.interval import Interval
 from app.market.quotes.tick import Tick
 from app.market.quotes.tick_candle import PriceBar, TickCandle
 from storage.postgres.connection import Connection
+from storage.quotes.restored_days import is_whole_day, whole_days
 from storage.quotes.tick_columns import EXACT
 from storage.quotes.tick_sql import FINEST, TICKS, fold, in_range_of, sources_for
 from storage.rollups.time_sql import RowSource, microseconds
 
 _ALL_START_US, _ALL_END_US = 0, 4_102_444_800_000_000  # 1970 to 2100
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_DAY_US = 86_400_000_000
 _EVERYTHING = 1 << 40
 _PART_CANDLES = 4_000  # of 5 s: some hours, some ten thousand ticks
 
@@ -86,7 +88,14 @@ class SymbolTickReader:
         self, interval: Interval, start_us: int | None, end_us: int | None, limit: int | None
     ) -> list[TickCandle]:
         """Return the candles that open in ``[start_us, end_us)``, oldest first; with ``limit`` the newest of them."""
-        first_us, after_us = self._bounds(interval, start_us, end_us)
+        found: list[TickCandle] = []
+        for first_us, after_us in self._ranges(interval, start_us, end_us, newest=True):
+            found = self._newest(interval, first_us, after_us, limit and limit - len(found)) + found
+            if limit is not None and len(found) >= limit:
+                break
+        return found
+
+    def _newest(self, interval: Interval, first_us: int, after_us: int, limit: int | None) -> list[TickCandle]:
         if first_us >= after_us:
             return []
         if limit is None:
@@ -104,22 +113,43 @@ class SymbolTickReader:
         self, interval: Interval, start_us: int | None, end_us: int | None, size: int
     ) -> Iterator[list[TickCandle]]:
         """Yield the same candles in parts of at most ``size``, oldest first."""
-        first_us, after_us = self._bounds(interval, start_us, end_us)
-        while first_us < after_us:
-            edge_us = self._page_edge(interval, first_us, after_us, _usual_rows(interval, size), newest=False)
-            part = self._fold(interval, first_us, edge_us, size, newest=False)
-            if part:
-                yield part
-            first_us = interval.next_open_us(part[-1].open_time_us) if len(part) == size else edge_us
+        for first_us, after_us in self._ranges(interval, start_us, end_us, newest=False):
+            while first_us < after_us:
+                edge_us = self._page_edge(interval, first_us, after_us, _usual_rows(interval, size), newest=False)
+                part = self._fold(interval, first_us, edge_us, size, newest=False)
+                if part:
+                    yield part
+                first_us = interval.next_open_us(part[-1].open_time_us) if len(part) == size else edge_us
 
-    def _bounds(self, interval: Interval, start_us: int | None, end_us: int | None) -> tuple[int, int]:
-        """Return the open times of the first candle that begins in the range, and of the first one after it."""
+    def _ranges(
+        self, interval: Interval, start_us: int | None, end_us: int | None, *, newest: bool
+    ) -> Iterator[tuple[int, int]]:
+        """
+        Yield the ranges in which candles can be made, the newest or the oldest first: of each the open times of its
+        first candle and of the first one after it.
+
+        That is one range, unless candles need ticks and retention has dropped some.
+        """
         start_us = max(_ALL_START_US if start_us is None else start_us, _ALL_START_US)
-        if sources_for(interval)[0].is_moments and self._kept_from_us is not None:
-            start_us = max(start_us, self._kept_from_us)  # a candle of the ticks that are left would look whole
         end_us = min(_ALL_END_US if end_us is None else end_us, _ALL_END_US)
-        # A candle belongs to the range by its open time: one that began earlier and reaches into it does not.
-        return interval.next_open_us(start_us - 1), interval.next_open_us(end_us - 1)
+        kept_from_us = self._kept_from_us if sources_for(interval)[0].is_moments else None
+        kept_us = start_us if kept_from_us is None else max(start_us, kept_from_us)
+        if newest and kept_us < end_us:
+            yield _opens(interval, kept_us, end_us)
+        if kept_from_us is not None:  # a candle of the ticks that are left of others would look whole
+            dropped_to_us = min(end_us, kept_from_us)
+            days = whole_days(self._connection, self._symbol_id, start_us, dropped_to_us, newest=newest)
+            for first_us, until_us in days:
+                first_us, after_us = _opens(interval, first_us, until_us)
+                day_us = -(-until_us // _DAY_US) * _DAY_US
+                if after_us > day_us and not self._is_whole(day_us, kept_from_us):
+                    after_us = interval.open_time_us(day_us)  # the last one reaches into dropped ticks
+                yield first_us, after_us
+        if not newest and kept_us < end_us:
+            yield _opens(interval, kept_us, end_us)
+
+    def _is_whole(self, day_us: int, kept_from_us: int) -> bool:
+        return day_us >= kept_from_us or is_whole_day(self._connection, self._symbol_id, day_us)
 
     def _page_edge(self, interval: Interval, first_us: int, after_us: int, rows: int, *, newest: bool) -> int:
         """Return the open time at which a page of so many rollup rows, the newest or oldest, begins or ends."""
@@ -165,6 +195,12 @@ class SymbolTickReader:
     def _range(self, start_us: int, end_us: int) -> dict[str, Any]:
         start, end = (_EPOCH + timedelta(microseconds=each) for each in (start_us, end_us))
         return {"symbol_id": self._symbol_id, "start": start, "end": end}
+
+
+def _opens(interval: Interval, start_us: int, end_us: int) -> tuple[int, int]:
+    """Return the open times of the first candle that begins in ``[start_us, end_us)``, and of the first one after."""
+    # A candle belongs to the range by its open time: one that began earlier and reaches into it does not.
+    return interval.next_open_us(start_us - 1), interval.next_open_us(end_us - 1)
 
 
 def _candle(row: tuple[int, ...]) -> TickCandle:

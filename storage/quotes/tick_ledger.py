@@ -99,35 +99,49 @@ class TickLedger:
         return self._symbols.ids(names)
 
     def store_columns(
-        self, batch: TickColumns, contradictions: TickColumns | None = None, *, fetched: Fetched | None = None
+        self,
+        batch: TickColumns,
+        contradictions: TickColumns | None = None,
+        *,
+        fetched: Fetched | None = None,
+        restores: bool = False,
     ) -> BatchResult:
         """
         Store the ticks of ``batch`` that are not held yet, in one transaction; the quickest way for large batches.
 
         ``batch``: numbered by `symbol_ids`, sorted, each once; with its ``contradictions`` as
-        `storage.quotes.tick_columns.tick_columns` returns them.
+        `storage.quotes.tick_columns.tick_columns` returns them. ``restores``: store those again that retention dropped,
+        and count them as fresh; the candles count them already. The batch then has all ticks of each of its times.
         """
-        return self._partitions.store(batch.time_us, lambda: self._store(batch, contradictions, fetched))
+        return self._partitions.store(batch.time_us, lambda: self._store(batch, contradictions, fetched, restores))
 
-    def _store(self, batch: TickColumns, contradictions: TickColumns | None, fetched: Fetched | None) -> BatchResult:
+    def _store(
+        self, batch: TickColumns, contradictions: TickColumns | None, fetched: Fetched | None, restores: bool
+    ) -> BatchResult:
         stored: list[TickColumns] = []
         refused = dropped = 0
         try:
             if not contradictions and not fetched and self._append(batch):
                 return BatchResult(len(batch), 0)
             self._begin({*np.unique(batch.symbol_id).tolist(), *self._fetched_ids(fetched)})
+            if restores and len(batch):
+                batch = held_ticks.at_counted_places(batch, self._touched(batch))
             for start in range(0, len(batch), _LARGEST_PART):
                 part = batch.take(slice(start, start + _LARGEST_PART))
                 touched = self._touched(part)
                 part = self._settled(part, touched)
-                is_new, differing, gone = held_ticks.split(self.connection, part, touched)
+                is_new, differing, is_gone = held_ticks.split(self.connection, part, touched)
                 fresh = part if is_new.all() else part.take(is_new)
                 if len(fresh):
                     self._copy(fresh, touched)
                     stored.append(fresh)
                 self._refuse([(part, row, kept, at) for row, kept, at in differing])
                 refused += len(differing)
-                dropped += gone
+                if restores and is_gone.any():
+                    stored.append(part.take(is_gone))
+                    self._copy_ticks(stored[-1])
+                else:
+                    dropped += int(is_gone.sum())
             if contradictions:
                 refused += self._refuse_within(contradictions, batch)
             if fetched:
@@ -187,17 +201,20 @@ class TickLedger:
 
     def _copy(self, fresh: TickColumns, touched: TouchedCandles) -> None:
         """Store ticks, at least one, and add them to the rollups."""
-        with self.connection.cursor() as cursor, cursor.copy(COPY) as copy:
-            copy.write(COPY_HEADER)
-            for piece in copy_pieces(fresh):
-                copy.write(piece)
-            copy.write(COPY_TRAILER)
+        self._copy_ticks(fresh)
         levels = all_levels(finest_candles(fresh))
         is_new = touched.index_of(levels[0].symbol_id, levels[0].open_us) < 0
         if is_new.sum() >= _FEWEST_COPIED:
             self._copy_finest(levels[0].take(is_new))
             levels[0] = levels[0].take(~is_new)
         self.connection.execute(ADD_TO_ROLLUPS, rollup_arrays(levels), prepare=True)
+
+    def _copy_ticks(self, ticks: TickColumns) -> None:
+        with self.connection.cursor() as cursor, cursor.copy(COPY) as copy:
+            copy.write(COPY_HEADER)
+            for piece in copy_pieces(ticks):
+                copy.write(piece)
+            copy.write(COPY_TRAILER)
 
     def _copy_finest(self, candles: TickCandleColumns) -> None:
         with self.connection.cursor() as cursor, cursor.copy(COPY_FINEST) as copy:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Collection, Generator, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from app.market.coverage import IdRanges
 from app.market.interval import Interval
@@ -38,6 +38,28 @@ class TickStore:
             for part in [] if reader is None else reader.ticks(start_us, end_us):
                 for start in range(0, len(part), batch):
                     yield part[start : start + batch]
+
+    def iter_tick_columns(self, symbol: str, start_us: int, end_us: int) -> Generator[Any, None, None]:
+        """Yield what `iter_ticks` yields as batches of `quote_schema`; no tick becomes an object."""
+        from storage.quotes.tick_pages import tick_pages  # here: it loads Arrow
+
+        with self._pool.borrowed("read ticks") as connection, connection.transaction():
+            connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            symbol_id = symbol_id_of(connection, symbol)
+            if symbol_id is not None:
+                yield from tick_pages(connection, symbol_id, start_us, end_us)
+
+    def count_ticks(self, symbol: str, start_us: int, end_us: int) -> int:
+        """Return how many ticks of ``[start_us, end_us)`` are stored, one by one. Raises StoreError."""
+        from storage.quotes.tick_pages import count_ticks
+
+        with self._pool.borrowed("count ticks") as connection:
+            return count_ticks(connection, symbol_id_of(connection, symbol), start_us, end_us)
+
+    def kept_ticks_from(self) -> int | None:
+        """Return the time (UTC microseconds) before which retention may have dropped ticks; None if it did not."""
+        with self._pool.borrowed("read the retention of ticks") as connection:
+            return quotes_kept_from(connection)
 
     def newest_ticks(self, symbols: Collection[str]) -> dict[str, int]:
         """See `app.market.ports.ticks.TickReader`."""

@@ -57,7 +57,7 @@ def _run(settings: Settings, lake: Lake, request: LakeRequest, *, as_json: bool)
                     lake,
                     loader,
                     database.store,
-                    database.ticks.fetched_ticks,
+                    database.store.tick_store,
                     on_progress=partial(_show, shown),
                     is_cancelled=cancelled.is_set,
                 )

@@ -116,3 +116,10 @@ class RestoringLoader(BulkLoader, Protocol):
 
         Candles and coverage stay as they are: they still count these trades.
         """
+
+    def restore_ticks(self, ticks: TickColumns) -> LoadResult:
+        """
+        Do as `load_ticks`, and store the ticks again that retention had dropped: they count as stored.
+
+        ``ticks`` has all of each of its times. Candles count the dropped ones already and stay as they are.
+        """

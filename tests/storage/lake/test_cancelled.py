@@ -60,8 +60,8 @@ def test_candles(store: CountedStore) -> None:
 def test_pull(world: World, store: CountedStore) -> None:
     lake, loader = Lake(store), BulkLoader(world.connect)
     try:
-        fetched = TickStore(world.store.pool).fetched_ticks
-        report = Pull(lake, loader, world.store, fetched, is_cancelled=store.is_cancelled).run(
+        ticks = TickStore(world.store.pool)
+        report = Pull(lake, loader, world.store, ticks, is_cancelled=store.is_cancelled).run(
             lake.partitions(LakeKind.TRADES, "BTCUSDT")
         )
     finally:

@@ -60,12 +60,12 @@ def test_years_of_klines_come_back_to_the_digit(world: World, other: World, tmp_
     loader = BulkLoader(other.connect)
     try:
         years = lake.partitions(LakeKind.CANDLES, "BTCUSDT", interval="1h")
-        pull = Pull(lake, loader, other.store, TickStore(other.store.pool).fetched_ticks)
+        pull = Pull(lake, loader, other.store, TickStore(other.store.pool))
         report = pull.run(years)
         inside = [one for one in candles if one.open_time_us < YEAR[2]]
         assert report.total("stored") == len(inside)
         assert other.store.klines("BTCUSDT", HOUR, 0, YEAR[3]) == inside
-        again = Pull(lake, loader, other.store, TickStore(other.store.pool).fetched_ticks).run(years)
+        again = Pull(lake, loader, other.store, TickStore(other.store.pool)).run(years)
         assert (again.total("stored"), again.total("held")) == (0, len(inside))
     finally:
         loader.close()

@@ -46,7 +46,7 @@ def push(world: World, lake: Lake) -> PushReport:
 def pull(world: World, lake: Lake, days: list[Partition] | None = None) -> PullReport:
     loader = BulkLoader(world.connect)
     try:
-        return Pull(lake, loader, world.store, TickStore(world.store.pool).fetched_ticks).run(
+        return Pull(lake, loader, world.store, TickStore(world.store.pool)).run(
             days or lake.partitions(LakeKind.TRADES, "BTCUSDT")
         )
     finally:

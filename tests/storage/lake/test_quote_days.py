@@ -55,7 +55,7 @@ def push(store: MarketStore, lake: Lake) -> PushReport:
 def pull(url: str, store: MarketStore, lake: Lake) -> PullReport:
     loader = BulkLoader(lambda: connect(url))
     try:
-        pull = Pull(lake, loader, store, TickStore(store.pool).fetched_ticks)
+        pull = Pull(lake, loader, store, TickStore(store.pool))
         return pull.run(lake.partitions(LakeKind.QUOTES, SYMBOL))
     finally:
         loader.close()
@@ -98,13 +98,44 @@ def test_quotes_come_back_with_their_places_and_the_times_fetched(url: str, serv
             other.close()
 
 
+def test_days_that_retention_dropped_come_back_and_count_once(url: str, tmp_path: Path) -> None:
+    ticks = quotes_of(5)
+    store(url, ticks, (FIRST_DAY_US, FIRST_DAY_US + 5 * DAY_US))
+    lake, second = (Lake(FolderStore(tmp_path / name)) for name in ("lake", "second"))
+    stored = MarketStore(lambda: connect(url))
+    counted = "SELECT sum(ticks), sum(bid_volume), count(*) FROM quote_rollup_5s"
+    try:
+        assert len(push(stored, lake).pushed) == 5
+        with connect(url) as connection:
+            before = connection.execute(counted).fetchone()
+            connection.execute("DELETE FROM quotes WHERE time < '2024-08-12 00:05'")
+            connection.execute("TRUNCATE late_quote_days")
+            connection.execute("UPDATE quote_retention SET kept_from = '2024-08-13'")
+        reasons = {one.period: reason for one, reason in push(stored, second).incomplete}
+        assert reasons == dict.fromkeys(
+            ("2024-08-09", "2024-08-11", "2024-08-12"), "quotes of it were dropped by db retention"
+        )
+        report = pull(url, stored, lake)
+        assert [(one.stored, one.held) for one in report.days] == [(500, 0), (0, 0), (500, 0), (90, 410), (0, 500)]
+        assert stored.tick_store.ticks(SYMBOL, 0, FIRST_DAY_US + 9 * DAY_US) == ticks
+        with connect(url) as connection:
+            assert connection.execute(counted).fetchone() == before
+            late = connection.execute("SELECT count(*) FROM late_quote_days").fetchone()
+            assert late == (3,)  # retention spares them for a week
+        again = [(one.stored, one.held) for one in pull(url, stored, lake).days]
+        assert again == [(0, 500), (0, 0), (0, 500), (0, 500), (0, 500)]
+        assert len(push(stored, second).pushed) == 3
+    finally:
+        stored.close()
+
+
 @given(st.lists(st.tuples(st.integers(0, 96), st.integers(1, 30)), max_size=5), st.sets(st.integers(0, 3)))
 def test_a_day_is_complete_when_all_its_hours_were_fetched(spans: list[tuple[int, int]], days: set[int]) -> None:
     fetched = IdRanges()
     for begin, hours in spans:
         fetched.add_range(begin * HOUR_US, (begin + hours) * HOUR_US - 1)
     held = {hour for begin, hours in spans for hour in range(begin, begin + hours)}
-    judged = judged_days("oanda:EURUSD", {day * DAY_US: 5 for day in days}, fetched, AlwaysOpen(), 0)
+    judged = judged_days("oanda:EURUSD", {day * DAY_US: 5 for day in days}, fetched, AlwaysOpen())
     for one in judged:
         first = one.partition.start_us // HOUR_US
         assert (not one.reason) == ({*range(first, first + 24)} <= held)
