@@ -178,7 +178,7 @@ class IndicatorValues:
         since_us = max(oldest_us, min(before_us))
         after = np.zeros(self._minutes, np.int64)
         for first_us, until_us in self._parts(since_us, begin_us):
-            if first_us == begin_us and since_us > oldest_us and (values.kept_rows() < values.reach).any():
+            if first_us == begin_us and since_us > oldest_us and (values.known_rows() < values.reach).any():
                 return False
             figures = self._windows(first_us, until_us)
             if not len(figures[MINUTE_INDEX]):

@@ -4,7 +4,8 @@ How fast candles are exported: candles/s, and the ratio to the server's own ``CO
     python -m tests.benchmarks.bench_export [rows] [--database URL]
 
 The candles are minutes of one symbol, with all their trades known, and klines of another. The export is the command's,
-in a process of its own, of which the peak of memory is shown. Rolling candles of an hour and of a day follow.
+in a process of its own, of which the peak of memory is shown. Rolling candles of an hour and of a day follow, without
+and with an indicator.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ FIGURES = """
 COLUMNS = """
     open_time, open, high, low, close, volume, quote_volume, trades, taker_buy_volume, taker_buy_quote_volume
 """
+VALUES = ("--indicators", "rsi:14")
 # Runs the export as the command does, and tells the peak of its memory.
 RUN = """
 import resource, sys
@@ -107,11 +109,12 @@ def main() -> None:
                     f" {path.stat().st_size / rows:.0f} bytes each, exit {code}"
                 )
                 path.unlink()
-            for length in ("60m", "1440m"):
+            for length, *more in (("60m",), ("1440m",), ("60m", *VALUES), ("1440m", *VALUES)):
                 path = Path(folder) / "rolling.parquet"
-                seconds, peak, code = exported(database.url, symbol, rows, path, length, "--rolling")
+                seconds, peak, code = exported(database.url, symbol, rows, path, length, "--rolling", *more)
+                name = f"{length} rolling{' with values' if more else ''}"
                 print(
-                    f"{length:>8} rolling: {rows / seconds:>9,.0f}/s, ratio {yardstick / seconds:.2f}, "
+                    f"{name:>8}: {rows / seconds:>9,.0f}/s, ratio {yardstick / seconds:.2f}, "
                     f"peak {peak / 1e6:.0f} MB, exit {code}"
                 )
                 path.unlink()

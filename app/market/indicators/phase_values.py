@@ -21,6 +21,7 @@ from app.market.columns.rolling import MINUTE_US
 from app.market.columns.wide_decimals import floats_of
 from app.market.file_columns import MINUTE_INDEX
 from app.market.indicators.definition import BAR_COLUMNS, Bars, Session, Values
+from app.market.indicators.phase_history import PhaseHistory
 from app.market.indicators.research_names import NamedIndicator
 from app.market.interval import ORIGIN_US
 
@@ -47,16 +48,21 @@ class PhaseValues:
     """
     The values of ``named`` for windows of ``length`` minutes, which come in batches by rising time.
 
-    Memory is that of a batch and of `reach` windows of each phase. For indicators without a session,
-    amounts that tables do not have are unknown (NaN): the quote volume, and what takers bought.
+    Memory is that of a batch and of `reach` windows of each phase, of which it keeps what the indicators read alone.
+    For indicators without a session, amounts that tables do not have are unknown (NaN): the quote volume, and what
+    takers bought.
     """
 
     def __init__(self, named: Sequence[NamedIndicator], length: int) -> None:
         self._length = length
         self._counted = [(one, warm_up) for one in named if isinstance(warm_up := _warm_up(one), int)]
         self._summed = [(one, warm_up) for one in named if isinstance(warm_up := _warm_up(one), Session)]
-        self.reach = max((warm_up for _, warm_up in self._counted), default=-_BLOCK) + _BLOCK
-        self._kept: Figures = {}
+        self._warm_up = max((warm_up for _, warm_up in self._counted), default=-_BLOCK)
+        self.reach = self._warm_up + _BLOCK
+        read = set[str]().union(*(inputs_of(one) - set(_UNKNOWN) for one, _ in self._counted))
+        self._names = sorted(read.union(*(inputs_of(one) for one, _ in self._summed)))
+        self._history = PhaseHistory(self._names, length, self.reach)
+        self._added: Ints = np.zeros(length, np.int64)
 
     @property
     def sessions(self) -> set[Session]:
@@ -74,51 +80,110 @@ class PhaseValues:
         starts_us = [block_end_us - (1 + warm_up) * length_us for _, warm_up in self._counted]
         return min([start_us, *starts_us, *(session_start_us(session, start_us) for session in self.sessions)])
 
-    def kept_rows(self) -> NDArray[np.int64]:
-        """Return the number of known windows of each phase, at most `reach`."""
-        index = self._kept.get(MINUTE_INDEX, np.empty(0, np.int64))
-        return np.minimum(np.bincount(index, minlength=self._length), self.reach)
+    def known_rows(self) -> NDArray[np.int64]:
+        """Return how many windows of each phase were added, `reach` at most."""
+        return np.minimum(self._added, self.reach)
 
     def add(self, figures: Figures) -> dict[str, Values]:
         """Return the values of the next windows by the names of their columns, in their order; NaN: no value."""
-        before = len(self._kept[MINUTE_INDEX]) if self._kept else 0
-        together = {
-            name: np.concatenate((self._kept[name], one)) if before else one
-            for name, one in figures.items()
-            if self._summed or name not in _UNKNOWN
-        }
         # Numbers of 16 bits are sorted by their digits, in a tenth of the time.
-        order = np.argsort(together[MINUTE_INDEX].astype(np.int16), kind="stable")
-        known = {name: column[order] for name, column in together.items()}
-        is_new = order >= before
-        phases = known[MINUTE_INDEX]
-        ends_us = known["open_time_us"] + self._length * MINUTE_US
-        blocks = (ends_us - ORIGIN_US) // MINUTE_US // self._length // _BLOCK
+        order = np.argsort(figures[MINUTE_INDEX].astype(np.int16), kind="stable")
+        phases = figures[MINUTE_INDEX][order]
+        ends = (figures["open_time_us"][order] - ORIGIN_US) // MINUTE_US + self._length
+        numbers = ends // self._length
+        columns = {name: figures[name][order] for name in self._names}
+        places = self._history.add(phases, numbers, columns, self._needed_from)
+        self._added += np.bincount(phases, minlength=self._length)
         found: dict[str, Values] = {}
         if self._counted:
-            unknown = np.full(len(phases), np.nan)
-            bare = [unknown if name in _UNKNOWN else known[name] for name in BAR_COLUMNS]
-            phase_begins = np.concatenate(([0], np.cumsum(np.bincount(phases, minlength=self._length))))
+            blocks = numbers // _BLOCK
             begins, stops = _runs(phases, blocks)
+            since = self._places_of(phases[begins], blocks[begins] * _BLOCK)
             for one, warm_up in self._counted:
-                since = np.maximum(begins - warm_up, phase_begins[phases[begins]])
-                found |= _computed(one, bare, since, begins, stops, is_new)
+                runs = (begins, stops, np.maximum(since - warm_up, 0))
+                found |= self._computed(one, phases, places, runs, without=_UNKNOWN)
         for one, session in self._summed:
-            columns = [known[name] for name in BAR_COLUMNS]
-            begins, stops = _runs(phases, _session_of(session, known["open_time_us"]))
-            found |= _computed(one, columns, begins, begins, stops, is_new)
-        self._keep(known, phases)
+            starts_us = figures["open_time_us"][order]
+            begins, stops = _runs(phases, _session_of(session, starts_us))
+            first_us = np.array([session_start_us(session, at_us) for at_us in starts_us[begins].tolist()], np.int64)
+            since = self._places_of(phases[begins], self._numbers_from(phases[begins], first_us))
+            found |= self._computed(one, phases, places, (begins, stops, since))
         rows = np.empty(len(order), np.int64)
         rows[order] = np.arange(len(order))
-        return {name: values[rows[before:]] for name, values in found.items()}
+        return {name: values[rows] for name, values in found.items()}
 
-    def _keep(self, known: Figures, phases: Ints) -> None:
-        stops = np.cumsum(np.bincount(phases, minlength=self._length))[phases]
-        keep = stops - np.arange(len(phases)) <= self.reach
+    def _needed_from(self) -> Ints:
+        """Return the place of each phase's first window that the values of later ones may depend on."""
+        history = self._history
+        phases = np.flatnonzero(history.counts)
+        last = history.numbers[phases, history.counts[phases] - 1].astype(np.int64)
+        first = history.counts[phases].copy()
+        if self._counted:
+            first = self._places_of(phases, last // _BLOCK * _BLOCK) - self._warm_up
         for session in self.sessions:
-            numbers = _session_of(session, known["open_time_us"])
-            keep |= numbers == numbers[stops - 1]
-        self._kept = {name: column[keep] for name, column in known.items()}
+            starts_us = ((last - 1) * self._length + phases) * MINUTE_US + ORIGIN_US
+            first_us = np.array([session_start_us(session, at_us) for at_us in starts_us.tolist()], np.int64)
+            first = np.minimum(first, self._places_of(phases, self._numbers_from(phases, first_us)))
+        needed = np.zeros(len(history.counts), np.int64)
+        needed[phases] = np.maximum(first, 0)
+        return needed
+
+    def _numbers_from(self, phases: Ints, starts_us: Ints) -> Ints:
+        """Return the number of the first window of each phase that starts at a time or later."""
+        minutes = -(-(starts_us - ORIGIN_US) // MINUTE_US) + self._length  # its end at the earliest
+        return -(-(minutes - phases) // self._length)
+
+    def _places_of(self, phases: Ints, numbers: Ints) -> Ints:
+        """Return the places of the first windows with these numbers or higher ones."""
+        history = self._history
+        counts = history.counts[phases].tolist()
+        found = [
+            int(np.searchsorted(history.numbers[phase, :count], number))
+            for phase, count, number in zip(phases.tolist(), counts, numbers.tolist(), strict=True)
+        ]
+        return np.array(found, np.int64)
+
+    def _computed(
+        self,
+        named: NamedIndicator,
+        phases: Ints,
+        places: Ints,
+        runs: tuple[Ints, Ints, Ints],
+        without: Sequence[str] = (),
+    ) -> dict[str, Values]:
+        """Return the values of the new windows of each run, calculated from the place ``since`` on."""
+        indicator, settings = named.chosen.indicator, named.chosen.settings
+        columns, unknown = self._history.columns, np.full(self._history.numbers.shape[1], np.nan)
+        read = inputs_of(named) - set(without)
+        found = [np.full(len(phases), np.nan) for _ in named.columns]
+        begins, stops, since = runs
+        firsts, lasts = places[begins].tolist(), places[stops - 1].tolist()
+        rows = zip(phases[begins].tolist(), begins.tolist(), stops.tolist(), since.tolist(), firsts, lasts, strict=True)
+        for phase, begin, stop, start, first, last in rows:
+            part = slice(start, last + 1)
+            parts: list[Any] = [columns[name][phase, part] if name in read else unknown[part] for name in BAR_COLUMNS]
+            computed = indicator.compute(Bars(*parts), **settings)
+            for made, values in zip(found, computed if isinstance(computed, tuple) else (computed,), strict=True):
+                made[begin:stop] = values[first - start :]
+        return {
+            name: np.where(np.isfinite(made), made, np.nan) for name, made in zip(named.columns, found, strict=True)
+        }
+
+
+def inputs_of(named: NamedIndicator) -> set[str]:
+    """Return which of `BAR_COLUMNS` an indicator reads."""
+    read = set[str]()
+
+    class Noted(Bars):
+        def __getattribute__(self, name: str) -> Any:
+            if name in BAR_COLUMNS:
+                read.add(name)
+            return super().__getattribute__(name)
+
+    warm_up = _warm_up(named)
+    ones: Any = np.ones(warm_up + 2 if isinstance(warm_up, int) else 2)
+    named.chosen.indicator.compute(Noted(*[ones] * len(BAR_COLUMNS)), **named.chosen.settings)
+    return read
 
 
 def session_start_us(session: Session, time_us: int) -> int:
@@ -150,24 +215,3 @@ def _runs(phases: Ints, parts: Ints) -> tuple[Ints, Ints]:
         return np.empty(0, np.int64), np.empty(0, np.int64)
     begins = np.flatnonzero(np.concatenate(([True], (np.diff(phases) != 0) | (np.diff(parts) != 0))))
     return begins, np.concatenate((begins[1:], [len(phases)]))
-
-
-def _computed(
-    named: NamedIndicator,
-    columns: list[NDArray[Any]],
-    since: Ints,
-    begins: Ints,
-    stops: Ints,
-    is_new: NDArray[np.bool_],
-) -> dict[str, Values]:
-    """Return the values of the new rows of each run, calculated from the row ``since`` on."""
-    indicator, settings = named.chosen.indicator, named.chosen.settings
-    found = [np.full(len(is_new), np.nan) for _ in named.columns]
-    # New rows are the last ones of their phase, so a run has some where its last row is one.
-    wanted = is_new[stops - 1]
-    rows = zip(since[wanted].tolist(), begins[wanted].tolist(), stops[wanted].tolist(), strict=True)
-    for first, begin, stop in rows:
-        computed = indicator.compute(Bars(*(column[first:stop] for column in columns)), **settings)
-        for made, values in zip(found, computed if isinstance(computed, tuple) else (computed,), strict=True):
-            made[begin:stop] = values[begin - first :]
-    return {name: np.where(np.isfinite(made), made, np.nan) for name, made in zip(named.columns, found, strict=True)}

@@ -15,7 +15,7 @@ from app.market.columns.rolling import MINUTE_US
 from app.market.errors import UsageError
 from app.market.file_columns import MINUTE_INDEX
 from app.market.indicators.definition import BAR_COLUMNS, Bars
-from app.market.indicators.phase_values import Figures, PhaseValues
+from app.market.indicators.phase_values import Figures, PhaseValues, inputs_of
 from app.market.indicators.research_names import NamedIndicator, named_indicators
 from app.market.interval import ORIGIN_US
 
@@ -151,3 +151,31 @@ def test_a_name_says_the_parameters() -> None:
 def test_a_bad_name_is_refused_with_a_sentence(text: str, sentence: str) -> None:
     with pytest.raises(UsageError, match=sentence):
         named_indicators(text)
+
+
+@pytest.mark.parametrize("length", [3, 60, 241])
+def test_many_small_batches_keep_no_more_than_the_reach_of_each_phase(length: int) -> None:
+    """Rooms are made again and again, and what a calculation needs stays."""
+    named = named_indicators("rsi_14,atr_14")
+    values, whole = PhaseValues(named, length), PhaseValues(named, length)
+    count = length * 2_300
+    figures = some_windows(count, length, seed=5, missing=0.05)
+    held = len(figures[MINUTE_INDEX])
+    expected = whole.add(figures)
+    step = 40 * length
+    parts = [values.add(rows(figures, slice(begin, begin + step))) for begin in range(0, held, step)]
+    for column, one in expected.items():
+        assert np.array_equal(np.concatenate([part[column] for part in parts]), one, equal_nan=True), column
+    kept = values._history
+    assert set(kept.columns) == {"high", "low", "close"}
+    assert kept.numbers.shape[1] <= values.reach + 40 + 64
+    assert (values.known_rows() == values.reach).all()
+
+
+def test_the_figures_that_an_indicator_reads_are_noticed() -> None:
+    read = {one.name: inputs_of(one) for one in named_indicators("rsi_14,ema_9_hl2,atr_14,volume_average_9,macd,cvd")}
+    assert read["rsi_14"] == read["macd"] == {"close"}
+    assert read["ema_9_hl2"] == {"high", "low"}
+    assert read["atr_14"] == {"high", "low", "close"}
+    assert read["volume_average_9"] == {"volume"}
+    assert {"volume", "taker_buy_volume"} <= read["cvd"]
