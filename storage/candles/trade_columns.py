@@ -1,5 +1,5 @@
 """
-Reads trades of a span of time as columns, and the trades next to it; see `storage.candles.column_query`.
+Reads trades of a span of time as columns, and the trades next to it; see `storage.postgres.text_columns`.
 
 A page goes on after the last trade of the one before, by time and id, so that any number of trades takes the memory of
 a page.
@@ -14,8 +14,8 @@ from psycopg import sql
 
 from app.market.columns.arrow import arrow
 from app.market.trade import Trade
-from storage.candles.column_query import text_columns
 from storage.postgres.connection import Connection
+from storage.postgres.text_columns import text_columns
 from storage.rollups import candle_sql
 from storage.rollups.time_sql import microseconds
 from storage.rollups.trade_times import nearest_time

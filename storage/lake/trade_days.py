@@ -19,13 +19,13 @@ from app.market.errors import StoreError
 from app.market.stored_symbol import DAY_US, DayTrades
 from app.market.symbol import broker_of
 from storage.candles import klines
-from storage.candles.column_query import text_columns
 from storage.candles.trade_columns import trade_pages
 from storage.lake.parquet_part import lake_schema
 from storage.lake.partition import LakeKind, Partition, day_text
 from storage.postgres.connection import Connection
 from storage.postgres.pool import ConnectionPool
 from storage.postgres.symbol_ids import symbol_id_of
+from storage.postgres.text_columns import text_columns
 from storage.rollups.levels import LEVELS
 from storage.rollups.time_sql import microseconds
 from storage.schema import id_ranges

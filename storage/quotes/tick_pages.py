@@ -1,5 +1,5 @@
 """
-Reads ticks of a span of time as columns; see `storage.candles.column_query`.
+Reads ticks of a span of time as columns; see `storage.postgres.text_columns`.
 
 A page goes on after the last tick of the one before, by time and place, so that any number of ticks takes the memory of
 a page.
@@ -14,8 +14,8 @@ from psycopg import sql
 
 from app.market.columns.arrow import arrow
 from app.market.columns.quote_columns import quote_schema
-from storage.candles.column_query import text_columns
 from storage.postgres.connection import Connection
+from storage.postgres.text_columns import text_columns
 
 _PAGE = 65_536
 # The bounds of time are values of their own: by them the planner leaves out the partitions of other times.
