@@ -1,9 +1,12 @@
 """
 Every key and mouse gesture, in one table: the program dispatches by it, F1 and docs/keys.md show it.
 
-A `KeyBinding` names its command; `command_of` returns the command of a key press. The window's commands work wherever
-the focus is (`window.keyboard`), the watchlist's while its rows or tabs have the focus, all others while the chart has
-it (`chart.interaction.keyboard`). Gestures of the mouse alone, and typing, have no command and are only listed.
+A `KeyBinding` names its command; `command_of` returns the command of a key press. The keys of `WINDOW_WIDE` groups work
+wherever the focus is (`window.keyboard`), those of `FOCUSED` groups while their own part has the focus, such as the
+watchlist's rows, all others while the chart has it (`chart.interaction.keyboard`). A command may have no key: then it
+is for the mouse and the command palette. Gestures of the mouse alone, and typing, have no command and are only listed.
+
+To add a command, write a row here and give its call to a `widgets.commands.CommandPart` under the same name.
 """
 
 from __future__ import annotations
@@ -26,13 +29,19 @@ class CommandGroup(Enum):
     WINDOW = "The window"
 
 
+WINDOW_WIDE = frozenset({CommandGroup.WINDOW})
+"""The groups whose keys work wherever the focus is."""
+FOCUSED = frozenset({CommandGroup.WATCHLIST, CommandGroup.LISTS})
+"""The groups whose keys count while their own part has the focus; elsewhere the same keys may mean something else."""
+
+
 @dataclass(frozen=True, slots=True)
 class KeyBinding:
     """
     A command, and the keys that give it: any one of ``keys``, as `QKeySequence` reads them.
 
-    ``text`` says in words what the command does, as it would follow “to”. ``mouse`` says what else does it, or what
-    alone does where ``keys`` and ``command`` are empty.
+    ``text`` says in words what the command does, as it would follow “to”; it is understood by itself. ``mouse`` says
+    what else does it, or what alone does where ``keys`` are empty.
     """
 
     group: CommandGroup
@@ -62,7 +71,6 @@ _ROWS: dict[CommandGroup, tuple[tuple[str, ...], ...]] = {
         ("range_month", "Alt+3", "show the last month", "1M"),
         ("range_year", "Alt+4", "show the last year", "1Y"),
         ("range_all", "Alt+5", "show all candles there are", "All"),
-        ("date", "Ctrl+G Alt+G", "go to a date", "context menu"),
         ("back", "Alt+Left Backspace", "go back to the view before", "the mouse's back button"),
         ("forward", "Alt+Right Shift+Backspace", "undo going back", "the mouse's forward button"),
     ),
@@ -71,52 +79,53 @@ _ROWS: dict[CommandGroup, tuple[tuple[str, ...], ...]] = {
         ("percent", "Alt+P", "turn percents on or off", "% below the chart"),
         ("invert", "Alt+I", "turn the price axis upside down, or back"),
         ("candle_before", ",", "move the crosshair to the candle before"),
-        ("candle_after", ".", "move it to the candle after"),
+        ("candle_after", ".", "move the crosshair to the candle after"),
         ("phase_later", "Alt+.", "let candles begin a minute later: 09:01, 10:01 …", "the slider below the chart"),
-        ("phase_earlier", "Alt+,", "let them begin a minute earlier"),
-        ("price_side", "Alt+Q", "show mid, bid or ask in turn, where there are no trades", "context menu"),
-        ("spread_band", "Alt+B", "show the spread as a band there, or no longer", "context menu"),
+        ("phase_earlier", "Alt+,", "let candles begin a minute earlier"),
+        ("price_side", "Alt+Q", "show mid, bid or ask of quotes in turn", "context menu"),
+        ("spread_band", "Alt+B", "show the spread of quotes as a band, or no longer", "context menu"),
         ("price_snap", "Alt+S", "snap the crosshair to prices, or no longer"),
         ("measure", "Alt+M", "measure from the crosshair on, and again: keep it", "Shift+drag"),
         ("copy", "Ctrl+C", "copy what is measured, else the candle", "context menu"),
         ("copy_picture", "Ctrl+Shift+C", "copy the chart as a picture", "context menu"),
-        ("save_picture", "Ctrl+S", "save it as PNG", "context menu"),
+        ("save_picture", "Ctrl+S", "save a picture of the chart as PNG", "context menu"),
         ("compare", "Alt+C", "compare what is in view with the exchange's candles", "context menu"),
         ("download_view", "Alt+D", "download the trades in view that are not stored", "context menu"),
-        ("taller", "Alt+Up", "stretch the chosen pane's axis, else the prices'", "drag the axis, wheel on it"),
-        ("flatter", "Alt+Down", "press it together"),
-        ("automatic", "Alt+A", "fit it to what is in view again", "double click on the axis, auto"),
+        ("taller", "Alt+Up", "stretch the axis of the chosen pane, or of prices", "drag the axis, wheel on it"),
+        ("flatter", "Alt+Down", "press the axis of the chosen pane together"),
+        ("automatic", "Alt+A", "fit the axis to what is in view again", "double click on the axis, auto"),
         ("", "", "choose how the chart draws", "context menu"),
     ),
     CommandGroup.PANES: (
         ("next_pane", "F6", "choose the next pane"),
         ("previous_pane", "Shift+F6", "choose the pane before"),
         ("grow_pane", "Ctrl+Up", "make the chosen pane higher", "drag the line between panes"),
-        ("shrink_pane", "Ctrl+Down", "make it lower"),
-        ("pane_up", "Ctrl+Shift+Up", "move it up"),
-        ("pane_down", "Ctrl+Shift+Down", "move it down"),
-        ("close_pane", "Del", "close it, and remove the indicator that it is"),
-        ("pane_settings", "Return", "open its indicator's settings"),
-        ("cancel", "Esc", "choose none, give up a band, remove the measure"),
+        ("shrink_pane", "Ctrl+Down", "make the chosen pane lower"),
+        ("pane_up", "Ctrl+Shift+Up", "move the chosen pane up"),
+        ("pane_down", "Ctrl+Shift+Down", "move the chosen pane down"),
+        ("close_pane", "Del", "close the chosen pane, and remove its indicator"),
+        ("pane_settings", "Return", "open the settings of the chosen pane's indicator"),
+        ("cancel", "Esc", "choose no pane, give up a band, remove the measure"),
     ),
     CommandGroup.WATCHLIST: (
         ("", "", "sort by it, the other way round, no longer", "click on a head"),
         ("show_row", "Return", "show the chosen symbol on the chart", "click"),
-        ("row_up", "Ctrl+Shift+Up", "move it up", "drag"),
-        ("row_down", "Ctrl+Shift+Down", "move it down", "drag"),
-        ("remove_row", "Del Backspace", "take it off the list", "context menu"),
+        ("row_up", "Ctrl+Shift+Up", "move the chosen symbol up", "drag"),
+        ("row_down", "Ctrl+Shift+Down", "move the chosen symbol down", "drag"),
+        ("remove_row", "Del Backspace", "take the chosen symbol off the list", "context menu"),
     ),
     CommandGroup.LISTS: (
         ("", "", "open another list", "click, or the arrow keys"),
-        ("rename_list", "F2", "give the list another name", "double click"),
-        ("list_left", "Ctrl+Shift+Left", "move it to the left", "drag"),
-        ("list_right", "Ctrl+Shift+Right", "move it to the right", "drag"),
-        ("remove_list", "Del", "delete it; what is recorded stays", "context menu"),
+        ("rename_list", "F2", "give the open list another name", "double click"),
+        ("list_left", "Ctrl+Shift+Left", "move the open list to the left", "drag"),
+        ("list_right", "Ctrl+Shift+Right", "move the open list to the right", "drag"),
+        ("remove_list", "Del", "delete the open list; what is recorded stays", "context menu"),
     ),
     CommandGroup.WINDOW: (
         ("", "", "pick an interval: 13m, 90s, 1M", "type digits"),
         ("", "", "pick a symbol", "type letters"),
         ("symbols", "Ctrl+K", "open the symbol picker"),
+        ("date", "Ctrl+G Alt+G", "go to a date", "context menu"),
         ("indicators", "Ctrl+I", "add, set or remove indicators"),
         ("missing", "Ctrl+M", "go to missing trades, and again: to those before", "“trades missing”"),
         ("undo", "Ctrl+Z", "undo what was just done, while the window offers it"),
@@ -155,8 +164,7 @@ def command_of(event: QKeyEvent, within: CommandGroup | None = None) -> str | No
     """
     Return the command that a key press gives, or None.
 
-    ``within``: the group with keys of its own that has the focus, `CommandGroup.WATCHLIST` or ``LISTS``; None: any
-    other part.
+    ``within``: the group of `FOCUSED` that has the focus; None: any other part.
     """
     commands = _BY_KEY[within]
     found = commands.get(_pressed(event, event.modifiers()))
@@ -179,12 +187,23 @@ def keys_of(command: str) -> tuple[str, ...]:
 
 def key_text(command: str) -> str:
     """
-    Return the first key of a command as this system writes it, for a menu or tool tip.
+    Return the first key of a command as this system writes it, for a menu or tool tip; empty if it has none.
 
     Raises:
         KeyError: If there is no such command.
     """
-    return key_texts(_BY_COMMAND[command])[0]
+    return next(iter(key_texts(_BY_COMMAND[command])), "")
+
+
+def key_in_brackets(command: str) -> str:
+    """
+    Return the first key of a command for the end of a sentence, such as " (F6)"; empty if it has none.
+
+    Raises:
+        KeyError: If there is no such command.
+    """
+    text = key_text(command)
+    return f" ({text})" if text else ""
 
 
 def key_texts(binding: KeyBinding, *, native: bool = True) -> list[str]:
@@ -212,7 +231,7 @@ def _pressed(event: QKeyEvent, modifiers: Qt.KeyboardModifier) -> str:
 
 
 _BY_COMMAND = {binding.command: binding for binding in KEY_BINDINGS if binding.command}
-_BY_KEY: dict[CommandGroup | None, dict[str, str]] = {None: {}, CommandGroup.WATCHLIST: {}, CommandGroup.LISTS: {}}
+_BY_KEY: dict[CommandGroup | None, dict[str, str]] = {None: {}, **{group: {} for group in FOCUSED}}
 for binding in KEY_BINDINGS:
     for key in binding.keys:
         own = binding.group if binding.group in _BY_KEY else None

@@ -174,6 +174,7 @@ class WindowController(QObject):
 
     def _connect_signals(self) -> None:
         window, chart, engine = self._window, self._chart, self._engine
+        window.commands.add(lambda: chart.keyboard)
         window.symbol_requested.connect(self._on_symbol_requested)
         window.interval_requested.connect(self._on_interval_requested)
         window.theme_requested.connect(self._on_theme_requested)

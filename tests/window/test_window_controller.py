@@ -19,6 +19,7 @@ from app.window.symbol_lists import SymbolLists
 from app.window.window_state import WindowState
 from tests.end_to_end.helpers import Running, until
 from tests.window.playing import Play, shown
+from widgets.keys import KEY_BINDINGS
 from widgets.window.notice_bar import NoticeAction
 
 
@@ -160,3 +161,20 @@ def test_a_closed_window_leaves_no_object_for_another_thread_to_destroy(play: Pl
         assert [one() is None for one in left] == [True] * 4
     finally:
         gc.enable()
+
+
+def test_every_command_of_the_table_is_run_by_some_part_of_the_window(play: Play) -> None:
+    async def scene(running: Running, server: SandboxServer) -> None:
+        await until(lambda: running.session.joined)
+        commands = running.window.commands
+        named = [binding.command for binding in KEY_BINDINGS if binding.command]
+        assert [command for command in named if not commands.has(command)] == []
+        assert commands.reason_not("later") == ""
+        assert commands.reason_not("back") == "There is no view before this one."
+        assert commands.run("screen_earlier")
+        assert commands.reason_not("back") == ""
+        assert "first (F6)" in commands.reason_not("close_pane")
+        assert commands.run("next_pane")
+        assert commands.reason_not("close_pane") == ""
+
+    play(scene)

@@ -55,7 +55,7 @@ class ChartView(QWidget):
 
     The parts do the work: ``navigator`` moves the view, ``ranges`` keeps a range of time in it, ``appearance`` holds
     panes and styles, ``indicators`` the studies, ``reading_tools`` the crosshair and the measure, ``pictures`` exports
-    pictures.
+    pictures, ``keyboard`` runs commands.
 
     Signals:
         older_history_requested(object): the view came within about a screen of the first bar; carries that bar's open
@@ -119,12 +119,14 @@ class ChartView(QWidget):
         self._gestures = Gestures(
             self._canvas, self._scene, self._panes, self.navigator, self.reading_tools, self._hint
         )
-        self._keyboard = Keyboard(self._scene, self._panes, self.navigator)
+        self.keyboard = Keyboard(self._scene, self._panes, self.navigator)
         for part in (self.appearance, self.indicators, self.reading_tools, self.pictures):
-            self._keyboard.commands.update(part.commands())
-        self._keyboard.add_cancel(self.reading_tools.clear_measure)
-        self._keyboard.add_cancel(self._gestures.cancel)
-        self._canvas.key_pressed.connect(self._keyboard.press)
+            self.keyboard.commands.update(part.commands())
+        for speaker in (self.indicators, self.reading_tools):
+            self.keyboard.reasons.update(speaker.reasons())
+        self.keyboard.add_cancel(self.reading_tools.clear_measure)
+        self.keyboard.add_cancel(self._gestures.cancel)
+        self._canvas.key_pressed.connect(self.keyboard.press)
         self._accessibility = ChartAccessibility(self._canvas, self._scene, self._readout)
         self.crosshair_moved.connect(lambda _: self._accessibility.describe_candle(self.series))
         self._box = QVBoxLayout(self)

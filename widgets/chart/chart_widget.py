@@ -101,14 +101,16 @@ class ChartWidget(ChartView):
             before_change=self.indicators.dismiss_buttons,
         )
         self.indicators.open_templates = self.templates.open_menu
-        self._keyboard.commands.update({each.command: partial(self.range_requested.emit, each) for each in TimeRange})
-        self._keyboard.commands["phase_later"] = partial(self.bar.phase.step_by, 1)
-        self._keyboard.commands["phase_earlier"] = partial(self.bar.phase.step_by, -1)
-        self._keyboard.commands["compare"] = partial(self._with_trades, self.comparison_requested.emit)
-        self._keyboard.commands["download_view"] = partial(self._with_trades, self.download_requested.emit)
+        self.keyboard.commands.update({each.command: partial(self.range_requested.emit, each) for each in TimeRange})
+        self.keyboard.commands["phase_later"] = partial(self.bar.phase.step_by, 1)
+        self.keyboard.commands["phase_earlier"] = partial(self.bar.phase.step_by, -1)
+        self.keyboard.commands["compare"] = partial(self._with_trades, self.comparison_requested.emit)
+        self.keyboard.commands["download_view"] = partial(self._with_trades, self.download_requested.emit)
+        self.keyboard.reasons.update(dict.fromkeys(("compare", "download_view"), self._why_no_trades))
+        self.keyboard.reasons.update(dict.fromkeys(("phase_later", "phase_earlier"), self._why_no_phases))
         self._hint.download = self.download_requested.emit
-        self._keyboard.add_cancel(self._dismiss_comparison)
-        self._keyboard.add_cancel(self._cancel_jump)
+        self.keyboard.add_cancel(self._dismiss_comparison)
+        self.keyboard.add_cancel(self._cancel_jump)
         self._canvas.menu_requested.connect(self._open_context_menu)
         self.frame_ran.connect(self._show_view)
         self.laid_out.connect(self._place_widgets)
@@ -264,6 +266,12 @@ class ChartWidget(ChartView):
             request()
         return not self._panes.counts_ticks
 
+    def _why_no_trades(self) -> str:
+        return "A symbol with quotes has no trades." if self._panes.counts_ticks else ""
+
+    def _why_no_phases(self) -> str:
+        return "" if self.bar.phase.has_phases else "Candles of this interval can begin at one minute only."
+
     def _on_action(self, action: str) -> None:
         if action == SIMULATED_MARKET:
             self.simulated_market_requested.emit()
@@ -370,7 +378,7 @@ class ChartWidget(ChartView):
         if command == "date":
             self.open_date_entry()
         else:
-            self._keyboard.commands[command]()
+            self.keyboard.commands[command]()
 
     def _make_automatic(self, is_automatic: bool) -> None:
         if is_automatic:

@@ -88,6 +88,11 @@ class Toasts(QObject):
         QAccessible.updateAccessibility(QAccessibleAnnouncementEvent(toast, text))
         return toast
 
+    @property
+    def can_undo(self) -> bool:
+        """Whether `undo_latest` would undo something."""
+        return any(toast.call is not None for toast in self._toasts)
+
     def undo_latest(self) -> bool:
         """Undo what the newest toast with a button says; return False where there is none."""
         for toast in reversed(self._toasts):

@@ -9,6 +9,7 @@ from PySide6.QtCore import QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QFocusEvent, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QMenu, QSizePolicy, QTabBar, QToolButton, QWidget
 
+from widgets.commands import CommandSet
 from widgets.controls.bar_parts import ICON_PX
 from widgets.controls.context_menu import context_menu, give_menu, pop_up
 from widgets.keys import CommandGroup, command_of, key_text
@@ -23,6 +24,8 @@ _WIDEST_TAB_PX = 140
 class ListTabs(QWidget):
     """
     One tab for each list. A double click or F2 renames, a drag or Ctrl+Shift+← → moves, Del deletes.
+
+    ``commands`` do the same to the open list.
 
     Signals:
         shown_requested: Show this list; carries its index.
@@ -42,14 +45,8 @@ class ListTabs(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self.bar = _TabBar(
-            {
-                "rename_list": lambda: self.rename(self.bar.currentIndex()),
-                "remove_list": lambda: self._ask_to_remove(self.bar.currentIndex()),
-                "list_left": lambda: self._move(-1),
-                "list_right": lambda: self._move(1),
-            }
-        )
+        self.commands = self._make_commands()
+        self.bar = _TabBar(self.commands.commands)
         self.bar.setAccessibleName("Watchlists")
         self.add_button = self._make_button("New list")
         self.menu_button = self._make_button("Menu of the watchlist")
@@ -123,6 +120,24 @@ class ListTabs(QWidget):
         self.add_button.setIcon(icons.icon("plus", palette.dim))
         self.menu_button.setIcon(icons.icon("dots", palette.dim))
 
+    def _make_commands(self) -> CommandSet:
+        return CommandSet(
+            {
+                "rename_list": lambda: self.rename(self.bar.currentIndex()),
+                "remove_list": lambda: self._ask_to_remove(self.bar.currentIndex()),
+                "list_left": lambda: self._move(-1),
+                "list_right": lambda: self._move(1),
+            },
+            {
+                "remove_list": lambda: "" if self.bar.count() > 1 else "The last list cannot be deleted.",
+                "list_left": lambda: "" if self._has_place(-1) else "The list is the first one already.",
+                "list_right": lambda: "" if self._has_place(1) else "The list is the last one already.",
+            },
+        )
+
+    def _has_place(self, by: int) -> bool:
+        return 0 <= self.bar.currentIndex() + by < self.bar.count()
+
     def _make_button(self, meaning: str) -> QToolButton:
         button = QToolButton()
         button.setAccessibleName(meaning)
@@ -157,7 +172,7 @@ class ListTabs(QWidget):
 
     def _move(self, by: int) -> None:
         index = self.bar.currentIndex()
-        if 0 <= index + by < self.bar.count():
+        if self._has_place(by):
             self.move_requested.emit(index, index + by)
 
 

@@ -8,7 +8,7 @@ highlights nothing: the list highlights the symbol last given to `Watchlist.set_
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -26,6 +26,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.market.symbol import Symbol
+from widgets.commands import CommandSet
 from widgets.controls.bar_parts import ICON_PX
 from widgets.controls.context_menu import context_menu, give_menu, pop_up
 from widgets.controls.labels import label
@@ -44,7 +45,7 @@ from widgets.view_values import WatchRow
 
 class Watchlist(QWidget):
     """
-    Tabs of the lists, heads, rows and context menu of the watched symbols.
+    Tabs of the lists, heads, rows and context menu of the watched symbols; ``commands`` act on the current row.
 
     Signals:
         list_requested: Put this symbol into another list; carries its name, the list's index, and whether to take it
@@ -74,6 +75,7 @@ class Watchlist(QWidget):
         self.setObjectName("watchlist")
         self.model = WatchlistModel(self)
         self.delegate = WatchlistDelegate(self)
+        self.commands = self._make_commands()
         self.view = self._make_view()
         self.head = WatchlistHead(self.delegate)
         self.empty = _EmptyList()
@@ -231,18 +233,29 @@ class Watchlist(QWidget):
             layout.activate()
 
     def _make_view(self) -> WatchlistView:
-        commands: dict[str, Callable[[], object]] = {
-            "row_up": partial(self.move_current, -1),
-            "row_down": partial(self.move_current, 1),
-            "remove_row": self._remove_current,
-        }
-        view = WatchlistView(commands)
+        view = WatchlistView(self.commands.commands)
         view.setObjectName("watchlistView")
         view.setAccessibleName("Watchlist")
         view.setModel(self.model)
         view.setItemDelegate(self.delegate)
         view.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
         return view
+
+    def _make_commands(self) -> CommandSet:
+        names = ("show_row", "row_up", "row_down", "remove_row")
+        return CommandSet(
+            {
+                "show_row": lambda: self._request(self.view.currentIndex()),
+                "row_up": partial(self.move_current, -1),
+                "row_down": partial(self.move_current, 1),
+                "remove_row": self._remove_current,
+            },
+            dict.fromkeys(names, self._why_no_row),
+        )
+
+    def _why_no_row(self) -> str:
+        is_chosen = bool(self.view.name_at(self.view.currentIndex()))
+        return "" if is_chosen else "Choose a symbol of the watchlist first: go to it with Tab and the arrow keys."
 
     def _request(self, index: QModelIndex) -> None:
         if name := self.view.name_at(index):

@@ -8,46 +8,49 @@ chart's own keys are in `chart.interaction.keyboard`; both read the table of `ke
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from functools import partial
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QKeyEvent, QKeySequence, QShortcut
 from PySide6.QtWidgets import QWidget
 
-from widgets.keys import command_of, keys_of
+from widgets.keys import KEY_BINDINGS, WINDOW_WIDE, command_of
 
 _COMMAND_MODIFIERS = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.AltModifier
 
 
 class WindowKeyboard:
     """
-    Calls the window's ``commands``, by name; a digit goes to ``open_interval``, a letter in upper case to
-    ``open_symbol``.
+    Gives ``run`` the commands of the `WINDOW_WIDE` groups, by name.
+
+    A digit goes to ``open_interval``, a letter in upper case to ``open_symbol``.
     """
 
     def __init__(
         self,
         window: QWidget,
-        commands: Mapping[str, Callable[[], object]],
+        run: Callable[[str], object],
         *,
         open_interval: Callable[[str], object],
         open_symbol: Callable[[str], object],
     ) -> None:
-        self._open_interval, self._open_symbol = open_interval, open_symbol
-        self._by_character: dict[str, Callable[[], object]] = {}
-        for command, call in commands.items():
-            for key in keys_of(command):
+        self._run, self._open_interval, self._open_symbol = run, open_interval, open_symbol
+        self._by_character: set[str] = set()
+        for binding in KEY_BINDINGS:
+            for key in binding.keys if binding.group in WINDOW_WIDE else ():
                 if len(key) > 1:
-                    QShortcut(QKeySequence(key), window, call)
+                    QShortcut(QKeySequence(key), window, partial(run, binding.command))
                 else:
-                    self._by_character[command] = call
+                    self._by_character.add(binding.command)
 
     def handle(self, event: QKeyEvent) -> bool:
         """Do what a key press means that no widget took. Return whether it means anything to the window."""
         text = event.text()
         is_typing = not event.modifiers() & _COMMAND_MODIFIERS
-        if call := self._by_character.get(command_of(event) or ""):
-            call()
+        command = command_of(event)
+        if command in self._by_character:
+            self._run(command)
         elif is_typing and text.isdigit():
             self._open_interval(text)
         elif is_typing and text.isalpha():

@@ -17,6 +17,7 @@ from PySide6.QtWidgets import QApplication, QMainWindow, QVBoxLayout, QWidget
 
 from app.market.interval import Interval
 from app.market.symbol import Symbol
+from widgets.commands import Commands, CommandSet
 from widgets.controls.number_format import price
 from widgets.controls.popup import Popup
 from widgets.controls.toast import Toasts
@@ -40,6 +41,8 @@ from widgets.window.top_bar import TopBar
 class MainWindow(QMainWindow):
     """
     The window around ``chart``.
+
+    ``commands`` runs every command by its name; the program adds the chart's.
 
     Signals:
         symbol_requested: Show this symbol; carries its name.
@@ -135,7 +138,13 @@ class MainWindow(QMainWindow):
         self.toasts = Toasts(self, floor=lambda: self.status_bar)
         self._arrange()
         self._connect_signals()
-        self._keyboard = self._make_keyboard()
+        self.commands = self._make_commands()
+        self._keyboard = WindowKeyboard(
+            self,
+            self.commands.run,
+            open_interval=partial(self._open_typed, self.open_interval_entry),
+            open_symbol=partial(self._open_typed, self.open_symbol_picker),
+        )
         self.set_palette(DARK)
 
     # Called by the program.
@@ -418,9 +427,15 @@ class MainWindow(QMainWindow):
         FileDrop(self).files_dropped.connect(self.import_requested)
         text_size.application().fontChanged.connect(self._follow_system_text)
 
-    def _make_keyboard(self) -> WindowKeyboard:
-        return WindowKeyboard(
-            self,
+    def _make_commands(self) -> Commands:
+        commands, own = Commands(), self._own_commands()
+        commands.add(lambda: own)
+        commands.add(lambda: self.watchlist.commands)
+        commands.add(lambda: self.watchlist.tabs.commands)
+        return commands
+
+    def _own_commands(self) -> CommandSet:
+        return CommandSet(
             {
                 "date": self.date_entry_requested.emit,
                 "symbols": self.open_symbol_picker,
@@ -439,8 +454,7 @@ class MainWindow(QMainWindow):
                 "keys": self.keys_overview.toggle,
                 "quit": self.close,
             },
-            open_interval=partial(self._open_typed, self.open_interval_entry),
-            open_symbol=partial(self._open_typed, self.open_symbol_picker),
+            {"undo": lambda: "" if self.toasts.can_undo else "There is nothing to undo."},
         )
 
     def _open_typed(self, open_with: Callable[[str], object], text: str) -> None:

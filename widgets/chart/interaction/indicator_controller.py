@@ -29,7 +29,7 @@ from widgets.chart.model.line_style import LineStyle
 from widgets.chart.painting.canvas import ChartCanvas
 from widgets.chart.painting.scene import Scene
 from widgets.chart.panes.pane_set import PaneSet
-from widgets.keys import key_text
+from widgets.keys import key_in_brackets, key_text
 
 
 class IndicatorController:
@@ -126,6 +126,10 @@ class IndicatorController:
     def commands(self) -> dict[str, Callable[[], object]]:
         """Return what this does for commands of `widgets.keys`, by the commands' names."""
         return {"pane_settings": self._open_chosen_settings}
+
+    def reasons(self) -> dict[str, Callable[[], str]]:
+        """Return why a command cannot run now, by the commands' names."""
+        return {"pane_settings": self._why_no_settings}
 
     def fill_menu(self, menu: QMenu, pane: str) -> None:
         """Add the list of indicators, and a submenu for each indicator in a pane."""
@@ -243,6 +247,10 @@ class IndicatorController:
             return False
         self.open_settings(chosen)
         return True
+
+    def _why_no_settings(self) -> str:
+        has_study = self._panes.studies.get(self._scene.chosen_pane or "") is not None
+        return "" if has_study else f"Choose the pane of an indicator first{key_in_brackets('next_pane')}."
 
     def _add(self, key: str) -> None:
         try:

@@ -14,7 +14,7 @@ from widgets.chart.model.pane_layout import PRICE
 from widgets.chart.painting.scene import Scene
 from widgets.chart.panes.pane_set import PaneSet
 from widgets.chart.scales.value_scale import ScaleMode
-from widgets.keys import command_of
+from widgets.keys import command_of, key_in_brackets
 
 _ZOOM = 1.15  # as a notch of the wheel zooms
 _STEP, _HALF, _SCREEN = 0.1, 0.5, 1.0  # of the width in view
@@ -22,10 +22,10 @@ _STEP, _HALF, _SCREEN = 0.1, 0.5, 1.0  # of the width in view
 
 class Keyboard:
     """
-    Runs the command of a key.
+    Runs the command of a key. It is the chart's `widgets.commands.CommandPart`.
 
-    ``commands``: the chart's commands by name; a call returns False if it had nothing to do. Parts of the chart add
-    theirs.
+    ``commands``: the chart's commands by name; a call returns False if it had nothing to do. ``reasons``: by name, why
+    a command cannot run now. Parts of the chart add theirs to both.
     """
 
     def __init__(self, scene: Scene, panes: PaneSet, navigator: Navigator) -> None:
@@ -62,6 +62,15 @@ class Keyboard:
             "close_pane": partial(self._with_chosen, panes.close),
             "cancel": self._cancel,
         }
+        on_candles = ("earlier", "later", "half_earlier", "half_later", "screen_earlier", "screen_later", "first")
+        on_chosen = ("grow_pane", "shrink_pane", "pane_up", "pane_down", "close_pane")
+        self.reasons: dict[str, Callable[[], str]] = {
+            **dict.fromkeys(on_candles, self._why_no_candles),
+            **dict.fromkeys(on_chosen, self._why_no_pane),
+            **dict.fromkeys(("price_side", "spread_band"), self._why_no_sides),
+            "back": lambda: "" if navigator.can_go_back else "There is no view before this one.",
+            "forward": lambda: "" if navigator.can_go_forward else "You have not gone back.",
+        }
 
     def press(self, event: QKeyEvent) -> None:
         """Run the key's command and accept the event; leave it to the parent widget if there was nothing to do."""
@@ -72,6 +81,15 @@ class Keyboard:
     def add_cancel(self, cancel: Callable[[], bool]) -> None:
         """Have Esc try this before all that was added earlier; it returns whether there was anything to give up."""
         self._cancels.insert(0, cancel)
+
+    def _why_no_candles(self) -> str:
+        return "" if self._navigator.has_candles else "The chart has no candles yet."
+
+    def _why_no_pane(self) -> str:
+        return "" if self._scene.chosen_pane is not None else f"Choose a pane first{key_in_brackets('next_pane')}."
+
+    def _why_no_sides(self) -> str:
+        return "" if self._panes.counts_ticks else "Only a symbol with quotes has bid and ask."
 
     def _cancel(self) -> bool:
         return any(cancel() for cancel in self._cancels)

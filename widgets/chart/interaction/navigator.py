@@ -290,6 +290,16 @@ class Navigator:
 
     # Back and forward
 
+    @property
+    def can_go_back(self) -> bool:
+        """Whether there is a view for `go_back`."""
+        return self._history.has_before(self._view_state())
+
+    @property
+    def can_go_forward(self) -> bool:
+        """Whether there is a view for `go_forward`."""
+        return self._history.has_after(self._view_state())
+
     def go_back(self) -> None:
         """Show the view before the last movement again."""
         self._restore(self._history.back(self._view_state()))

@@ -27,7 +27,7 @@ from widgets.chart.painting.pane import Pane, ValueFormat
 from widgets.chart.painting.scene import Scene
 from widgets.chart.painting.scene_builder import bar_at, missing_in, value_text
 from widgets.chart.scales.time_text import full_time
-from widgets.keys import key_text
+from widgets.keys import key_in_brackets, key_text
 
 _MARGIN_SLOTS = 2
 
@@ -54,6 +54,11 @@ class ReadingTools:
             "candle_before": partial(self.step_crosshair, -1),
             "candle_after": partial(self.step_crosshair, 1),
         }
+
+    def reasons(self) -> dict[str, Callable[[], str]]:
+        """Return why a command cannot run now, by the commands' names."""
+        candle = dict.fromkeys(("copy", "candle_before", "candle_after"), self._why_no_candle)
+        return {**candle, "measure": self._why_no_measure}
 
     def fill_menu(self, menu: QMenu, position: QPointF, pictures: PictureExport) -> None:
         """Add the entries for the value and the candle at a position: copying, measuring, saving a picture."""
@@ -149,6 +154,14 @@ class ReadingTools:
         if position is None and cross is not None:
             position = QPointF(self._scene.time_scale.x_of(cross.slot), cross.y)
         return position is not None and self._request_frame_if(tool.begin(self._navigator.series, position))
+
+    def _why_no_candle(self) -> str:
+        return "" if self._navigator.has_candles else "The chart has no candles yet."
+
+    def _why_no_measure(self) -> str:
+        if self._readout.measure_tool.follows or self._scene.crosshair is not None:
+            return ""
+        return self._why_no_candle() or f"Put the crosshair on a candle first{key_in_brackets('candle_before')}."
 
     def clear_measure(self) -> bool:
         """Remove the measure; False where there is none."""

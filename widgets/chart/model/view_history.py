@@ -48,6 +48,14 @@ class ViewHistory:
                 del self._before[:-_MOST]
             self._after.clear()
 
+    def has_before(self, now: ViewState | None) -> bool:
+        """Return whether `back` would return a view."""
+        return any(view != now for view in self._before)
+
+    def has_after(self, now: ViewState | None) -> bool:
+        """Return whether `forward` would return a view."""
+        return any(view != now for view in self._after)
+
     def back(self, now: ViewState | None) -> ViewState | None:
         """Return the previous view and store ``now`` for `forward`; None if there is no previous one."""
         return self._step(self._before, self._after, now)

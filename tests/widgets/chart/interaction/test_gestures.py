@@ -214,7 +214,7 @@ def test_going_back_restores_no_range_of_another_symbol(qtbot: QtBot, chart: Cha
 def test_every_key_of_the_chart_in_the_table_does_something(chart: ChartWidget) -> None:
     groups = (CommandGroup.MOVING, CommandGroup.CHART, CommandGroup.PANES)
     named = {each.command for each in KEY_BINDINGS if each.keys and each.group in groups}
-    assert named - {"date"} == set(chart._keyboard.commands)  # a date can be gone to from anywhere in the window
+    assert named == set(chart.keyboard.commands)
 
 
 def test_plus_is_recognised_on_every_keyboard_layout() -> None:
