@@ -230,6 +230,7 @@ class _ShownWindow:
         self._data_dir = settings.data_dir
         if before is not None:
             self.state.theme, self.state.candle_colours = before.theme, before.candle_colours
+            self.state.lasting_theme, self.state.lasting_candle_colours = None, None
             self.state.layout, self.state.diagnostics = before.layout, before.diagnostics
             self.state.bars = before.bars
             self.state.text_percent = before.text_percent

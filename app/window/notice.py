@@ -21,10 +21,11 @@ _COPY = (NoticeAction.COPY_HISTORY_COMMAND,)
 
 
 class Notice(NamedTuple):
-    """One sentence, and the buttons beside it."""
+    """One sentence, and the buttons beside it; ``is_trouble``: something is wrong."""
 
     sentence: str
     actions: tuple[NoticeAction, ...] = ()
+    is_trouble: bool = True
 
 
 def notice_of(
@@ -39,7 +40,7 @@ def notice_of(
     simulated: bool = False,
 ) -> Notice | None:
     """
-    Return the notice to show; None if there is no trouble.
+    Return the notice to show; None if there is nothing to say.
 
     ``symbol`` and ``session`` are the chart's. ``refusal`` says why the watchlist is not recorded, ``serving_problem``
     why the data is not served, ``chart_trouble`` which part the chart leaves out, ``comparison`` how the candles in
@@ -49,8 +50,8 @@ def notice_of(
     if engine.database is None and engine.database_failed:
         return Notice(engine.database_reason, (NoticeAction.RETRY_DATABASE, NoticeAction.CHOOSE_DATABASE))
     if not has_live_prices(symbol.name):
-        title = f"{symbol.display_name} at {broker_title(symbol.name)}"
-        return Notice(f"{title}: history only, no live prices. {history_command(symbol.name)} fetches it.", _COPY)
+        title, command = f"{symbol.display_name} at {broker_title(symbol.name)}", history_command(symbol.name)
+        return Notice(f"{title}: history only, no live prices. {command} fetches it.", _COPY, is_trouble=False)
     if status.reason and _is_away(status):
         now_s = engine.clock.monotonic_s()
         is_banned = symbol.has_trades and engine.ban.left_s(now_s)
@@ -61,7 +62,7 @@ def notice_of(
     if symbol.has_trades and (waiting := history_reason(engine)):
         return Notice(waiting)
     if (cold := engine.history.cold) is not None and cold.sentence:
-        return Notice(cold.sentence, (NoticeAction.CANCEL_FETCH,))
+        return Notice(cold.sentence, (NoticeAction.CANCEL_FETCH,), is_trouble=False)
     if session is not None and session.failure and len(session.series):
         return Notice(f"Some candles may be missing. {session.failure}", (NoticeAction.RETRY_FEED,))
     if cold is not None and cold.failure:

@@ -250,11 +250,11 @@ class WindowController(QObject):
         self._renew_quote()  # at once, so that dashes do not flash before the timer renews it
 
     def _on_theme_requested(self, name: str) -> None:
-        self._state.theme = name
+        self._state.theme, self._state.lasting_theme = name, None
         show_palette(self._window, self._chart, self._state, self._scheme)
 
     def _on_candle_colours_requested(self, name: str) -> None:
-        self._state.candle_colours = name
+        self._state.candle_colours, self._state.lasting_candle_colours = name, None
         show_palette(self._window, self._chart, self._state, self._scheme)
 
     def _on_text_percent_requested(self, percent: int) -> None:

@@ -55,9 +55,9 @@ class WindowState:
     ``layout`` comes from `MainWindow.layout_bytes`, ``chart`` from `ChartWidget.appearance_values`, ``diagnostics``
     from `DiagnosticsDock.layout_values`, ``bars`` from `MainWindow.layout_values`, ``view`` from
     `ChartWidget.view_values`. ``setting`` holds the symbols that the first list was made from. ``trouble`` is one
-    sentence where the file or its lists could not be read whole. ``lasting`` (symbol and lists) and
-    ``lasting_text_percent`` are saved in place of values that hold for this run only. ``serves``: whether the user
-    switched serving on or off, where that differs from the settings; else None.
+    sentence where the file or its lists could not be read whole. ``lasting`` (symbol and lists) and the other values
+    named ``lasting_…`` are saved in place of those that hold for this run only. ``serves``: whether the user switched
+    serving on or off, where that differs from the settings; else None.
     """
 
     symbol: str
@@ -68,6 +68,8 @@ class WindowState:
     setting: tuple[str, ...] = DEFAULT_SYMBOLS
     lasting: tuple[str, SymbolLists] | None = None
     lasting_text_percent: int | None = None
+    lasting_theme: str | None = None
+    lasting_candle_colours: str | None = None
     chart: dict[str, Any] = field(default_factory=dict, repr=False)
     diagnostics: dict[str, Any] = field(default_factory=dict, repr=False)
     bars: dict[str, Any] = field(default_factory=dict, repr=False)
@@ -89,9 +91,8 @@ def load_state(settings: Settings) -> WindowState:
 
     The saved lists count until the setting ``symbols`` in config.toml changes: then the setting replaces the first of
     them, once. Symbols from the environment or the command line are the one list of this run, and leave the saved lists
-    as they are. An
-    interval that is set to other than the default wins over the saved one; so does a text size set for this run. A file
-    that cannot be read is copied and ignored.
+    as they are. An interval that is set to other than the default wins over the saved one; so do a text size, a theme
+    and colours set for this run. A file that cannot be read is copied and ignored.
 
     Raises:
         UsageError: If the setting ``interval`` is not an interval.
@@ -111,10 +112,17 @@ def load_state(settings: Settings) -> WindowState:
         if path.exists():
             state.trouble = f"{_FILE} could not be read, so the window starts as at first. It is kept as {_DAMAGED}."
         return state
-    state.theme = stored.theme if stored.theme in get_args(Theme) else state.theme
-    if stored.candle_colours in get_args(CandleColours):
-        state.candle_colours = stored.candle_colours
     for_one_run = (SettingOrigin.ENVIRONMENT, SettingOrigin.COMMAND_LINE)
+    if stored.theme in get_args(Theme):
+        if settings.origins.get("theme") in for_one_run:
+            state.lasting_theme = stored.theme
+        else:
+            state.theme = stored.theme
+    if stored.candle_colours in get_args(CandleColours):
+        if settings.origins.get("candle_colours") in for_one_run:
+            state.lasting_candle_colours = stored.candle_colours
+        else:
+            state.candle_colours = stored.candle_colours
     if 50 <= stored.text_percent <= 400:
         if settings.origins.get("text_percent") in for_one_run:
             state.lasting_text_percent = stored.text_percent
@@ -151,8 +159,8 @@ def save_state(state: WindowState, data_dir: Path) -> None:
         lists=lists.lists,
         shown_list=lists.shown,
         setting=list(state.setting),
-        theme=state.theme,
-        candle_colours=state.candle_colours,
+        theme=state.lasting_theme or state.theme,
+        candle_colours=state.lasting_candle_colours or state.candle_colours,
         text_percent=state.lasting_text_percent or state.text_percent,
         chart=state.chart,
         diagnostics=state.diagnostics,

@@ -60,6 +60,7 @@ def test_a_broker_with_history_alone_offers_the_command_that_fetches_it() -> Non
         "EUR/USD at Dukascopy: history only, no live prices. cryptopipe history dukascopy:EURUSD quotes --days 30 "
         "fetches it.",
         (NoticeAction.COPY_HISTORY_COMMAND,),
+        is_trouble=False,
     )
 
 

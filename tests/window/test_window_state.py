@@ -47,6 +47,27 @@ def test_a_text_size_set_for_one_run_holds_for_that_run(tmp_path: Path) -> None:
     assert load_state(settings_in(tmp_path)).text_percent == 125
 
 
+@pytest.mark.parametrize(
+    ("name", "variable", "value"),
+    [("theme", "CRYPTOPIPE_THEME", "dark"), ("candle_colours", "CRYPTOPIPE_CANDLE_COLOURS", "green-red")],
+)
+def test_a_theme_and_colours_of_the_environment_hold_for_that_run(
+    tmp_path: Path, name: str, variable: str, value: str
+) -> None:
+    save_state(STATE, tmp_path)
+    state = load_state(load({"data_dir": str(tmp_path)}, {variable: value}, file=tmp_path / "none.toml"))
+    assert getattr(state, name) == value
+    save_state(state, tmp_path)
+    assert getattr(load_state(settings_in(tmp_path)), name) == getattr(STATE, name)
+
+
+def test_a_theme_of_the_settings_file_gives_way_to_the_one_chosen_since(tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text('theme = "dark"')
+    save_state(STATE, tmp_path)
+    assert load_state(load({"data_dir": str(tmp_path)}, environment={}, file=file)).theme == STATE.theme
+
+
 @pytest.mark.parametrize("stored", [0, -1, 10**9])
 def test_an_impossible_text_size_is_ignored(tmp_path: Path, stored: int) -> None:
     save_state(replace(STATE, text_percent=stored), tmp_path)

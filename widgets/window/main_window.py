@@ -198,9 +198,9 @@ class MainWindow(QMainWindow):
     def set_status(self, status: StatusView) -> None:
         self.status_bar.set_status(status)
 
-    def set_notice(self, text: str, actions: Sequence[NoticeAction] = ()) -> None:
-        """Show one sentence under the top bar, with a button for each action."""
-        self.notice_bar.set_notice(text, actions)
+    def set_notice(self, text: str, actions: Sequence[NoticeAction] = (), is_trouble: bool = True) -> None:
+        """Show one sentence under the top bar, with a button for each action, and a warning's sign if it is trouble."""
+        self.notice_bar.set_notice(text, actions, is_trouble=is_trouble)
 
     def clear_notice(self) -> None:
         self.notice_bar.clear_notice()

@@ -64,6 +64,7 @@ class NoticeBar(QWidget):
         self.text = label()
         self.text.setWordWrap(True)
         self._palette = DARK
+        self._is_trouble = True
         self.buttons: dict[NoticeAction, QPushButton] = {}
         self._button_row = QWidget(self)
         row = self._buttons_layout = QHBoxLayout(self._button_row)
@@ -81,8 +82,15 @@ class NoticeBar(QWidget):
         self.set_palette(DARK)
         self.hide()
 
-    def set_notice(self, text: str, actions: Sequence[NoticeAction] = ()) -> None:
-        """Show ``text`` and a button for each action, in order. Buttons that stay are not made again."""
+    def set_notice(self, text: str, actions: Sequence[NoticeAction] = (), *, is_trouble: bool = True) -> None:
+        """
+        Show ``text`` and a button for each action, in order. Buttons that stay are not made again.
+
+        ``is_trouble``: something is wrong, so the sign before it is a warning's.
+        """
+        if is_trouble is not self._is_trouble:
+            self._is_trouble = is_trouble
+            self.set_palette(self._palette)
         if text != self.text.text():
             self.text.setText(text)
             self.text.setToolTip(text)
@@ -106,7 +114,8 @@ class NoticeBar(QWidget):
     def set_palette(self, palette: Palette) -> None:
         self._palette = palette
         size = style.px(_SIGN_PX)
-        self.sign.setPixmap(icons.pixmap("warning", palette.warning, size, self.devicePixelRatioF()))
+        name, colour = ("warning", palette.warning) if self._is_trouble else ("info", palette.dim)
+        self.sign.setPixmap(icons.pixmap(name, colour, size, self.devicePixelRatioF()))
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)

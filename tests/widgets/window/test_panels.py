@@ -219,6 +219,16 @@ def test_the_same_notice_again_keeps_its_buttons(window: MainWindow) -> None:
     assert window.notice_bar.buttons[NoticeAction.RETRY_DATABASE] is button
 
 
+def test_only_trouble_has_the_sign_of_a_warning(window: MainWindow) -> None:
+    bar = window.notice_bar
+    window.set_notice("The disk is full.")
+    warning = bar.sign.pixmap().toImage()
+    window.set_notice("EUR/USD: history only.", is_trouble=False)
+    assert bar.sign.pixmap().toImage() != warning
+    window.set_notice("The disk is full.")
+    assert bar.sign.pixmap().toImage() == warning
+
+
 def test_a_notice_can_be_dismissed(window: MainWindow, qtbot: QtBot) -> None:
     window.set_notice("Saved.", [NoticeAction.DISMISS])
     qtbot.mouseClick(window.notice_bar.buttons[NoticeAction.DISMISS], Qt.MouseButton.LeftButton)
