@@ -123,6 +123,14 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     leave_named_server(config.stash.get(_HAD_EXTENSION, None))
 
 
+@pytest.fixture(autouse=True)
+def _usual_keys() -> Iterator[None]:
+    """The usual keys after each test: those in force are the whole program's."""
+    yield
+    if (keys := sys.modules.get("widgets.keys")) is not None:
+        keys.current_keys.put_back_all()
+
+
 @pytest.fixture(scope="session")
 def object_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectServer]:
     """A running S3-compatible server, one for the session; skips where there is none."""

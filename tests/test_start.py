@@ -72,6 +72,8 @@ OF_DIALOGS = {
     "widgets.dialogs.download_dialog",
     "widgets.dialogs.export",
     "widgets.dialogs.import_dialog",
+    "widgets.palette.command_palette",
+    "widgets.palette.keys_dialog",
     "widgets.symbols.stored_symbols_dialog",
 }
 

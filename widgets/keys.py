@@ -1,21 +1,27 @@
 """
-Every key and mouse gesture, in one table: the program dispatches by it, F1 and docs/keys.md show it.
+Every key and mouse gesture, in one table: the program dispatches by it, F1, the palette and docs/keys.md show it.
 
-A `KeyBinding` names its command; `command_of` returns the command of a key press. The keys of `WINDOW_WIDE` groups work
-wherever the focus is (`window.keyboard`), those of `FOCUSED` groups while their own part has the focus, such as the
-watchlist's rows, all others while the chart has it (`chart.interaction.keyboard`). A command may have no key: then it
-is for the mouse and the command palette. Gestures of the mouse alone, and typing, have no command and are only listed.
+A `KeyBinding` names its command; `command_of` returns the command of a key press. The table has the usual keys, which
+users may change: `current_keys` has those in force, and all functions but `key_texts` speak of them.
+
+The keys of `WINDOW_WIDE` groups work wherever the focus is (`window.keyboard`), those of `FOCUSED` groups while their
+own part has the focus, such as the watchlist's rows, all others while the chart has it (`chart.interaction.keyboard`).
+A command may have no key: then it is for the mouse and the command palette. Gestures of the mouse alone, and typing,
+have no command and are only listed.
 
 To add a command, write a row here and give its call to a `widgets.commands.CommandPart` under the same name.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 
 from PySide6.QtCore import QKeyCombination, Qt
 from PySide6.QtGui import QKeyEvent, QKeySequence
+
+from widgets.key_map import KeyMap, Scope
 
 
 class CommandGroup(Enum):
@@ -27,9 +33,10 @@ class CommandGroup(Enum):
     WATCHLIST = "The watchlist"
     LISTS = "The watchlist's tabs"
     WINDOW = "The window"
+    MENU = "The menu"
 
 
-WINDOW_WIDE = frozenset({CommandGroup.WINDOW})
+WINDOW_WIDE = frozenset({CommandGroup.WINDOW, CommandGroup.MENU})
 """The groups whose keys work wherever the focus is."""
 FOCUSED = frozenset({CommandGroup.WATCHLIST, CommandGroup.LISTS})
 """The groups whose keys count while their own part has the focus; elsewhere the same keys may mean something else."""
@@ -94,7 +101,7 @@ _ROWS: dict[CommandGroup, tuple[tuple[str, ...], ...]] = {
         ("taller", "Alt+Up", "stretch the axis of the chosen pane, or of prices", "drag the axis, wheel on it"),
         ("flatter", "Alt+Down", "press the axis of the chosen pane together"),
         ("automatic", "Alt+A", "fit the axis to what is in view again", "double click on the axis, auto"),
-        ("", "", "choose how the chart draws", "context menu"),
+        ("zone", "", "choose the chart's time zone", "the zone below the chart"),
     ),
     CommandGroup.PANES: (
         ("next_pane", "F6", "choose the next pane"),
@@ -112,10 +119,12 @@ _ROWS: dict[CommandGroup, tuple[tuple[str, ...], ...]] = {
         ("show_row", "Return", "show the chosen symbol on the chart", "click"),
         ("row_up", "Ctrl+Shift+Up", "move the chosen symbol up", "drag"),
         ("row_down", "Ctrl+Shift+Down", "move the chosen symbol down", "drag"),
+        ("add_symbols", "", "add symbols to the watchlist", "+ over the list"),
         ("remove_row", "Del Backspace", "take the chosen symbol off the list", "context menu"),
     ),
     CommandGroup.LISTS: (
         ("", "", "open another list", "click, or the arrow keys"),
+        ("new_list", "", "make a new list", "+ beside the tabs"),
         ("rename_list", "F2", "give the open list another name", "double click"),
         ("list_left", "Ctrl+Shift+Left", "move the open list to the left", "drag"),
         ("list_right", "Ctrl+Shift+Right", "move the open list to the right", "drag"),
@@ -124,6 +133,7 @@ _ROWS: dict[CommandGroup, tuple[tuple[str, ...], ...]] = {
     CommandGroup.WINDOW: (
         ("", "", "pick an interval: 13m, 90s, 1M", "type digits"),
         ("", "", "pick a symbol", "type letters"),
+        ("palette", "Ctrl+Shift+P", "find any command and run it", "menu ☰"),
         ("symbols", "Ctrl+K", "open the symbol picker"),
         ("date", "Ctrl+G Alt+G", "go to a date", "context menu"),
         ("indicators", "Ctrl+I", "add, set or remove indicators"),
@@ -141,6 +151,25 @@ _ROWS: dict[CommandGroup, tuple[tuple[str, ...], ...]] = {
         ("keys", "F1 ?", "show these keys"),
         ("quit", "Ctrl+Q", "quit; what was received is stored first"),
     ),
+    CommandGroup.MENU: (
+        ("chart_styles", "", "choose how the chart draws", "the top bar, context menu"),
+        ("edit_symbols", "", "edit the watchlist as a text", "menu ☰"),
+        ("templates", "", "save or use a template of indicators", "menu ☰"),
+        ("copy_table", "", "copy the candles in view as a table for a spreadsheet", "menu ☰"),
+        ("copy_csv", "", "copy the candles in view as CSV", "menu ☰"),
+        ("copy_json", "", "copy the candles in view as JSON", "menu ☰"),
+        ("serve", "", "serve data to other programs, or no longer", "menu ☰"),
+        ("market", "", "open the simulated market, or go back to the live one", "menu ☰"),
+        ("theme_dark", "", "use the dark theme", "menu ☰, the top bar"),
+        ("theme_light", "", "use the light theme", "menu ☰, the top bar"),
+        ("theme_system", "", "use the system's theme", "menu ☰"),
+        ("green_red", "", "draw rising in green and falling in red", "menu ☰"),
+        ("blue_orange", "", "draw rising in blue and falling in orange, for colour-blind eyes", "menu ☰"),
+        ("text_larger", "", "make all text larger", "menu ☰"),
+        ("text_smaller", "", "make all text smaller", "menu ☰"),
+        ("change_keys", "", "change keys", "menu ☰"),
+        ("about", "", "show the version and the licences", "menu ☰"),
+    ),
 }
 """By section: command, keys with spaces between them, text, and the mouse where it does the same."""
 
@@ -151,6 +180,7 @@ KEY_BINDINGS = tuple(
 )
 """All of them, by section, in the order shown."""
 
+_BY_COMMAND = {binding.command: binding for binding in KEY_BINDINGS if binding.command}
 _PORTABLE = QKeySequence.SequenceFormat.PortableText
 _MODIFIERS = (
     Qt.KeyboardModifier.ShiftModifier
@@ -166,23 +196,50 @@ def command_of(event: QKeyEvent, within: CommandGroup | None = None) -> str | No
 
     ``within``: the group of `FOCUSED` that has the focus; None: any other part.
     """
-    commands = _BY_KEY[within]
-    found = commands.get(_pressed(event, event.modifiers()))
-    text = event.text()
-    if found is None and text and text.isprintable() and not text.isalnum():
-        # On many keyboards “+” or “?” takes Shift.
-        found = commands.get(_pressed(event, event.modifiers() & ~Qt.KeyboardModifier.ShiftModifier))
+    found = current_keys.command_of(_pressed(event, event.modifiers()), within)
+    if found is None and _is_sign(event):
+        found = current_keys.command_of(_pressed(event, event.modifiers() & ~Qt.KeyboardModifier.ShiftModifier), within)
     return found
 
 
-def keys_of(command: str) -> tuple[str, ...]:
+def key_of(event: QKeyEvent) -> str:
+    """Return the key that was pressed, as the table writes it."""
+    without = Qt.KeyboardModifier.ShiftModifier if _is_sign(event) else Qt.KeyboardModifier.NoModifier
+    return _pressed(event, event.modifiers() & ~without)
+
+
+def same_key(key: str) -> str:
+    """Return a key as the table writes it, which is equal for equal keys; empty for a text that is no single key."""
+    return "" if combination_of(key) is None else QKeySequence(key).toString(_PORTABLE)
+
+
+def combination_of(key: str) -> QKeyCombination | None:
+    """Return a key and its modifiers; None for a text that is no single key."""
+    sequence = QKeySequence(key)
+    if sequence.count() != 1:
+        return None
+    found: QKeyCombination = sequence[0]  # type: ignore[index]  # because the stubs lack it
+    return None if found.key() in (Qt.Key.Key_unknown, Qt.Key(0)) else found
+
+
+def binding_of(command: str) -> KeyBinding:
     """
-    Return the keys of a command, as `QKeySequence` reads them.
+    Return a command's row of the table, with its usual keys.
 
     Raises:
         KeyError: If there is no such command.
     """
-    return _BY_COMMAND[command].keys
+    return _BY_COMMAND[command]
+
+
+def keys_of(command: str) -> tuple[str, ...]:
+    """
+    Return the keys of a command now, as `QKeySequence` reads them.
+
+    Raises:
+        KeyError: If there is no such command.
+    """
+    return current_keys.keys_of(command)
 
 
 def key_text(command: str) -> str:
@@ -192,7 +249,7 @@ def key_text(command: str) -> str:
     Raises:
         KeyError: If there is no such command.
     """
-    return next(iter(key_texts(_BY_COMMAND[command])), "")
+    return next(iter(texts_of(keys_of(command))), "")
 
 
 def key_in_brackets(command: str) -> str:
@@ -207,10 +264,15 @@ def key_in_brackets(command: str) -> str:
 
 
 def key_texts(binding: KeyBinding, *, native: bool = True) -> list[str]:
-    """Return a binding's keys for display: as this system writes them, or the same on every system."""
-    form = QKeySequence.SequenceFormat.NativeText if native else _PORTABLE
+    """Return a binding's usual keys for display: as this system writes them, or the same on every system."""
+    return texts_of(binding.keys, native=native)
+
+
+def texts_of(keys: Iterable[str], *, native: bool = True) -> list[str]:
+    """Return keys for display: as this system writes them, or the same on every system."""
+    form, keys = QKeySequence.SequenceFormat.NativeText if native else _PORTABLE, list(keys)
     # “=” is “+” without Shift: it works, but to list it beside “+” would only puzzle.
-    return [_with_arrow(QKeySequence(key).toString(form)) for key in binding.keys if key != "="]
+    return [_with_arrow(QKeySequence(key).toString(form)) for key in keys if key != "=" or "+" not in keys]
 
 
 def bindings_by_group() -> dict[CommandGroup, list[KeyBinding]]:
@@ -230,9 +292,18 @@ def _pressed(event: QKeyEvent, modifiers: Qt.KeyboardModifier) -> str:
     return QKeySequence(QKeyCombination(modifiers & _MODIFIERS, Qt.Key(event.key()))).toString(_PORTABLE)
 
 
-_BY_COMMAND = {binding.command: binding for binding in KEY_BINDINGS if binding.command}
-_BY_KEY: dict[CommandGroup | None, dict[str, str]] = {None: {}, **{group: {} for group in FOCUSED}}
-for binding in KEY_BINDINGS:
-    for key in binding.keys:
-        own = binding.group if binding.group in _BY_KEY else None
-        _BY_KEY[own][QKeySequence(key).toString(_PORTABLE)] = binding.command
+def _is_sign(event: QKeyEvent) -> bool:
+    """Return whether the key types a sign such as “+” or “?”, which on many keyboards takes Shift."""
+    text = event.text()
+    return bool(text) and text.isprintable() and not text.isalnum()
+
+
+def _scope_of(group: CommandGroup) -> Scope:
+    return Scope(group if group in FOCUSED else None, everywhere=group in WINDOW_WIDE)
+
+
+current_keys = KeyMap(
+    {command: tuple(map(same_key, binding.keys)) for command, binding in _BY_COMMAND.items()},
+    {command: _scope_of(binding.group) for command, binding in _BY_COMMAND.items()},
+)
+"""The keys in force, in the whole program. Who changes them calls `widgets.controls.key_hints.follow_keys` then."""

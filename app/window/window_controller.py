@@ -26,6 +26,7 @@ from app.market.symbol import Symbol, broker_of, has_trades, history_command, in
 from app.window.appearance import show_palette, show_state
 from app.window.chart_controller import ChartController
 from app.window.collector import freeze_startup_objects
+from app.window.keys.keys_controller import KeysController
 from app.window.missing_trades import MissingTrades
 from app.window.notice import notice_of
 from app.window.panel_values import PanelValues
@@ -175,6 +176,7 @@ class WindowController(QObject):
     def _connect_signals(self) -> None:
         window, chart, engine = self._window, self._chart, self._engine
         window.commands.add(lambda: chart.keyboard)
+        self._keys = KeysController(window, self._settings.data_dir)
         window.symbol_requested.connect(self._on_symbol_requested)
         window.interval_requested.connect(self._on_interval_requested)
         window.theme_requested.connect(self._on_theme_requested)

@@ -22,7 +22,7 @@ from tests.end_to_end.helpers import RECORDING, run_on_qt_loop
 from tests.screenshots.chart_scenes import forex_week, quotes, recording, studies
 from tests.screenshots.dialog_scenes import database, downloads, export
 from tests.screenshots.shooting import ARCHIVE, Shooting
-from tests.screenshots.window_scenes import QUIET, diagnostics, empty, error, loading, symbols
+from tests.screenshots.window_scenes import QUIET, commands, diagnostics, empty, error, loading, symbols
 from tests.widgets.chart.recorded_week import DAYS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -42,6 +42,7 @@ SCENES: dict[str, Scene] = {
     "downloads": downloads,
     "studies": studies,
     "symbols": symbols,
+    "commands": commands,
     "quotes": quotes,
 }
 RUNS = [  # theme, scale, size, scenes
@@ -55,7 +56,8 @@ RUNS = [  # theme, scale, size, scenes
     ("light", "1", LARGE, ("recording", "empty", "database", "diagnostics", "studies", "symbols", "downloads")),
     ("light", "2", SMALL, ("recording", "export", "database", "diagnostics", "studies", "symbols", "forex", "quotes")),
     ("dark", "1.5", SMALL, ("recording",)),
-    ("dark", "1", LARGE, ("recording", "studies", "symbols")),
+    ("dark", "1", LARGE, ("recording", "studies", "symbols", "commands")),
+    ("light", "2", (960, 600), ("commands",)),
 ]
 
 

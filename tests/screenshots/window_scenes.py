@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+
 from app.live.charts.chart_session import SessionState
 from app.market.symbol import Symbol
 from app.market.units import E8
@@ -13,9 +16,13 @@ from tests.conftest import SHARED_DATA
 from tests.end_to_end.helpers import RECORDING, open_window, replay, until
 from tests.sandbox.helpers import serving
 from tests.sandbox.staged import StagedMarket
-from tests.screenshots.shooting import Shooting
+from tests.screenshots.shooting import Shooting, recorded_window
+from widgets.keys import current_keys
+from widgets.palette.key_rows import KeyFilter
 from widgets.symbols.symbols_dialog import SymbolsDialog
+from widgets.theme import text_size
 
+CTRL_SHIFT = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier
 QUIET = "ws_raw/cryptofeed_BINANCE.ws.1.0"  # quotes and depth, not one trade
 
 
@@ -91,3 +98,48 @@ async def error(shooting: Shooting) -> None:
     async with open_window(settings) as running:
         await until(lambda: running.engine.feed.status.attempt >= 2)
         await shooting.take(running, "error")
+
+
+async def commands(shooting: Shooting) -> None:
+    """The command palette, and the dialog of keys: a clash, changed keys, and both at 200 % text."""
+    async with recorded_window(shooting) as running:
+        window, access = running.window, running.window.command_access
+        window.restore_layout_values({"palette": {"used": ["export", "fit", "indicators"]}})
+        access.open_palette()
+        await shooting.take(running, "palette")
+        access.palette.edit.setText("exp")
+        await shooting.take(running, "palette-typed")
+        access.palette.edit.setText("pane")
+        QTest.keyClick(access.palette.edit, Qt.Key.Key_Down)
+        await shooting.take(running, "palette-reason")
+        access.palette.edit.setText("xyz")
+        await shooting.take(running, "palette-none")
+        access.palette.dismiss()
+        current_keys.assign("measure", ("F7",))
+        current_keys.assign("log", ())
+        access.open_keys("spread_band")
+        await asyncio.sleep(0.3)
+        dialog = access.keys_dialog
+        await shooting.take_dialog(dialog, "keys-listening")
+        QTest.keyClick(dialog.editor.listener, Qt.Key.Key_S, Qt.KeyboardModifier.AltModifier)
+        await shooting.take_dialog(dialog, "keys-clash")
+        dialog.editor.listen()
+        QTest.keyClick(dialog.editor.listener, Qt.Key.Key_A)
+        await shooting.take_dialog(dialog, "keys-refused")
+        dialog.filters[KeyFilter.CHANGED].click()
+        await shooting.take_dialog(dialog, "keys-changed")
+        dialog.reject()
+        window.keys_overview.toggle()
+        await shooting.take(running, "keys-overview")
+        window.keys_overview.dismiss()
+        text_size.set_percent(200)
+        access.open_palette()
+        access.palette.edit.setText("pane")
+        await shooting.take(running, "palette-large")
+        access.palette.dismiss()
+        access.open_keys("spread_band")
+        await asyncio.sleep(0.3)
+        QTest.keyClick(dialog.editor.listener, Qt.Key.Key_Up, CTRL_SHIFT)
+        await shooting.take_dialog(dialog, "keys-large")
+        dialog.reject()
+        current_keys.put_back_all()

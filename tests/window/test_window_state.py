@@ -55,7 +55,7 @@ def test_a_theme_and_colours_of_the_environment_hold_for_that_run(
     tmp_path: Path, name: str, variable: str, value: str
 ) -> None:
     save_state(STATE, tmp_path)
-    state = load_state(load({"data_dir": str(tmp_path)}, {variable: value}, file=tmp_path / "none.toml"))
+    state = load_state(load({"data_dir": str(tmp_path)}, environment={variable: value}, file=tmp_path / "none.toml"))
     assert getattr(state, name) == value
     save_state(state, tmp_path)
     assert getattr(load_state(settings_in(tmp_path)), name) == getattr(STATE, name)

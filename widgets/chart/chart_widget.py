@@ -104,6 +104,7 @@ class ChartWidget(ChartView):
         self.keyboard.commands.update({each.command: partial(self.range_requested.emit, each) for each in TimeRange})
         self.keyboard.commands["phase_later"] = partial(self.bar.phase.step_by, 1)
         self.keyboard.commands["phase_earlier"] = partial(self.bar.phase.step_by, -1)
+        self.keyboard.commands["zone"] = self.open_zone_picker
         self.keyboard.commands["compare"] = partial(self._with_trades, self.comparison_requested.emit)
         self.keyboard.commands["download_view"] = partial(self._with_trades, self.download_requested.emit)
         self.keyboard.reasons.update(dict.fromkeys(("compare", "download_view"), self._why_no_trades))

@@ -23,11 +23,11 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from widgets.controls.key_hints import set_key_tip
 from widgets.controls.labels import label
 from widgets.controls.link_label import LinkLabel
 from widgets.diagnostics.diagnostics_log import LogPanel
 from widgets.diagnostics.metric_tile import MetricTile
-from widgets.keys import key_text
 from widgets.theme import icons, style
 from widgets.theme.palettes import DARK, Palette
 from widgets.view_values import MetricView
@@ -143,7 +143,7 @@ class DiagnosticsDock(QDockWidget):
         self.note.clicked.connect(lambda: self.copy_requested.emit(self._copied))
         self.close_button = QToolButton()
         self.close_button.setAccessibleName("Close the diagnostics")
-        self.close_button.setToolTip(f"Close the diagnostics ({key_text('diagnostics')})")
+        set_key_tip(self.close_button, "Close the diagnostics", "diagnostics")
         self.close_button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         style.sized(self.close_button, icon_size=_CLOSE_PX)
         self.close_button.clicked.connect(lambda: self.close())

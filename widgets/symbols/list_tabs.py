@@ -123,6 +123,7 @@ class ListTabs(QWidget):
     def _make_commands(self) -> CommandSet:
         return CommandSet(
             {
+                "new_list": self.add_requested.emit,
                 "rename_list": lambda: self.rename(self.bar.currentIndex()),
                 "remove_list": lambda: self._ask_to_remove(self.bar.currentIndex()),
                 "list_left": lambda: self._move(-1),

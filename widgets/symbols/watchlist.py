@@ -248,6 +248,7 @@ class Watchlist(QWidget):
                 "show_row": lambda: self._request(self.view.currentIndex()),
                 "row_up": partial(self.move_current, -1),
                 "row_down": partial(self.move_current, 1),
+                "add_symbols": self.add_requested.emit,
                 "remove_row": self._remove_current,
             },
             dict.fromkeys(names, self._why_no_row),

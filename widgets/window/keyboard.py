@@ -11,16 +11,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QObject, Qt
 from PySide6.QtGui import QKeyEvent, QKeySequence, QShortcut
 from PySide6.QtWidgets import QWidget
 
-from widgets.keys import KEY_BINDINGS, WINDOW_WIDE, command_of
+from widgets.keys import KEY_BINDINGS, WINDOW_WIDE, command_of, keys_of
 
 _COMMAND_MODIFIERS = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.AltModifier
 
 
-class WindowKeyboard:
+class WindowKeyboard(QObject):
     """
     Gives ``run`` the commands of the `WINDOW_WIDE` groups, by name.
 
@@ -35,12 +35,24 @@ class WindowKeyboard:
         open_interval: Callable[[str], object],
         open_symbol: Callable[[str], object],
     ) -> None:
+        super().__init__(window)
+        self._window = window
         self._run, self._open_interval, self._open_symbol = run, open_interval, open_symbol
+        self._shortcuts: list[QShortcut] = []
         self._by_character: set[str] = set()
+        self.follow_keys()
+
+    def follow_keys(self) -> None:
+        """Use the keys that are in force now."""
+        for shortcut in self._shortcuts:
+            shortcut.setEnabled(False)  # the deletion may be under way as the next key comes
+            shortcut.deleteLater()
+        self._shortcuts, self._by_character = [], set()
         for binding in KEY_BINDINGS:
-            for key in binding.keys if binding.group in WINDOW_WIDE else ():
+            for key in keys_of(binding.command) if binding.command and binding.group in WINDOW_WIDE else ():
                 if len(key) > 1:
-                    QShortcut(QKeySequence(key), window, partial(run, binding.command))
+                    call = partial(self._run, binding.command)
+                    self._shortcuts.append(QShortcut(QKeySequence(key), self._window, call))
                 else:
                     self._by_character.add(binding.command)
 

@@ -1,16 +1,20 @@
-"""The overview of all keys and mouse gestures that F1 or “?” opens. It lists the table of `widgets.keys`."""
+"""
+The overview of all keys and mouse gestures that F1 or “?” opens.
+
+It lists the table of `widgets.keys`, with the keys in force.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from PySide6.QtCore import QPoint, QSize, Qt
-from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtCore import QPoint, QSize, Qt, Signal
+from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
 from widgets.controls.labels import label
 from widgets.controls.popup import Popup
-from widgets.keys import CommandGroup, KeyBinding, bindings_by_group, key_texts
+from widgets.keys import CommandGroup, KeyBinding, bindings_by_group, current_keys, keys_of, texts_of
 from widgets.theme import style
 
 
@@ -22,23 +26,34 @@ class _Form(NamedTuple):
     """Whether what the mouse does instead stands beside the keys, or else below them."""
 
 
-_TWO_COLUMNS: tuple[tuple[CommandGroup, ...], ...] = (
-    (CommandGroup.MOVING, CommandGroup.PANES, CommandGroup.WATCHLIST, CommandGroup.LISTS),
-    (CommandGroup.CHART, CommandGroup.WINDOW),
-)
+def _two_columns() -> tuple[tuple[CommandGroup, ...], ...]:
+    """Return the groups in two columns, in order, whose longer one is as short as can be."""
+    groups, lengths = tuple(CommandGroup), [len(rows) + 1 for rows in bindings_by_group().values()]
+    at = min(range(1, len(groups)), key=lambda at: max(sum(lengths[:at]), sum(lengths[at:])))
+    return groups[:at], groups[at:]
+
+
 # The first that is no wider than the window is taken, else the last.
-_FORMS = (_Form(_TWO_COLUMNS, True), _Form(_TWO_COLUMNS, False), _Form((tuple(CommandGroup),), False))
+_FORMS = (_Form(_two_columns(), True), _Form(_two_columns(), False), _Form((tuple(CommandGroup),), False))
 _SHEET_MARGIN_PX = 20
 _KEY_CAP_HEIGHT_PX = 20
 
 
 class KeysOverview(Popup):
-    """A sheet in the middle of the window, closed by Esc or a click elsewhere. It scrolls if the window is small."""
+    """
+    A sheet in the middle of the window, closed by Esc or a click elsewhere. It scrolls if the window is small.
+
+    Signals:
+        change_requested: Open the dialog that changes keys. The overview has closed.
+    """
+
+    change_requested = Signal()
 
     def __init__(self, window: QWidget) -> None:
         super().__init__(window)
         self.setAccessibleName("Keys and mouse")
         self._form: _Form | None = None
+        self._keys: dict[str, tuple[str, ...]] = {}  # the changed keys that the sheet shows
         self._sheet: QWidget | None = None  # built when first opened: its hundred labels would delay the start
         self._scroll = QScrollArea()
         self._scroll.setObjectName("keysScroll")
@@ -46,9 +61,18 @@ class KeysOverview(Popup):
         self._scroll.setFrameShape(QFrame.Shape.NoFrame)
         self._scroll.setWidgetResizable(True)
         self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.change_button = QPushButton("Change keys…")
+        self.change_button.clicked.connect(self._request_change)
+        self._foot = QWidget()
+        row = QHBoxLayout(self._foot)
+        row.setContentsMargins(_SHEET_MARGIN_PX, 8, _SHEET_MARGIN_PX, 8)
+        row.addWidget(self.change_button)
+        row.addStretch(1)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self._scroll)
+        layout.setSpacing(0)
+        layout.addWidget(self._scroll, 1)
+        layout.addWidget(self._foot)
 
     def toggle(self) -> None:
         """Open the overview, or close it if it is open."""
@@ -64,14 +88,20 @@ class KeysOverview(Popup):
 
     def _lay_out(self, form: _Form) -> int:
         """Build the sheet in that form unless it has it; return its width with a scroll bar, in logical pixels."""
-        if self._sheet is None or self._form != form:
-            self._form, self._sheet = form, _build_sheet(form)
+        if self._sheet is None or self._form != form or self._keys != current_keys.changes:
+            self._form, self._keys, self._sheet = form, current_keys.changes, _build_sheet(form)
             self._scroll.setWidget(self._sheet)  # the one before is deleted
             self._sheet.ensurePolished()
         return self._sheet.sizeHint().width() + self._scroll.verticalScrollBar().sizeHint().width()
 
+    def _request_change(self) -> None:
+        self.dismiss()
+        self.change_requested.emit()
+
     def _room(self) -> QSize:
-        return self._window.size() - QSize(2 * self._MARGIN + 2, 2 * self._MARGIN + 2)  # 2: the border, on both sides
+        """Return the largest size of the sheet."""
+        foot = self._foot.sizeHint().height()
+        return self._window.size() - QSize(2 * self._MARGIN + 2, 2 * self._MARGIN + 2 + foot)  # 2: both borders
 
     def sizeHint(self) -> QSize:
         # Not the scroll area's own hint: that is capped at a few dozen lines of text.
@@ -81,7 +111,7 @@ class KeysOverview(Popup):
             if hint.height() > self._room().height()
             else QSize()
         )
-        return (hint + bar).boundedTo(self._room()) + QSize(2, 2)
+        return (hint + bar).boundedTo(self._room()) + QSize(2, 2 + self._foot.sizeHint().height())
 
 
 def _build_sheet(form: _Form) -> QWidget:
@@ -125,7 +155,7 @@ def _keys_and_mouse(binding: KeyBinding, *, beside: bool) -> QVBoxLayout:
     column.setSpacing(2)
     line.setSpacing(4)
     column.addLayout(line)
-    keys = key_texts(binding)
+    keys = texts_of(keys_of(binding.command)) if binding.command else []
     for key in keys:
         line.addWidget(_key_cap(key))
     if binding.mouse:

@@ -18,10 +18,12 @@ from PySide6.QtWidgets import QApplication, QMainWindow, QVBoxLayout, QWidget
 from app.market.interval import Interval
 from app.market.symbol import Symbol
 from widgets.commands import Commands, CommandSet
+from widgets.controls.key_hints import follow_keys
 from widgets.controls.number_format import price
 from widgets.controls.popup import Popup
 from widgets.controls.toast import Toasts
 from widgets.diagnostics.diagnostics_dock import DiagnosticsDock
+from widgets.palette.command_access import CommandAccess
 from widgets.symbols.symbol_picker import SymbolPicker
 from widgets.theme import style, text_size
 from widgets.theme.palettes import DARK, Palette
@@ -74,6 +76,8 @@ class MainWindow(QMainWindow):
         live_market_requested: Go from the simulated market to the live one.
         about_requested: Show the program's version and licences.
         typing_learnt: The user has typed a symbol or an interval for the first time.
+        keys_changed: The user changed keys; `widgets.keys.current_keys` has them.
+        keys_import_requested, keys_export_requested: Read keys from a file, or write them to one; carry its path.
         layout_changed: The user changed what the bars and panels show; see `layout_values`.
         close_requested: The user closed the window; call `allow_close` and ``close()`` once that may happen.
     """
@@ -110,6 +114,9 @@ class MainWindow(QMainWindow):
     live_market_requested = Signal()
     about_requested = Signal()
     typing_learnt = Signal()
+    keys_changed = Signal()
+    keys_import_requested = Signal(str)
+    keys_export_requested = Signal(str)
     layout_changed = Signal()
     missing_requested = Signal()
     missing_here_requested = Signal()
@@ -139,6 +146,13 @@ class MainWindow(QMainWindow):
         self._arrange()
         self._connect_signals()
         self.commands = self._make_commands()
+        self.command_access = CommandAccess(self, self.commands, lambda: self.colours, self.toasts.show)
+        self.command_access.used_changed.connect(self.layout_changed)
+        self.command_access.keys_changed.connect(self.follow_keys)
+        self.command_access.keys_changed.connect(self.keys_changed)
+        self.command_access.import_requested.connect(self.keys_import_requested)
+        self.command_access.export_requested.connect(self.keys_export_requested)
+        self.keys_overview.change_requested.connect(self.command_access.open_keys)
         self._keyboard = WindowKeyboard(
             self,
             self.commands.run,
@@ -259,15 +273,17 @@ class MainWindow(QMainWindow):
             "intervals": self.top_bar.intervals.to_values(),
             "watchlist": self.watchlist.layout_values(),
             "typing": self._knows_typing,
+            "palette": self.command_access.layout_values(),
         }
 
     def restore_layout_values(self, values: Mapping[str, Any]) -> None:
         """Restore the values of `layout_values`; invalid ones fall back to those of the first start."""
-        parts = [values.get(name) for name in ("panel", "intervals", "watchlist")]
-        panel, intervals, watchlist = ({} if not isinstance(part, Mapping) else part for part in parts)
+        parts = [values.get(name) for name in ("panel", "intervals", "watchlist", "palette")]
+        panel, intervals, watchlist, palette = ({} if not isinstance(part, Mapping) else part for part in parts)
         self.side_panel.restore_layout(panel)
         self.top_bar.intervals.restore(intervals)
         self.watchlist.restore_layout(watchlist)
+        self.command_access.restore_layout(palette)
         self._knows_typing = values.get("typing") is True
 
     def allow_close(self) -> None:
@@ -294,6 +310,14 @@ class MainWindow(QMainWindow):
         else:
             self.diagnostics.show()
             self.diagnostics.log.filter.setFocus(Qt.FocusReason.ShortcutFocusReason)
+
+    def follow_keys(self) -> None:
+        """Use and show the keys of `widgets.keys.current_keys`, after those have changed."""
+        for top_level in QApplication.topLevelWidgets():  # a part in a window of its own has a keyboard of its own
+            for keyboard in top_level.findChildren(WindowKeyboard):
+                keyboard.follow_keys()
+        follow_keys()
+        self.top_bar.follow_keys()
 
     def toggle_full_screen(self) -> None:
         """Fill the screen, or no longer."""
@@ -376,6 +400,8 @@ class MainWindow(QMainWindow):
         menu.import_requested.connect(lambda: self.import_requested.emit([]))
         menu.download_dialog_requested.connect(self.download_dialog_requested)
         menu.keys_requested.connect(self.keys_overview.toggle)
+        menu.palette_requested.connect(lambda: self.command_access.open_palette())
+        menu.change_keys_requested.connect(lambda: self.command_access.open_keys())
         menu.about_requested.connect(self.about_requested)
         menu.templates_requested.connect(lambda: self.templates_requested.emit(bar.menu_corner()))
         menu.panel_requested.connect(self.side_panel.ask_open)
@@ -451,8 +477,12 @@ class MainWindow(QMainWindow):
                 "side_panel": self.side_panel.toggle,
                 "full_screen": self.toggle_full_screen,
                 "menu": self.top_bar.open_menu,
+                "palette": lambda: self.command_access.open_palette(),
                 "keys": self.keys_overview.toggle,
                 "quit": self.close,
+                "chart_styles": self.top_bar.ask_for_styles,
+                "market": self._ask_for_other_market,
+                **self.top_bar.menu.commands(),
             },
             {"undo": lambda: "" if self.toasts.can_undo else "There is nothing to undo."},
         )

@@ -10,13 +10,24 @@ from PySide6.QtGui import QAction, QActionGroup
 from PySide6.QtWidgets import QMenu, QWidget
 
 from app.market.file_format import FileFormat
-from widgets.keys import key_text
+from widgets.controls.key_hints import set_key_entry
 from widgets.theme import style
 from widgets.theme.palettes import BLUE_ORANGE, GREEN_RED, SYSTEM
 
-_THEMES = {SYSTEM: "Like the system", "dark": "Dark", "light": "Light"}
-_COLOURS = {GREEN_RED: "Green and red", BLUE_ORANGE: "Blue and orange (colour-blind safe)"}
-_COPIES = {FileFormat.TSV: "Table for a spreadsheet", FileFormat.CSV: "CSV", FileFormat.JSON: "JSON"}
+_THEMES = {
+    SYSTEM: ("Like the system", "theme_system"),
+    "dark": ("Dark", "theme_dark"),
+    "light": ("Light", "theme_light"),
+}
+_COLOURS = {
+    GREEN_RED: ("Green and red", "green_red"),
+    BLUE_ORANGE: ("Blue and orange (colour-blind safe)", "blue_orange"),
+}
+_COPIES = (
+    (FileFormat.TSV, "Table for a spreadsheet", "copy_table"),
+    (FileFormat.CSV, "CSV", "copy_csv"),
+    (FileFormat.JSON, "JSON", "copy_json"),
+)
 _TEXT_PERCENTS = (80, 90, 100, 110, 125, 150, 175, 200)
 
 
@@ -28,7 +39,8 @@ class MainMenu(QMenu):
 
     Signals:
         symbols_requested, stored_symbols_requested, database_requested, import_requested, download_dialog_requested,
-        export_requested, diagnostics_requested, keys_requested, about_requested: Open that dialog or panel.
+        export_requested, diagnostics_requested, palette_requested, keys_requested, change_keys_requested,
+        about_requested: Open that dialog or panel.
         templates_requested: Open the menu of indicator templates.
         copy_candles_requested: Put the candles in view on the clipboard; carries the `FileFormat` of the text.
         serving_requested: Serve the data to other programs, or no longer; carries whether to.
@@ -53,6 +65,8 @@ class MainMenu(QMenu):
     serving_requested = Signal(bool)
     copy_requested = Signal(str)
     keys_requested = Signal()
+    palette_requested = Signal()
+    change_keys_requested = Signal()
     about_requested = Signal()
     templates_requested = Signal()
     panel_requested = Signal(bool)
@@ -66,27 +80,28 @@ class MainMenu(QMenu):
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
         self.setFont(style.font())
-        self.addAction("Symbols…", self.symbols_requested.emit)
-        self.addAction(_with_key("Stored symbols…", "stored_symbols"), self.stored_symbols_requested.emit)
-        self.addAction(_with_key("Database…", "database"), self.database_requested.emit)
-        self.addAction("Indicator templates…", self.templates_requested.emit)
-        self.addAction(_with_key("Import…", "import"), self.import_requested.emit)
-        self.addAction(_with_key("Download…", "download"), self.download_dialog_requested.emit)
-        self.addAction(_with_key("Export…", "export"), self.export_requested.emit)
+        self._add("Symbols…", "edit_symbols", self.symbols_requested.emit)
+        self._add("Stored symbols…", "stored_symbols", self.stored_symbols_requested.emit)
+        self._add("Database…", "database", self.database_requested.emit)
+        self._add("Indicator templates…", "templates", self.templates_requested.emit)
+        self._add("Import…", "import", self.import_requested.emit)
+        self._add("Download…", "download", self.download_dialog_requested.emit)
+        self._add("Export…", "export", self.export_requested.emit)
         copies = self.addMenu("Copy the candles in view as")
         copies.setFont(style.font())
-        for file_format, text in _COPIES.items():
-            copies.addAction(text, partial(self.copy_candles_requested.emit, file_format))
-        self._serving = self.addAction("Serve data to other programs")
+        for file_format, text, command in _COPIES:
+            call = partial(self.copy_candles_requested.emit, file_format)
+            set_key_entry(copies.addAction(text, call), text, command)
+        self._serving = self._add("Serve data to other programs", "serve")
         self._serving.setCheckable(True)
         self._serving.triggered.connect(self.serving_requested)
         self._address = self.addAction("", lambda: self.copy_requested.emit(self._url))
-        self._market = self.addAction("", self.market_requested.emit)
+        self._market = self._add("", "market", self.market_requested.emit)
         self.addSeparator()
-        self._panel = self.addAction(_with_key("Side panel", "side_panel"))
+        self._panel = self._add("Side panel", "side_panel")
         self._panel.setCheckable(True)
         self._panel.triggered.connect(self.panel_requested)
-        self._full_screen = self.addAction(_with_key("Full screen", "full_screen"))
+        self._full_screen = self._add("Full screen", "full_screen")
         self._full_screen.setCheckable(True)
         self._full_screen.triggered.connect(lambda: self.full_screen_requested.emit())
         self.theme_menu = ThemeMenu(self)
@@ -97,17 +112,41 @@ class MainMenu(QMenu):
         self.text_size_menu.percent_chosen.connect(self.text_percent_requested)
         self.addMenu(self.text_size_menu)
         self.addSeparator()
-        self.addAction(_with_key("Diagnostics", "diagnostics"), self.diagnostics_requested.emit)
-        self.addAction(_with_key("Keys and mouse", "keys"), self.keys_requested.emit)
-        self.addAction("About cryptopipe", self.about_requested.emit)
+        self._add("Diagnostics", "diagnostics", self.diagnostics_requested.emit)
+        self._add("Find a command…", "palette", self.palette_requested.emit)
+        self._add("Keys and mouse", "keys", self.keys_requested.emit)
+        self._add("Change keys…", "change_keys", self.change_keys_requested.emit)
+        self._add("About cryptopipe", "about", self.about_requested.emit)
         self.addSeparator()
-        self.addAction(_with_key("Quit", "quit"), self.quit_requested.emit)
+        self._add("Quit", "quit", self.quit_requested.emit)
         self.set_simulated(False)
         self.set_serving("")
 
+    def commands(self) -> dict[str, Callable[[], object]]:
+        """Return what its entries do for commands of `widgets.keys`, by the commands' names."""
+        sizes = self.text_size_menu
+        return {
+            "edit_symbols": self.symbols_requested.emit,
+            "templates": self.templates_requested.emit,
+            **{command: partial(self.copy_candles_requested.emit, each) for each, _, command in _COPIES},
+            "serve": lambda: self.serving_requested.emit(not self._url),
+            **{command: partial(self.theme_requested.emit, name) for name, (_, command) in _THEMES.items()},
+            **{command: partial(self.candle_colours_requested.emit, name) for name, (_, command) in _COLOURS.items()},
+            "text_larger": lambda: self.text_percent_requested.emit(sizes.beside(1)),
+            "text_smaller": lambda: self.text_percent_requested.emit(sizes.beside(-1)),
+            "change_keys": self.change_keys_requested.emit,
+            "about": self.about_requested.emit,
+        }
+
+    def _add(self, text: str, command: str, call: Callable[[], object] | None = None) -> QAction:
+        action = set_key_entry(self.addAction(text), text, command)
+        if call is not None:
+            action.triggered.connect(lambda: call())
+        return action
+
     def set_simulated(self, is_simulated: bool) -> None:
         """Offer the other market."""
-        self._market.setText("Go to the live market" if is_simulated else "Open the simulated market")
+        set_key_entry(self._market, "Go to the live market" if is_simulated else "Open the simulated market", "market")
 
     def set_serving(self, url: str) -> None:
         """Show whether the data is served, and offer to copy its address; an empty text for not."""
@@ -148,10 +187,10 @@ class ThemeMenu(QMenu):
         self._themes[theme].setChecked(True)
         self._colours[colours].setChecked(True)
 
-    def _group(self, titles: dict[str, str], choose: Callable[[str], object]) -> dict[str, QAction]:
+    def _group(self, titles: dict[str, tuple[str, str]], choose: Callable[[str], object]) -> dict[str, QAction]:
         group, made = QActionGroup(self), {}
-        for name, title in titles.items():
-            action = made[name] = self.addAction(title)
+        for name, (title, command) in titles.items():
+            action = made[name] = set_key_entry(self.addAction(title), title, command)
             action.setCheckable(True)
             group.addAction(action)
             action.triggered.connect(lambda _checked=False, name=name: choose(name))
@@ -177,6 +216,17 @@ class TextSizeMenu(QMenu):
             self._add(percent)
         self.tick(100)
 
+    def beside(self, by: int) -> int:
+        """Return the next larger size (1) or smaller one (-1) of the menu; the current one where there is none."""
+        now = self.percent
+        sizes = sorted(each for each in self._sizes if (each > now if by > 0 else each < now))
+        return (sizes[0] if by > 0 else sizes[-1]) if sizes else now
+
+    @property
+    def percent(self) -> int:
+        """The current size."""
+        return next((percent for percent, action in self._sizes.items() if action.isChecked()), 100)
+
     def tick(self, percent: int) -> None:
         """Tick this as the current size; add it to the menu if it is not one of the usual ones."""
         # No entry is ever removed: it may be the very one whose signal led here.
@@ -194,7 +244,3 @@ class TextSizeMenu(QMenu):
         else:
             self.insertAction(self._sizes[larger], action)
         self._sizes[percent] = action
-
-
-def _with_key(text: str, command: str) -> str:
-    return f"{text}\t{key_text(command)}"

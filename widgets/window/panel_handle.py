@@ -6,7 +6,7 @@ from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QEnterEvent, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QApplication, QWidget
 
-from widgets.keys import key_text
+from widgets.controls.key_hints import set_key_tip
 from widgets.theme.palettes import DARK, Palette
 
 HIT_PX = 16  # wide, to hit; half of it on each side of the edge
@@ -46,7 +46,7 @@ class PanelHandle(QWidget):
         self._is_open = is_open
         self.setCursor(Qt.CursorShape.SplitHCursor if is_open else Qt.CursorShape.PointingHandCursor)
         doing = "Drag to resize, double click to hide" if is_open else "Click to show, drag to resize"
-        self.setToolTip(f"{doing} the side panel ({key_text('side_panel')})")
+        set_key_tip(self, f"{doing} the side panel", "side_panel")
         self.resize(self.sizeHint())
         self.update()
 

@@ -14,10 +14,10 @@ from app.market.durations import in_words, length, with_retry
 from app.market.ports.exchange import FeedState
 from widgets.controls.bar_fitting import BarFitting
 from widgets.controls.bar_overflow import hide_overflow
+from widgets.controls.key_hints import set_key_tip
 from widgets.controls.labels import ElidedLabel, SteadyLabel, label
 from widgets.controls.link_label import LinkLabel
 from widgets.controls.number_format import SPACE, count, counted, rate, utc_time
-from widgets.keys import key_text
 from widgets.theme import style
 from widgets.view_values import StatusView
 
@@ -246,7 +246,7 @@ class StatusBar(QStatusBar):
         self.queue.setToolTip("Trades waiting to be written")
         self.spool.setAccessibleName("Trades waiting on disk")
         self.missing.setAccessibleName("Missing trades: show them on the chart")
-        self.missing.setToolTip(f"Show them on the chart, the newest first ({key_text('missing')})")
+        set_key_tip(self.missing, "Show them on the chart, the newest first", "missing")
         self.malformed.setAccessibleName("Unreadable messages")
         self.malformed.setToolTip("Messages of the exchange that could not be read and were skipped; see the log file")
         self.contradictions.setAccessibleName("Refused trades")

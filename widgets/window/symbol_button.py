@@ -9,8 +9,8 @@ from PySide6.QtGui import QFont, QFontMetrics, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy
 
 from app.market.symbol import Symbol
+from widgets.controls.key_hints import set_key_tip
 from widgets.controls.labels import ElidedLabel, label
-from widgets.keys import key_text
 from widgets.theme import icons, style
 from widgets.theme.palettes import Palette
 
@@ -107,8 +107,8 @@ class SymbolButton(QPushButton):
         style.set_tone(self.market, "warning" if trouble else "dim")
         name = symbol.display_name if symbol is not None else ""
         self.setAccessibleName(f"{name}, choose another symbol" if name else "Choose a symbol")
-        tip = f"Choose a symbol ({key_text('symbols')})"
-        self.setToolTip(f"{name} · {trouble or market}\n{tip}" if name else tip)
+        tip = "Choose a symbol"
+        set_key_tip(self, f"{name} · {trouble or market}\n{tip}" if name else tip, "symbols")
         self._fit_inside()
 
     def _fit_inside(self) -> None:

@@ -18,6 +18,7 @@ from app.market.symbol import Symbol
 from widgets.controls.bar_fitting import BarFitting
 from widgets.controls.bar_parts import ChoiceButton, OverflowMenu, divider, tool_button
 from widgets.controls.figure_label import FigureLabel
+from widgets.controls.key_hints import set_key_tip
 from widgets.controls.number_format import direction, percent, price
 from widgets.keys import key_text
 from widgets.theme import icons, style
@@ -69,16 +70,18 @@ class TopBar(QFrame):
         self.intervals = IntervalBar()
         self.chart_button = ChoiceButton("How the chart draws", "How the chart draws")
         self.chart_button.setObjectName("chartButton")
-        self.indicators_button = tool_button("Indicators", f"Add, set or remove indicators ({key_text('indicators')})")
+        self.indicators_button = tool_button("Indicators", "")
+        set_key_tip(self.indicators_button, "Add, set or remove indicators", "indicators")
         self.indicators_button.setText(" Indicators")
         self._dividers = divider(), divider()
-        self.search = tool_button("Search symbols", f"Search symbols ({key_text('symbols')}, or just type)")
-        self.search.setText(" " + key_text("symbols").replace("+", " "))
+        self.search = tool_button("Search symbols", "")
+        set_key_tip(self.search, "Search symbols", "symbols", otherwise="or just type")
+        self._show_search_key()
         self.theme = tool_button("Change theme", "")
         self.export_button = QPushButton("Export…")
         self.export_button.setObjectName("exportButton")
         self.export_button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        self.export_button.setToolTip(f"Write candles to a file ({key_text('export')})")
+        set_key_tip(self.export_button, "Write candles to a file", "export")
         self.overflow_button = tool_button("More", "What the bar has no room for")
         self.overflow = OverflowMenu(self)
         self.overflow_button.setMenu(self.overflow)
@@ -86,7 +89,8 @@ class TopBar(QFrame):
         self.panel_button = tool_button("Side panel", "")
         self.panel_button.setObjectName("panelButton")
         self.panel_button.setCheckable(True)
-        self.menu_button = tool_button("Menu", f"Menu ({key_text('menu')})")
+        self.menu_button = tool_button("Menu", "")
+        set_key_tip(self.menu_button, "Menu", "menu")
         self.menu = MainMenu(self)
         self.menu_button.setMenu(self.menu)
         self.menu_button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
@@ -114,6 +118,11 @@ class TopBar(QFrame):
         """Emit ``indicators_requested`` for a list under its button or, when that is hidden, under the intervals."""
         button = self.indicators_button
         self.indicators_requested.emit(self._below(self.intervals if button.isHidden() else button))
+
+    def ask_for_styles(self) -> None:
+        """Emit ``chart_menu_requested`` for a menu under its button or, when that is hidden, under the intervals."""
+        button = self.chart_button
+        self.chart_menu_requested.emit(self._below(self.intervals if button.isHidden() else button))
 
     def menu_corner(self) -> QPoint:
         """Return the point of the screen at the lower right of the ☰ button."""
@@ -172,11 +181,21 @@ class TopBar(QFrame):
         self._measure()
         self._fitting.fit()
 
+    def follow_keys(self) -> None:
+        """Show the key of the search now; tool tips follow by themselves."""
+        self._show_search_key()
+        self._measure()
+        self._fitting.fit()
+
+    def _show_search_key(self) -> None:
+        key = key_text("symbols").replace("+", " ")
+        self.search.setText(f" {key}" if key else "")
+
     def set_panel_open(self, is_open: bool) -> None:
         """Show whether the side panel is open."""
         self.panel_button.setChecked(is_open)
         words = "Hide the side panel" if is_open else "Show the side panel"
-        self.panel_button.setToolTip(f"{words} ({key_text('side_panel')})")
+        set_key_tip(self.panel_button, words, "side_panel")
         self.menu.tick_panel(is_open)
         self._show_panel_icon()
 
@@ -277,7 +296,7 @@ class TopBar(QFrame):
         custom_offer = ("Custom interval", custom.name) if custom is not None else ("Type an interval…", "")
         self.overflow.clear()
         offers: tuple[tuple[bool, str, str, str, Callable[[], object]], ...] = (
-            (not fit.styles, "candles", f"{self._price_style or 'Candles'}…", "", self._ask_for_chart_menu),
+            (not fit.styles, "candles", f"{self._price_style or 'Candles'}…", "", self.ask_for_styles),
             (not fit.styles, "indicators", "Indicators…", key_text("indicators"), self.ask_for_indicators),
             (not fit.custom, "clock", *custom_offer, self.intervals.request_custom),
             (not fit.search, "search", "Search symbols…", key_text("symbols"), self.picker_requested.emit),
@@ -301,10 +320,6 @@ class TopBar(QFrame):
     def _ask_for_panel(self) -> None:
         self.panel_requested.emit(not self.panel_button.isChecked())
 
-    def _ask_for_chart_menu(self) -> None:
-        button = self.chart_button
-        self.chart_menu_requested.emit(self._below(self.intervals if button.isHidden() else button))
-
     def _below(self, part: QWidget) -> QPoint:
         return part.mapToGlobal(QPoint(0, self.height() - part.y() + 4))
 
@@ -312,7 +327,7 @@ class TopBar(QFrame):
         self.symbol.clicked.connect(lambda: self.picker_requested.emit())
         self.search.clicked.connect(lambda: self.picker_requested.emit())
         self.export_button.clicked.connect(lambda: self.export_requested.emit())
-        self.chart_button.clicked.connect(lambda: self._ask_for_chart_menu())
+        self.chart_button.clicked.connect(lambda: self.ask_for_styles())
         self.indicators_button.clicked.connect(lambda: self.ask_for_indicators())
         self.theme.clicked.connect(lambda: self._ask_for_theme())
         self.panel_button.clicked.connect(self.panel_requested)

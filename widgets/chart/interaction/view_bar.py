@@ -23,6 +23,7 @@ from widgets.chart.scales.zones import Zone
 from widgets.controls.bar_fitting import BarFitting
 from widgets.controls.bar_parts import OverflowMenu, divider, tool_button
 from widgets.controls.context_menu import pop_up
+from widgets.controls.key_hints import set_key_tip
 from widgets.controls.labels import label
 from widgets.controls.phase_slider import PhaseSlider
 from widgets.keys import key_text
@@ -74,7 +75,8 @@ class ViewBar(QFrame):
         style.sized(self, fixed_height=HEIGHT)
         self.ranges = {time_range: self._range(time_range) for time_range in TimeRange}
         self._divider = divider(_DIVIDER_PX)
-        self.date = self._button("Go to a date", f"Go to a date ({key_text('date')})", partial(self._ask, "date"))
+        self.date = self._button("Go to a date", "", partial(self._ask, "date"))
+        set_key_tip(self.date, "Go to a date", "date")
         self.date.setText(" Go to…")
         self.hint = label(_HINT, "faint", style.font(style.SMALL_PX))
         self.steps = {command: self._step(command) for command in _STEPS}
@@ -87,9 +89,8 @@ class ViewBar(QFrame):
         self.overflow_button.setMenu(self.overflow)
         self.overflow_button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         self.scales = {command: self._scale(command) for command in _SCALES}
-        self.automatic = self._button(
-            "Automatic price axis", f"Fit the price axis to what is in view ({key_text('automatic')})", None
-        )
+        self.automatic = self._button("Automatic price axis", "", None)
+        set_key_tip(self.automatic, "Fit the price axis to what is in view", "automatic")
         self.automatic.setText("auto")
         self.automatic.clicked.connect(lambda: self._ask_for_automatic())
         self._scale_group = QFrame()
@@ -303,9 +304,8 @@ class ViewBar(QFrame):
 
     def _range(self, time_range: TimeRange) -> QToolButton:
         name = f"Show {time_range.words}"
-        button = self._button(
-            name, f"{name} ({key_text(time_range.command)})", partial(self._ask_for_range, time_range)
-        )
+        button = self._button(name, "", partial(self._ask_for_range, time_range))
+        set_key_tip(button, name, time_range.command)
         button.setText(time_range.value)
         button.setCheckable(True)
         button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextOnly)
@@ -313,13 +313,15 @@ class ViewBar(QFrame):
 
     def _step(self, command: str) -> QToolButton:
         _, name = _STEPS[command]
-        button = self._button(name, f"{name} ({key_text(command)})", partial(self._ask, command))
+        button = self._button(name, "", partial(self._ask, command))
+        set_key_tip(button, name, command)
         button.setAutoRepeat(command.startswith("zoom"))
         return button
 
     def _scale(self, command: str) -> QToolButton:
         text, _, name = _SCALES[command]
-        button = self._button(name, f"{name} ({key_text(command)})", partial(self._ask, command))
+        button = self._button(name, "", partial(self._ask, command))
+        set_key_tip(button, name, command)
         button.setText(text)
         return button
 

@@ -1,0 +1,1 @@
+"""The keys that users changed: read, saved, imported and exported."""

@@ -1,0 +1,95 @@
+"""
+Which commands are meant by a few letters: “exp”, “gtd” for “Go to a date”, “diagnstics”. Pure.
+
+The letters must stand in the text in their order, in runs. A run begins with a word, or else has two letters at least:
+so a letter may be left out of a word, but letters strewn over a sentence are no match. Fewer runs are better, and runs
+that begin with words are better than those inside.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+_LEAST_INSIDE = 2
+_NONE = (1 << 30, 0, 0)
+
+Cost = tuple[int, int, int]
+"""Runs inside words, runs, and the sum of the places where they begin. Less is better."""
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """What was found: the places of its letters in the text, in order, and what they cost."""
+
+    places: tuple[int, ...]
+    cost: Cost
+
+
+def match(wanted: str, text: str) -> Match | None:
+    """
+    Return the best place of ``wanted`` in ``text``; None if it is not there. Case does not matter.
+
+    Spaces in ``wanted`` separate words that are looked for one by one, in any order. An empty one is found for nothing.
+    """
+    letters = _lower(text)
+    places: set[int] = set()
+    inside = runs = begins = 0
+    for word in _lower(wanted).split():
+        found = _best(word, letters)
+        if found is None:
+            return None
+        places.update(found.places)
+        inside, runs, begins = inside + found.cost[0], runs + found.cost[1], begins + found.cost[2]
+    return Match(tuple(sorted(places)), (inside, runs, begins))
+
+
+def begins_word(text: str, at: int) -> bool:
+    """Return whether a word begins at a place of a text; a sign such as “%” is a word of its own."""
+    return at == 0 or not text[at].isalnum() or not text[at - 1].isalnum()
+
+
+def _best(word: str, text: str) -> Match | None:
+    if not _is_subsequence(word, text):
+        return None  # most texts, at little cost
+    starts = [at for at in range(len(text)) if text[at] in word]
+
+    @cache
+    def rest(done: int, place: int) -> tuple[Cost, tuple[int, ...]]:
+        """Return the cheapest way to place the letters from ``done`` on at ``place`` or later, and its places."""
+        if done == len(word):
+            return (0, 0, 0), ()
+        best: tuple[Cost, tuple[int, ...]] = _NONE, ()
+        for start in starts:
+            if start < place or text[start] != word[done]:
+                continue
+            is_inside = not begins_word(text, start)
+            length = 0
+            while (
+                done + length < len(word) and start + length < len(text) and word[done + length] == text[start + length]
+            ):
+                length += 1
+                if is_inside and length < _LEAST_INSIDE:
+                    continue
+                cost, places = rest(done + length, start + length + 1)
+                total = (cost[0] + is_inside, cost[1] + 1, cost[2] + start)
+                if total < best[0]:
+                    best = total, (*range(start, start + length), *places)
+        return best
+
+    cost, places = rest(0, 0)
+    return Match(places, cost) if places else None
+
+
+def _is_subsequence(word: str, text: str) -> bool:
+    at = 0
+    for letter in word:
+        at = text.find(letter, at) + 1
+        if not at:
+            return False
+    return True
+
+
+def _lower(text: str) -> str:
+    """Return a text in lower case, letter by letter: the places stay."""
+    return "".join(small if len(small := letter.lower()) == 1 else letter for letter in text)
