@@ -104,7 +104,7 @@ async def _collect(
             # A broker of quotes is asked by its own feed, which says what it does not have.
             found = await unless_stopped(_check(engine, symbols, stop, seconds), stop) if symbols else []
             if found is not None:
-                engine.start([*(found or symbols), *quoted])
+                engine.start([*(found or symbols), *quoted], asks_exchange=bool(symbols))
                 try:
                     await _record(engine, stop, seconds, quoted, None if found or not symbols else symbols)
                 finally:

@@ -130,13 +130,16 @@ class Engine:
 
     # Start and end
 
-    def start(self, symbols: Iterable[str]) -> None:
-        """Begin to receive these symbols, to open the database and to ask the exchange for its symbols and time."""
+    def start(self, symbols: Iterable[str], *, asks_exchange: bool = True) -> None:
+        """
+        Begin to receive these symbols, to open the database and to ask the exchange of trades for its symbols and time.
+
+        ``asks_exchange``: False where none of its symbols is recorded, now or later: then nothing is asked of it.
+        """
         self.set_symbols(list(symbols))
         self.recorder.start()
         for part in (
-            self._clock_sync,
-            self.directory,
+            *((self._clock_sync, self.directory) if asks_exchange else ()),
             self._databases,
             self.repairer,
             self._coverage_sync,

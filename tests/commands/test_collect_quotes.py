@@ -69,6 +69,16 @@ def test_without_an_exchange_the_other_broker_is_recorded_all_the_same(
     assert stored_ticks(data_dir)[EUR] == int(found[1]) > 0
 
 
+def test_nothing_is_asked_of_an_exchange_none_of_whose_symbols_is_recorded(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with exchange() as binance:
+        point_to(binance, monkeypatch)
+        assert main(["collect", "--symbols", EUR, "--for", "6s"]) == 0
+        assert dict(binance.requests) == {}
+    assert " ticks of " in capsys.readouterr().out
+
+
 def test_refused_credentials_end_a_recording_of_nothing_else_with_one_sentence(
     monkeypatch: pytest.MonkeyPatch, broker: OandaSandbox, data_dir: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
