@@ -1,7 +1,7 @@
 // The chart: which candles are in view, and how they are painted on a canvas. It paints once for each frame at most.
 //
-// Horizontally it counts slots: the candle of slot n lies from n to n + 1, so missing candles leave room. Everything is
-// laid out in device pixels, where edges are sharp.
+// Horizontally it counts places: that of slot n, its number while nothing is left out, lies from n to n + 1. So missing
+// candles leave room, and closed time does not. Everything is laid out in device pixels, where edges are sharp.
 
 import { timesBetween, valueStep, valuesBetween } from "./axes.js";
 import { countdown, mark, openTime, price, quantity, shortQuantity } from "./formats.js";
@@ -27,7 +27,7 @@ export class Chart extends EventTarget {
     #context;
     #ratio = 1;
     #slotPx = FIRST_SLOT_PX; // css pixels
-    #right = 0; // the slot position at the right edge of the plot
+    #right = 0; // the place at the right edge of the plot
     #isDue = false;
     #colours = {};
     #axisPx = 64; // css pixels
@@ -48,7 +48,7 @@ export class Chart extends EventTarget {
         return Math.max(this.#canvas.clientWidth - this.#axisPx, 1);
     }
 
-    /** The slot positions at the edges of the plot. */
+    /** The places at the edges of the plot. */
     get view() {
         return { left: this.#right - this.plotWidth / this.#slotPx, right: this.#right };
     }
@@ -59,12 +59,12 @@ export class Chart extends EventTarget {
 
     /** Whether the newest candle is in view. */
     get isAtLatest() {
-        return this.#isEmpty || this.#right >= this.series.last + 1;
+        return this.#isEmpty || this.#right >= this.series.lastPlace + 1;
     }
 
     get #restingRight() {
         const slots = this.plotWidth / this.#slotPx;
-        return this.series.last + 1 + Math.min(Math.max(slots * 0.04, 2), 8);
+        return this.series.lastPlace + 1 + Math.min(Math.max(slots * 0.04, 2), 8);
     }
 
     /** Show a series from its newest candle on. */
@@ -81,7 +81,7 @@ export class Chart extends EventTarget {
 
     goToFirst() {
         if (this.#isEmpty) return;
-        this.#right = this.series.first + this.plotWidth / this.#slotPx;
+        this.#right = this.series.firstPlace + this.plotWidth / this.#slotPx;
         this.#moved();
     }
 
@@ -105,11 +105,11 @@ export class Chart extends EventTarget {
         this.#moved();
     }
 
-    /** Follow what has changed in the series; ``lastBefore`` was its last slot. */
+    /** Follow what has changed in the series; ``lastBefore`` was its last place. */
     follow(lastBefore) {
-        const { series } = this;
-        if (series.last > lastBefore && lastBefore >= series.first && this.#right >= lastBefore + 1) {
-            this.#right += series.last - lastBefore;
+        const { firstPlace, lastPlace } = this.series;
+        if (lastPlace > lastBefore && lastBefore >= firstPlace && this.#right >= lastBefore + 1) {
+            this.#right += lastPlace - lastBefore;
         }
         this.#moved();
     }
@@ -117,7 +117,7 @@ export class Chart extends EventTarget {
     /** Put the crosshair at a point of the canvas, css pixels; null takes it away. */
     point(x, y) {
         const isOut = x === null || x > this.plotWidth || y > this.#heights().bottom || this.#isEmpty;
-        this.cursor = isOut ? null : { slot: Math.floor(this.view.left + x / this.#slotPx), y };
+        this.cursor = isOut ? null : { slot: this.series.places.slot(Math.floor(this.view.left + x / this.#slotPx)), y };
         this.#pointed();
     }
 
@@ -125,11 +125,13 @@ export class Chart extends EventTarget {
     step(candles) {
         if (this.#isEmpty) return;
         const { left, right } = this.view;
-        const from = this.cursor?.slot ?? Math.min(this.series.last, Math.floor(right) - 1) - Math.sign(candles);
-        const slot = Math.min(Math.max(from + candles, this.series.first), this.series.last);
-        this.cursor = { slot, y: this.cursor?.y ?? null };
-        if (slot < left) this.pan((left - slot) * this.#slotPx);
-        else if (slot + 1 > right) this.pan((right - slot - 1) * this.#slotPx);
+        const { places, firstPlace, lastPlace } = this.series;
+        const pointed = this.cursor === null ? null : places.of(this.cursor.slot);
+        const from = pointed ?? Math.min(lastPlace, Math.floor(right) - 1) - Math.sign(candles);
+        const place = Math.min(Math.max(from + candles, firstPlace), lastPlace);
+        this.cursor = { slot: places.slot(place), y: this.cursor?.y ?? null };
+        if (place < left) this.pan((left - place) * this.#slotPx);
+        else if (place + 1 > right) this.pan((right - place - 1) * this.#slotPx);
         this.#pointed();
     }
 
@@ -143,7 +145,8 @@ export class Chart extends EventTarget {
         if (!this.#isEmpty) {
             const slots = this.plotWidth / this.#slotPx;
             const kept = Math.min(slots / 2, 10);
-            this.#right = Math.min(Math.max(this.#right, series.first + kept), series.last + 1 + slots - kept);
+            const [least, most] = [series.firstPlace + kept, series.lastPlace + 1 + slots - kept];
+            this.#right = Math.min(Math.max(this.#right, least), most);
         }
         this.dispatchEvent(new Event("view"));
         this.update();
@@ -206,9 +209,10 @@ export class Chart extends EventTarget {
         const heights = this.#heights();
         const { left, right } = this.view;
         const shown = [];
-        for (let slot = Math.max(Math.floor(left), this.series.first); slot < Math.min(right, this.series.last + 1); slot++) {
-            const candle = this.series.candle(slot);
-            if (candle !== undefined) shown.push([slot, candle]);
+        const { places: known, firstPlace, lastPlace } = this.series;
+        for (let place = Math.max(Math.floor(left), firstPlace); place < Math.min(right, lastPlace + 1); place++) {
+            const candle = this.series.candle(known.slot(place));
+            if (candle !== undefined) shown.push([place, candle]);
         }
         const scale = this.#priceScale(shown, heights);
         const ticks = this.#priceTicks(scale);
@@ -222,6 +226,7 @@ export class Chart extends EventTarget {
         const volumeTicks = pane < bottom ? this.#volumeTicks(topVolume, heights) : [];
 
         this.#paintHoles(places);
+        this.#paintBreaks(places);
         const times = this.#paintTimeGrid(places);
         context.fillStyle = colours.grid;
         for (const [y] of [...ticks, ...volumeTicks]) context.fillRect(0, Math.round(y * ratio), plot, hair);
@@ -293,25 +298,38 @@ export class Chart extends EventTarget {
 
     #paintHoles({ left, slot, plot, bottom }) {
         const context = this.#context;
+        const { places } = this.series;
         context.fillStyle = this.#colours.hole;
         for (const [begin, end] of this.series.holes) {
-            const [from, to] = [Math.max((begin - left) * slot, 0), Math.min((end - left) * slot, plot)];
+            const from = Math.max((places.of(begin) - left) * slot, 0);
+            const to = Math.min((places.of(end) - left) * slot, plot);
             if (to > from) context.fillRect(Math.floor(from), 0, Math.max(Math.ceil(to - from), 1), bottom);
         }
     }
 
+    /** Mark with a line where closed time is left out. */
+    #paintBreaks({ left, slot, plot, bottom, hair }) {
+        this.#context.fillStyle = this.#colours.line;
+        for (const place of this.series.places.between(left, this.view.right)) {
+            const x = Math.round((place - left) * slot);
+            if (x < plot) this.#context.fillRect(x, 0, hair, bottom);
+        }
+    }
+
     #paintTimeGrid({ left, slot, plot, bottom, hair }) {
-        const { interval } = this.series;
+        const { interval, places } = this.series;
         const [context, ratio] = [this.#context, this.#ratio];
         const { right } = this.view;
         const leastS = (100 * interval.lengthS) / this.#slotPx;
-        const beginS = interval.openS(Math.floor(left));
-        const [times, stepS] = timesBetween(beginS, interval.openS(Math.ceil(right)), Math.max(leastS, interval.lengthS));
+        const [beginS, endS] = [Math.floor(left), Math.ceil(right)].map((place) => interval.openS(places.slot(place)));
+        const [times, stepS] = timesBetween(beginS, endS, Math.max(leastS, interval.lengthS));
         context.fillStyle = this.#colours.grid;
         const found = [];
         for (const timeS of times) {
             const of = interval.slot(timeS);
-            const x = Math.round((of - left + 0.5) * slot);
+            const place = places.of(of);
+            if (places.slot(place) !== of) continue; // the market was closed
+            const x = Math.round((place - left + 0.5) * slot);
             if (x < 0 || x >= plot) continue;
             context.fillRect(x, 0, hair, bottom);
             found.push([x / ratio, ...mark(timeS, stepS)]);
@@ -353,7 +371,7 @@ export class Chart extends EventTarget {
         const [colours, ratio] = [this.#colours, this.#ratio];
         let end = -Infinity;
         const { cursor } = this;
-        const pointed = cursor === null ? -Infinity : (cursor.slot - this.view.left + 0.5) * this.#slotPx;
+        const pointed = cursor === null ? -Infinity : (this.series.places.of(cursor.slot) - this.view.left + 0.5) * this.#slotPx;
         for (const [x, text, isBold] of times) {
             this.#font(12, isBold ? 600 : 400);
             const half = this.#textWidth(text) / 2;
@@ -388,7 +406,7 @@ export class Chart extends EventTarget {
         if (this.cursor === null) return;
         const candle = this.series.candle(this.cursor.slot);
         const y = this.cursor.y ?? (candle ? scale.y(candle.close) : null);
-        const x = Math.round((this.cursor.slot - left + 0.5) * slot);
+        const x = Math.round((this.series.places.of(this.cursor.slot) - left + 0.5) * slot);
         context.fillStyle = colours.crosshair;
         for (let at = 0; at < bottom; at += 6 * hair) context.fillRect(x, at, hair, 3 * hair);
         if (y !== null) {

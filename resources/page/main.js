@@ -159,7 +159,7 @@ async function refreshTail() {
         const asked = { asset: symbol, duration: interval.name, startTime, limit: PAGE };
         const answer = await server.json("/candles", asked, { isFresh: true, signal });
         if (signal.aborted) return;
-        const lastBefore = series.last;
+        const lastBefore = series.lastPlace;
         if (series.addAnswer(answer, server.nowS) >= PAGE) load(); // too much came meanwhile
         else chart.follow(lastBefore);
     } catch (error) {
@@ -171,7 +171,7 @@ async function refreshTail() {
 
 async function loadOlder() {
     const { left, right } = chart.view;
-    if (!isLoaded || isLoadingOlder || series.hasAll || left > series.first + (right - left) / 2) return;
+    if (!isLoaded || isLoadingOlder || series.hasAll || left > series.firstPlace + (right - left) / 2) return;
     isLoadingOlder = true;
     const [{ signal }, { symbol, interval }] = [loading, chosen];
     const endTime = new Date((interval.openS(series.first) - 1) * 1_000).toISOString();
@@ -189,7 +189,7 @@ async function loadOlder() {
     setTimeout(() => {
         if (signal.aborted) return;
         isLoadingOlder = false;
-        chart.follow(series.last);
+        chart.follow(series.lastPlace);
     }, waitMs);
 }
 
@@ -216,7 +216,7 @@ function take(message) {
         return;
     }
     if (message.symbol !== chosen.symbol) return;
-    const lastBefore = series.last;
+    const lastBefore = series.lastPlace;
     if (message.type === "trade") {
         pricesBySecond[0] += 1;
         series.addTrade(message.data);
@@ -354,11 +354,12 @@ function showNotice() {
 
 function inViewNotice() {
     const { left, right } = chart.view;
-    const [begin, end] = [Math.max(Math.floor(left), series.first), Math.min(Math.ceil(right), series.last + 1)];
+    const begin = Math.max(series.places.slot(Math.floor(left)), series.first);
+    const end = Math.min(series.places.slot(Math.ceil(right)), series.last + 1);
     let lacking = 0;
     for (let slot = begin; slot < end; slot++) lacking += series.candle(slot)?.isComplete === false ? 1 : 0;
     const hasHole = series.holes.some(([from, to]) => from < end && to > begin);
-    if (isLoadingOlder && left < series.first) return "Loading older candles…";
+    if (isLoadingOlder && left < series.firstPlace) return "Loading older candles…";
     if (lacking) return `${lacking === 1 ? "1 candle" : `${lacking.toLocaleString("en-US")} candles`} in view may lack ${hasTrades() ? "trades" : "ticks"}`;
     return hasHole ? "Some candles in view are not stored" : "";
 }

@@ -3,15 +3,20 @@
 // Both are joined without counting a trade twice: of a candle's two highs the higher holds, of two lows the lower, and of
 // two volumes that of more trades. So it never matters in which order answers, candles and trades arrive.
 
+import { Places } from "./places.js";
+
 const SETTLES_S = 5; // a candle that ended less than that ago may still get trades
 const QUOTES_SETTLE_S = 20; // and one of quotes may not be complete yet
 const MOST_TRIES = 10; // to get a candle whole
 const TAIL = 500; // slots that are kept current
+const CLOSED_S = 1_800; // that long without a quote, though nothing is missing, a market is closed
 
 export class Series {
     #stored = new Map();
     #live = new Map();
     #tries = new Map();
+    #places = null; // until asked for
+    #anchor = 0;
 
     constructor(interval, hasTrades = true) {
         this.interval = interval;
@@ -27,6 +32,38 @@ export class Series {
 
     get isEmpty() {
         return this.last < this.first;
+    }
+
+    /** Where the slots stand on a chart: a market of quotes that is closed takes no room. */
+    get places() {
+        this.#places ??= new Places(this.hasTrades ? [] : this.#closed(), this.#anchor);
+        return this.#places;
+    }
+
+    get firstPlace() {
+        return this.places.of(this.first);
+    }
+
+    get lastPlace() {
+        return this.places.of(this.last);
+    }
+
+    /** Return the stretches of slots in which the market was closed: nothing is missing, and there is no candle. */
+    #closed() {
+        const least = CLOSED_S / this.interval.lengthS;
+        const found = [];
+        let [begin, hole] = [null, 0];
+        for (let slot = this.first; slot <= this.last; slot++) {
+            while (this.holes[hole]?.[1] <= slot) hole++;
+            const isEmpty = !this.#stored.has(slot) && !this.#live.has(slot);
+            if (isEmpty && !(this.holes[hole]?.[0] <= slot)) {
+                begin ??= slot;
+                continue;
+            }
+            if (begin !== null && slot - begin >= least) found.push([begin, slot]);
+            begin = null;
+        }
+        return found;
     }
 
     /** Return the candle of a slot, undefined if there is none. */
@@ -90,6 +127,7 @@ export class Series {
         const inside = missing.map(([begin, end]) => [begin, Math.min(end, this.last + 1)]); // what is newer may still come
         const holes = inside.filter(([begin, end]) => begin < end && (empty(begin) || empty(end - 1)));
         this.holes = joined([...this.holes, ...holes]);
+        this.#places = null;
         return answer.candles.length;
     }
 
@@ -168,6 +206,7 @@ export class Series {
         this.newestId = -1;
         this.newestPosition = "";
         while (!this.isEmpty && !this.#stored.has(this.last)) this.last -= 1;
+        this.#places = null;
     }
 
     /** Return the first slot that an answer should bring again, null if all that is over is whole. */
@@ -197,9 +236,10 @@ export class Series {
     }
 
     #cover(slot) {
-        if (this.isEmpty) [this.first, this.last] = [slot, slot];
+        if (this.isEmpty) [this.first, this.last, this.#anchor] = [slot, slot, slot];
         this.first = Math.min(this.first, slot);
         this.last = Math.max(this.last, slot);
+        this.#places = null;
     }
 }
 
