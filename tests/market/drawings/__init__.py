@@ -1,0 +1,1 @@
+"""Drawings as values, their JSON, their history and their geometry."""
