@@ -10,7 +10,7 @@ CLIENTS := build/clients
 WEBCHART := build/webchart
 SETUP_INPUTS := pyproject.toml build_spec/setup.sh build_spec/bootstrap.py build_spec/apt.sh
 
-.PHONY: help setup setup-dev run demo test crash soak quotesoak fuzz roundtrip importcrash lakecrash alertcrash flood freqtrade clients openapi webchart lint types bench screenshot package requirements clean moved
+.PHONY: help setup setup-dev run demo test crash soak quotesoak fuzz roundtrip importcrash lakecrash alertcrash drawingcrash flood freqtrade clients openapi webchart lint types bench screenshot package requirements clean moved
 .DEFAULT_GOAL := help
 
 # What was compiled once serves every start: where the environment forbids to keep it, each takes a second longer.
@@ -65,6 +65,9 @@ lakecrash: setup-dev ## kill pushes into a lake and pulls out of it 20 times wit
 
 alertcrash: setup-dev ## kill a recorder that judges alerts 100 times, then prove every firing
 	ALERT_KILLS=100 PYTHONPATH=. $(BIN)/python -m pytest -q --timeout 3600 tests/commands/test_alerts_recorded.py -k kills
+
+drawingcrash: setup-dev ## kill a desktop that draws 50 times, let two draw at once, and compare what they show
+	PYTHONPATH=. $(BIN)/python tests/soak/drawing_crash.py $(ARGS)
 
 flood: setup-dev ## a thousand live clients for a minute, and 50 that do not read: nobody loses a trade, nor the database
 	PYTHONPATH=. $(BIN)/python -m tests.benchmarks.bench_live 1000 100 60 50

@@ -38,6 +38,7 @@ from storage.writing.batch_writer import BatchWriter
 
 if TYPE_CHECKING:
     from storage.alerts.alert_store import PostgresAlerts
+    from storage.drawings.drawing_store import PostgresDrawings
     from storage.loading.bulk_loader import BulkLoader
     from storage.loading.tick_loader import TickLoader
     from storage.quotes.tick_writer import TickBatchWriter
@@ -229,6 +230,13 @@ class Database:
 
             self._alerts = PostgresAlerts(self.store.pool, connect_judge)
         return self._alerts
+
+    @property
+    def drawings(self) -> PostgresDrawings:
+        """See `app.market.ports.database.OpenedDatabase`."""
+        from storage.drawings.drawing_store import PostgresDrawings  # here: the window opens without
+
+        return PostgresDrawings(self.store.pool)
 
     def research(self) -> Research:
         """Return the tables of rolling windows; each call of it uses a connection of its own."""

@@ -16,6 +16,7 @@ from app.concurrency.tasks import Tasks
 from app.live.alerts.alert_keeper import AlertKeeper
 from app.live.charts.candle_history import CandleHistory
 from app.live.charts.cold_days import ColdDays
+from app.live.drawings.drawing_board import DrawingBoard
 from app.live.environment.clocks import ClockSync, ExchangeClock
 from app.live.recording.database_keeper import DatabaseKeeper, fault_sentence
 from app.live.recording.market_snapshot import MarketSnapshot
@@ -34,6 +35,7 @@ from app.market.exchange_ban import ExchangeBan
 from app.market.ports.clock import Clock
 from app.market.ports.cold import ColdSource
 from app.market.ports.database import OpenDatabase, OpenedDatabase
+from app.market.ports.drawings import DrawingJournal
 from app.market.ports.exchange import FeedState, FeedStatus, TradeFeed, TradeHistory
 from app.market.ports.storage import SpoolStatus, TradeSpool
 from app.market.ports.ticks import TickSpool
@@ -51,7 +53,7 @@ class Engine:
     failed to open, ``on_symbols`` when the exchange's symbols changed, ``on_exchange_back`` when the exchange answers
     requests again after it was away. ``feed_reason`` is one sentence once receiving has ended for good;
     `retry_exchange` starts it again. ``ban``: how long the exchange refuses this address. ``cold``: a lake, from which
-    charts fetch days that the database has not.
+    charts fetch days that the database has not. ``drawing_journal``: where drawings outlive a kill.
     """
 
     def __init__(
@@ -70,6 +72,7 @@ class Engine:
         tick_spool: TickSpool | None = None,
         has_left_ticks: bool = False,
         cold: ColdSource | None = None,
+        drawing_journal: DrawingJournal | None = None,
     ) -> None:
         self.feed = feed
         self.exchange = exchange
@@ -116,6 +119,7 @@ class Engine:
             self.recorder, self.repairer, self._coverage_sync, lambda: self.database, clock
         )
         self.alerts = AlertKeeper(self.recorder, lambda: self.database, clock)
+        self.drawings = DrawingBoard(drawing_journal, lambda: self.database, clock)
         self._last_trades = LastTrades(self.recorder, listed, self.directory, clock)
         self._tasks = Tasks("the engine")
         self._receiving: asyncio.Task[None] | None = None
@@ -146,6 +150,7 @@ class Engine:
             self._shared_repairs,
             self.stall_detector,
             self.alerts,
+            self.drawings,
         ):
             self._tasks.begin(part.run())
         self._receiving = self._tasks.begin(self._receive())
@@ -160,6 +165,7 @@ class Engine:
         """
         await self._tasks.end()
         await self.alerts.finish()
+        await self.drawings.finish()
         unstored = await self.quotes.close()
         unstored += await self._databases.close()
         await self._tasks.end()  # tasks that a change of databases began meanwhile

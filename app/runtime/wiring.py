@@ -32,6 +32,8 @@ from app.market.ports.cold import ColdSource
 from app.market.ports.database import OpenDatabase
 from app.runtime.early_open import open_database as open_database
 from app.runtime.live_brokers import live_brokers
+from storage.drawings.drawing_journal import FILE_NAME as DRAWINGS_FILE
+from storage.drawings.drawing_journal import SqliteJournal
 from storage.lake.credentials import bucket_of_r2
 from storage.spool.disk_spool import FILE_NAME, TICK_FILE_NAME, DiskSpool, TickDiskSpool
 
@@ -142,6 +144,7 @@ async def engine_for(
             tick_spool=tick_spool_of(settings),
             has_left_ticks=(settings.data_dir / TICK_FILE_NAME).exists(),
             cold=_cold_source(settings),
+            drawing_journal=SqliteJournal(settings.data_dir / DRAWINGS_FILE),
         )
         engine.stall_detector.on_stalled = partial(_doubt_streams, feed)
         async with _replacing_dead_connections(engine, feed, rest):

@@ -17,6 +17,7 @@ from app.market.columns.candle_columns import columns_of
 from app.market.coverage import IdRanges
 from app.market.errors import StoreUnavailable
 from app.market.interval import SECOND_US, Interval
+from app.market.ports.drawings import AppliedChange, DrawingChange, DrawingNews, StoredDrawing
 from app.market.ports.sessions import KeptSessions
 from app.market.ports.storage import StoredListener, WriterStatus
 from app.market.symbol import Symbol
@@ -277,6 +278,28 @@ class NoAlerts:
         return {}
 
 
+class MemoryDrawings:
+    """A `DrawingStore` in memory, where nothing is overwritten unseen: one desktop has it."""
+
+    def __init__(self) -> None:
+        self.rows: dict[str, StoredDrawing] = {}
+        self.revision = 0
+
+    def database_id(self) -> str:
+        return "00000000-0000-4000-8000-000000000000"
+
+    def exchange(self, desktop: str, seen: int, changes: Sequence[DrawingChange]) -> DrawingNews:
+        applied = []
+        for one in changes:
+            self.revision += 1
+            self.rows[one.drawing_id] = StoredDrawing(
+                one.drawing_id, one.symbol, self.revision, one.base_revision, desktop, one.content
+            )
+            applied.append(AppliedChange(one.change_id, self.revision))
+        rows = [one for one in self.rows.values() if one.revision > seen]
+        return DrawingNews(self.revision, applied, rows, is_whole=False)
+
+
 class FakeDatabase:
     """An open `Database` in memory, at first with these trades; its store does not see its writer's trades."""
 
@@ -284,6 +307,7 @@ class FakeDatabase:
         self.writer = writer or FakeWriter()
         self.store = FakeStore(trades)
         self.alerts = NoAlerts()
+        self.drawings = MemoryDrawings()
         self.label = "Embedded PostgreSQL 18.4"
         self.read_only_reason = ""
         self.closed = False

@@ -7,9 +7,9 @@ A function here stands for its command: its docstring is the command's sentence,
 
 # Help lists the commands in the order in which these modules declare them.
 # isort: off
-from app.cli.commands import recording, alerts, data, lake, research, db, tools
+from app.cli.commands import recording, alerts, data, drawings, lake, research, db, tools
 
 # isort: on
 from app.cli.commands.root import cryptopipe
 
-__all__ = ["alerts", "cryptopipe", "data", "db", "lake", "recording", "research", "tools"]
+__all__ = ["alerts", "cryptopipe", "data", "db", "drawings", "lake", "recording", "research", "tools"]

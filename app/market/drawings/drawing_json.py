@@ -103,6 +103,14 @@ def read_drawing(text: str, revision: int = 0) -> Drawing:
     return _drawing(_parsed(text), None, revision)
 
 
+def read_known(text: str, revision: int = 0) -> Drawing | None:
+    """Return what `drawing_text` wrote; None if it is no drawing that this program knows."""
+    try:
+        return read_drawing(text, revision)
+    except UsageError:
+        return None
+
+
 def _parsed(text: str) -> Any:
     try:
         return json.loads(text, parse_constant=_refuse, parse_float=_finite)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from app.market.coverage import StoredGap
 from app.market.ports.alerts import AlertStore
+from app.market.ports.drawings import DrawingStore
 from app.market.ports.sessions import SessionStore
 from app.market.ports.storage import (
     CandleStore,
@@ -63,6 +64,10 @@ class OpenedDatabase(TickDatabase, Protocol):
     @property
     def alerts(self) -> AlertStore:
         """The alerts kept in the database; the first use of it, in a thread, loads what it needs."""
+
+    @property
+    def drawings(self) -> DrawingStore:
+        """The drawings kept in the database; the first use of it, in a thread, loads what it needs."""
 
     @property
     def label(self) -> str:

@@ -1,0 +1,1 @@
+"""Drawings: kept in the database for every desktop on it, and in a desktop's own journal."""

@@ -1,0 +1,1 @@
+"""The book and the board of drawings: one desktop, several, and kills."""

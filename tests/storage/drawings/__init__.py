@@ -1,0 +1,1 @@
+"""Drawings in a real database, and the journal of a desktop."""
