@@ -56,6 +56,17 @@ OF_QUOTES = {
     "storage.sides.side_store",
 }
 
+# Loaded when there are alerts.
+OF_ALERTS = {
+    "app.live.alerts.trouble_keeper",
+    "app.market.alerts.alert",
+    "app.window.alerts",
+    "desktop_notifier",
+    "storage.alerts.alert_rows",
+    "widgets.alerts",
+    "widgets.chart.alert_lines",
+}
+
 # Loaded when a dialog opens.
 OF_DIALOGS = {
     "app.brokers.binance.archive",
@@ -140,6 +151,13 @@ def test_candles_are_recorded_and_painted_without_what_the_dialogs_need() -> Non
 def test_trades_are_recorded_and_painted_without_what_quotes_need() -> None:
     modules = set(printed_by(WHEN_PAINTING))
     assert OF_QUOTES.isdisjoint(modules)
+
+
+@pytest.mark.usefixtures("_surroundings")
+def test_trades_are_recorded_and_painted_without_what_alerts_need() -> None:
+    modules = set(printed_by(WHEN_PAINTING))
+    assert "app.live.alerts.alert_keeper" in modules
+    assert OF_ALERTS.isdisjoint(modules)
 
 
 @pytest.mark.usefixtures("_surroundings")

@@ -11,6 +11,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from app.concurrency.tasks import Tasks
 from app.live.alerts.alert_keeper import AlertKeeper
@@ -42,6 +44,9 @@ from app.market.ports.ticks import TickSpool
 from app.market.quotes.tick import PriceSide
 from app.market.symbol import BROKER, Symbol, broker_of, in_usual_quote
 
+if TYPE_CHECKING:  # few programs have alerts on trouble
+    from app.live.alerts.trouble_sources import TroubleSources
+
 logger = logging.getLogger(__name__)
 
 
@@ -53,7 +58,8 @@ class Engine:
     failed to open, ``on_symbols`` when the exchange's symbols changed, ``on_exchange_back`` when the exchange answers
     requests again after it was away. ``feed_reason`` is one sentence once receiving has ended for good;
     `retry_exchange` starts it again. ``ban``: how long the exchange refuses this address. ``cold``: a lake, from which
-    charts fetch days that the database has not. ``drawing_journal``: where drawings outlive a kill.
+    charts fetch days that the database has not. ``drawing_journal``: where drawings outlive a kill. ``data_dir``:
+    where the data are; alerts may be about its disk.
     """
 
     def __init__(
@@ -73,7 +79,9 @@ class Engine:
         has_left_ticks: bool = False,
         cold: ColdSource | None = None,
         drawing_journal: DrawingJournal | None = None,
+        data_dir: Path | None = None,
     ) -> None:
+        self._data_dir = data_dir
         self.feed = feed
         self.exchange = exchange
         self.ban = ban or ExchangeBan()
@@ -118,7 +126,7 @@ class Engine:
         self._shared_repairs = SharedRepairs(
             self.recorder, self.repairer, self._coverage_sync, lambda: self.database, clock
         )
-        self.alerts = AlertKeeper(self.recorder, lambda: self.database, clock)
+        self.alerts = AlertKeeper(self.recorder, lambda: self.database, clock, self._trouble_sources)
         self.drawings = DrawingBoard(drawing_journal, lambda: self.database, clock)
         self._last_trades = LastTrades(self.recorder, listed, self.directory, clock)
         self._tasks = Tasks("the engine")
@@ -335,6 +343,18 @@ class Engine:
             logger.critical("the feed ended by a fault in the program", exc_info=error)
 
     # How the parts react to each other
+
+    def _trouble_sources(self) -> TroubleSources:
+        from app.live.alerts.trouble_sources import TroubleSources  # here: most programs have no alerts on trouble
+
+        return TroubleSources(
+            self.recorder,
+            self.status_of,
+            lambda name: self.symbol(name).is_trading,
+            lambda: self.database,
+            lambda: self.database_reason if self.database_failed else "",
+            self._data_dir,
+        )
 
     def _on_feed_status(self, status: FeedStatus) -> None:
         before, self._feed_status = self._feed_status, status

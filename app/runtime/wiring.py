@@ -145,6 +145,7 @@ async def engine_for(
             has_left_ticks=(settings.data_dir / TICK_FILE_NAME).exists(),
             cold=_cold_source(settings),
             drawing_journal=SqliteJournal(settings.data_dir / DRAWINGS_FILE),
+            data_dir=settings.data_dir,
         )
         engine.stall_detector.on_stalled = partial(_doubt_streams, feed)
         async with _replacing_dead_connections(engine, feed, rest):

@@ -38,6 +38,7 @@ from widgets.theme.system_scheme import SystemScheme
 from widgets.window.main_window import MainWindow
 
 if TYPE_CHECKING:
+    from app.window.alerts.alert_controller import AlertController
     from app.window.downloads.download_controller import DownloadController
     from app.window.export_controller import ExportController
     from app.window.imports.import_controller import ImportController
@@ -48,7 +49,7 @@ _SORT_EVERY_S = 2  # rows that change places more often cannot be followed
 # A frame takes the interpreter's lock a dozen times. While other threads read pages or write trades, each time may cost
 # Python's default switch interval of 5 ms. With this one, those threads yield sooner.
 _SWITCH_INTERVAL_S = 0.0005
-_WITH_A_DIALOG = ("exports", "imports", "downloads", "stored_symbols")
+_WITH_A_DIALOG = ("alerts", "exports", "imports", "downloads", "stored_symbols")
 
 
 class WindowController(QObject):
@@ -111,6 +112,15 @@ class WindowController(QObject):
         return self.chart_controller.session
 
     # Made, and loaded, when first used: the window opens without.
+
+    @cached_property
+    def alerts(self) -> AlertController:
+        """The alerts: made when there are any, or when the user asks for one."""
+        from app.window.alerts.alert_controller import AlertController
+
+        return AlertController(
+            self._engine, self._window, lambda: [(self._chart, self._state.symbol)], self._show_place
+        )
 
     @cached_property
     def exports(self) -> ExportController:
@@ -202,10 +212,14 @@ class WindowController(QObject):
         window.import_requested.connect(lambda paths: self.imports.open(paths))
         window.download_dialog_requested.connect(lambda: self.downloads.open())
         window.copy_candles_requested.connect(self._on_copy_candles_requested)
+        window.alerts_requested.connect(lambda: self.alerts.open())
+        window.alert_requested.connect(lambda: self.alerts.open_new(self._state.symbol))
+        engine.alerts.on_change = self._on_alerts_changed
         window.stored_symbols_requested.connect(lambda: self.stored_symbols.open(self._state.symbol))
         window.download_requested.connect(self._on_download_requested)
         window.download_stop_requested.connect(self._on_download_stop_requested)
         chart.download_requested.connect(lambda: self.downloads.download_view())
+        chart.alert_requested.connect(lambda price: self.alerts.open_new(self._state.symbol, price))
         chart.jump_cancelled.connect(self._on_jump_cancelled)
         chart.simulated_market_requested.connect(self.simulated_market_requested)
         chart.appearance_changed.connect(self._on_appearance_changed)
@@ -328,9 +342,20 @@ class WindowController(QObject):
         self._watchlist.rebuild()
         self._renew_panels()
 
+    def _on_alerts_changed(self, total: int) -> None:
+        if total:
+            self.alerts.read()  # it listens itself from now on
+
+    def _show_place(self, name: str, time_us: int, text: str) -> None:
+        """Show a symbol at a time, UTC microseconds; ``text`` names the place."""
+        self._on_symbol_requested(name)
+        self.chart_controller.jump_when_ready(time_us, text)
+
     # Panels
 
     def _renew_panels(self) -> None:
+        if "alerts" in self.__dict__:
+            self.alerts.renew()
         self._watchlist.renew()
         self._renew_quote()
         self._window.set_status(self._panel_values.status(self._state.symbol))

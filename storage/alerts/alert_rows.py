@@ -1,108 +1,103 @@
-"""The tables of alerts: adding, removing, reading, and the firings."""
+"""The tables of alerts as they are read, and the firings; `alert_changes` changes alerts."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import fields
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 
 from psycopg import sql
 
-from app.market.alerts.alert import Direction, Firing, Repeat
-from app.market.alerts.language import read_rule, text_of_rule
-from app.market.alerts.stored_alert import NewAlert, StoredAlert, StoredFiring
+from app.market.alerts.alert import Direction, Firing, Pause, Repeat
+from app.market.alerts.language import read_rule
+from app.market.alerts.stored_alert import StoredAlert, StoredFiring, StoredIncident
+from storage.alerts.incident_rows import read_incidents
 from storage.alerts.waiting_alerts import WAITS
 from storage.postgres.connection import Connection
-from storage.postgres.symbol_ids import add_symbols
 
-# The newest trade that is stored, and since when none is missing before it.
-_ADD = """
-    WITH stored AS (
-        SELECT c.first_trade_id, c.last_trade_id FROM coverage c JOIN symbols s ON s.id = c.symbol_id
-        WHERE s.symbol = %(symbol)s ORDER BY c.first_trade_id DESC LIMIT 1
-    )
-    INSERT INTO alerts (symbol_id, rule, repeat, name, note, expires, first_trade_id, warm_from_id, judged_to)
-    SELECT id, %(rule)s, %(repeat)s, %(name)s, %(note)s, timestamptz 'epoch' + %(expires)s * interval '1 microsecond',
-        stored.last_trade_id, stored.first_trade_id, stored.last_trade_id
-    FROM symbols LEFT JOIN stored ON true WHERE symbol = %(symbol)s
-    RETURNING id
-"""
-_CHANGED = "UPDATE alert_revision SET revision = revision + 1"
 _SELECT = """
-    SELECT a.id, s.symbol, a.rule, a.repeat, a.name, a.note, (extract(epoch FROM a.expires) * 1000000)::bigint,
-        a.first_trade_id, a.warm_from_id, a.judged_to
-    FROM alerts a JOIN symbols s ON s.id = a.symbol_id WHERE {which} ORDER BY a.id
+    SELECT a.id, coalesce(s.symbol, ''), a.rule, a.repeat, a.name, a.note,
+        (extract(epoch FROM a.expires) * 1000000)::bigint, a.first_trade_id, a.warm_from_id, a.judged_to, a.version,
+        a.notifies, a.sounds, a.replaced_by, a.ends_at_id
+    FROM alerts a LEFT JOIN symbols s ON s.id = a.symbol_id WHERE {which} ORDER BY a.id
+"""
+_PAUSES = """
+    SELECT alert_id, after_id, until_id, (extract(epoch FROM until) * 1000000)::bigint FROM alert_pauses
+    WHERE alert_id = ANY(%s::bigint[]) ORDER BY id
 """
 _WAITING = sql.SQL(_SELECT).format(which=WAITS)
+_OF_TROUBLE = sql.SQL(_SELECT).format(which=sql.SQL("NOT a.by_trades"))
 _ALL = sql.SQL(_SELECT).format(
     which=sql.SQL("cardinality(%(symbols)s::text[]) = 0 OR s.symbol = ANY(%(symbols)s::text[])")
 )
-_FIRINGS = """
+_FIRING = """
     SELECT alert_id, trade_id, (extract(epoch FROM time) * 1000000)::bigint, trunc(price * 100000000)::bigint,
-        direction, late, provisional
-    FROM alert_firings WHERE alert_id = ANY(%s::bigint[]) ORDER BY alert_id, trade_id
+        direction, late, provisional, reason, (extract(epoch FROM noted_at) * 1000000)::bigint
 """
+_FIRINGS = f"{_FIRING} FROM alert_firings WHERE alert_id = ANY(%s::bigint[]) ORDER BY alert_id, trade_id"
+_NEWEST_FIRINGS = f"""
+    {_FIRING} FROM alerts a CROSS JOIN LATERAL (
+        SELECT * FROM alert_firings f WHERE f.alert_id = a.id ORDER BY f.trade_id DESC LIMIT %s
+    ) AS newest ORDER BY alert_id, trade_id
+"""  # noqa: S608  # because it is put together from constants
+_COUNTS = "SELECT alert_id, count(*) FROM alert_firings GROUP BY alert_id"
 _WITHIN = sql.SQL("alert_id = ANY(%(ids)s::bigint[]) AND trade_id > %(after)s AND trade_id <= %(last)s")
 _KEPT = sql.SQL("SELECT alert_id, trade_id, direction FROM alert_firings WHERE {within}").format(within=_WITHIN)
 _MADE_FINAL = sql.SQL("UPDATE alert_firings SET provisional = false WHERE {within} AND provisional").format(
     within=_WITHIN
 )
 _INSERT = """
-    INSERT INTO alert_firings (alert_id, trade_id, time, price, direction, late, provisional)
+    INSERT INTO alert_firings (alert_id, trade_id, time, price, direction, late, provisional, reason)
     SELECT a.id, f.trade_id, timestamptz 'epoch' + f.time_us * interval '1 microsecond',
-        f.price_e8 / 100000000::numeric, f.direction, %(late)s, %(provisional)s
+        f.price_e8 / 100000000::numeric, f.direction, %(late)s, %(provisional)s, f.reason
     FROM unnest(%(alert_id)s::bigint[], %(trade_id)s::bigint[], %(time_us)s::bigint[], %(price_e8)s::numeric[],
-        %(direction)s::text[]) AS f (alert_id, trade_id, time_us, price_e8, direction)
+        %(direction)s::text[], %(reason)s::text[]) AS f (alert_id, trade_id, time_us, price_e8, direction, reason)
     JOIN alerts a ON a.id = f.alert_id
     WHERE NOT %(provisional)s OR f.trade_id > coalesce(a.judged_to, 0)
     ON CONFLICT (alert_id, trade_id) DO NOTHING
 """
 
 
-def add(connection: Connection, new: NewAlert) -> int:
-    """Keep an alert; return its number. It regards the trades that are stored from now on. Raises psycopg.Error."""
-    add_symbols(connection, [new.symbol])
-    values = {
-        "symbol": new.symbol,
-        "rule": text_of_rule(new.rule),
-        "repeat": new.repeat.value,
-        "name": new.name,
-        "note": new.note,
-        "expires": new.expires_us,
-    }
-    with connection.transaction():
-        connection.execute(_CHANGED)
-        row = connection.execute(_ADD, values).fetchone()
-    assert row is not None
-    return int(row[0])
-
-
-def remove(connection: Connection, alert_id: int) -> bool:
-    """Forget an alert and its firings; return False if there is none of that number. Raises psycopg.Error."""
-    with connection.transaction():
-        connection.execute(_CHANGED)
-        return connection.execute("DELETE FROM alerts WHERE id = %s", (alert_id,)).rowcount == 1
-
-
 def read_waiting(connection: Connection, symbol: str) -> list[StoredAlert]:
     """Return the alerts of a symbol that still wait, by number, without their firings."""
-    return [_alert(row) for row in connection.execute(_WAITING, ([symbol],))]
+    return _alerts(connection, connection.execute(_WAITING, ([symbol],)).fetchall())
+
+
+def read_of_trouble(connection: Connection) -> list[StoredAlert]:
+    """Return the alerts on trouble, by number, with what they were about."""
+    rows = connection.execute(_OF_TROUBLE).fetchall()
+    return _alerts(connection, rows, incidents=read_incidents(connection, [row[0] for row in rows]))
 
 
 def read_all(connection: Connection, symbols: Collection[str]) -> list[StoredAlert]:
     """Return the alerts of these symbols, of all if none is named, by number, with their firings by trade id."""
     rows = connection.execute(_ALL, {"symbols": list(symbols)}).fetchall()
-    firings = read_firings(connection, [row[0] for row in rows])
-    return [_alert(row, firings.get(row[0], ())) for row in rows]
+    ids = [row[0] for row in rows]
+    return _alerts(connection, rows, read_firings(connection, ids), read_incidents(connection, ids))
+
+
+def read_overview(connection: Connection, most: int) -> tuple[list[StoredAlert], dict[int, int]]:
+    """Return all alerts by number, each with its ``most`` newest firings, and how often each has fired."""
+    rows = connection.execute(_ALL, {"symbols": []}).fetchall()
+    counts = {int(alert_id): int(count) for alert_id, count in connection.execute(_COUNTS)}
+    firings = _by_alert(connection.execute(_NEWEST_FIRINGS, (most,)))
+    incidents = read_incidents(connection, [row[0] for row in rows])
+    for alert_id, several in incidents.items():
+        counts[alert_id] = counts.get(alert_id, 0) + len(several)
+    return _alerts(connection, rows, firings, incidents), counts
 
 
 def read_firings(connection: Connection, alert_ids: Collection[int]) -> dict[int, list[StoredFiring]]:
     """Return the firings of these alerts by alert, each by rising trade id."""
+    return _by_alert(connection.execute(_FIRINGS, (list(alert_ids),)))
+
+
+def _by_alert(rows: Iterable[tuple[Any, ...]]) -> dict[int, list[StoredFiring]]:
     found: dict[int, list[StoredFiring]] = {}
-    for alert_id, trade_id, time_us, price_e8, direction, late, provisional in connection.execute(
-        _FIRINGS, (list(alert_ids),)
-    ):
-        one = StoredFiring(trade_id, time_us, int(price_e8), Direction(direction), late, provisional)
+    for alert_id, trade_id, time_us, price_e8, direction, *rest in rows:
+        one = StoredFiring(trade_id, time_us, int(price_e8), Direction(direction), *rest)
         found.setdefault(alert_id, []).append(one)
     return found
 
@@ -116,7 +111,7 @@ def insert_firings(connection: Connection, firings: Iterable[Firing], *, late: b
     firings = list(firings)
     if not firings:
         return
-    columns: dict[str, Any] = {name: [getattr(one, name) for one in firings] for name in Firing._fields}
+    columns: dict[str, Any] = {each.name: [getattr(one, each.name) for one in firings] for each in fields(Firing)}
     columns["direction"] = [one.direction.value for one in firings]
     connection.execute(_INSERT, {**columns, "late": late, "provisional": provisional})
 
@@ -167,18 +162,51 @@ def settle(
 _rule = lru_cache(4_096)(read_rule)  # the same are read every second while recording
 
 
-def _alert(row: tuple[Any, ...], firings: Sequence[StoredFiring] = ()) -> StoredAlert:
-    alert_id, symbol, rule, repeat, name, note, expires_us, start_id, warm_from_id, judged_to = row
-    return StoredAlert(
-        alert_id,
-        symbol,
-        _rule(rule),
-        Repeat(repeat),
-        name,
-        note,
-        expires_us,
-        start_id,
-        warm_from_id,
-        judged_to,
-        firings,
-    )
+def _alerts(
+    connection: Connection,
+    rows: Sequence[tuple[Any, ...]],
+    firings: Mapping[int, Sequence[StoredFiring]] = MappingProxyType({}),
+    incidents: Mapping[int, Sequence[StoredIncident]] = MappingProxyType({}),
+) -> list[StoredAlert]:
+    pauses: dict[int, list[Pause]] = {}
+    for alert_id, *bounds in connection.execute(_PAUSES, ([row[0] for row in rows],)) if rows else ():
+        pauses.setdefault(alert_id, []).append(Pause(*bounds))
+    return [
+        StoredAlert(
+            alert_id,
+            symbol,
+            _rule(rule),
+            Repeat(repeat),
+            name,
+            note,
+            expires_us,
+            start_id,
+            warm_from_id,
+            judged_to,
+            firings.get(alert_id, ()),
+            version,
+            tuple(pauses.get(alert_id, ())),
+            notifies,
+            sounds,
+            replaced_by,
+            ends_at,
+            incidents.get(alert_id, ()),
+        )
+        for (
+            alert_id,
+            symbol,
+            rule,
+            repeat,
+            name,
+            note,
+            expires_us,
+            start_id,
+            warm_from_id,
+            judged_to,
+            version,
+            notifies,
+            sounds,
+            replaced_by,
+            ends_at,
+        ) in rows
+    ]

@@ -9,14 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING
 
-from app.market.ports.alerts import CaughtUp, Confirmed
+from app.market.ports.alerts import AlertOverview, CaughtUp, Confirmed, Draft, WaitingAlerts
 from storage.alerts import waiting_alerts
 from storage.postgres.connection import Connection, translated
 from storage.postgres.pool import ConnectionPool
 
 if TYPE_CHECKING:
-    from app.market.alerts.alert import Firing
+    from app.market.alerts.alert import Firing, Incident, Repeat, Rule
     from app.market.alerts.stored_alert import NewAlert, ProvenRun, StoredAlert
+    from app.market.candle import Candle
+    from app.market.interval import Interval
     from storage.alerts.proof import AlertProof
 
 
@@ -32,17 +34,45 @@ class PostgresAlerts:
 
     def add(self, new: NewAlert) -> int:
         """Keep an alert; return its number. It regards the trades that are stored from now on."""
-        from storage.alerts import alert_rows
+        from storage.alerts import alert_changes
 
         with self._pool.borrowed("add an alert") as connection:
-            return alert_rows.add(connection, new)
+            return alert_changes.add(connection, new)
+
+    def change(self, alert_id: int, new: NewAlert) -> bool:
+        """See `app.market.ports.alerts.AlertBook`."""
+        from storage.alerts import alert_changes
+
+        with self._pool.borrowed("change an alert") as connection:
+            return alert_changes.change(connection, alert_id, new)
+
+    def pause(self, alert_id: int, until_us: int | None = None, after_id: int = 0) -> bool:
+        """See `app.market.ports.alerts.AlertBook`."""
+        from storage.alerts import alert_changes
+
+        with self._pool.borrowed("pause an alert") as connection:
+            return alert_changes.pause(connection, alert_id, until_us, after_id)
+
+    def resume(self, alert_id: int) -> bool:
+        """See `app.market.ports.alerts.AlertBook`."""
+        from storage.alerts import alert_changes
+
+        with self._pool.borrowed("resume an alert") as connection:
+            return alert_changes.resume(connection, alert_id)
 
     def remove(self, alert_id: int) -> bool:
         """Forget an alert and its firings; return False if there is none of that number."""
-        from storage.alerts import alert_rows
+        from storage.alerts import alert_changes
 
         with self._pool.borrowed("remove an alert") as connection:
-            return alert_rows.remove(connection, alert_id)
+            return alert_changes.remove(connection, alert_id)
+
+    def draft(self, symbol: str, rule: Rule, repeat: Repeat, from_us: int, to_us: int) -> Draft:
+        """See `app.market.ports.alerts.AlertBook`."""
+        from storage.alerts.draft import judge_draft
+
+        with self._connect() as connection, translated("judge the stored trades by a draft"):
+            return judge_draft(connection, symbol, rule, repeat, from_us, to_us)
 
     def read(self, symbols: Collection[str] = ()) -> list[StoredAlert]:
         """Return the alerts of these symbols, of all if none is named, by number, with their firings by trade id."""
@@ -51,6 +81,14 @@ class PostgresAlerts:
         with self._pool.borrowed("read alerts") as connection, connection.transaction():
             connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
             return alert_rows.read_all(connection, symbols)
+
+    def overview(self, most: int) -> AlertOverview:
+        """See `app.market.ports.alerts.AlertBook`."""
+        from storage.alerts import alert_rows
+
+        with self._pool.borrowed("read alerts") as connection, connection.transaction():
+            connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+            return AlertOverview(*alert_rows.read_overview(connection, most))
 
     def prove(
         self, symbols: Collection[str] = (), on_progress: Callable[[int], object] = lambda trades: None
@@ -62,15 +100,42 @@ class PostgresAlerts:
         with self._connect() as connection, translated("verify alerts"):
             return prove(connection, alerts, on_progress)
 
+    def draft_candles(self, symbol: str, interval: Interval, start_us: int, end_us: int) -> list[Candle]:
+        """See `app.market.ports.alerts.AlertBook`."""
+        from storage.candles.candle_reader import SymbolCandleReader
+
+        with self._connect() as connection, translated("read candles for a draft"):
+            reader = SymbolCandleReader.open(connection, symbol, interval)
+            return [] if reader is None else list(reader.traded_candles(start_us, end_us))
+
+    def proof_in_words(self) -> tuple[bool, str]:
+        """See `app.market.ports.alerts.AlertBook`."""
+        proof = self.prove()
+        return not proof.differences, proof.sentence
+
     def revision(self) -> int:
         """See `app.market.ports.alerts.AlertStore`."""
         with self._pool.borrowed("look for changed alerts") as connection:
             return waiting_alerts.revision(connection)
 
-    def waiting(self, symbols: Collection[str]) -> dict[str, set[int]]:
+    def waiting(self, symbols: Collection[str]) -> WaitingAlerts:
         """See `app.market.ports.alerts.AlertStore`."""
         with self._pool.borrowed("read alerts") as connection:
-            return waiting_alerts.waiting_ids(connection, symbols)
+            return waiting_alerts.waiting(connection, symbols)
+
+    def of_trouble(self) -> list[StoredAlert]:
+        """See `app.market.ports.alerts.AlertStore`."""
+        from storage.alerts import alert_rows
+
+        with self._pool.borrowed("read alerts on trouble") as connection:
+            return alert_rows.read_of_trouble(connection)
+
+    def save_incidents(self, incidents: Sequence[Incident]) -> list[Incident]:
+        """See `app.market.ports.alerts.AlertStore`."""
+        from storage.alerts import incident_rows
+
+        with self._pool.borrowed("keep troubles of alerts") as connection:
+            return incident_rows.save(connection, incidents)
 
     def save(self, symbol: str, firings: Sequence[Firing]) -> None:
         """See `app.market.ports.alerts.AlertStore`."""

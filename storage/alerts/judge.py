@@ -18,16 +18,13 @@ from app.market.coverage import IdRanges
 from app.market.ports.alerts import CaughtUp, Confirmed
 from app.market.trade import Trade
 from storage.alerts import alert_rows
+from storage.alerts.locks import take_lock, try_lock
 from storage.alerts.warm_boards import BoardMaker
 from storage.postgres.connection import Connection
 from storage.postgres.symbol_ids import symbol_id_of
 from storage.schema import id_ranges
 
 logger = logging.getLogger(__name__)
-
-_LOCK = 0x61_6C_72_74  # the first half of the lock's number; the second is the symbol's id
-_TRY = "SELECT pg_try_advisory_xact_lock(%s, %s)"
-_TAKE = "SELECT pg_advisory_xact_lock(%s, %s)"
 
 
 class SymbolJudge:
@@ -46,8 +43,7 @@ class SymbolJudge:
     def save(self, firings: Sequence[Firing]) -> None:
         """See `app.market.ports.alerts.AlertStore.save`."""
         with self._connection.transaction():
-            # A statement of its own: the next one must see how far the lock's last holder judged.
-            self._connection.execute(_TAKE, (_LOCK, self._symbol_id))
+            take_lock(self._connection, self._symbol_id)
             alert_rows.insert_firings(self._connection, firings, late=False, provisional=True)
 
     def confirm(self, run: ProvenRun | None) -> Confirmed:
@@ -64,7 +60,8 @@ class SymbolJudge:
                 ids = {one.alert_id for one in group}
                 if end_id == judged_to:
                     continue
-                if run is None or judged_to < run.after_id or not ids <= set(run.alert_ids):
+                is_judged = run is not None and all(run.versions.get(one.alert_id) == one.version for one in group)
+                if run is None or judged_to < run.after_id or not is_judged:
                     needs_reading = True
                     continue
                 last_id = min(end_id, run.last_id)
@@ -107,7 +104,7 @@ class SymbolJudge:
             return CaughtUp(board, alerts, newest, frozenset(proven), found)
 
     def _lock(self) -> bool:
-        return self._connection.execute(_TRY, (_LOCK, self._symbol_id)).fetchone() == (True,)
+        return try_lock(self._connection, self._symbol_id)
 
     def _held(self, alerts: Sequence[StoredAlert]) -> IdRanges:
         """Return the ids held from the first one on that an alert regards; all, where one has not begun yet."""

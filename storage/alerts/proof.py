@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from app.market.alerts.alert import Firing, PriceCrosses, PriceInRange, PriceMoves, Repeat, VolumeExceeds
 from app.market.alerts.alert_board import AlertBoard
-from app.market.alerts.stored_alert import StoredAlert, StoredFiring
+from app.market.alerts.stored_alert import StoredAlert, StoredFiring, StoredIncident
 from app.market.trade import Trade
 from storage.alerts.warm_boards import SEEDED_CANDLES, BoardMaker
 from storage.candles.trade_columns import nearest_trade
@@ -25,12 +25,12 @@ from storage.schema.retention_record import trades_kept_from
 
 
 class Difference(NamedTuple):
-    """``kind``: missed, doubled or invented."""
+    """``kind``: missed, doubled or invented. ``firing``: a trade, or the missing trades of a gap."""
 
     kind: str
     alert_id: int
     symbol: str
-    firing: Firing
+    firing: Firing | StoredIncident
 
 
 @dataclass
@@ -38,6 +38,8 @@ class AlertProof:
     """
     ``trades`` were judged again, and ``firings`` matched. ``provisional``: kept firings that are not judged for good
     yet; ``dropped``: kept ones whose trades retention has dropped. ``unjudged``: trades stored beyond what is judged.
+    ``unproven``: troubles that were kept: what nobody stores cannot be judged again. Of these only gaps that were kept
+    twice are found.
     """
 
     differences: list[Difference] = field(default_factory=list)
@@ -46,10 +48,19 @@ class AlertProof:
     provisional: int = 0
     dropped: int = 0
     unjudged: int = 0
+    unproven: int = 0
 
     def count(self, kind: str) -> int:
         """Return how many differences are of that kind."""
         return sum(one.kind == kind for one in self.differences)
+
+    @property
+    def sentence(self) -> str:
+        """The outcome in one sentence."""
+        if self.differences:
+            missed, doubled, invented = (self.count(kind) for kind in ("missed", "doubled", "invented"))
+            return f"{missed} firings are missed, {doubled} doubled, {invented} invented."
+        return f"{self.firings:,} firing{'s agree' if self.firings != 1 else ' agrees'} with the stored trades"
 
 
 def prove(
@@ -63,7 +74,10 @@ def prove(
     proof = AlertProof()
     by_symbol: dict[str, list[StoredAlert]] = {}
     for one in alerts:
-        by_symbol.setdefault(one.symbol, []).append(one)
+        if one.rule.is_of_trades:
+            by_symbol.setdefault(one.symbol, []).append(one)
+        else:
+            _check_incidents(one, proof)
     kept_from_us = trades_kept_from(connection)
     for symbol, group in by_symbol.items():
         symbol_id = symbol_id_of(connection, symbol)
@@ -73,6 +87,16 @@ def prove(
             floor = nearest_trade(connection, symbol, symbol_id, kept_from_us, before=False)
         _SymbolProof(connection, symbol, symbol_id, group, floor, kept_from_us or 0, proof, on_progress).run()
     return proof
+
+
+def _check_incidents(alert: StoredAlert, proof: AlertProof) -> None:
+    ends: dict[str, int] = {}
+    gaps = [one for one in alert.incidents if one.first_id is not None]
+    proof.unproven += len(alert.incidents)
+    for one in sorted(gaps, key=lambda gap: (gap.symbol, gap.first_id or 0)):
+        if (one.first_id or 0) <= ends.get(one.symbol, -1):
+            proof.differences.append(Difference("doubled", alert.alert_id, one.symbol, one))
+        ends[one.symbol] = max(ends.get(one.symbol, -1), one.last_id or 0)
 
 
 class _SymbolProof:

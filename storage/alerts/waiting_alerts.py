@@ -6,30 +6,34 @@ from collections.abc import Collection
 
 from psycopg import sql
 
+from app.market.ports.alerts import WaitingAlerts
 from storage.postgres.connection import Connection
 
-# One that fires once waits until a firing is confirmed.
+# One that fires once waits until a firing is confirmed, one that was replaced until it is judged for good to its end.
 WAITS = sql.SQL(
     """
-    s.symbol = ANY(%s::text[]) AND NOT (
+    a.by_trades AND s.symbol = ANY(%s::text[]) AND NOT (
         a.repeat = 'once' AND EXISTS (SELECT FROM alert_firings f WHERE f.alert_id = a.id AND NOT f.provisional)
-    )
+    ) AND (a.ends_at_id IS NULL OR a.judged_to IS NULL OR a.judged_to < a.ends_at_id)
     """
 )
-_IDS = sql.SQL("SELECT s.symbol, a.id FROM alerts a JOIN symbols s ON s.id = a.symbol_id WHERE {which}").format(
-    which=WAITS
-)
+_COUNTS = "SELECT count(*), count(*) FILTER (WHERE NOT by_trades) FROM alerts WHERE replaced_by IS NULL"
+_IDS = sql.SQL(
+    "SELECT s.symbol, a.id, a.version FROM alerts a JOIN symbols s ON s.id = a.symbol_id WHERE {which}"
+).format(which=WAITS)
 
 
 def revision(connection: Connection) -> int:
-    """Return a number that changes with every alert added or removed."""
+    """Return a number that changes with every alert added, changed or removed."""
     row = connection.execute("SELECT revision FROM alert_revision").fetchone()
     return 0 if row is None else int(row[0])
 
 
-def waiting_ids(connection: Connection, symbols: Collection[str]) -> dict[str, set[int]]:
+def waiting(connection: Connection, symbols: Collection[str]) -> WaitingAlerts:
     """See `app.market.ports.alerts.AlertStore.waiting`."""
-    found: dict[str, set[int]] = {}
-    for symbol, alert_id in connection.execute(_IDS, (list(symbols),)):
-        found.setdefault(symbol, set()).add(alert_id)
-    return found
+    versions: dict[str, dict[int, int]] = {}
+    for symbol, alert_id, version in connection.execute(_IDS, (list(symbols),)):
+        versions.setdefault(symbol, {})[alert_id] = version
+    row = connection.execute(_COUNTS).fetchone()
+    assert row is not None
+    return WaitingAlerts(versions, *row)

@@ -40,7 +40,10 @@ def test_add_list_verify_and_remove(play: Play) -> None:
         "name": "high",
         "note": "",
         "expires": None,
+        "notify": True,
+        "sound": False,
         "state": "waiting",
+        "replaced_by": None,
         "firings": [],
     }
     assert (second["state"], second["expires"]) == ("expired", "2024-01-01T00:00:00Z")
@@ -70,13 +73,35 @@ def test_add_list_verify_and_remove(play: Play) -> None:
     assert report["trades"] == 400
     (fired, *_) = document(play, "list", "BTCUSDT")[0]["firings"]
     wanted = {name: missed[name] for name in ("trade_id", "time", "price", "direction")}
-    assert fired == wanted | {"late": False, "provisional": False}
+    assert fired == wanted | {"late": False, "provisional": False, "reason": ""}
     assert "price crosses up 101" in run(play, "list")[1]
     assert document(play, "remove", added["id"]) == {"id": added["id"]}
     assert [one["id"] for one in document(play, "list")] == [second["id"]]
     code, printed, said = run(play, "verify", "BTCUSDT")
     assert (code, said) == (0, "")
     assert "0 firings are those" in printed
+
+
+def test_pause_resume_and_troubles_of_all_symbols(play: Play) -> None:
+    first = document(play, "add", "BTCUSDT", "--when", "price crosses 100", "--sound", "--no-notify")["id"]
+    trouble = document(play, "add", "all", "--when", "Recorder in trouble", "--repeat", "every")["id"]
+    assert document(play, "pause", first) == {"id": first}
+    assert "is paused until" in run(play, "pause", trouble, "--for", "1h")[1]
+    one, other = document(play, "list")
+    assert (one["state"], one["sound"], one["notify"]) == ("paused", True, False)
+    assert (other["state"], other["symbol"], other["when"]) == ("paused", "all", "recorder in trouble for 10s")
+    for number in (first, trouble):
+        document(play, "resume", number)
+    assert {one["state"] for one in document(play, "list")} == {"waiting"}
+    with connect(play.world.url) as connection:
+        connection.execute(
+            "INSERT INTO alert_incidents (alert_id, time, reason) VALUES (%s, '2024-01-01', 'The disk is full.')",
+            (trouble,),
+        )
+    (fired,) = document(play, "list")[1]["firings"]
+    assert (fired["trade_id"], fired["reason"], fired["time"]) == (None, "The disk is full.", "2024-01-01T00:00:00Z")
+    assert document(play, "verify")["unproven"] == 1
+    assert "can't be judged again" in run(play, "verify")[1]
 
 
 @pytest.mark.parametrize(
@@ -88,6 +113,10 @@ def test_add_list_verify_and_remove(play: Play) -> None:
         (("add", "oanda:EURUSD", "--when", "price crosses 1.1"), 2, "quotes and no trades"),
         (("add", "BTCUSDT", "--when", "price crosses 1", "--expires", "soon"), 2, "is not a time"),
         (("add", "BTCUSDT", "--when", "price crosses 1", "--repeat", "thrice"), 2, "--repeat"),
+        (("add", "all", "--when", "price crosses 1"), 2, "Only troubles"),
+        (("pause", "7", "--for", "soon"), 2, "is not an interval"),
+        (("pause", "7"), 1, "There is no alert 7"),
+        (("resume", "7"), 1, "There is no alert 7"),
         (("remove", "7"), 1, "There is no alert 7"),
         (("remove", "x"), 2, "ID"),
         (("list", "NOSUCH"), 2, "not in the database"),

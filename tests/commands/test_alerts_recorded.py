@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import time
@@ -92,3 +93,25 @@ def test_two_recorders_keep_each_firing_once(play: Play, server: SandboxServer, 
     report = document(play, "verify")
     assert (report["missed"], report["doubled"], report["invented"]) == (0, 0, 0)
     assert report["firings"] >= 4
+
+
+def test_a_lost_feed_and_the_gap_after_it_are_told_with_their_reason(
+    play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CRYPTOPIPE_SYMBOLS", "BTCUSDT")
+    lost = int(document(play, "add", "all", "--when", "feed lost for 1s", "--repeat", "every")["id"])
+    price = add(play, "moves 0.001% in 10s")
+    with contextlib.ExitStack() as stack:
+        with exchange() as made:
+            point_to(made, monkeypatch)
+            process = stack.enter_context(started("collect"))
+            wait_for(lambda: firings(play, price), process)
+            assert not firings(play, lost)
+        wait_for(lambda: firings(play, lost), process)
+        stop(process)
+    (found, *_) = firings(play, lost)
+    assert found["trade_id"] is None
+    assert found["reason"]
+    report = document(play, "verify")
+    assert (report["missed"], report["doubled"], report["invented"]) == (0, 0, 0)
+    assert report["unproven"] >= 1

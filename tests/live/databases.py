@@ -17,6 +17,7 @@ from app.market.columns.candle_columns import columns_of
 from app.market.coverage import IdRanges
 from app.market.errors import StoreUnavailable
 from app.market.interval import SECOND_US, Interval
+from app.market.ports.alerts import WaitingAlerts
 from app.market.ports.drawings import AppliedChange, DrawingChange, DrawingNews, StoredDrawing
 from app.market.ports.sessions import KeptSessions
 from app.market.ports.storage import StoredListener, WriterStatus
@@ -274,8 +275,8 @@ class NoAlerts:
     def revision(self) -> int:
         return 0
 
-    def waiting(self, symbols: Collection[str]) -> dict[str, set[int]]:
-        return {}
+    def waiting(self, symbols: Collection[str]) -> WaitingAlerts:
+        return WaitingAlerts({})
 
 
 class MemoryDrawings:

@@ -19,6 +19,7 @@ from typing import Any
 
 from tests.conftest import SHARED_DATA
 from tests.end_to_end.helpers import RECORDING, run_on_qt_loop
+from tests.screenshots.alert_scenes import alerts
 from tests.screenshots.chart_scenes import forex_week, quotes, recording, studies
 from tests.screenshots.dialog_scenes import database, downloads, export
 from tests.screenshots.shooting import ARCHIVE, Shooting
@@ -31,6 +32,7 @@ SMALL, LARGE = (1280, 720), (1440, 900)
 Scene = Callable[[Shooting], Coroutine[Any, Any, None]]
 
 SCENES: dict[str, Scene] = {
+    "alerts": alerts,
     "recording": recording,
     "loading": loading,
     "empty": empty,
@@ -52,9 +54,20 @@ RUNS = [  # theme, scale, size, scenes
         SMALL,
         ("recording", "export", "loading", "empty", "error", "database", "diagnostics", "forex", "quotes"),
     ),
-    ("dark", "2", SMALL, ("recording", "error", "database", "diagnostics", "studies", "symbols", "downloads")),
-    ("light", "1", LARGE, ("recording", "empty", "database", "diagnostics", "studies", "symbols", "downloads")),
+    (
+        "dark",
+        "2",
+        SMALL,
+        ("recording", "error", "database", "diagnostics", "studies", "symbols", "downloads", "alerts"),
+    ),
+    (
+        "light",
+        "1",
+        LARGE,
+        ("alerts", "recording", "empty", "database", "diagnostics", "studies", "symbols", "downloads"),
+    ),
     ("light", "2", SMALL, ("recording", "export", "database", "diagnostics", "studies", "symbols", "forex", "quotes")),
+    ("light", "1", LARGE, ("alerts",)),
     ("dark", "1.5", SMALL, ("recording",)),
     ("dark", "1", LARGE, ("recording", "studies", "symbols", "commands")),
     ("light", "2", (960, 600), ("commands",)),

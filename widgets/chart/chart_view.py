@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, Signal
 from PySide6.QtGui import QHideEvent, QPixmap, QShowEvent
@@ -43,6 +45,9 @@ from widgets.chart.panes.dirty_regions import DirtyRegions
 from widgets.chart.panes.pane_set import PaneSet, make_pane
 from widgets.theme.palettes import Palette
 from widgets.view_values import DifferenceView, GapBand
+
+if TYPE_CHECKING:
+    from widgets.chart.alert_lines.alert_lines import AlertLines
 
 _TEXT_MS = 200  # numbers that change more often cannot be read
 _TIME_AXIS_PX = 28.0
@@ -134,6 +139,22 @@ class ChartView(QWidget):
         self._box.setSpacing(0)
         self._box.addWidget(self._canvas)
         self.setFocusProxy(self._canvas)
+
+    @cached_property
+    def alert_lines(self) -> AlertLines:
+        """The lines of alerts. Made, and loaded, when first used: most charts have none."""
+        from widgets.chart.alert_lines.alert_lines import AlertLines
+
+        lines = AlertLines(self._scene, self._repaint_all)
+        self._scene.alert_lines = lines.painting
+        self._gestures.add_grab(lines)
+        self.keyboard.add_cancel(lines.cancel)
+        return lines
+
+    @property
+    def has_alert_lines(self) -> bool:
+        """Whether lines of alerts were shown before."""
+        return "alert_lines" in self.__dict__
 
     # The series
 

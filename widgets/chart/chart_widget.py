@@ -30,11 +30,13 @@ from widgets.chart.model.pane_layout import PRICE
 from widgets.chart.model.time_range import TimeRange
 from widgets.chart.model.view_place import ViewPlace
 from widgets.chart.painting.frame_timer import single_shot
+from widgets.chart.painting.scene_builder import value_text
 from widgets.chart.progress_chip import ProgressChip
 from widgets.chart.scales.time_scale import RIGHT_MARGIN_PX
 from widgets.chart.scales.time_text import full_time
 from widgets.chart.scales.zones import offset_text, zone_named
 from widgets.chart.state_panel import RETRY, SIMULATED_MARKET, StatePanel
+from widgets.keys import key_text
 from widgets.theme import style
 from widgets.theme.palettes import DARK, Palette
 from widgets.view_values import DifferenceView
@@ -58,6 +60,7 @@ class ChartWidget(ChartView):
         comparison_requested(): compare the candles in view with the exchange's, and mark those that differ;
         comparison_dismissed(): the user no longer wants to see its outcome;
         download_requested(): download the trades in view that are not stored.
+        alert_requested(object): set an alert at this price, a float; None: at the last one.
     """
 
     retry_requested = Signal()
@@ -70,6 +73,7 @@ class ChartWidget(ChartView):
     comparison_requested = Signal()
     comparison_dismissed = Signal()
     download_requested = Signal()
+    alert_requested = Signal(object)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -107,7 +111,8 @@ class ChartWidget(ChartView):
         self.keyboard.commands["zone"] = self.open_zone_picker
         self.keyboard.commands["compare"] = partial(self._with_trades, self.comparison_requested.emit)
         self.keyboard.commands["download_view"] = partial(self._with_trades, self.download_requested.emit)
-        self.keyboard.reasons.update(dict.fromkeys(("compare", "download_view"), self._why_no_trades))
+        self.keyboard.commands["alert"] = partial(self._with_trades, self._ask_for_alert)
+        self.keyboard.reasons.update(dict.fromkeys(("compare", "download_view", "alert"), self._why_no_trades))
         self.keyboard.reasons.update(dict.fromkeys(("phase_later", "phase_earlier"), self._why_no_phases))
         self._hint.download = self.download_requested.emit
         self.keyboard.add_cancel(self._dismiss_comparison)
@@ -327,6 +332,8 @@ class ChartWidget(ChartView):
         menu, layout = self._menu(), self._scene.layout
         if layout.value_axis.contains(position):
             menus.fill_axis_menu(menu, self._panes, pane, self.navigator.reset)
+            if pane.key == PRICE:
+                self._fill_alert_entry(menu, position)
         else:
             if not layout.time_axis.contains(position):
                 self._fill_pane_entries(menu, pane.key, position)
@@ -337,6 +344,8 @@ class ChartWidget(ChartView):
 
     def _fill_pane_entries(self, menu: QMenu, pane: str, position: QPointF) -> None:
         self.reading_tools.fill_menu(menu, position, self.pictures)
+        if pane == PRICE:
+            self._fill_alert_entry(menu, position)
         menus.fill_snap_menu(menu, self.appearance)
         if not self._panes.counts_ticks:
             menus.fill_exchange_menu(
@@ -350,6 +359,24 @@ class ChartWidget(ChartView):
         menu.addSeparator()
         menus.fill_pane_menu(menu, self._panes, pane)
         menu.addSeparator()
+
+    def _fill_alert_entry(self, menu: QMenu, position: QPointF) -> None:
+        if self._panes.counts_ticks or self.series is None:
+            return
+        scene, price = self._scene, self._on_tick(self._scene.price.value_at(position.y()))
+        text = f"Alert at {value_text(scene, scene.price, price)}…\t{key_text('alert')}"
+        menu.addAction(text, partial(self.alert_requested.emit, price))
+
+    def _ask_for_alert(self) -> None:
+        cross, pane = self._scene.crosshair, self._scene.price
+        is_on_price = cross is not None and pane.rect.top() <= cross.y <= pane.rect.bottom()
+        at = pane.value_at(cross.y) if cross is not None and is_on_price else None
+        self.alert_requested.emit(None if at is None else self._on_tick(at))
+
+    def _on_tick(self, price: float) -> float:
+        """Return the nearest price that the symbol can have."""
+        tick = self._scene.symbol.tick_size_e8 / 1e8 if self._scene.symbol is not None else 1e-8
+        return max(round(round(price / tick) * tick, 8), tick)
 
     def _menu(self) -> QMenu:
         menu = QMenu(self)

@@ -24,25 +24,40 @@ _MOST = 3
 _WIDTH_PX, _MARGIN_PX, _GAP_PX = 276, 12, 8
 
 
-class Toast(QFrame):
-    """One sentence, with a button where ``call`` undoes what it says."""
+class ToastFrame(QFrame):
+    """
+    What stands in the corner for a while; a subclass lays its parts and ``close_button`` out.
 
-    def __init__(self, window: QWidget, text: str, action: str, call: Callable[[], object] | None) -> None:
+    ``spoken``: what a screen reader reads out. ``call``: what undoes what it says; None: nothing does.
+    """
+
+    def __init__(self, window: QWidget, spoken: str, call: Callable[[], object] | None = None) -> None:
         super().__init__(window)
         self.setObjectName("toast")
-        self.call = call
-        self.text: QLabel = label(text)
-        self.text.setWordWrap(True)
-        self.text.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
-        self.setAccessibleName(text)
-        self.button = QPushButton(action)
-        self.button.setVisible(call is not None)
-        self.button.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
+        self.spoken, self.call = spoken, call
+        self.setAccessibleName(spoken)
         self.close_button = QToolButton()
         self.close_button.setAccessibleName("Close")
         self.close_button.setToolTip("Close")
         self.close_button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         style.sized(self.close_button, icon_size=ICON_PX)
+
+    def set_palette(self, palette: Palette) -> None:
+        """Draw in these colours."""
+        self.close_button.setIcon(icons.icon("close", palette.dim))
+
+
+class Toast(ToastFrame):
+    """One sentence, with a button where ``call`` undoes what it says."""
+
+    def __init__(self, window: QWidget, text: str, action: str, call: Callable[[], object] | None) -> None:
+        super().__init__(window, text, call)
+        self.text: QLabel = label(text)
+        self.text.setWordWrap(True)
+        self.text.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+        self.button = QPushButton(action)
+        self.button.setVisible(call is not None)
+        self.button.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         row = QHBoxLayout(self)
         row.setContentsMargins(12, 8, 8, 8)
         row.setSpacing(8)
@@ -58,26 +73,31 @@ class Toasts(QObject):
         super().__init__(window)
         self._window, self._floor = window, floor
         self._palette = DARK
-        self._toasts: list[Toast] = []
-        self._timers: dict[Toast, QTimer] = {}
+        self._toasts: list[ToastFrame] = []
+        self._timers: dict[ToastFrame, QTimer] = {}
         window.installEventFilter(self)
 
     @property
-    def shown(self) -> tuple[Toast, ...]:
+    def shown(self) -> tuple[ToastFrame, ...]:
         """The toasts on the screen, oldest first."""
         return tuple(self._toasts)
 
     def show(self, text: str, action: str = "", call: Callable[[], object] | None = None) -> Toast:
         """Show a sentence; with ``call``, a button named ``action`` that calls it and closes the toast."""
+        toast = Toast(self._window, text, action, call)
+        toast.button.clicked.connect(lambda: self._run(toast))
+        self.put(toast, SHOWN_MS if call is not None else PLAIN_SHOWN_MS)
+        return toast
+
+    def put(self, toast: ToastFrame, shown_ms: int = SHOWN_MS) -> None:
+        """Show a toast made for this window; the oldest goes where there are too many."""
         while len(self._toasts) >= _MOST:
             self.close(self._toasts[0])
-        toast = Toast(self._window, text, action, call)
-        toast.close_button.setIcon(icons.icon("close", self._palette.dim))
+        toast.set_palette(self._palette)
         toast.close_button.clicked.connect(lambda: self.close(toast))
-        toast.button.clicked.connect(lambda: self._run(toast))
         timer = QTimer(toast)
         timer.setSingleShot(True)
-        timer.setInterval(SHOWN_MS if call is not None else PLAIN_SHOWN_MS)
+        timer.setInterval(shown_ms)
         timer.timeout.connect(lambda: self._let_go(toast))
         timer.start()
         self._timers[toast] = timer
@@ -85,8 +105,7 @@ class Toasts(QObject):
         toast.installEventFilter(self)
         self._place()
         toast.show()
-        QAccessible.updateAccessibility(QAccessibleAnnouncementEvent(toast, text))
-        return toast
+        QAccessible.updateAccessibility(QAccessibleAnnouncementEvent(toast, toast.spoken))
 
     @property
     def can_undo(self) -> bool:
@@ -101,7 +120,7 @@ class Toasts(QObject):
                 return True
         return False
 
-    def close(self, toast: Toast) -> None:
+    def close(self, toast: ToastFrame) -> None:
         """Take a toast off the screen."""
         if toast not in self._timers:
             return
@@ -116,24 +135,24 @@ class Toasts(QObject):
         """Draw in these colours."""
         self._palette = palette
         for toast in self._toasts:
-            toast.close_button.setIcon(icons.icon("close", palette.dim))
+            toast.set_palette(palette)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if watched is self._window and event.type() in (QEvent.Type.Resize, QEvent.Type.FontChange):
             self._place()
-        elif isinstance(watched, Toast) and isinstance(event, QEnterEvent):
+        elif isinstance(watched, ToastFrame) and isinstance(event, QEnterEvent):
             self._timers[watched].stop()
-        elif isinstance(watched, Toast) and event.type() == QEvent.Type.Leave and watched in self._timers:
+        elif isinstance(watched, ToastFrame) and event.type() == QEvent.Type.Leave and watched in self._timers:
             self._timers[watched].start()
         return False
 
-    def _run(self, toast: Toast) -> None:
+    def _run(self, toast: ToastFrame) -> None:
         call = toast.call
         self.close(toast)
         if call is not None:
             call()
 
-    def _let_go(self, toast: Toast) -> None:
+    def _let_go(self, toast: ToastFrame) -> None:
         focus = QApplication.focusWidget()
         if focus is not None and toast.isAncestorOf(focus):
             self._timers[toast].start()  # somebody is about to press its button

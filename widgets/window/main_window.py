@@ -69,6 +69,7 @@ class MainWindow(QMainWindow):
         retry_database_requested, retry_feed_requested, simulated_market_requested: The button of a notice was pressed.
         history_command_requested: Copy the command that fetches the past of the chart's symbol.
         fetch_cancelled, lake_dismissed: The button beside a sentence about the lake was pressed.
+        alerts_requested: Open the dialog of alerts. alert_requested: Set an alert on the chart.
         missing_requested, missing_here_requested: Show missing trades on the chart: of any symbol, or of the chart's.
         download_requested, download_stop_requested: Fetch all missing trades of the chart's symbol, or stop fetching.
         notice_dismissed: The user has read the notice.
@@ -118,6 +119,8 @@ class MainWindow(QMainWindow):
     keys_import_requested = Signal(str)
     keys_export_requested = Signal(str)
     layout_changed = Signal()
+    alerts_requested = Signal()
+    alert_requested = Signal()
     missing_requested = Signal()
     missing_here_requested = Signal()
     download_requested = Signal()
@@ -385,6 +388,8 @@ class MainWindow(QMainWindow):
         bar.picker_requested.connect(self.open_symbol_picker)
         bar.chart_menu_requested.connect(self.chart_menu_requested)
         bar.indicators_requested.connect(self.indicators_requested)
+        bar.alert_requested.connect(self.alert_requested)
+        menu.alerts_requested.connect(self.alerts_requested)
         bar.panel_requested.connect(self.side_panel.ask_open)
         bar.intervals.favourites_changed.connect(self.layout_changed)
         for source in (bar, menu):
@@ -450,6 +455,7 @@ class MainWindow(QMainWindow):
         self.diagnostics.copy_requested.connect(self.copy_text)
         self.diagnostics.close_button.clicked.connect(lambda: self.chart.setFocus())
         self.status_bar.database_clicked.connect(self.database_requested)
+        self.status_bar.alerts.clicked.connect(self.alerts_requested)
         FileDrop(self).files_dropped.connect(self.import_requested)
         text_size.application().fontChanged.connect(self._follow_system_text)
 
@@ -466,6 +472,7 @@ class MainWindow(QMainWindow):
                 "date": self.date_entry_requested.emit,
                 "symbols": self.open_symbol_picker,
                 "missing": self.missing_requested.emit,
+                "alerts": self.alerts_requested.emit,
                 "undo": self.toasts.undo_latest,
                 "export": self.export_requested.emit,
                 "indicators": self.top_bar.ask_for_indicators,

@@ -39,8 +39,8 @@ class MainMenu(QMenu):
 
     Signals:
         symbols_requested, stored_symbols_requested, database_requested, import_requested, download_dialog_requested,
-        export_requested, diagnostics_requested, palette_requested, keys_requested, change_keys_requested,
-        about_requested: Open that dialog or panel.
+        alerts_requested, export_requested, diagnostics_requested, palette_requested, keys_requested,
+        change_keys_requested, about_requested: Open that dialog or panel.
         templates_requested: Open the menu of indicator templates.
         copy_candles_requested: Put the candles in view on the clipboard; carries the `FileFormat` of the text.
         serving_requested: Serve the data to other programs, or no longer; carries whether to.
@@ -54,6 +54,7 @@ class MainMenu(QMenu):
         quit_requested: Close the window.
     """
 
+    alerts_requested = Signal()
     symbols_requested = Signal()
     stored_symbols_requested = Signal()
     database_requested = Signal()
@@ -83,6 +84,7 @@ class MainMenu(QMenu):
         self._add("Symbols…", "edit_symbols", self.symbols_requested.emit)
         self._add("Stored symbols…", "stored_symbols", self.stored_symbols_requested.emit)
         self._add("Database…", "database", self.database_requested.emit)
+        self._add("Alerts…", "alerts", self.alerts_requested.emit)
         self._add("Indicator templates…", "templates", self.templates_requested.emit)
         self._add("Import…", "import", self.import_requested.emit)
         self._add("Download…", "download", self.download_dialog_requested.emit)

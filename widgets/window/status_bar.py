@@ -77,10 +77,11 @@ class StatusBar(QStatusBar):
         self.missing = LinkLabel("", "warning", small)
         self.malformed = label("", "warning", small)
         self.contradictions = label("", "warning", small)
+        self.alerts = LinkLabel("", "dim", small, is_underlined=False)
         self.badge = self._make_badge()
         self.time = SteadyLabel("", "dim", small)
         self._was_clock_wrong = False
-        self._is_due: dict[QWidget, bool] = {}  # of the entries that are not always there
+        self._is_due: dict[QWidget, bool] = {self.alerts: False}  # of the entries that are not always there
         self._inside = self._arrange()
         self._fitting = BarFitting(self, self._place)
         self.addWidget(self._inside, 1)
@@ -115,6 +116,12 @@ class StatusBar(QStatusBar):
         texts = [part.text() for part in (*parts, self.contradictions, self.time) if self._is_due.get(part, True)]
         return " | ".join(text for text in texts if text)
 
+    def set_alerts(self, watching: int, *, has_any: bool) -> None:
+        """Show how many alerts wait; nothing while there are none at all."""
+        self.alerts.setText(f"{counted(watching, 'alert')} watching")
+        self._is_due[self.alerts] = has_any
+        self._fitting.fit()
+
     def set_simulated(self, is_simulated: bool) -> None:
         """Show the badge of the simulated market, or not."""
         self._is_due[self.badge] = is_simulated
@@ -128,7 +135,7 @@ class StatusBar(QStatusBar):
         order: list[QWidget] = [self.queue, self.rate, self.time, self.malformed, self.contradictions, self.spool]
         # A figure of the database leaves early; what is wrong with it stays to the last.
         order.insert(len(order) if self.database.is_sentence else 1, self.database)
-        order += [self.missing, self.badge]
+        order += [self.alerts, self.missing, self.badge]
         due = [part for part in order if self._is_due.get(part, True)]
         for part in order:
             if part not in due:
@@ -217,6 +224,7 @@ class StatusBar(QStatusBar):
         ):
             layout.addWidget(part)
         layout.addStretch(1)
+        layout.addWidget(self.alerts)
         layout.addWidget(self.badge)
         layout.addWidget(self.time)
         return inside
@@ -245,6 +253,8 @@ class StatusBar(QStatusBar):
         self.queue.setAccessibleName("Trades waiting to be written")
         self.queue.setToolTip("Trades waiting to be written")
         self.spool.setAccessibleName("Trades waiting on disk")
+        self.alerts.setAccessibleName("Alerts: see, set and change them")
+        set_key_tip(self.alerts, "See, set and change alerts", "alerts")
         self.missing.setAccessibleName("Missing trades: show them on the chart")
         set_key_tip(self.missing, "Show them on the chart, the newest first", "missing")
         self.malformed.setAccessibleName("Unreadable messages")

@@ -46,6 +46,7 @@ class TopBar(QFrame):
         export_requested: “Export…” was pressed.
         chart_menu_requested, indicators_requested: The button of price styles, or of indicators, was pressed; carry
             the point on the screen to open their menu at.
+        alert_requested: The button of alerts was pressed: set one.
         theme_requested: The theme button was pressed; carries the theme's name.
         panel_requested: Show the side panel, or hide it; carries whether to show it.
     """
@@ -54,6 +55,7 @@ class TopBar(QFrame):
     export_requested = Signal()
     chart_menu_requested = Signal(QPoint)
     indicators_requested = Signal(QPoint)
+    alert_requested = Signal()
     theme_requested = Signal(str)
     panel_requested = Signal(bool)
 
@@ -73,6 +75,9 @@ class TopBar(QFrame):
         self.indicators_button = tool_button("Indicators", "")
         set_key_tip(self.indicators_button, "Add, set or remove indicators", "indicators")
         self.indicators_button.setText(" Indicators")
+        self.alert_button = tool_button("Alert", "")
+        set_key_tip(self.alert_button, "Set an alert", "alert")
+        self.alert_button.setText(" Alert")
         self._dividers = divider(), divider()
         self.search = tool_button("Search symbols", "")
         set_key_tip(self.search, "Search symbols", "symbols", otherwise="or just type")
@@ -216,6 +221,7 @@ class TopBar(QFrame):
         self.chart_button.set_palette(palette)
         self.chart_button.setIcon(icons.icon("candles", palette.dim))
         self.indicators_button.setIcon(icons.icon("indicators", palette.dim))
+        self.alert_button.setIcon(icons.icon("bell", palette.dim))
         self.intervals.set_palette(palette)
         self._offer_overflow()
 
@@ -249,7 +255,7 @@ class TopBar(QFrame):
 
     def _measure(self) -> None:
         """Note how wide the buttons with icon and text are, with their text and without."""
-        for button in (self.chart_button, self.indicators_button, self.search):
+        for button in (self.chart_button, self.indicators_button, self.alert_button, self.search):
             button.ensurePolished()
             before, px = button.toolButtonStyle(), []
             for style_with_or_without in _ON_BUTTON:
@@ -262,12 +268,12 @@ class TopBar(QFrame):
         """Keep in the bar what has room; the order of leaving is that of `top_bar_fit`."""
         fit = self._fit_now = widest_fit(len(self.intervals.favourites), self._width_of, self.width())
         self.symbol.set_compact(not fit.market)
-        for button in (self.chart_button, self.indicators_button, self.search):
+        for button in (self.chart_button, self.indicators_button, self.alert_button, self.search):
             button.setToolButtonStyle(_ON_BUTTON[0 if fit.texts else 1])
         self.price.setVisible(fit.price)
         self.change.setVisible(fit.change)
         self.intervals.fit_to(fit.intervals, with_custom=fit.custom)
-        for part in (self._dividers[1], self.chart_button, self.indicators_button):
+        for part in (self._dividers[1], self.chart_button, self.indicators_button, self.alert_button):
             part.setVisible(fit.styles)
         self.search.setVisible(fit.search)
         self.theme.setVisible(fit.theme)
@@ -282,7 +288,8 @@ class TopBar(QFrame):
         widths += [figure.slot_px() for figure, has in ((self.price, fit.price), (self.change, fit.change)) if has]
         dividers = [self._dividers[0].width()] * (2 if fit.styles else 1)
         widths += [*dividers, self.intervals.width_of(fit.intervals, with_custom=fit.custom)]
-        labelled = [(self.chart_button, fit.styles), (self.indicators_button, fit.styles), (self.search, fit.search)]
+        styles = self.chart_button, self.indicators_button, self.alert_button
+        labelled = [*((button, fit.styles) for button in styles), (self.search, fit.search)]
         widths += [self._labelled_px[button][0 if fit.texts else 1] for button, has in labelled if has]
         others = [(self.theme, fit.theme), (self.export_button, fit.export), (self.overflow_button, fit.has_overflow)]
         others += [(self.panel_button, fit.panel), (self.menu_button, True)]
@@ -298,6 +305,7 @@ class TopBar(QFrame):
         offers: tuple[tuple[bool, str, str, str, Callable[[], object]], ...] = (
             (not fit.styles, "candles", f"{self._price_style or 'Candles'}…", "", self.ask_for_styles),
             (not fit.styles, "indicators", "Indicators…", key_text("indicators"), self.ask_for_indicators),
+            (not fit.styles, "bell", "Alert…", key_text("alert"), self.alert_requested.emit),
             (not fit.custom, "clock", *custom_offer, self.intervals.request_custom),
             (not fit.search, "search", "Search symbols…", key_text("symbols"), self.picker_requested.emit),
             (not fit.export, "export", "Export…", key_text("export"), self.export_requested.emit),
@@ -329,6 +337,7 @@ class TopBar(QFrame):
         self.export_button.clicked.connect(lambda: self.export_requested.emit())
         self.chart_button.clicked.connect(lambda: self.ask_for_styles())
         self.indicators_button.clicked.connect(lambda: self.ask_for_indicators())
+        self.alert_button.clicked.connect(lambda: self.alert_requested.emit())
         self.theme.clicked.connect(lambda: self._ask_for_theme())
         self.panel_button.clicked.connect(self.panel_requested)
         self.intervals.favourites_changed.connect(self._fitting.fit)
@@ -339,7 +348,7 @@ class TopBar(QFrame):
         layout.setSpacing(_SPACING)
         left: tuple[QWidget, ...] = (
             *(self.symbol, self.price, self.change, self._dividers[0], self.intervals, self._dividers[1]),
-            *(self.chart_button, self.indicators_button),
+            *(self.chart_button, self.indicators_button, self.alert_button),
         )
         right = (
             *(self.search, self.theme, self.export_button, self.overflow_button, self.panel_button, self.menu_button),

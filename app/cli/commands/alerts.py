@@ -35,6 +35,8 @@ def _alerts(settings: Settings, options: Options) -> Run:
 @click.option("--name", metavar="TEXT", default="", help="What to call it.")
 @click.option("--note", metavar="TEXT", default="", help="What to remember about it.")
 @click.option("--expires", metavar="TIME", default="", help="No trade from then on meets it, UTC: 2026-12-24T18:00.")
+@click.option("--sound/--no-sound", default=False, help="Play the system's alert sound, where a window is open.")
+@click.option("--notify/--no-notify", default=True, help="Show a notification of the desktop there (the default).")
 @JSON
 def alerts_add(settings: Settings, options: Options) -> Run:
     """
@@ -43,6 +45,9 @@ def alerts_add(settings: Settings, options: Options) -> Run:
     CONDITION is "price crosses [up|down] 65000", "price enters 90 to 110", "price leaves 90 to 110",
     "moves [up|down] 2% in 5m", "volume > 3x average 20 of 5m", "rsi:14 of 5m crosses up 70" or
     "ema:20 of 1h crosses ema:50".
+
+    Without a trade fire "trades missing for 30s", "feed lost for 10s" and "recorder in trouble for 10s"; SYMBOL may be
+    "all" there.
     """
     return _alerts(settings, options)
 
@@ -60,6 +65,23 @@ def alerts_list(settings: Settings, options: Options) -> Run:
 @JSON
 def alerts_remove(settings: Settings, options: Options) -> Run:
     """Remove an alert and its firings."""
+    return _alerts(settings, options)
+
+
+@alerts.command("pause")
+@click.argument("number", metavar="ID", type=int)
+@click.option("--for", "pause_for", metavar="TIME", default="", help="For how long: 1h, 30m; left out: until resumed.")
+@JSON
+def alerts_pause(settings: Settings, options: Options) -> Run:
+    """Let no trade from now on meet an alert."""
+    return _alerts(settings, options)
+
+
+@alerts.command("resume")
+@click.argument("number", metavar="ID", type=int)
+@JSON
+def alerts_resume(settings: Settings, options: Options) -> Run:
+    """Let trades meet a paused alert again, from now on."""
     return _alerts(settings, options)
 
 

@@ -16,8 +16,9 @@ from app.commands.symbol_names import names_among
 from app.config.settings import Settings
 from app.market.alerts.alert import Firing, Repeat
 from app.market.alerts.language import read_rule
-from app.market.alerts.stored_alert import NewAlert, StoredAlert, StoredFiring
+from app.market.alerts.stored_alert import NewAlert, StoredAlert, StoredFiring, StoredIncident
 from app.market.errors import StoreError, UsageError
+from app.market.interval import Interval
 from app.market.symbol import BROKER, broker_of, read_symbol
 from app.market.units import format_e8
 from app.runtime.open_database import has_database, open_database
@@ -25,6 +26,8 @@ from storage.alerts.proof import AlertProof
 from storage.database import Database
 from storage.files.times import format_time, parse_time
 
+ALL = "all"
+"""Instead of a symbol: all that are recorded."""
 _SHOWN = 20  # differences in words; --json has all
 
 
@@ -36,19 +39,34 @@ def prepare(settings: Settings, options: Options) -> Callable[[], int]:
         UsageError: If a condition, a symbol or a time is wrong. No file was made.
     """
     if options.command == "alerts add":
+        rule = read_rule(options.when)
         new = NewAlert(
-            _symbol(options.symbol),
-            read_rule(options.when),
+            _symbol_or_all(options.symbol, is_of_trades=rule.is_of_trades),
+            rule,
             Repeat(options.repeat),
             options.name,
             options.note,
             parse_time(options.expires) if options.expires else None,
+            options.notify,
+            options.sound,
         )
         return partial(_run, partial(_add, new=new), settings, options)
-    if options.command == "alerts remove":
-        return partial(_run, _remove, settings, options)
+    if options.command == "alerts pause":
+        pause_us = Interval.parse(options.pause_for).length_us if options.pause_for else None
+        return partial(_run, partial(_pause, pause_us=pause_us), settings, options)
+    changes = {"alerts remove": _remove, "alerts resume": _resume}
+    if options.command in changes:
+        return partial(_run, changes[options.command], settings, options)
     work = _list if options.command == "alerts list" else _verify
     return partial(_run if has_database(settings) else _nothing, work, settings, options)
+
+
+def _symbol_or_all(text: str, *, is_of_trades: bool) -> str:
+    if text.strip().lower() != ALL:
+        return _symbol(text)
+    if is_of_trades:
+        raise UsageError("Only troubles are watched on all symbols: name one, as BTCUSDT.")
+    return ""
 
 
 def _symbol(text: str) -> str:
@@ -79,17 +97,33 @@ def _nothing(work: Callable[[Database, Options], int], settings: Settings, optio
 
 def _add(database: Database, options: Options, new: NewAlert) -> int:
     check_may_record(database.read_only_reason)
-    new = new._replace(symbol=read_symbol(options.symbol, database.store.symbol_names()))
+    if new.symbol:
+        new = new._replace(symbol=read_symbol(options.symbol, database.store.symbol_names()))
     alert_id = database.alerts.add(new)
-    print(json.dumps({"id": alert_id}) if options.as_json else f"Alert {alert_id} waits on {new.symbol}.")
+    on = new.symbol or "all recorded symbols"
+    print(json.dumps({"id": alert_id}) if options.as_json else f"Alert {alert_id} waits on {on}.")
     return 0
 
 
 def _remove(database: Database, options: Options) -> int:
+    return _changed(database, options, database.alerts.remove, "is removed")
+
+
+def _resume(database: Database, options: Options) -> int:
+    return _changed(database, options, database.alerts.resume, "waits again")
+
+
+def _pause(database: Database, options: Options, pause_us: int | None) -> int:
+    until_us = None if pause_us is None else _now_us() + pause_us
+    said = "is paused" if until_us is None else f"is paused until {format_time(until_us)}"
+    return _changed(database, options, partial(database.alerts.pause, until_us=until_us), said)
+
+
+def _changed(database: Database, options: Options, change: Callable[[int], bool], said: str) -> int:
     check_may_record(database.read_only_reason)
-    if not database.alerts.remove(options.number):
+    if not change(options.number):
         raise StoreError(f"There is no alert {options.number}: cryptopipe alerts list shows them.")
-    print(json.dumps({"id": options.number}) if options.as_json else f"Alert {options.number} is removed.")
+    print(json.dumps({"id": options.number}) if options.as_json else f"Alert {options.number} {said}.")
     return 0
 
 
@@ -113,20 +147,34 @@ def _symbols(database: Database, options: Options) -> Sequence[str]:
 def _json(alert: StoredAlert) -> dict[str, Any]:
     return {
         "id": alert.alert_id,
-        "symbol": alert.symbol,
+        "symbol": alert.symbol or ALL,
         "when": alert.text,
         "repeat": alert.repeat.value,
         "name": alert.name,
         "note": alert.note,
         "expires": None if alert.expires_us is None else format_time(alert.expires_us),
+        "notify": alert.notifies,
+        "sound": alert.sounds,
         "state": alert.state(_now_us()).value,
+        "replaced_by": alert.replaced_by,
         "firings": [
-            _firing_json(one) | {"late": one.is_late, "provisional": one.is_provisional} for one in alert.firings
-        ],
+            _firing_json(one) | {"late": one.is_late, "provisional": one.is_provisional, "reason": one.reason}
+            for one in alert.firings
+        ]
+        + [_firing_json(one) | {"late": False, "provisional": False, "reason": one.reason} for one in alert.incidents],
     }
 
 
-def _firing_json(firing: Firing | StoredFiring) -> dict[str, Any]:
+def _firing_json(firing: Firing | StoredFiring | StoredIncident) -> dict[str, Any]:
+    if isinstance(firing, StoredIncident):
+        return {
+            "trade_id": None,
+            "time": format_time(firing.time_us),
+            "price": None,
+            "direction": None,
+            "symbol": firing.symbol,
+            "missing": None if firing.first_id is None else [firing.first_id, firing.last_id],
+        }
     return {
         "trade_id": firing.trade_id,
         "time": format_time(firing.time_us),
@@ -140,14 +188,14 @@ def _text(alerts: Sequence[StoredAlert]) -> str:
         return 'No alerts: cryptopipe alerts add BTCUSDT --when "price crosses up 65000" adds one.'
     rows = [
         (
-            one.symbol,
+            one.symbol or ALL,
             one.text,
             one.name,
             one.repeat.value,
             one.state(_now_us()).value,
-            format_time(one.firings[-1].time_us) if one.firings else "",
+            format_time(fired[-1].time_us) if (fired := one.firings or one.incidents) else "",
             str(one.alert_id),
-            f"{len(one.firings):,}",
+            f"{len(fired):,}",
         )
         for one in alerts
     ]
@@ -168,6 +216,7 @@ def _report(alerts: Sequence[StoredAlert], proof: AlertProof, *, as_json: bool) 
             "provisional": proof.provisional,
             "dropped": proof.dropped,
             "unjudged": proof.unjudged,
+            "unproven": proof.unproven,
             "differences": [
                 {"kind": one.kind, "id": one.alert_id, "symbol": one.symbol} | _firing_json(one.firing)
                 for one in proof.differences
@@ -182,13 +231,17 @@ def _report(alerts: Sequence[StoredAlert], proof: AlertProof, *, as_json: bool) 
             print(f"{proof.dropped:,} older ones do not count: retention has dropped their trades.")
         if proof.unjudged:
             print(f"{proof.unjudged:,} stored trades are not judged yet: a recording program does that.")
+        if proof.unproven:
+            print(f"{proof.unproven:,} troubles can't be judged again: what was wrong is not stored.")
         for one in proof.differences[:_SHOWN]:
-            of = f"alert {one.alert_id} of {one.symbol}, trade {one.firing.trade_id}"
+            by = one.firing
+            what = f"trades from {by.first_id}" if isinstance(by, StoredIncident) else f"trade {by.trade_id}"
+            of = f"alert {one.alert_id} of {one.symbol}, {what}"
             print(f"{one.kind}: {of} at {format_time(one.firing.time_us)}")
         if len(proof.differences) > _SHOWN:
             print(f"… and {len(proof.differences) - _SHOWN:,} more: --json has all.")
     if proof.differences:
-        raise StoreError(f"{missed} firings are missed, {doubled} doubled, {invented} invented.")
+        raise StoreError(proof.sentence)
     return 0
 
 

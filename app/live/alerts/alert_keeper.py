@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -25,7 +25,9 @@ from app.market.ports.database import OpenedDatabase
 from app.market.units import format_e8
 
 if TYPE_CHECKING:  # the window opens without
-    from app.market.alerts.alert import Firing
+    from app.live.alerts.trouble_keeper import TroubleKeeper
+    from app.live.alerts.trouble_sources import TroubleSources
+    from app.market.alerts.alert import Firing, Incident
     from app.market.alerts.stored_alert import StoredAlert
 
 logger = logging.getLogger(__name__)
@@ -41,11 +43,22 @@ class AlertKeeper:
     """
     Run `run` while recording; call `finish` at the end. All methods on the loop.
 
-    ``database`` returns the one in use. ``on_firing`` is called with each firing at once.
+    ``database`` returns the one in use, ``troubles`` where to look for what no trade tells. ``on_firing`` is called
+    with each firing at once, ``on_change`` once at the start and whenever alerts were added, changed or removed, by
+    this program or another one: with how many there are.
     """
 
-    def __init__(self, recorder: Recorder, database: Callable[[], OpenedDatabase | None], clock: Clock) -> None:
+    def __init__(
+        self,
+        recorder: Recorder,
+        database: Callable[[], OpenedDatabase | None],
+        clock: Clock,
+        troubles: Callable[[], TroubleSources] | None = None,
+    ) -> None:
         self.on_firing: FiringListener | None = None
+        self.on_change: Callable[[int], object] | None = None
+        self._troubles = troubles
+        self._trouble: TroubleKeeper | None = None
         self._recorder = recorder
         self._database = database
         self._clock = clock
@@ -91,6 +104,8 @@ class AlertKeeper:
                 tracker = self._recorder.tracker(symbol)
                 if tracker is not None:
                     board.pass_time(now_s, tracker.absent)
+            if self._trouble is not None and self._trouble.look():
+                self._has_fired.set()
 
     async def _save_firings(self) -> None:
         while True:
@@ -111,6 +126,8 @@ class AlertKeeper:
             saved = list(firings)
             await in_background(partial(store.save, symbol, saved), "save-alerts")
             del firings[: len(saved)]  # others may have come meanwhile
+        if self._trouble is not None:
+            await self._trouble.save(store)
 
     async def _follow(self) -> None:
         while True:
@@ -126,17 +143,21 @@ class AlertKeeper:
         database = self._database()
         if database is not self._used:
             self._use(database)
-        if database is None or database.read_only_reason:
+        if database is None:
             return
         # In a thread also the first use of it, which loads modules.
         revision = await in_background(lambda: database.alerts.revision(), "look-for-alerts")
-        symbols = set(self._recorder.symbols)
+        symbols = set() if database.read_only_reason else set(self._recorder.symbols)
         if revision != self._revision or symbols != self._symbols:
             waiting = await in_background(lambda: database.alerts.waiting(symbols), "read-alerts")
             if database is not self._database():
                 return
-            self._set_alerts(waiting)
+            self._set_alerts(waiting.versions)
+            await self._follow_troubles(database, 0 if database.read_only_reason else waiting.of_trouble)
+            is_changed = revision != self._revision
             self._revision, self._symbols = revision, symbols
+            if is_changed and self.on_change is not None:
+                self.on_change(waiting.total)
         for symbol in list(self._behind):
             await self._catch_up(database, symbol)
         if self._clock.monotonic_s() - self._confirmed_s >= _CONFIRM_S:
@@ -150,19 +171,28 @@ class AlertKeeper:
         self._set_alerts({})
         self._unsaved.clear()
 
-    def _set_alerts(self, waiting: dict[str, set[int]]) -> None:
+    async def _follow_troubles(self, database: OpenedDatabase, count: int) -> None:
+        if self._trouble is None and count and self._troubles is not None:
+            from app.live.alerts.trouble_keeper import TroubleKeeper  # here: most programs have none of these alerts
+
+            self._trouble = TroubleKeeper(self._troubles(), self._clock, partial(self._announce, late=False))
+        if self._trouble is not None:
+            self._trouble.set_alerts(await in_background(lambda: database.alerts.of_trouble(), "read-alerts"))
+
+    def _set_alerts(self, waiting: Mapping[str, Mapping[int, int]]) -> None:
         for symbol in [symbol for symbol in self._boards if symbol not in waiting]:
             del self._boards[symbol]
             self._behind.pop(symbol, None)
             self._recorder.on_trade_of.pop(symbol, None)
-        for symbol, alert_ids in waiting.items():
+        for symbol, versions in waiting.items():
             board = self._boards.get(symbol)
             if board is None:
                 board = self._boards[symbol] = LiveBoard(symbol, partial(self._on_live, symbol))
                 self._recorder.on_trade_of[symbol] = board.add
-            for alert_id in board.alert_ids - alert_ids:
-                board.remove(alert_id)
-            if alert_ids - board.alert_ids:
+            for alert_id, version in board.versions.items():
+                if versions.get(alert_id) != version:
+                    board.remove(alert_id)
+            if versions.keys() - board.versions:
                 self._behind.setdefault(symbol, self._clock.monotonic_s())
 
     async def _catch_up(self, database: OpenedDatabase, symbol: str) -> None:
@@ -174,7 +204,7 @@ class AlertKeeper:
         alerts = {one.alert_id: one for one in found.alerts}
         for firing in found.firings:
             if not board.was_announced(firing):
-                self._announce(symbol, firing, alerts[firing.alert_id], late=True)
+                self._announce(alerts[firing.alert_id], firing, late=True)
         is_late = self._clock.monotonic_s() - since_s >= PATIENCE_S
         if await board.take_over(found, past_hole=is_late):
             self._behind.pop(symbol, None)
@@ -188,23 +218,33 @@ class AlertKeeper:
             self._behind.setdefault(symbol, self._clock.monotonic_s())
 
     def _on_live(self, symbol: str, firing: Firing, alert: StoredAlert) -> None:
-        self._announce(symbol, firing, alert, late=False)
+        self._announce(alert, firing, late=False)
         unsaved = self._unsaved.setdefault(symbol, [])
         if len(unsaved) < _MOST_UNSAVED:
             unsaved.append(firing)
         self._has_fired.set()
 
-    def _announce(self, symbol: str, firing: Firing, alert: StoredAlert, *, late: bool) -> None:
-        logger.info(
-            "alert %d%s%s: %s %s, by trade %d at %s",
-            firing.alert_id,
-            f" “{alert.name}”" if alert.name else "",
-            " (late)" if late else "",
-            symbol,
-            alert.text,
-            firing.trade_id,
-            format_e8(firing.price_e8),
-            extra={"symbol": symbol, "alert_id": firing.alert_id, "trade_id": firing.trade_id, "late": late},
-        )
+    def _announce(self, alert: StoredAlert, firing: Firing | Incident, *, late: bool) -> None:
+        from app.market.alerts.alert import Incident  # here: programs without alerts do without
+
+        title = f"alert {alert.alert_id}{f' “{alert.name}”' if alert.name else ''}{' (late)' if late else ''}"
+        if isinstance(firing, Incident):
+            about = firing.symbol or "this program"
+            logger.warning("%s: %s: %s", title, about, firing.reason, extra={"alert_id": alert.alert_id})
+        else:
+            logger.info(
+                "%s: %s %s, by trade %d at %s",
+                title,
+                alert.symbol,
+                alert.text,
+                firing.trade_id,
+                format_e8(firing.price_e8),
+                extra={
+                    "symbol": alert.symbol,
+                    "alert_id": alert.alert_id,
+                    "trade_id": firing.trade_id,
+                    "late": late,
+                },
+            )
         if self.on_firing is not None:
-            self.on_firing(symbol, firing, late=late)
+            self.on_firing(alert, firing, late=late)

@@ -66,9 +66,9 @@ class LiveBoard:
         return self._proven_to
 
     @property
-    def alert_ids(self) -> set[int]:
-        """The alerts on the board, also those that have fired for the last time."""
-        return set(self._alerts)
+    def versions(self) -> dict[int, int]:
+        """The version of each alert on the board, by its number, also of those that have fired for the last time."""
+        return {alert_id: alert.version for alert_id, alert in self._alerts.items()}
 
     def add(self, trade: Trade) -> None:
         """Judge a trade, or let it wait for those before it."""
@@ -105,7 +105,7 @@ class LiveBoard:
         return (firing.alert_id, firing.trade_id) in self._announced
 
     def remove(self, alert_id: int) -> None:
-        """Forget an alert that was removed."""
+        """Forget an alert that was removed or changed."""
         self._alerts.pop(alert_id, None)
         if self._caught_up is not None:
             self._caught_up.board.discard(alert_id)
@@ -116,7 +116,8 @@ class LiveBoard:
 
         if self._caught_up is None:
             return None
-        return ProvenRun(self._caught_up.proven, self._proven_from, self._proven_to, list(self._firings))
+        versions = {key: one.version for key, one in self._alerts.items() if key in self._caught_up.proven}
+        return ProvenRun(versions, self._proven_from, self._proven_to, list(self._firings))
 
     def forget_until(self, confirmed_id: int) -> None:
         """Forget what is only needed until it is confirmed: up to this trade."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -88,7 +88,29 @@ class IndicatorCrosses:
     direction: Direction | None = None
 
 
-Condition = PriceCrosses | PriceInRange | PriceMoves | VolumeExceeds | IndicatorCrosses
+class TroubleKind(StrEnum):
+    """What may go wrong with the data themselves."""
+
+    GAP = "trades missing"
+    FEED = "feed lost"
+    RECORDER = "recorder in trouble"
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """
+    Something is wrong with the data for ``for_us``. No trade meets it: a program that records sees it, by its clock.
+
+    A gap is missing trades that are not fetched by then. A feed is lost while its connection is down. The recorder is
+    in trouble while it has no database, or cannot keep what it receives.
+    """
+
+    kind: TroubleKind
+    for_us: int
+
+
+TradeCondition = PriceCrosses | PriceInRange | PriceMoves | VolumeExceeds | IndicatorCrosses
+Condition = TradeCondition | Trouble
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,21 +120,71 @@ class Rule:
     condition: Condition
     interval: Interval = MINUTE
 
+    @property
+    def is_of_trades(self) -> bool:
+        """Whether trades meet it, and prove it; not so where it is about trouble."""
+        return not isinstance(self.condition, Trouble)
+
+
+class Pause(NamedTuple):
+    """
+    Trades that do not meet an alert: those after ``after_id``, up to ``until_id`` and before ``until_us``.
+
+    None: without an end. ``until_us``: UTC microseconds, by the time of the trade.
+    """
+
+    after_id: int
+    until_id: int | None = None
+    until_us: int | None = None
+
+    def covers(self, trade_id: int, time_us: int) -> bool:
+        """Whether a trade falls into it."""
+        if trade_id <= self.after_id or (self.until_id is not None and trade_id > self.until_id):
+            return False
+        return self.until_us is None or time_us < self.until_us
+
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """A rule that is watched on one symbol. ``alert_id`` is its number in the database."""
+    """A rule that is watched on one symbol, but for ``pauses``. ``alert_id`` is its number in the database."""
 
     alert_id: int
     rule: Rule
     repeat: Repeat = Repeat.ONCE
+    pauses: tuple[Pause, ...] = ()
+
+    def is_paused_at(self, trade_id: int, time_us: int) -> bool:
+        """Whether a trade falls into a pause, and so does not meet it."""
+        return any(pause.covers(trade_id, time_us) for pause in self.pauses)
 
 
-class Firing(NamedTuple):
-    """The trade that met an alert's condition, and the way it went. ``time_us`` in UTC microseconds, price in 1e-8."""
+@dataclass(frozen=True, slots=True, order=True)
+class Firing:
+    """
+    The trade that met an alert's condition, and the way it went. ``time_us`` in UTC microseconds, price in 1e-8.
+
+    ``reason``: in words, with the figures before and at the trade. It is a comment, so it makes no two firings differ.
+    """
 
     alert_id: int
     trade_id: int
     time_us: int
     price_e8: int
     direction: Direction
+    reason: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """
+    A trouble that an alert was about, from ``time_us`` on (UTC microseconds, by the recording computer's clock).
+
+    ``symbol``: empty where it is the program's as a whole. ``first_id`` and ``last_id``: the missing trades of a gap.
+    """
+
+    alert_id: int
+    symbol: str
+    time_us: int
+    reason: str
+    first_id: int | None = None
+    last_id: int | None = None

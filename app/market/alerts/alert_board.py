@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from app.market.alerts import reasons
 from app.market.alerts.alert import (
     Alert,
     Direction,
@@ -124,7 +125,14 @@ class AlertBoard:
         if not met:
             return []
         fired = [
-            Firing(alert_id, trade.trade_id, trade.time_us, trade.price_e8, direction)
+            Firing(
+                alert_id,
+                trade.trade_id,
+                trade.time_us,
+                trade.price_e8,
+                direction,
+                self._reason(self._alerts[alert_id], direction, trade),
+            )
             for alert_id, direction in sorted(met)
             if self._fires(self._alerts[alert_id], trade)
         ]
@@ -142,7 +150,9 @@ class AlertBoard:
         return met
 
     def _fires(self, alert: Alert, trade: Trade) -> bool:
-        """Whether the alert may fire again in this trade's candle; if so, note the candle."""
+        """Whether the alert is not paused and may fire again in this trade's candle; if so, note the candle."""
+        if alert.pauses and alert.is_paused_at(trade.trade_id, trade.time_us):
+            return False
         if alert.repeat is not Repeat.CANDLE:
             return True
         slot = alert.rule.interval.slot(trade.time_us)
@@ -150,6 +160,15 @@ class AlertBoard:
             return False
         self._fired_in[alert.alert_id] = slot
         return True
+
+    def _reason(self, alert: Alert, direction: Direction, trade: Trade) -> str:
+        match alert.rule.condition:
+            case PriceMoves() as condition:
+                return self._windows[condition.window_us].reason(direction)
+            case VolumeExceeds() | IndicatorCrosses():
+                return self._candles[alert.rule.interval].reason(alert.alert_id)
+            case _:
+                return reasons.of_prices(self._levels.before_e8, trade.price_e8)
 
     def _conditions_of(self, interval: Interval) -> CandleConditions:
         return self._candles.setdefault(interval, CandleConditions(self._symbol, interval))

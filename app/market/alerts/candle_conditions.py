@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections import deque
 
+from app.market.alerts import reasons
 from app.market.alerts.alert import Direction, IndicatorCrosses, VolumeExceeds
 from app.market.builder import CandleBuilder
 from app.market.candle import Candle, empty_candle
@@ -40,6 +41,7 @@ class CandleConditions:
         # The least volume that meets a waiting condition in the open candle, by alert; met ones are gone.
         self._wanted: list[tuple[int, int]] = []
         self._crossing: dict[int, IndicatorCrosses] = {}
+        self._crossed_at: dict[int, int] = {}  # the row at whose end each met one crossed last
         self._values: dict[tuple[str, ...], IndicatorValues] = {}
 
     def seed(self, candles: list[Candle]) -> None:
@@ -78,6 +80,18 @@ class CandleConditions:
         while self._wanted and self._wanted[-1][0] <= self._volume_e8:
             found.append((self._wanted.pop()[1], Direction.UP))
         return found
+
+    def reason(self, alert_id: int) -> str:
+        """Say by which figures an alert's condition was met by the newest trade."""
+        if (exceeding := self._exceeding.get(alert_id)) is not None:
+            total = sum(self._volumes[-index] for index in range(1, exceeding.candles + 1))
+            return reasons.of_volume(self._volume_e8, total / exceeding.candles)
+        condition, row = self._crossing[alert_id], self._crossed_at[alert_id]
+        before, now = (self._value(condition.indicator, each) for each in (row - 1, row))
+        if isinstance(condition.target, float):
+            return reasons.of_indicator(condition.indicator.name, before, now, "", condition.target)
+        other = self._value(condition.target, row)
+        return reasons.of_indicator(condition.indicator.name, before, now, condition.target.name, other)
 
     def _begin(self, time_us: int) -> None:
         """Open the candle of the first trade; the slots since the last seeded candle were empty."""
@@ -147,9 +161,9 @@ class CandleConditions:
             for row in range(max(first_row, 1), len(self._series)):
                 before, now = self._difference(condition, row - 1), self._difference(condition, row)
                 if before < 0 <= now and condition.direction is not Direction.DOWN:
-                    found[alert_id] = Direction.UP
+                    found[alert_id], self._crossed_at[alert_id] = Direction.UP, row
                 elif before > 0 >= now and condition.direction is not Direction.UP:
-                    found[alert_id] = Direction.DOWN
+                    found[alert_id], self._crossed_at[alert_id] = Direction.DOWN, row
         return list(found.items())
 
     def _difference(self, condition: IndicatorCrosses, row: int) -> float:

@@ -6,8 +6,10 @@ Conditions as text.
     moves 2% in 5m           moves up 2% in 5m           moves down 0.5% in 90s
     volume > 3x average 20 of 5m
     rsi:14 of 5m crosses up 70                           ema:20 of 1h crosses ema:50
+    trades missing for 30s   feed lost for 10s   recorder in trouble for 10s
 
 ``of 5m`` may end any condition on prices: it is the candle of ``--repeat candle``, one minute if left out.
+``for 10s`` may be left out.
 """
 
 from __future__ import annotations
@@ -23,12 +25,15 @@ from app.market.alerts.alert import (
     PriceInRange,
     PriceMoves,
     Rule,
+    Trouble,
+    TroubleKind,
     VolumeExceeds,
 )
+from app.market.alerts.reasons import plain
 from app.market.errors import UsageError
 from app.market.indicators.chosen import ChosenIndicator, read_indicators, text_of_indicators
 from app.market.interval import Interval
-from app.market.units import format_e8, parse_e8
+from app.market.units import parse_e8
 
 _NUMBER = r"(\d[\d_]*(?:\.\d+)?)"
 _WAY = r"(?:\s+(up|down))?"
@@ -38,6 +43,8 @@ _RANGE = re.compile(rf"price\s+(enters|leaves)\s+{_NUMBER}\s+to\s+{_NUMBER}{_OF}
 _MOVES = re.compile(rf"(?:price\s+)?moves{_WAY}\s+{_NUMBER}\s*%\s+in\s+(\S+?){_OF}", re.IGNORECASE)
 _VOLUME = re.compile(rf"volume\s*>\s*{_NUMBER}\s*x\s+average\s+(\d+)\s+of\s+(\S+)", re.IGNORECASE)
 _INDICATOR = re.compile(rf"([a-z]\S*)\s+of\s+(\S+)\s+crosses{_WAY}\s+(\S+)", re.IGNORECASE)
+_TROUBLE = re.compile(rf"({'|'.join(TroubleKind)})(?:\s+for\s+(\S+))?", re.IGNORECASE)
+_USUAL_TROUBLE = "10s"
 _VALUE = re.compile(r"[+-]?\d+(?:\.\d+)?")
 _MOST_CANDLES = 1000
 _EXAMPLES = (
@@ -62,10 +69,7 @@ def read_rule(text: str) -> Rule:
             raise UsageError(f"The range {match[2]} to {match[3]} ends before it begins: write the lower price first.")
         return Rule(PriceInRange(low, high, match[1].lower() == "enters"), _interval(match[4]))
     if match := _MOVES.fullmatch(said):
-        window = Interval.parse(match[3])
-        if window.months:
-            raise UsageError("Months differ in length: give the time of a move in s, m, h, d or w.")
-        moved = PriceMoves(_amount(match[2]), window.length_us, _direction(match[1]))
+        moved = PriceMoves(_amount(match[2]), _length_us(match[3]), _direction(match[1]))
         return Rule(moved, _interval(match[4]))
     if match := _VOLUME.fullmatch(said):
         candles = int(match[2])
@@ -78,6 +82,8 @@ def read_rule(text: str) -> Rule:
         if target == left:
             raise UsageError(f"{match[1]} never crosses itself: name another indicator, or a value.")
         return Rule(IndicatorCrosses(left, target, _direction(match[3])), _interval(match[2]))
+    if match := _TROUBLE.fullmatch(said):
+        return Rule(Trouble(TroubleKind(match[1].lower()), _length_us(match[2] or _USUAL_TROUBLE)))
     raise UsageError(f"“{text[:60]}” is not a condition: {_EXAMPLES}.")
 
 
@@ -91,16 +97,18 @@ def text_of_rule(rule: Rule) -> str:
 def _text_of(condition: Condition, interval: Interval) -> str:
     match condition:
         case PriceCrosses(price, direction):
-            return f"price crosses {_way(direction)}{_plain(price)}"
+            return f"price crosses {_way(direction)}{plain(price)}"
         case PriceInRange(low, high, enters):
-            return f"price {'enters' if enters else 'leaves'} {_plain(low)} to {_plain(high)}"
+            return f"price {'enters' if enters else 'leaves'} {plain(low)} to {plain(high)}"
         case PriceMoves(percent, window_us, direction):
-            return f"moves {_way(direction)}{_plain(percent)}% in {Interval(window_us // 1_000_000).name}"
+            return f"moves {_way(direction)}{plain(percent)}% in {Interval(window_us // 1_000_000).name}"
         case VolumeExceeds(multiple, candles):
-            return f"volume > {_plain(multiple)}x average {candles} of {interval.name}"
+            return f"volume > {plain(multiple)}x average {candles} of {interval.name}"
         case IndicatorCrosses(left, target, direction):
             right = f"{target:.10g}" if isinstance(target, float) else _named(target)
             return f"{_named(left)} of {interval.name} crosses {_way(direction)}{right}"
+        case Trouble(kind, for_us):
+            return f"{kind} for {Interval(for_us // 1_000_000).name}"
 
 
 def _named(chosen: ChosenIndicator) -> str:
@@ -111,16 +119,19 @@ def _way(direction: Direction | None) -> str:
     return "" if direction is None else f"{direction} "
 
 
-def _plain(amount_e8: int) -> str:
-    return format_e8(amount_e8).rstrip("0").rstrip(".")
-
-
 def _direction(text: str | None) -> Direction | None:
     return None if text is None else Direction(text.lower())
 
 
 def _interval(text: str | None) -> Interval:
     return MINUTE if text is None else Interval.parse(text)
+
+
+def _length_us(text: str) -> int:
+    length = Interval.parse(text)
+    if length.months:
+        raise UsageError("Months differ in length: give a time in s, m, h, d or w.")
+    return length.length_us
 
 
 def _indicator(text: str) -> ChosenIndicator:

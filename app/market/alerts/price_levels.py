@@ -18,6 +18,8 @@ class PriceLevels:
     """The price conditions of one symbol; `met` takes its trades' prices in id order."""
 
     def __init__(self) -> None:
+        self.before_e8: int | None = None
+        """The price before the newest one."""
         self._last_e8: int | None = None
         # From below P to P or above the price passes the threshold P; from above P to P or below, P + 1.
         self._rising: list[_Entry] = []
@@ -50,7 +52,8 @@ class PriceLevels:
 
     def met(self, price_e8: int) -> list[tuple[int, Direction]]:
         """Return the alerts whose condition this price meets, and the way it went."""
-        before, self._last_e8 = self._last_e8, price_e8
+        self.before_e8 = before = self._last_e8
+        self._last_e8 = price_e8
         if before is None or before == price_e8:
             return []
         if price_e8 > before:

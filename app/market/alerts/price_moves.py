@@ -11,6 +11,7 @@ from __future__ import annotations
 from bisect import bisect_right, insort
 from collections import deque
 
+from app.market.alerts import reasons
 from app.market.alerts.alert import Direction, PriceMoves
 from app.market.units import E8
 
@@ -70,6 +71,11 @@ class PriceMoveWindow:
         if high_e8 != down.extreme_e8 or not down.least_e8 <= price_e8 < down.end_e8:
             found += [(alert, Direction.DOWN) for alert in down.move(high_e8, price_e8)]
         return found
+
+    def reason(self, direction: Direction) -> str:
+        """Say how far the newest price is above the lowest of the window, or below the highest, and since when."""
+        since_us, extreme_e8 = (self._lows if direction is Direction.UP else self._highs)[0]
+        return reasons.of_move(extreme_e8, self._lows[-1][1], self._now_us - since_us)
 
     def _of(self, direction: Direction | None) -> list[_Reached]:
         return [

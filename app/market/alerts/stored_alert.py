@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
-from app.market.alerts.alert import Alert, Direction, Firing, Repeat, Rule
+from app.market.alerts.alert import Alert, Direction, Firing, Pause, Repeat, Rule
 from app.market.alerts.language import text_of_rule
 
 
@@ -15,12 +15,19 @@ class AlertState(StrEnum):
     """Whether an alert still waits."""
 
     WAITING = "waiting"
+    PAUSED = "paused"
     FIRED = "fired"  # it fires once, and has
     EXPIRED = "expired"
+    REPLACED = "replaced"  # changed after it had fired: what it fired by its old rule is kept
 
 
 class NewAlert(NamedTuple):
-    """An alert to be kept. ``expires_us`` (UTC microseconds): no trade from then on meets it; None: never."""
+    """
+    An alert to be kept.
+
+    ``symbol``: empty for all that are recorded, which only troubles may be about. ``expires_us`` (UTC microseconds): no
+    trade from then on meets it; None: never. ``notifies`` and ``sounds``: how the window announces a firing.
+    """
 
     symbol: str
     rule: Rule
@@ -28,11 +35,13 @@ class NewAlert(NamedTuple):
     name: str = ""
     note: str = ""
     expires_us: int | None = None
+    notifies: bool = True
+    sounds: bool = False
 
 
 class StoredFiring(NamedTuple):
     """
-    A firing as it is kept.
+    A firing as it is kept. ``reason``: see `app.market.alerts.alert.Firing`; empty for those of older versions.
 
     ``is_late``: found among the stored trades, not when the trade was received. ``is_provisional``: it may still turn
     out that trades before it, which were missing, change it.
@@ -44,6 +53,18 @@ class StoredFiring(NamedTuple):
     direction: Direction
     is_late: bool
     is_provisional: bool
+    reason: str = ""
+    noted_us: int = 0
+
+
+class StoredIncident(NamedTuple):
+    """A trouble as it is kept: see `app.market.alerts.alert.Incident`."""
+
+    symbol: str
+    time_us: int
+    reason: str
+    first_id: int | None
+    last_id: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +74,9 @@ class StoredAlert:
 
     It regards trades after ``start_id``, None before anything of the symbol was stored. From ``warm_from_id`` to there
     no trade was missing. ``judged_to``: every firing up to that trade is known for good.
+
+    ``version`` grows with each change of it. ``ends_at``: one that was replaced regards no trade after that one.
+    ``replaced_by``: the alert that it is now.
     """
 
     alert_id: int
@@ -66,11 +90,19 @@ class StoredAlert:
     warm_from_id: int | None
     judged_to: int | None
     firings: Sequence[StoredFiring] = ()
+    version: int = 1
+    pauses: tuple[Pause, ...] = ()
+    notifies: bool = True
+    sounds: bool = False
+    replaced_by: int | None = None
+    ends_at: int | None = None
+    incidents: Sequence[StoredIncident] = ()
 
     @property
     def alert(self) -> Alert:
         """What a board is given."""
-        return Alert(self.alert_id, self.rule, self.repeat)
+        ended = () if self.ends_at is None else (Pause(self.ends_at),)
+        return Alert(self.alert_id, self.rule, self.repeat, (*self.pauses, *ended))
 
     @property
     def text(self) -> str:
@@ -79,9 +111,17 @@ class StoredAlert:
 
     def state(self, now_us: int) -> AlertState:
         """Return whether it still waits."""
-        if self.repeat is Repeat.ONCE and self.firings:
+        if self.replaced_by is not None:
+            return AlertState.REPLACED
+        if self.repeat is Repeat.ONCE and (self.firings or self.incidents):
             return AlertState.FIRED
-        return AlertState.EXPIRED if self.expires_us is not None and self.expires_us <= now_us else AlertState.WAITING
+        if self.expires_us is not None and self.expires_us <= now_us:
+            return AlertState.EXPIRED
+        return AlertState.PAUSED if self.is_paused(now_us) else AlertState.WAITING
+
+    def is_paused(self, now_us: int) -> bool:
+        """Whether a pause lasts at that time."""
+        return any(one.until_id is None and (one.until_us is None or one.until_us > now_us) for one in self.pauses)
 
     def regards(self, time_us: int) -> bool:
         """Whether a trade of that time may meet it: not once it has expired."""
@@ -91,10 +131,10 @@ class StoredAlert:
 class ProvenRun(NamedTuple):
     """
     What a live board judged in order without a hole: for these alerts, ``firings`` are all that trades after
-    ``after_id`` up to ``last_id`` caused.
+    ``after_id`` up to ``last_id`` caused. ``versions``: which version of each alert, by its number.
     """
 
-    alert_ids: Collection[int]
+    versions: Mapping[int, int]
     after_id: int
     last_id: int
     firings: Sequence[Firing]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from app.market.coverage import StoredGap
-from app.market.ports.alerts import AlertStore
+from app.market.ports.alerts import AlertBook
 from app.market.ports.drawings import DrawingStore
 from app.market.ports.sessions import SessionStore
 from app.market.ports.storage import (
@@ -62,7 +62,7 @@ class OpenedDatabase(TickDatabase, Protocol):
     def store(self) -> MarketStore: ...
 
     @property
-    def alerts(self) -> AlertStore:
+    def alerts(self) -> AlertBook:
         """The alerts kept in the database; the first use of it, in a thread, loads what it needs."""
 
     @property

@@ -15,6 +15,7 @@ from app.market.alerts.alert import (
     Direction,
     Firing,
     IndicatorCrosses,
+    Pause,
     PriceCrosses,
     PriceInRange,
     PriceMoves,
@@ -173,6 +174,8 @@ def modelled(trades: Sequence[Trade], alert: Alert) -> list[Firing]:
         slot = alert.rule.interval.slot(trade.time_us)
         if direction is None or (alert.repeat is Repeat.CANDLE and slot in candles):
             continue
+        if any(pause.covers(trade.trade_id, trade.time_us) for pause in alert.pauses):
+            continue
         candles.add(slot)
         firings.append(Firing(alert.alert_id, trade.trade_id, trade.time_us, trade.price_e8, direction))
         if alert.repeat is Repeat.ONCE:
@@ -185,6 +188,42 @@ def modelled(trades: Sequence[Trade], alert: Alert) -> list[Firing]:
 def test_an_alert_fires_where_the_model_says(trades: list[Trade], rule: Rule, repeat: Repeat) -> None:
     alert = Alert(1, rule, repeat)
     assert fired(trades, alert) == modelled(trades, alert)
+
+
+pauses = st.builds(
+    Pause,
+    st.integers(0, 40),
+    st.none() | st.integers(0, 60),
+    st.none() | st.integers(0, 2_000).map(lambda seconds: START_US + seconds * 1_000_000),
+)
+
+
+@given(market(), rules, st.sampled_from(Repeat), st.lists(pauses, max_size=3))
+@settings(max_examples=150, deadline=None)
+def test_trades_within_a_pause_meet_nothing_and_end_nothing(
+    trades: list[Trade], rule: Rule, repeat: Repeat, several: list[Pause]
+) -> None:
+    alert = Alert(1, rule, repeat, tuple(several))
+    assert fired(trades, alert) == modelled(trades, alert)
+
+
+def test_a_firing_says_why() -> None:
+    def reasons(rule: str, *steps: tuple[int, int]) -> list[str]:
+        trades = [
+            Trade("BTCUSDT", number, START_US + second * 1_000_000, price * E8, 2 * E8, False)
+            for number, (second, price) in enumerate(steps, start=1)
+        ]
+        return [one.reason for one in fired(trades, Alert(1, read_rule(rule), Repeat.EVERY))]
+
+    assert reasons("price crosses 100", (0, 99), (1, 101)) == ["99, then 101"]
+    assert reasons("price enters 90 to 100", (0, 102), (1, 95)) == ["102, then 95"]
+    assert reasons("moves 2% in 5m", (0, 100), (60, 99), (180, 102)) == ["+3.03 % in 2 min"]
+    assert reasons("moves down 2% in 5m", (0, 100), (180, 97)) == ["−3.00 % in 3 min"]
+    volumes = reasons("volume > 1x average 2 of 1m", (0, 1), (60, 1), (121, 1), (122, 1))
+    assert volumes == ["volume 4, 2.00 times the average"]
+    assert reasons("sma:2 of 1m crosses up 6", (0, 4), (60, 4), (120, 9), (180, 9)) == ["sma_2 6.5 after 4"]
+    crossed = reasons("ema:2 of 1m crosses sma:2", (0, 4), (60, 4), (120, 9), (180, 9), (240, 9))
+    assert all("sma_2" in one for one in crossed)
 
 
 @given(market(), st.lists(rules, min_size=2, max_size=6), st.sampled_from(Repeat))

@@ -13,6 +13,8 @@ from app.market.alerts.alert import (
     PriceInRange,
     PriceMoves,
     Rule,
+    Trouble,
+    TroubleKind,
     VolumeExceeds,
 )
 from app.market.alerts.language import read_rule, text_of_rule
@@ -58,6 +60,9 @@ def test_a_condition_is_read(text: str, rule: Rule) -> None:
         ("price enters 110 to 90", "write the lower price first"),
         ("moves 2% in 1M", "Months differ"),
         ("moves 2% in soon", "is not an interval"),
+        ("feed lost for a while", "is not a condition"),
+        ("feed lost for 1M", "Months differ"),
+        ("trades missing of 5m", "is not a condition"),
         ("volume > 3x average 0 of 5m", "1 to 1000 candles"),
         ("volume > 3x average 1001 of 5m", "1 to 1000 candles"),
         ("nonsense:14 of 5m crosses up 70", "is not an indicator"),
@@ -87,7 +92,9 @@ conditions = st.one_of(
     ),
 )
 
+troubles = st.builds(Trouble, st.sampled_from(TroubleKind), intervals.map(lambda one: one.length_us))
 
-@given(st.builds(Rule, conditions, intervals))
+
+@given(st.builds(Rule, conditions, intervals) | st.builds(Rule, troubles))
 def test_the_text_of_a_rule_is_read_back_as_the_same(rule: Rule) -> None:
     assert read_rule(text_of_rule(rule)) == rule

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import pytest
 from psycopg import sql
@@ -184,7 +185,7 @@ def test_a_live_run_is_confirmed_without_reading_as_far_as_its_trades_are_stored
     live = [firing for trade in trades[200:] for firing in found.board.judge(trade)]
     alerts.save(SYMBOL, live[:-1])
     world.record(trades[200:500])
-    run = ProvenRun(found.proven, found.last_id, 600, live)
+    run = ProvenRun({one.alert_id: one.version for one in found.alerts}, found.last_id, 600, live)
     assert alerts.confirm(SYMBOL, run) == (500, False, False)
     beyond = {one for one in live[:-1] if one.trade_id > 500}
     assert kept(alerts, provisional=True) == beyond
@@ -195,7 +196,7 @@ def test_a_live_run_is_confirmed_without_reading_as_far_as_its_trades_are_stored
     )
     assert counts(alerts) == (0, 0, 0)
     # Judged by another program that lags: what is settled stays.
-    wrong = live[0]._replace(trade_id=live[0].trade_id + 1)
+    wrong = replace(live[0], trade_id=live[0].trade_id + 1)
     alerts.save(SYMBOL, [wrong])
     assert counts(alerts) == (0, 0, 0)
 
@@ -204,12 +205,12 @@ def test_a_live_firing_that_was_not_true_is_taken_back(world: World, alerts: Pos
     (alert_id,) = add(alerts, "price crosses 100", repeat=Repeat.ONCE)
     trades = market(300)
     (true, *_) = expected(trades, [alert_id], ("price crosses 100",), Repeat.ONCE)
-    alerts.save(SYMBOL, [true._replace(trade_id=290), true._replace(trade_id=20_000)])
+    alerts.save(SYMBOL, [replace(true, trade_id=290), replace(true, trade_id=20_000)])
     world.record(trades)
     alerts.catch_up(SYMBOL)
     assert kept(alerts, provisional=False) == {true}
     assert {one.trade_id for one in kept(alerts, provisional=True)} == {20_000}
-    assert alerts.waiting([SYMBOL]) == {}
+    assert alerts.waiting([SYMBOL]).versions == {}
 
 
 def test_the_proof_finds_what_was_changed_by_hand(world: World, alerts: PostgresAlerts) -> None:
@@ -275,7 +276,7 @@ def test_adding_and_removing_changes_the_revision(world: World, alerts: Postgres
     before = alerts.revision()
     (alert_id,) = add(alerts, "price crosses 100")
     added = alerts.revision()
-    assert alerts.waiting([SYMBOL, "ETHUSDT"]) == {SYMBOL: {alert_id}}
+    assert alerts.waiting([SYMBOL, "ETHUSDT"]) == ({SYMBOL: {alert_id: 1}}, 1, 0)
     assert alerts.remove(alert_id)
     assert not alerts.remove(alert_id)
     assert before < added < alerts.revision()

@@ -128,6 +128,7 @@ def test_each_part_that_left_is_in_the_overflow_menu_which_is_absent_while_empty
             f"Export…\t{key_text('export')}": fit.export,
             "Light theme": fit.theme,
             f"Indicators…\t{key_text('indicators')}": fit.styles,
+            f"Alert…\t{key_text('alert')}": fit.styles,
             "Heikin-Ashi…": fit.styles,
         }
         assert {text for text, is_in_bar in expected.items() if not is_in_bar} == set(listed)

@@ -6,6 +6,7 @@ Mouse, touchpad and touch screen: from the canvas's events to movements of the v
 - Drag: pans, and scrolls on where it was thrown. On the value axis it stretches, on a separator it resizes panes.
 - Ctrl+drag: draws a band to zoom to. Shift+drag: measures.
 - Double click: fits; on the value axis it makes the axis automatic, as a click on the “Auto” shown there does.
+- What stands over the chart, such as the line of an alert, may take the pointer first (`grabs`).
 - The back and forward buttons go through the view history.
 
 Keys are `keyboard`'s.
@@ -16,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from time import monotonic
+from typing import Protocol
 
 from PySide6.QtCore import QEvent, QObject, QPointF, Qt
 from PySide6.QtGui import QNativeGestureEvent, QWheelEvent
@@ -120,6 +122,28 @@ def _pans(phase: Qt.ScrollPhase, x: float, y: float, gesture: ScrollGesture) -> 
     return bool(gesture.pans)
 
 
+class Grab(Protocol):
+    """A part that may take the pointer. Positions are logical pixels of the view."""
+
+    def press(self, position: QPointF, modifiers: Qt.KeyboardModifier) -> bool:
+        """Take a press of the left button; until the release, the pointer is this part's. False: not wanted."""
+
+    def drag(self, position: QPointF) -> None:
+        """Follow the pointer."""
+
+    def release(self, position: QPointF) -> None:
+        """Let go."""
+
+    def double_click(self, position: QPointF) -> bool:
+        """Take a double click; False: not wanted."""
+
+    def hover(self, position: QPointF | None) -> Qt.CursorShape | None:
+        """Take note of the pointer, None once it has left; return its shape here, None: the usual one."""
+
+    def cancel(self) -> bool:
+        """Give up what is under way; False where nothing is."""
+
+
 _ZOOM_PER_NOTCH = 1.15
 _STRETCH_PX = 200.0  # a drag of this length on the value axis doubles or halves the range
 _BACK, _FORWARD = Qt.MouseButton.BackButton, Qt.MouseButton.ForwardButton
@@ -139,6 +163,8 @@ class Gestures:
     ) -> None:
         self._canvas, self._scene, self._panes = canvas, scene, panes
         self._navigator, self._tools, self._hint = navigator, tools, hint
+        self._grabs: list[Grab] = []
+        self._grabbed: Grab | None = None
         self._drag_from: QPointF | None = None  # the last position of a drag that moves something
         self._is_on_axis = False  # where the drag began
         self._pane = ""  # where the drag began
@@ -155,6 +181,10 @@ class Gestures:
         canvas.left.connect(self._leave)
         canvas.double_clicked.connect(self._double_click)
         canvas.wheel_turned.connect(self._wheel)
+
+    def add_grab(self, grab: Grab) -> None:
+        """Let a part take the pointer, before those that were added earlier."""
+        self._grabs.insert(0, grab)
 
     def cancel(self) -> bool:
         """Give up the band that is being drawn; False where there is none."""
@@ -174,6 +204,9 @@ class Gestures:
 
     def _press(self, position: QPointF, modifiers: Qt.KeyboardModifier) -> None:
         self._navigator.stop()
+        self._grabbed = next((one for one in self._grabs if one.press(position, modifiers)), None)
+        if self._grabbed is not None:
+            return
         self._hint.press_at(position)
         self._drag_from, self._is_on_axis = position, self._is_over_axis(position)
         self._pane, self._separator = self._pane_at(position), self._scene.separator_at(position.y())
@@ -190,6 +223,8 @@ class Gestures:
             self._canvas.setCursor(Qt.CursorShape.ClosedHandCursor)
 
     def _drag(self, position: QPointF) -> None:
+        if self._grabbed is not None:
+            self._grabbed.drag(position)
         if self._drag_from is None:
             return
         by, self._drag_from = position - self._drag_from, position
@@ -209,6 +244,10 @@ class Gestures:
                 self._navigator.shift(self._pane, by.y() / max(pane.rect.height(), 1.0))
 
     def _release(self, position: QPointF) -> None:
+        grabbed, self._grabbed = self._grabbed, None
+        if grabbed is not None:
+            grabbed.release(position)
+            return
         start, was_dragging, self._drag_from = self._band_from, self._drag_from is not None, None
         if start is not None:
             self.cancel()
@@ -232,7 +271,9 @@ class Gestures:
 
     def _hover(self, position: QPointF) -> None:
         inside = self._scene.layout.panes.contains(position)
-        if self._drag_from is None:
+        if self._drag_from is None and (shape := self._shape_of_grabs(position)) is not None:
+            self._canvas.setCursor(shape)
+        elif self._drag_from is None:
             separator, over_axis = self._scene.separator_at(position.y()), self._is_over_axis(position)
             shape = Qt.CursorShape.SizeVerCursor if over_axis else Qt.CursorShape.CrossCursor
             if over_axis and self._is_over_auto_button(position):
@@ -243,6 +284,13 @@ class Gestures:
         if self._drag_from is None and self._hint.point_at(position):
             return  # the crosshair stays: the words are about its candle
         self._tools.point_at(position if inside and self._scene.marked_separator is None else None)
+
+    def _shape_of_grabs(self, position: QPointF) -> Qt.CursorShape | None:
+        if self._grabbed is not None:
+            held: Qt.CursorShape = self._canvas.cursor().shape()
+            return held
+        shapes = [one.hover(position) for one in self._grabs]
+        return next((shape for shape in shapes if shape is not None), None)
 
     def _mark_separator(self, separator: int | None) -> None:
         if separator != self._scene.marked_separator:
@@ -258,11 +306,15 @@ class Gestures:
             self._tools.point_at(None)
 
     def _leave(self) -> None:
+        for one in self._grabs:
+            one.hover(None)
         self._scene.named_pane = None
         self._tools.point_at(None)
         self._mark_separator(None)
 
     def _double_click(self, position: QPointF) -> None:
+        if any(one.double_click(position) for one in self._grabs):
+            return
         if self._is_over_axis(position):
             self._navigator.reset(self._pane_at(position))
         elif self._scene.separator_at(position.y()) is None:

@@ -161,6 +161,8 @@ class ValueAxis(_Axis):
             self._paint_auto_button(painter, pixels, pane)
         self._paint_gutter(painter, pixels)
         self._paint_axis_labels(painter, pixels)
+        if scene.alert_lines is not None:
+            scene.alert_lines.paint_labels(painter, pixels)
         if scene.crosshair is not None:
             _fill(painter, pixels, cross, scene.colours.label)
             self._draw_right(painter, pixels, scene.crosshair.value_text, cross.center().y(), scene.colours.text)
@@ -174,6 +176,8 @@ class ValueAxis(_Axis):
         first = max(pane.rect.top() + reach, exposed.top() - reach)
         end = min(pane.rect.bottom() - reach, exposed.bottom() + reach)
         labels = (last, cross, auto_button_rect(self._scene, pane), *(label.rect for label in pane.labels))
+        if pane is self._scene.price and self._scene.alert_lines is not None:
+            labels = (*labels, *self._scene.alert_lines.areas())
         covered = [(rect.top() - reach, rect.bottom() + reach) for rect in labels if not rect.isEmpty()]
         return [
             (tick.text, right - style.width(tick.text), y)

@@ -61,6 +61,8 @@ class ChartOverlay(SceneItem):
         for mark in self._scene.differences:
             self._paint_difference(painter, pixels, area, mark)
         self._paint_last_line(painter, pixels, area)
+        if self._scene.alert_lines is not None:
+            self._scene.alert_lines.paint_lines(painter, pixels)
         self._paint_crosshair(painter, pixels, area)
         paint_measure(painter, pixels, self._scene)
         pixels.logical()

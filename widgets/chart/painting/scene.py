@@ -7,11 +7,12 @@ Values only. The chart view and `scene_builder` set them once per frame, and the
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QRect, QRectF
-from PySide6.QtGui import QRegion
+from PySide6.QtGui import QPainter, QRegion
 
 from app.market.calendar.calendar import Calendar
 from app.market.calendar.open_axis import PLAIN_AXIS, OpenAxis
@@ -22,6 +23,7 @@ from widgets.chart.model.chart_style import TimeStyle
 from widgets.chart.model.measuring import Measure
 from widgets.chart.model.pane_layout import PRICE
 from widgets.chart.painting.colours import Colours
+from widgets.chart.painting.device_pixels import DevicePixels
 from widgets.chart.painting.paint_guard import PaintGuard
 from widgets.chart.painting.pane import Pane
 from widgets.chart.painting.text_cache import TextStyles
@@ -81,6 +83,19 @@ class Crosshair:
     value_text: str
 
 
+class LinesOverPrices(Protocol):
+    """Lines at prices that another part paints: over the bars, and with labels on the value axis."""
+
+    def areas(self) -> list[QRectF]:
+        """Return the labels' rectangles on the value axis."""
+
+    def paint_lines(self, painter: QPainter, pixels: DevicePixels) -> None:
+        """Paint over the bars; the painter is in device pixels before and after."""
+
+    def paint_labels(self, painter: QPainter, pixels: DevicePixels) -> None:
+        """Paint on the value axis; the painter is in logical pixels before and after."""
+
+
 @dataclass(slots=True)
 class Scene:
     """
@@ -113,6 +128,7 @@ class Scene:
     price_side: PriceSide = PriceSide.MID  # which price is shown of a symbol without trades
     price_snap: bool = False  # whether the crosshair snaps to a candle's prices
     measure: Measure | None = None
+    alert_lines: LinesOverPrices | None = None
     shown_close: float | None = None
     shown_revision: int | None = None
     last_text: str = ""

@@ -1,0 +1,1 @@
+"""Alerts of the window: their dialog, their lines on the charts, and how firings are announced."""

@@ -1,0 +1,360 @@
+"""
+The window's alerts: read from the database, shown as lines, list and count, changed as the user asks, announced.
+
+What another program changes is seen too: the engine's keeper notices. All work of the database is done in threads; a
+change is shown once the database has taken it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
+
+from PySide6.QtCore import QObject
+from PySide6.QtWidgets import QApplication
+from shiboken6 import isValid
+
+from app.concurrency.background import in_background
+from app.concurrency.tasks import Tasks
+from app.live.engine import Engine
+from app.market.alerts.alert import Firing, Incident, Rule
+from app.market.alerts.stored_alert import NewAlert, StoredAlert
+from app.market.errors import StoreError, UsageError
+from app.market.ports.alerts import AlertBook
+from app.market.symbol import BROKER, Symbol, broker_of
+from app.market.units import E8
+from app.window.alerts import alert_values as values
+from app.window.alerts.announcer import Announcer, Fired
+from widgets.alerts.alert_views import AlertForm, AlertsView, DraftView, FiringRow
+from widgets.chart.alert_lines.alert_line import AlertLine
+from widgets.chart.chart_widget import ChartWidget
+from widgets.controls.number_format import count
+from widgets.window.main_window import MainWindow
+
+if TYPE_CHECKING:  # lines and toasts are shown without
+    from app.window.alerts.draft_judge import DraftJudge
+    from widgets.alerts.alerts_dialog import AlertsDialog
+
+logger = logging.getLogger(__name__)
+
+_PAUSE_US = 3_600_000_000
+_READ_AGAIN_S = 0.2  # after a firing: several firings are read at once
+_READ_SHARE = 20.0  # of the time that reading takes, before it is done again: where there are a million firings
+_MOST_FIRINGS = 100  # of each alert, that the history shows
+_RENEWALS_PER_SECOND = 4
+Result = TypeVar("Result")
+ShownCharts = Callable[[], Sequence[tuple[ChartWidget, str]]]
+
+
+class AlertController(QObject):
+    """
+    Connects the alerts of the engine's database to ``window``.
+
+    ``charts`` returns the charts with the symbols they show. ``go_to`` is called with a symbol, a time (UTC
+    microseconds) and that place in words. Call `renew` a few times a second.
+    """
+
+    def __init__(
+        self, engine: Engine, window: MainWindow, charts: ShownCharts, go_to: Callable[[str, int, str], object]
+    ) -> None:
+        super().__init__(window)
+        self.announcer = Announcer(window, self._symbol_of, show=self._show_fired, pause=self._pause_fired)
+        self.dialog: AlertsDialog | None = None
+        self._engine, self._window, self._charts, self._go_to = engine, window, charts, go_to
+        self._alerts: Sequence[StoredAlert] = ()
+        self._trouble = "Reading the alerts…"
+        self._counts: Mapping[int, int] = {}
+        self._lines: dict[str, list[AlertLine]] = {}  # of the alerts that wait, by symbol
+        self._read_s = 0.0  # how long it took the last time
+        self._tasks = Tasks("alerts")
+        self._reading: asyncio.Task[None] | None = None
+        self._is_stale = True
+        self._renewals = 0
+        self._drafts: DraftJudge | None = None  # while the dialog is open
+        engine.alerts.on_firing = self._on_firing
+        engine.alerts.on_change = lambda total: self.read()
+
+    @property
+    def alerts(self) -> Sequence[StoredAlert]:
+        """The alerts as they were read last."""
+        return self._alerts
+
+    async def stop(self) -> None:
+        """Stop reading and announcing."""
+        self._engine.alerts.on_firing = None
+        self._engine.alerts.on_change = None
+        self.announcer.stop()
+        await self._tasks.end()
+
+    def read(self, after_s: float = 0.0) -> None:
+        """Read the alerts again, soon; changes that come while that is under way are read as well."""
+        self._is_stale = True
+        if self._reading is None or self._reading.done():
+            self._reading = self._tasks.begin(self._read(after_s))
+
+    def renew(self) -> None:
+        """Show what depends on the time, the prices, and on which charts there are."""
+        self._renewals += 1
+        if self._renewals % _RENEWALS_PER_SECOND == 0:
+            self._show_dialog()
+            if any(one.expires_us is not None or one.pauses for one in self._alerts):
+                self._find_watching()
+        self._show_lines()
+
+    # The dialog
+
+    def open(self, alert_id: int | None = None) -> AlertsDialog:
+        """Open the dialog, with that alert in the editor if one is named; return it."""
+        dialog = self.dialog
+        if dialog is None or not isValid(dialog):
+            from app.window.alerts.draft_judge import DraftJudge
+            from widgets.alerts.alerts_dialog import AlertsDialog
+
+            self._drafts = DraftJudge(self._book, self._tasks, self._engine.exchange_clock.now_us)
+            dialog = self.dialog = AlertsDialog(self._window.colours, self._window)
+            dialog.edit_requested.connect(self._edit)
+            dialog.switch_requested.connect(self._switch)
+            dialog.delete_requested.connect(self._delete)
+            dialog.save_requested.connect(self._save)
+            dialog.draft_changed.connect(self._judge)
+            dialog.firing_requested.connect(self._show_firing)
+            dialog.check_requested.connect(lambda: self._tasks.begin(self._prove()))
+            dialog.sound_requested.connect(QApplication.beep)
+            dialog.finished.connect(self._on_closed)
+            dialog.editor.set_can_save(can_save=self._can_change)
+            self._show_dialog()
+            dialog.open()
+            self.read()
+            self._tasks.begin(self._prove())
+        if alert_id is not None:
+            self._edit(alert_id)
+        return dialog
+
+    def open_new(self, symbol: str, price: float | None = None) -> AlertsDialog:
+        """Open the dialog with a new alert on a symbol, at a price if one is given."""
+        dialog = self.open()
+        when = "" if price is None else f"price crosses {price:.8f}".rstrip("0").rstrip(".")
+        name = symbol if broker_of(symbol) == BROKER else ""
+        dialog.edit(AlertForm(None, name, when), self._engine.exchange_clock.now_us())
+        return dialog
+
+    def set_palette(self) -> None:
+        """Draw the dialog in the window's colours."""
+        if self.dialog is not None:
+            self.dialog.set_palette(self._window.colours)
+
+    def _on_closed(self) -> None:
+        dialog, self.dialog = self.dialog, None
+        if self._drafts is not None:
+            self._drafts.cancel()
+        if dialog is not None:
+            dialog.deleteLater()
+
+    def _show_dialog(self) -> None:
+        dialog = self.dialog
+        if dialog is None:
+            return
+        now_us, fired = self._engine.exchange_clock.now_us(), values.fired_counts(self._alerts, self._counts)
+        rows = [
+            values.row_of(one, self._symbol_of(one.symbol), self._last_e8(one.symbol), fired[one.alert_id], now_us)
+            for one in self._alerts
+            if one.replaced_by is None
+        ]
+        history = values.history_of(self._alerts, self._symbol_of)
+        names = [name for name in self._engine.recorded if broker_of(name) == BROKER]
+        symbols = [self._engine.symbol(name) for name in names]
+        dialog.set_view(AlertsView(rows, history, symbols, self._trouble))
+
+    def _edit(self, alert_id: int | None) -> None:
+        alert, dialog = self._with_id(alert_id), self.dialog
+        if alert is not None and dialog is not None:
+            dialog.edit(values.form_of(alert), self._engine.exchange_clock.now_us())
+        elif dialog is not None and alert_id is None:
+            charts = self._charts()
+            symbol = charts[0][1] if charts else ""
+            last_e8 = self._last_e8(symbol)
+            self.open_new(symbol, None if last_e8 is None else last_e8 / E8)
+
+    def _judge(self, form: AlertForm, rule: Rule) -> None:
+        dialog = self.dialog
+        if dialog is None or self._drafts is None:
+            return
+
+        def show(view: DraftView) -> None:
+            if isValid(dialog):  # it may have been closed meanwhile
+                dialog.editor.set_draft(view)
+
+        self._drafts.judge(form, rule, show)
+
+    # Changes
+
+    @property
+    def _can_change(self) -> bool:
+        database = self._engine.database
+        return database is not None and not database.read_only_reason
+
+    def _book(self) -> AlertBook:
+        """Return the alerts of the database in use. Raises StoreError."""
+        if self._engine.database is None:
+            raise StoreError(self._engine.database_reason or "The database is not open yet: wait a moment.")
+        return self._engine.database.alerts
+
+    def _save(self, form: AlertForm) -> None:
+        try:
+            new = values.new_alert(form)
+        except UsageError as error:
+            self._window.toasts.show(str(error))
+            return
+        if form.alert_id is None:
+            self._change(lambda alerts: alerts.add(new), self._on_saved)
+        else:
+            self._change(partial(_changed, form.alert_id, new), self._on_saved)
+
+    def _on_saved(self) -> None:
+        if self.dialog is not None:
+            self.dialog.end_editing()
+
+    def _switch(self, alert_id: int, is_on: bool) -> None:
+        self._change(lambda alerts: alerts.resume(alert_id) if is_on else alerts.pause(alert_id))
+
+    def _delete(self, alert_id: int) -> None:
+        removed = self._with_id(alert_id)
+        self._change(lambda alerts: alerts.remove(alert_id), partial(self._on_deleted, removed))
+
+    def _on_deleted(self, removed: StoredAlert | None) -> None:
+        self._on_saved()
+        if removed is not None:
+            again = values.new_alert(values.form_of(removed))
+            title = values.row_of(removed, self._symbol_of(removed.symbol), None, 0, 0).title
+            self._window.toasts.show(
+                f"The alert “{title}” is deleted, and its history.",
+                "Undo",
+                lambda: self._change(lambda alerts: alerts.add(again)),
+            )
+
+    def _on_moved(self, line: AlertLine, price: float) -> None:
+        alert = self._with_id(line.alert_id)
+        if alert is not None:
+            self._change(partial(_changed, alert.alert_id, values.moved(alert, line, price)))
+
+    def _pause_fired(self, fired: Fired) -> None:
+        until_us = self._engine.exchange_clock.now_us() + _PAUSE_US
+        after_id = fired.firing.trade_id if isinstance(fired.firing, Firing) else 0
+        alert_id = fired.alert.alert_id
+        self._change(
+            lambda alerts: alerts.pause(alert_id, until_us, after_id),
+            lambda: self._window.toasts.show(
+                "The alert is paused for an hour.", "Undo", lambda: self._change(lambda alerts: alerts.resume(alert_id))
+            ),
+        )
+
+    def _change(self, change: Callable[[AlertBook], object], done: Callable[[], object] = lambda: None) -> None:
+        self._tasks.begin(self._run_change(change, done))
+
+    async def _run_change(self, change: Callable[[AlertBook], object], done: Callable[[], object]) -> None:
+        try:
+            alerts = self._book()
+            await in_background(lambda: change(alerts), "change-alerts")
+        except StoreError as error:
+            logger.info("alerts were not changed: %s", error)
+            self._window.toasts.show(f"The alert was not changed. {error}")
+            self._show_lines(again=True)
+            return
+        done()
+        self.read()
+
+    # Reading
+
+    async def _read(self, after_s: float) -> None:
+        await self._engine.clock.sleep(after_s)
+        is_again = False
+        while self._is_stale:
+            if is_again:
+                await self._engine.clock.sleep(max(_READ_AGAIN_S, _READ_SHARE * self._read_s))
+            self._is_stale, is_again = False, True
+            try:
+                began_s = self._engine.clock.monotonic_s()
+                found = await in_background(partial(self._book().overview, _MOST_FIRINGS), "read-alerts")
+                self._read_s = self._engine.clock.monotonic_s() - began_s
+            except StoreError as error:
+                self._trouble = str(error)
+                self._show_dialog()
+                return
+            self._alerts, self._counts, self._trouble = found.alerts, found.counts, ""
+            self._find_watching()
+            self._show_lines()
+            self._show_dialog()
+
+    async def _prove(self) -> None:
+        dialog = self.dialog
+        if dialog is None:
+            return
+        dialog.set_proof("Judging the stored trades again…", agrees=None)
+        try:
+            agrees, sentence = await in_background(self._book().proof_in_words, "verify-alerts")
+        except StoreError as error:
+            agrees, sentence = False, str(error)
+        if isValid(dialog):
+            dialog.set_proof(sentence, agrees=agrees)
+
+    # Lines
+
+    def _find_watching(self) -> None:
+        watching = values.watching(self._alerts, self._engine.exchange_clock.now_us())
+        self._window.status_bar.set_alerts(len(watching), has_any=bool(self._alerts))
+        by_symbol: dict[str, list[StoredAlert]] = {}
+        for one in watching:
+            by_symbol.setdefault(one.symbol, []).append(one)
+        self._lines = {symbol: values.lines_of(several) for symbol, several in by_symbol.items()}
+
+    def _show_lines(self, *, again: bool = False) -> None:
+        for chart, symbol in self._charts():
+            found = self._lines.get(symbol, [])
+            if not found and not chart.has_alert_lines:
+                continue
+            lines = chart.alert_lines
+            if again:
+                lines.set_lines(symbol, [])
+            lines.can_move = self._can_change
+            lines.set_lines(symbol, found)
+            lines.moved, lines.chosen = self._on_moved, lambda line: self.open(line.alert_id)
+
+    # Firings
+
+    def _on_firing(self, alert: StoredAlert, firing: Firing | Incident, *, late: bool) -> None:
+        self.announcer.announce(Fired(alert, firing, late))
+        self.read(max(_READ_AGAIN_S, _READ_SHARE * self._read_s))
+
+    def _show_fired(self, fired: Fired) -> None:
+        if isinstance(fired.firing, Firing):
+            self._go(fired.alert.symbol, fired.firing.time_us, fired.firing.trade_id)
+
+    def _show_firing(self, row: FiringRow) -> None:
+        if row.symbol is not None and row.trade_id is not None:
+            if self.dialog is not None:
+                self.dialog.accept()
+            self._go(row.symbol.name, row.time_us, row.trade_id)
+
+    def _go(self, symbol: str, time_us: int, trade_id: int) -> None:
+        self._go_to(symbol, time_us, f"trade {count(trade_id)}")
+
+    # Look-ups
+
+    def _with_id(self, alert_id: int | None) -> StoredAlert | None:
+        return next((one for one in self._alerts if one.alert_id == alert_id), None)
+
+    def _symbol_of(self, name: str) -> Symbol | None:
+        return self._engine.symbol(name) if name else None
+
+    def _last_e8(self, name: str) -> int | None:
+        return self._engine.market_snapshot.latest(name).last_price_e8 if name else None
+
+
+def _changed(alert_id: int, new: NewAlert, alerts: AlertBook) -> bool:
+    """Change an alert. Raises StoreError if another program has removed it."""
+    if not alerts.change(alert_id, new):
+        raise StoreError("It was removed meanwhile.")
+    return True

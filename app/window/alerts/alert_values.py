@@ -1,0 +1,176 @@
+"""What the window shows of alerts: rows of the list and the history, lines on charts, toasts. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from app.market.alerts.alert import (
+    Firing,
+    Incident,
+    IndicatorCrosses,
+    PriceCrosses,
+    PriceInRange,
+    PriceMoves,
+    Trouble,
+)
+from app.market.alerts.language import read_rule
+from app.market.alerts.stored_alert import AlertState, NewAlert, StoredAlert
+from app.market.durations import length
+from app.market.symbol import Symbol
+from app.market.units import E8
+from app.window.alerts import alert_words as words
+from widgets.alerts.alert_toast import ToastText
+from widgets.alerts.alert_views import AlertForm, AlertRow, FiringRow
+from widgets.chart.alert_lines.alert_line import AlertLine
+
+SymbolOf = Callable[[str], Symbol | None]
+_MOST_FIRINGS = 2_000  # in the history
+_LATE_US = 1_000_000  # a firing that was found sooner after its trade is not worth a length
+
+
+def row_of(alert: StoredAlert, symbol: Symbol | None, last_e8: int | None, fired: int, now_us: int) -> AlertRow:
+    """Return the list's row of an alert. ``fired``: how often, by its former rules too."""
+    repeat = words.repeat_text(alert.rule, alert.repeat)
+    condition = words.condition_text(alert.rule, symbol)
+    return AlertRow(
+        alert.alert_id,
+        symbol,
+        alert.name or condition,
+        f"{condition}, {repeat}" if alert.name else repeat,
+        alert.state(now_us),
+        _icon_of(alert),
+        distance_percent(alert, last_e8),
+        fired,
+        words.end_text(alert.expires_us),
+        alert.notifies,
+        alert.sounds,
+    )
+
+
+def distance_percent(alert: StoredAlert, last_e8: int | None) -> float | None:
+    """Return how far the last price is from where an alert fires, in percent; None where no price decides."""
+    levels = [line.price for line in lines_of([alert])]
+    if not last_e8 or not levels:
+        return None
+    return min((100 * (level * E8 - last_e8) / last_e8 for level in levels), key=abs)
+
+
+def lines_of(alerts: Iterable[StoredAlert]) -> list[AlertLine]:
+    """Return the lines of alerts that wait at prices."""
+    lines = list[AlertLine]()
+    for one in alerts:
+        detail = words.repeat_text(one.rule, one.repeat)
+        match one.rule.condition:
+            case PriceCrosses(price_e8):
+                lines.append(AlertLine(one.alert_id, price_e8 / E8, words.line_text(one.rule, "price"), detail))
+            case PriceInRange(low_e8, high_e8):
+                for edge, edge_e8 in (("low", low_e8), ("high", high_e8)):
+                    text = words.line_text(one.rule, edge)
+                    lines.append(AlertLine(one.alert_id, edge_e8 / E8, text, detail, edge))
+    return lines
+
+
+def moved(alert: StoredAlert, line: AlertLine, price: float) -> NewAlert:
+    """Return an alert as it is once one of its lines was dropped at a price; the edges of a range change places."""
+    price_e8, condition = round(price * E8), alert.rule.condition
+    if isinstance(condition, PriceInRange):
+        edges = {"low": condition.low_e8, "high": condition.high_e8, line.edge: price_e8}
+        low_e8, high_e8 = sorted((edges["low"], edges["high"]))
+        condition = PriceInRange(low_e8, high_e8, condition.enters)
+    elif isinstance(condition, PriceCrosses):
+        condition = PriceCrosses(price_e8, condition.direction)
+    new = form_of(alert)
+    rule = type(alert.rule)(condition, alert.rule.interval)
+    return new_alert(new)._replace(rule=rule)
+
+
+def form_of(alert: StoredAlert) -> AlertForm:
+    """Return an alert as the editor has it."""
+    return AlertForm(
+        alert.alert_id,
+        alert.symbol,
+        alert.text,
+        alert.repeat,
+        alert.name,
+        alert.note,
+        alert.expires_us,
+        alert.notifies,
+        alert.sounds,
+    )
+
+
+def new_alert(form: AlertForm) -> NewAlert:
+    """Return what to keep of an edited alert. Raises UsageError for a condition that is none."""
+    return NewAlert(
+        form.symbol,
+        read_rule(form.when),
+        form.repeat,
+        form.name,
+        form.note,
+        form.expires_us,
+        form.notifies,
+        form.sounds,
+    )
+
+
+def history_of(alerts: Sequence[StoredAlert], symbol_of: SymbolOf) -> list[FiringRow]:
+    """Return the firings of all alerts, the newest first; those by a former rule are of the alert as it is now."""
+    rows = list[FiringRow]()
+    for one in alerts:
+        symbol = symbol_of(one.symbol)
+        title, alert_id = words.title_of(one, symbol), one.replaced_by or one.alert_id
+        for fired in one.firings:
+            late_us = fired.noted_us - fired.time_us
+            late = f"{length(late_us / 1e6)} late" if fired.is_late and late_us > _LATE_US else ""
+            text = words.price_text(fired.price_e8, symbol)
+            why = fired.reason or fired.direction.value
+            rows.append(
+                FiringRow(alert_id, fired.time_us, title, symbol, text, fired.trade_id, why, late, fired.is_provisional)
+            )
+        for incident in one.incidents:
+            about = symbol_of(incident.symbol)
+            rows.append(FiringRow(alert_id, incident.time_us, title, about, "", None, incident.reason))
+    rows.sort(key=lambda row: row.time_us, reverse=True)
+    return rows[:_MOST_FIRINGS]
+
+
+def fired_counts(alerts: Iterable[StoredAlert], counts: Mapping[int, int]) -> dict[int, int]:
+    """Return how often each alert has fired, by its former rules too. ``counts``: how often by each rule."""
+    summed: dict[int, int] = {}
+    for one in alerts:
+        key = one.replaced_by or one.alert_id
+        summed[key] = summed.get(key, 0) + counts.get(one.alert_id, 0)
+    return summed
+
+
+def toast_of(
+    alert: StoredAlert, firing: Firing | Incident, symbol: Symbol | None, *, late: bool, more: int = 0
+) -> ToastText:
+    """Return what a toast says of a firing; ``more``: how many others there is no room for."""
+    title = words.happened_text(alert, firing, symbol)
+    repeat = words.repeat_text(alert.rule, alert.repeat)
+    if isinstance(firing, Incident):
+        where, by = firing.reason, f"{words.time_text(firing.time_us)} · {repeat}"
+    else:
+        where = f"{words.price_text(firing.price_e8, symbol)} at {words.time_text(firing.time_us)}"
+        by = f"{words.trade_text(firing.trade_id)} · {'late' if late else repeat}"
+    if more:
+        by = f"{by} · and {more:,} more"
+    return ToastText(title, where, by, alert.name)
+
+
+def watching(alerts: Iterable[StoredAlert], now_us: int) -> list[StoredAlert]:
+    """Return the alerts that wait now."""
+    return [one for one in alerts if one.state(now_us) is AlertState.WAITING]
+
+
+def _icon_of(alert: StoredAlert) -> str:
+    match alert.rule.condition:
+        case PriceMoves():
+            return "clock"
+        case IndicatorCrosses():
+            return "indicators"
+        case Trouble():
+            return "warning"
+        case _:
+            return "bell"

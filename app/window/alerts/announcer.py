@@ -1,0 +1,111 @@
+"""
+Announces firings in the window: by toasts, by the system's sound, by notifications of the desktop.
+
+The first one is shown at once. Those that follow within a moment are gathered, so that a thousand a second cost no more
+than a few: the newest are shown, with the number of the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from PySide6.QtCore import QObject, QTimer
+from PySide6.QtWidgets import QApplication
+
+from app.market.alerts.alert import Firing, Incident
+from app.market.alerts.stored_alert import StoredAlert
+from app.market.symbol import Symbol
+from app.window.alerts.alert_values import toast_of
+from app.window.alerts.desktop_notifications import DesktopNotifications
+from widgets.alerts.alert_toast import AlertToast
+from widgets.window.main_window import MainWindow
+
+_GATHER_MS = 60
+_SHOWN_AT_A_TIME = 3
+_BUSY = 12  # gathered ones, from which on only the newest is shown
+
+
+class Fired(NamedTuple):
+    """A firing to be announced."""
+
+    alert: StoredAlert
+    firing: Firing | Incident
+    is_late: bool
+
+
+class Announcer(QObject):
+    """
+    Announces in ``window``.
+
+    ``show`` and ``pause`` are called with what a toast's button is pressed for. ``on_shown`` is called with each firing
+    that got a toast.
+    """
+
+    def __init__(
+        self,
+        window: MainWindow,
+        symbol_of: Callable[[str], Symbol | None],
+        *,
+        show: Callable[[Fired], object],
+        pause: Callable[[Fired], object],
+    ) -> None:
+        super().__init__(window)
+        self.notifications = DesktopNotifications()
+        self.on_shown: Callable[[Fired], object] = lambda fired: None
+        self._window, self._symbol_of = window, symbol_of
+        self._show, self._pause = show, pause
+        self._gathered: list[Fired] = []
+        self._left_out = 0
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(_GATHER_MS)
+        self._timer.timeout.connect(self._announce_gathered)
+
+    def announce(self, fired: Fired) -> None:
+        """Announce a firing, now or with those that follow."""
+        if not self._timer.isActive():
+            self._timer.start()
+            self._announce([fired], 0)
+            return
+        self._gathered.append(fired)
+        if len(self._gathered) > _SHOWN_AT_A_TIME:
+            self._left_out += 1
+            del self._gathered[0]
+
+    def stop(self) -> None:
+        """Announce no more."""
+        self._timer.stop()
+        self._gathered.clear()
+        self.notifications.stop()
+
+    def _announce_gathered(self) -> None:
+        if not self._gathered:
+            return
+        gathered, left_out = self._gathered, self._left_out
+        self._gathered, self._left_out = [], 0
+        self._timer.start()
+        if left_out > _BUSY:
+            left_out += len(gathered) - 1
+            gathered = gathered[-1:]
+        self._announce(gathered, left_out)
+
+    def _announce(self, several: list[Fired], left_out: int) -> None:
+        for at, fired in enumerate(several):
+            more = left_out if at == len(several) - 1 else 0
+            name = fired.firing.symbol if isinstance(fired.firing, Incident) else fired.alert.symbol
+            text = toast_of(fired.alert, fired.firing, self._symbol_of(name), late=fired.is_late, more=more)
+            can_show = isinstance(fired.firing, Firing)
+            toast = AlertToast(self._window, text, can_show=can_show, can_pause=True)
+            toast.show_requested.connect(lambda fired=fired, toast=toast: self._run(self._show, fired, toast))
+            toast.pause_requested.connect(lambda fired=fired, toast=toast: self._run(self._pause, fired, toast))
+            self._window.toasts.put(toast)
+            if fired.alert.notifies:
+                self.notifications.show(text.title, "\n".join(filter(None, (text.where, text.name or text.by))))
+            self.on_shown(fired)
+        if any(fired.alert.sounds for fired in several):
+            QApplication.beep()
+
+    def _run(self, call: Callable[[Fired], object], fired: Fired, toast: AlertToast) -> None:
+        self._window.toasts.close(toast)
+        call(fired)

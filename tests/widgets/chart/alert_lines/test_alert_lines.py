@@ -1,0 +1,112 @@
+"""Lines of alerts on a real chart: painted, pointed at, dragged by the mouse, given up by Esc."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtGui import QColor
+from PySide6.QtTest import QTest
+from pytestqt.qtbot import QtBot
+
+from app.market.series.series import CandleSeries
+from tests.widgets.chart.charts import BTC, settle
+from widgets.chart.alert_lines.alert_line import AlertLine
+from widgets.chart.chart_widget import ChartWidget
+from widgets.theme.palettes import DARK
+
+LINE = AlertLine(1, 105.0, "Crosses up", "once")
+
+
+def shown(qtbot: QtBot, chart: ChartWidget, *lines: AlertLine) -> None:
+    chart.alert_lines.set_lines(BTC.name, lines)
+    settle(qtbot, chart)
+
+
+def y_of(chart: ChartWidget, price: float) -> float:
+    y = chart.alert_lines.painting.y_of(price)
+    assert y is not None
+    return y
+
+
+def accents(chart: ChartWidget, y: float) -> int:
+    """Count the accent's pixels in the row of a height, left of the axis."""
+    image = chart._canvas.grab().toImage()
+    ratio = image.devicePixelRatio()
+    accent, width = QColor(DARK.accent).rgb(), int(chart._scene.layout.panes.width() * ratio)
+    rows = range(int((y - 1) * ratio), int((y + 2) * ratio))
+    return max(sum(image.pixel(x, row) == accent for x in range(width)) for row in rows)
+
+
+def test_a_line_is_painted_and_goes_with_its_alert(qtbot: QtBot, chart: ChartWidget, series: CandleSeries) -> None:
+    before = accents(chart, chart._scene.price.y_of(105.0))
+    shown(qtbot, chart, LINE)
+    assert accents(chart, y_of(chart, 105.0)) > before + 100
+    shown(qtbot, chart)
+    assert accents(chart, chart._scene.price.y_of(105.0)) == before
+    assert chart.trouble == ""
+
+
+def test_lines_of_another_symbol_are_not_painted(qtbot: QtBot, chart: ChartWidget, series: CandleSeries) -> None:
+    chart.alert_lines.set_lines("ETHUSDT", [LINE])
+    settle(qtbot, chart)
+    assert chart.alert_lines.painting.visible() == []
+    assert chart.alert_lines.line_at(QPointF(100, chart._scene.price.y_of(105.0))) is None
+
+
+def test_the_mouse_drags_a_line_and_not_the_chart(qtbot: QtBot, chart: ChartWidget, series: CandleSeries) -> None:
+    shown(qtbot, chart, LINE)
+    dropped: list[tuple[AlertLine, float]] = []
+    chart.alert_lines.moved = lambda line, price: dropped.append((line, price))
+    view, at = chart._canvas.viewport(), QPoint(200, round(y_of(chart, 105.0)))
+    before_us = chart.visible_range_us()
+    QTest.mouseMove(view, at)
+    assert chart._canvas.cursor().shape() is Qt.CursorShape.SizeVerCursor
+    QTest.mousePress(view, Qt.MouseButton.LeftButton, pos=at)
+    QTest.mouseMove(view, at + QPoint(30, 40))
+    settle(qtbot, chart)
+    drag = chart.alert_lines.painting.drag
+    assert drag is not None
+    assert drag.price < 105.0
+    QTest.mouseRelease(view, Qt.MouseButton.LeftButton, pos=at + QPoint(30, 40))
+    (one,) = dropped
+    assert one[0] == LINE
+    assert one[1] == drag.price
+    assert round(one[1] / (BTC.tick_size_e8 / 1e8), 6) % 1 == 0
+    assert chart.visible_range_us() == before_us
+
+
+def test_esc_puts_a_dragged_line_back_and_a_click_moves_nothing(
+    qtbot: QtBot, chart: ChartWidget, series: CandleSeries
+) -> None:
+    shown(qtbot, chart, LINE)
+    dropped: list[float] = []
+    chart.alert_lines.moved = lambda line, price: dropped.append(price)
+    view, at = chart._canvas.viewport(), QPoint(200, round(y_of(chart, 105.0)))
+    QTest.mousePress(view, Qt.MouseButton.LeftButton, pos=at)
+    QTest.mouseMove(view, at + QPoint(0, 50))
+    QTest.keyClick(chart._canvas, Qt.Key.Key_Escape)
+    QTest.mouseRelease(view, Qt.MouseButton.LeftButton, pos=at + QPoint(0, 50))
+    QTest.mouseClick(view, Qt.MouseButton.LeftButton, pos=at)
+    assert dropped == []
+    assert chart.alert_lines.painting.drag is None
+
+
+def test_a_double_click_chooses_a_line_and_elsewhere_fits_the_view(
+    qtbot: QtBot, chart: ChartWidget, series: CandleSeries
+) -> None:
+    shown(qtbot, chart, LINE, AlertLine(2, 101.0, "Crosses"))
+    chosen: list[int] = []
+    chart.alert_lines.chosen = lambda line: chosen.append(line.alert_id)
+    view = chart._canvas.viewport()
+    QTest.mouseDClick(view, Qt.MouseButton.LeftButton, pos=QPoint(200, round(y_of(chart, 101.0))))
+    QTest.mouseDClick(view, Qt.MouseButton.LeftButton, pos=QPoint(200, round(y_of(chart, 103.0))))
+    assert chosen == [2]
+
+
+def test_a_label_makes_room_for_the_last_price(qtbot: QtBot, chart: ChartWidget, series: CandleSeries) -> None:
+    from widgets.chart.painting.axes import last_price_place
+
+    last = chart.last_price
+    assert last is not None
+    shown(qtbot, chart, AlertLine(1, last, "Crosses"))
+    (label,) = chart.alert_lines.painting.areas()
+    assert not label.intersects(last_price_place(chart._scene))

@@ -1,0 +1,92 @@
+"""The toast of a firing: what happened, by which trade, and what to do about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QFont
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QWidget
+
+from widgets.controls.labels import label
+from widgets.controls.toast import ToastFrame
+from widgets.theme import icons, style
+from widgets.theme.palettes import Palette
+
+
+@dataclass(frozen=True, slots=True)
+class ToastText:
+    """
+    What a toast says: ``title`` what happened, ``where`` at which price and time, ``by`` the trade and how often,
+    ``name`` what the alert is called. Any but the title may be empty.
+    """
+
+    title: str
+    where: str = ""
+    by: str = ""
+    name: str = ""
+
+    @property
+    def spoken(self) -> str:
+        """All of it, for screen readers and notifications."""
+        return ". ".join(filter(None, (self.title, self.where, self.by, self.name)))
+
+
+class AlertToast(ToastFrame):
+    """
+    Says that an alert fired.
+
+    Signals:
+        show_requested(): show the place on the chart. pause_requested(): pause the alert for an hour.
+    """
+
+    show_requested = Signal()
+    pause_requested = Signal()
+
+    def __init__(self, window: QWidget, text: ToastText, *, can_show: bool, can_pause: bool) -> None:
+        super().__init__(window, text.spoken)
+        self._bell = QLabel()
+        self.lines = [self._line(text.title, "", weight=QFont.Weight.DemiBold), self._line(text.where, "")]
+        self.lines += [self._line(text.by, "dim", small=True), self._line(f"“{text.name}”" if text.name else "", "dim")]
+        self.show_button = QPushButton("Show on chart")
+        self.show_button.setDefault(True)
+        self.show_button.setVisible(can_show)
+        self.pause_button = QPushButton("Pause 1 h")
+        self.pause_button.setVisible(can_pause)
+        self.show_button.clicked.connect(self.show_requested)
+        self.pause_button.clicked.connect(self.pause_requested)
+        buttons = QHBoxLayout()
+        buttons.setSpacing(8)
+        for button in (self.show_button, self.pause_button):
+            button.setObjectName("toastButton")
+            button.setFont(style.font(style.SMALL_PX))
+            button.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
+            buttons.addWidget(button)
+        buttons.addStretch(1)
+        title, *others = self.lines
+        title.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+        grid = QGridLayout(self)
+        grid.setContentsMargins(12, 10, 8, 10)
+        grid.setHorizontalSpacing(8)
+        grid.setVerticalSpacing(2)
+        grid.setColumnStretch(1, 1)
+        grid.addWidget(self._bell, 0, 0, Qt.AlignmentFlag.AlignTop)
+        grid.addWidget(title, 0, 1)
+        grid.addWidget(self.close_button, 0, 2, Qt.AlignmentFlag.AlignTop)
+        for row, line in enumerate(others, start=1):
+            grid.addWidget(line, row, 1, 1, 2)
+        if can_show or can_pause:
+            grid.setRowMinimumHeight(len(self.lines), 4)
+            grid.addLayout(buttons, len(self.lines) + 1, 1, 1, 2)
+
+    def set_palette(self, palette: Palette) -> None:
+        super().set_palette(palette)
+        size = style.px(16)
+        self._bell.setPixmap(icons.pixmap("bell", palette.accent, size, self.devicePixelRatioF()))
+
+    def _line(self, text: str, tone: str, *, small: bool = False, weight: QFont.Weight = QFont.Weight.Normal) -> QLabel:
+        line = label(text, tone)
+        line.setFont(style.font(style.SMALL_PX if small else style.BODY_PX, weight))
+        line.setWordWrap(True)
+        line.setVisible(bool(text))
+        return line

@@ -1,0 +1,1 @@
+"""Lines of alerts on the chart: painted, dragged, and saved where they are dropped."""
