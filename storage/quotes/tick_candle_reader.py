@@ -7,19 +7,21 @@ So time without ticks, as a weekend, costs nothing however long it is.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from psycopg import sql
 
 from app.market.interval import Interval
-from app.market.quotes.tick import Tick
-from app.market.quotes.tick_candle import PriceBar, TickCandle
+from app.market.quotes.tick import PriceSide, Tick
+from app.market.quotes.tick_candle import PriceBar, SideBar, TickCandle
 from storage.postgres.connection import Connection
 from storage.quotes.restored_days import is_whole_day, whole_days
+from storage.quotes.side_sql import fold_side
 from storage.quotes.tick_columns import EXACT
-from storage.quotes.tick_sql import FINEST, TICKS, fold, in_range_of, sources_for
+from storage.quotes.tick_sql import FINEST, ROLLUPS, TICKS, fold, in_range_of, sources_for
 from storage.rollups.time_sql import RowSource, microseconds
 
 _ALL_START_US, _ALL_END_US = 0, 4_102_444_800_000_000  # 1970 to 2100
@@ -88,26 +90,49 @@ class SymbolTickReader:
         self, interval: Interval, start_us: int | None, end_us: int | None, limit: int | None
     ) -> list[TickCandle]:
         """Return the candles that open in ``[start_us, end_us)``, oldest first; with ``limit`` the newest of them."""
-        found: list[TickCandle] = []
-        for first_us, after_us in self._ranges(interval, start_us, end_us, newest=True):
-            found = self._newest(interval, first_us, after_us, limit and limit - len(found)) + found
-            if limit is not None and len(found) >= limit:
-                break
-        return found
+        rows = self._newest_rows(interval, start_us, end_us, limit, partial(fold, interval))
+        return [_candle(row) for row in rows]
 
-    def _newest(self, interval: Interval, first_us: int, after_us: int, limit: int | None) -> list[TickCandle]:
-        if first_us >= after_us:
-            return []
-        if limit is None:
-            return self._fold(interval, first_us, after_us, _EVERYTHING, newest=False)
-        rows = _usual_rows(interval, limit)
-        while True:
+    def newest_of_side(
+        self, interval: Interval, side: PriceSide, start_us: int | None, end_us: int | None, limit: int | None
+    ) -> list[SideBar]:
+        """Return the same of one price."""
+        return self._newest_rows(interval, start_us, end_us, limit, partial(fold_side, interval, side))
+
+    def _newest_rows(
+        self,
+        interval: Interval,
+        start_us: int | None,
+        end_us: int | None,
+        limit: int | None,
+        query: Callable[..., sql.Composed],
+    ) -> list[Any]:
+        """Return the rows of a query as `fold` makes it, oldest first; with ``limit`` the newest of them."""
+        found: list[Any] = []  # newest first
+        for first_us, after_us in self._ranges(interval, start_us, end_us, newest=True):
+            if limit is None:
+                found += self._rows(interval, query(newest=True), first_us, after_us, _EVERYTHING)
+            else:
+                found += self._newest_page(interval, query(newest=True), first_us, after_us, limit - len(found))
+                if len(found) == limit:
+                    break
+        return found[::-1]
+
+    def _newest_page(
+        self, interval: Interval, query: sql.Composed, first_us: int, after_us: int, limit: int
+    ) -> list[Any]:
+        """Return at most ``limit`` rows of the range, newest first, by reading little more than they are made of."""
+        rows, passed = _usual_rows(interval, limit), 0
+        found: list[Any] = []
+        while first_us < after_us:
             edge_us = max(first_us, self._page_edge(interval, first_us, after_us, rows, newest=True))
-            found = self._fold(interval, edge_us, after_us, limit, newest=True)
-            if len(found) == limit or edge_us == first_us:
-                return found[::-1]
-            # Rows that are cut by the edges of candles, or hold few ticks.
-            rows = rows * limit * 5 // (4 * max(len(found), limit // 4)) + 1
+            found += self._rows(interval, query, edge_us, after_us, limit - len(found))
+            if len(found) == limit:
+                break
+            # Rows that are cut by the edges of candles, or hold few ticks: go on before them.
+            after_us, passed = edge_us, passed + rows
+            rows = passed * (limit - len(found)) * 9 // (8 * max(len(found), limit // 4, 1)) + 1
+        return found
 
     def parts(
         self, interval: Interval, start_us: int | None, end_us: int | None, size: int
@@ -116,7 +141,8 @@ class SymbolTickReader:
         for first_us, after_us in self._ranges(interval, start_us, end_us, newest=False):
             while first_us < after_us:
                 edge_us = self._page_edge(interval, first_us, after_us, _usual_rows(interval, size), newest=False)
-                part = self._fold(interval, first_us, edge_us, size, newest=False)
+                rows = self._rows(interval, fold(interval, newest=False), first_us, edge_us, size)
+                part = [_candle(row) for row in rows]
                 if part:
                     yield part
                 first_us = interval.next_open_us(part[-1].open_time_us) if len(part) == size else edge_us
@@ -170,12 +196,13 @@ class SymbolTickReader:
         row = self._connection.execute(query, {**self._range(start_us, end_us), "skipped": skipped}).fetchone()
         return None if row is None else row[0]
 
-    def _fold(self, interval: Interval, first_us: int, after_us: int, limit: int, *, newest: bool) -> list[TickCandle]:
+    def _rows(
+        self, interval: Interval, query: sql.Composed, first_us: int, after_us: int, limit: int
+    ) -> list[tuple[int, ...]]:
         values = {**self._range(first_us, after_us), "limit": limit}
         # A prepared query of ticks would be planned over all partitions.
         prepare = False if sources_for(interval)[0].is_moments else None
-        rows = self._connection.execute(fold(interval, newest=newest), values, prepare=prepare)
-        return [_candle(row) for row in rows.fetchall()]
+        return self._connection.execute(query, values, prepare=prepare).fetchall()
 
     def _tick_ranges(self, start_us: int, end_us: int, candles: int) -> Iterator[dict[str, Any]]:
         """
@@ -220,9 +247,10 @@ def _candle(row: tuple[int, ...]) -> TickCandle:
 
 
 def _paged(interval: Interval) -> RowSource:
-    """Return the rollup by whose rows pages are cut: the coarsest that candles of the interval are made of."""
-    coarsest = sources_for(interval)[-1]
-    return FINEST if coarsest.is_moments else coarsest
+    """Return the rollup by whose rows pages are cut: the one whose rows are about as long as the candles."""
+    # Few rows to pass, and nearly as many candles as rows of that length, however sparse the ticks are.
+    longest_us = 2 * interval.length_us
+    return next((one for one in reversed(ROLLUPS) if one.length_us <= longest_us), FINEST)
 
 
 def _usual_rows(interval: Interval, candles: int) -> int:

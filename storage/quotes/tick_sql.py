@@ -14,6 +14,7 @@ other times; ten years have 120.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from itertools import pairwise
 
@@ -34,8 +35,8 @@ from storage.rollups.time_sql import (
 )
 
 TICKS = RowSource("quotes", "time", 0)
-_ROLLUPS = tuple(RowSource(level.table, "open_time", level.length_us) for level in LEVELS)
-FINEST = _ROLLUPS[0]
+ROLLUPS = tuple(RowSource(level.table, "open_time", level.length_us) for level in LEVELS)
+FINEST = ROLLUPS[0]
 
 # A tick as a rollup row of itself alone, without open and close. Digits of the mid beyond the eighth place are cut off
 # at the end.
@@ -67,7 +68,7 @@ _SUMS = sql.SQL(", ").join(
 @lru_cache(maxsize=256)
 def sources_for(interval: Interval) -> tuple[RowSource, ...]:
     """Return the tables that candles of the interval are made of; see `storage.rollups.time_sql.sources_of`."""
-    return sources_of(interval, TICKS, _ROLLUPS, fewest=1.5)
+    return sources_of(interval, TICKS, ROLLUPS, fewest=1.5)
 
 
 @lru_cache(maxsize=256)
@@ -89,12 +90,16 @@ def fold(interval: Interval, *, newest: bool) -> sql.Composed:
     wanted = ["open_time", *prices, "ticks", "bid_volume", "ask_volume"]
     wanted += ["first_time", "first_place", "last_time", "last_place"]
     order = sql.SQL("DESC" if newest else "ASC")
-    is_stored = len(sources) == 1 and not interval.months and sources[0].length_us == interval.length_us
     return sql.SQL("SELECT {wanted} FROM {candles} ORDER BY candle.open_time {order} LIMIT %(limit)s").format(
         wanted=sql.SQL(", ").join(whole[name] for name in wanted),
-        candles=_stored(sources[0]) if is_stored else _folded(interval, sources, order),
+        candles=_stored(sources[0]) if is_stored(interval, sources) else _folded(interval, sources, order),
         order=order,
     )
+
+
+def is_stored(interval: Interval, sources: Sequence[RowSource]) -> bool:
+    """Whether the one source of the interval has just its candles as rows."""
+    return len(sources) == 1 and not interval.months and sources[0].length_us == interval.length_us
 
 
 def in_range_of(source: RowSource) -> sql.Composed:
@@ -112,11 +117,12 @@ def _stored(source: RowSource) -> sql.Composed:
 def _folded(interval: Interval, sources: tuple[RowSource, ...], order: sql.SQL) -> sql.Composed:
     """Return the first candles in that order, folded from rows of the sources."""
     base = sources[0]
+    columns = {one: _columns(one) for one in sources}
     if len(sources) > 1:
-        rows = sql.SQL("({} OFFSET 0) AS row").format(_pieces(interval, sources))
+        rows = sql.SQL("({} OFFSET 0) AS row").format(pieces(interval, sources, columns))
     else:
         rows = sql.SQL("({} {}) AS row").format(
-            _rows(interval, base, sql.SQL("true")),
+            rows_of(interval, base, sql.SQL("true"), columns[base]),
             # Otherwise the server would compute the mid of a tick twice.
             sql.SQL("OFFSET 0" if base.is_moments else ""),
         )
@@ -167,20 +173,27 @@ def _row_ends(base: RowSource) -> sql.Composed:
     )
 
 
-def _pieces(interval: Interval, sources: tuple[RowSource, ...]) -> sql.Composed:
-    """Return the query for rows of several sources that together hold each tick of the range once."""
+def pieces(
+    interval: Interval, sources: Sequence[RowSource], columns: Mapping[RowSource, Mapping[str, sql.Composable]]
+) -> sql.Composed:
+    """
+    Return the query for rows of several sources that together hold each tick of the range once; see `rows_of`.
+
+    ``columns``: of each source, under the same names in the same order.
+    """
     coarsest = sources[-1]
-    pieces = [_rows(interval, coarsest, lies_inside(interval, sql.Identifier("open_time"), coarsest.length_us))]
+    inside = lies_inside(interval, sql.Identifier("open_time"), coarsest.length_us)
+    parts = [rows_of(interval, coarsest, inside, columns[coarsest])]
     for finer, coarser in pairwise(sources):
         # Of the first source all that is left over is taken; of the others what lies inside a candle.
-        inside: sql.Composable = sql.SQL("true")
+        wanted: sql.Composable = sql.SQL("true")
         if finer != sources[0]:
-            inside = lies_inside(interval, sql.Identifier("open_time"), finer.length_us)
-        condition = sql.SQL("{time} >= from_time AND {time} < to_time AND {inside}").format(
-            time=sql.Identifier(finer.time_column), inside=inside
+            wanted = lies_inside(interval, sql.Identifier("open_time"), finer.length_us)
+        condition = sql.SQL("{time} >= from_time AND {time} < to_time AND {wanted}").format(
+            time=sql.Identifier(finer.time_column), wanted=wanted
         )
-        pieces.append(_at_edges(interval, coarser, _rows(interval, finer, condition)))
-    return sql.SQL(" UNION ALL ").join(pieces)
+        parts.append(_at_edges(interval, coarser, rows_of(interval, finer, condition, columns[finer])))
+    return sql.SQL(" UNION ALL ").join(parts)
 
 
 def _at_edges(interval: Interval, coarser: RowSource, part: sql.Composable) -> sql.Composed:
@@ -212,16 +225,23 @@ def _at_edges(interval: Interval, coarser: RowSource, part: sql.Composable) -> s
     )
 
 
-def _rows(interval: Interval, source: RowSource, condition: sql.Composable) -> sql.Composed:
-    """Return the query for the range's rows for which the condition holds, as candles of one row each."""
-    columns = [
-        sql.SQL(f"{_TICK_AS_ROW[name]} AS {name}") if source.is_moments else sql.Identifier(name)
-        for name in _TICK_AS_ROW
-    ]
+def rows_of(
+    interval: Interval, source: RowSource, condition: sql.Composable, columns: Mapping[str, sql.Composable]
+) -> sql.Composed:
+    """Return the query for the range's rows that meet the condition: their candle's open time, and the columns."""
     return sql.SQL("SELECT {bucket} AS open_time, {columns} FROM {table} WHERE {in_range} AND {condition}").format(
         bucket=bucket(sql.Identifier(source.time_column), interval),
-        columns=sql.SQL(", ").join(columns),
+        columns=sql.SQL(", ").join(
+            sql.SQL("{} AS {}").format(column, sql.Identifier(name)) for name, column in columns.items()
+        ),
         table=sql.Identifier(source.table),
         in_range=in_range_of(source),
         condition=condition,
     )
+
+
+def _columns(source: RowSource) -> dict[str, sql.Composable]:
+    """Return the columns of a row of the source that candles are folded from, as candles of one row each."""
+    if source.is_moments:
+        return {name: sql.SQL(tick) for name, tick in _TICK_AS_ROW.items()}
+    return {name: sql.Identifier(name) for name in _TICK_AS_ROW}

@@ -17,7 +17,7 @@ from app.market.candle import Candle
 from app.market.columns.candle_columns import columns_of
 from app.market.coverage import IdRanges
 from app.market.interval import Interval
-from app.market.quote_candles.side_candles import finish_side, side_candle
+from app.market.quote_candles.side_candles import finish_side, finished_bars
 from app.market.quotes.tick import PriceSide
 from storage.postgres.pool import ConnectionPool
 from storage.postgres.symbol_ids import symbol_id_of
@@ -60,11 +60,18 @@ class SideStore:
         now_us: int | None = None,
     ) -> list[Candle]:
         """See `app.market.ports.storage.CandleReader`."""
-        found = self._ticks.tick_candles(symbol, interval, start_us=start_us, end_us=end_us, limit=limit)
-        made = self._finished(symbol, interval, [side_candle(one, self._side) for one in found])
+        if limit is not None and limit <= 0:
+            return []
+        bars = self._ticks.side_bars(symbol, interval, self._side, start_us=start_us, end_us=end_us, limit=limit)
+        made: list[Candle] = []
+        if bars:
+            made = finished_bars(bars, interval, self._ticks.fetched_ticks(symbol), self._calendar_of(symbol), limit)
         # Beside ticks of a page that is full, older candles of the broker are not wanted.
         first_us = made[0].open_time_us if limit is not None and len(made) >= limit else start_us
-        merged = {one.open_time_us: one for one in self._published(symbol, interval, first_us, end_us, limit)}
+        published = self._published(symbol, interval, first_us, end_us, limit)
+        if not published:
+            return made
+        merged = {one.open_time_us: one for one in published}
         merged |= {one.open_time_us: one for one in made if one.complete or one.open_time_us not in merged}
         ordered = [merged[open_us] for open_us in sorted(merged)]
         return ordered if limit is None else ordered[len(ordered) - min(limit, len(ordered)) :]
@@ -132,11 +139,6 @@ class SideStore:
 
     def save_listing(self, symbol: str, listed_us: int) -> None:
         """Keep nothing: an instrument's description says from when on it is known."""
-
-    def _finished(self, symbol: str, interval: Interval, found: Sequence[Candle]) -> list[Candle]:
-        if not found:
-            return []
-        return finish_side(found, interval, self._ticks.fetched_ticks(symbol), self._calendar_of(symbol))
 
     def _published(
         self, symbol: str, interval: Interval, start_us: int | None, end_us: int | None, limit: int | None

@@ -149,7 +149,10 @@ def scattered(url: str, market: Market) -> tuple[float, float]:
 
 
 def latest(database: Database) -> None:
-    """Print how long the latest 1000 candles of every interval take: the median of some readings, and the slowest."""
+    """
+    Print how long the latest 1000 candles of every interval take, of the mid, as a chart asks for them: the median of
+    some readings, and the slowest.
+    """
     with connect(database.url) as connection:
         connection.execute("SET statement_timeout = 0")
         connection.execute("VACUUM ANALYZE")
@@ -158,7 +161,7 @@ def latest(database: Database) -> None:
         times = []
         for _ in range(READINGS):
             began = time.perf_counter()
-            found = database.ticks.tick_candles(SYMBOL, interval, limit=1_000)
+            found = database.store.candles(SYMBOL, interval, limit=1_000)
             times.append((time.perf_counter() - began) * 1000)
         middle = statistics.median(times)
         slowest = max(slowest, middle)

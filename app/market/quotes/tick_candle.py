@@ -6,6 +6,12 @@ from typing import NamedTuple
 
 from app.market.quotes.tick import PriceSide
 
+SideBar = tuple[int, int, int, int, int, int]
+"""
+The ticks of one interval by one price alone: open time (UTC microseconds), open, high, low and close (1e-8 units of the
+quote asset), number of ticks.
+"""
+
 
 class PriceBar(NamedTuple):
     """The first, highest, lowest and last value of one price, in 1e-8 units of the quote asset."""

@@ -9,7 +9,7 @@ from app.market.calendar.weekly import forex
 from app.market.candle import CandleSource
 from app.market.coverage import IdRanges
 from app.market.interval import SECOND_US, Interval
-from app.market.quote_candles.side_candles import finish_side, side_candle
+from app.market.quote_candles.side_candles import finish_side, finished_bars, side_candle
 from app.market.quotes.tick import PriceSide, Tick
 from app.market.units import E8
 from tests.tick_candles import candle_of_tick, combine_ticks
@@ -94,3 +94,26 @@ def test_what_is_complete_and_what_is_empty_follows_from_every_second(at, watche
             ended = open_us < last_us or bool(seconds and max(seconds) >= covered[-1])
             expected.append((open_us, len(inside), ended and is_whole))
     assert [(one.open_time_us, one.trades, one.complete) for one in finished] == expected
+
+    bars = [(*one[:5], one.trades) for one in candles(ticks, interval)]
+    assert finished_bars(bars, interval, fetched, FOREX) == finished
+    for most in (1, 2, 7, len(finished)):
+        assert finished_bars(bars, interval, fetched, FOREX, most) == finished[-most:]
+
+
+def test_a_long_time_of_which_nothing_is_known_costs_nothing() -> None:
+    ticks = [tick(0), tick(10 * 366 * 86_400)]
+    second = Interval.parse("1s")
+    found = finish_side(candles(ticks, second), second, IdRanges(), None)
+    assert [one.trades for one in found] == [1, 1]
+
+
+def test_of_a_long_time_without_ticks_only_the_newest_empty_candles_are_made() -> None:
+    ticks = [tick(0), tick(10 * 366 * 86_400)]
+    second = Interval.parse("1s")
+    bars = [(*one[:5], one.trades) for one in candles(ticks, second)]
+    fetched = IdRanges([(ticks[0].time_us, ticks[1].time_us + SECOND_US - 1)])
+    found = finished_bars(bars, second, fetched, None, 1_000)
+    assert [one.trades for one in found] == [0] * 999 + [1]
+    assert {one.close_e8 for one in found[:-1]} == {ticks[0].mid_e8}
+    assert [one.open_time_us for one in found] == [ticks[1].time_us - back * SECOND_US for back in range(999, -1, -1)]

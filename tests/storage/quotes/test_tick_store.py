@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from app.market.coverage import IdRanges
 from app.market.interval import MENU_INTERVALS, Interval
 from app.market.ports.ticks import TickReader
-from app.market.quotes.tick import Tick
-from app.market.quotes.tick_candle import TickCandle
+from app.market.quotes.tick import PriceSide, Tick
+from app.market.quotes.tick_candle import SideBar, TickCandle
 from storage.postgres.connection import connect
 from storage.postgres.pool import ConnectionPool
 from storage.quotes.tick_ledger import TickLedger
@@ -60,6 +60,10 @@ def expected(interval: Interval) -> list[TickCandle]:
     ]
 
 
+def bars(candles: list[TickCandle], side: PriceSide) -> list[SideBar]:
+    return [(one.open_time_us, *one.bar(side), one.ticks) for one in candles]
+
+
 @pytest.mark.parametrize("interval", INTERVALS, ids=str)
 def test_candles_of_every_interval_are_those_of_their_ticks(store: TickStore, interval: Interval) -> None:
     reader: TickReader = store
@@ -70,6 +74,10 @@ def test_candles_of_every_interval_are_those_of_their_ticks(store: TickStore, in
     parts = list(reader.iter_tick_candles(SYMBOL, interval, batch=100))
     assert [candle for part in parts for candle in part] == candles
     assert max(map(len, parts)) <= 100
+    for side in PriceSide:
+        assert store.side_bars(SYMBOL, interval, side) == bars(candles, side)
+        for limit in (1, 7, 1_000, 10**6):
+            assert store.side_bars(SYMBOL, interval, side, limit=limit) == bars(candles, side)[-limit:]
 
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
@@ -88,6 +96,8 @@ def test_any_range_has_the_candles_that_open_in_it(store: TickStore, data: st.Da
     ]
     found = store.tick_candles(SYMBOL, interval, start_us=start_us, end_us=end_us, limit=limit)
     assert found == (candles if limit is None else candles[-limit:])
+    side = data.draw(st.sampled_from(PriceSide))
+    assert store.side_bars(SYMBOL, interval, side, start_us=start_us, end_us=end_us, limit=limit) == bars(found, side)
     parts = store.iter_tick_candles(SYMBOL, interval, start_us=start_us, end_us=end_us, batch=13)
     assert [candle for part in parts for candle in part] == candles
 
@@ -109,7 +119,8 @@ def test_a_symbol_that_was_never_stored_has_nothing(store: TickStore) -> None:
     assert store.ticks("oanda:NOTHING", 0, 2**62) == store.tick_candles("oanda:NOTHING", m1) == []
     assert list(store.iter_ticks("oanda:NOTHING", 0, 2**62)) == list(store.iter_tick_candles("oanda:NOTHING", m1)) == []
     assert store.fetched_ticks("oanda:NOTHING") == IdRanges()
-    assert store.tick_candles(SYMBOL, m1, limit=0) == []
+    assert store.side_bars("oanda:NOTHING", m1, PriceSide.BID) == []
+    assert store.tick_candles(SYMBOL, m1, limit=0) == store.side_bars(SYMBOL, m1, PriceSide.MID, limit=0) == []
 
 
 def test_the_times_fetched_are_read(store: TickStore) -> None:
