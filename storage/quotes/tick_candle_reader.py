@@ -14,10 +14,12 @@ from typing import Any
 
 from psycopg import sql
 
+from app.market.coverage import IdRanges
 from app.market.interval import Interval
 from app.market.quotes.tick import PriceSide, Tick
 from app.market.quotes.tick_candle import PriceBar, SideBar, TickCandle
 from storage.postgres.connection import Connection
+from storage.quotes import fetched_ranges
 from storage.quotes.restored_days import is_whole_day, whole_days
 from storage.quotes.side_sql import fold_side
 from storage.quotes.tick_columns import EXACT
@@ -98,6 +100,10 @@ class SymbolTickReader:
     ) -> list[SideBar]:
         """Return the same of one price."""
         return self._newest_rows(interval, start_us, end_us, limit, partial(fold_side, interval, side))
+
+    def fetched(self) -> IdRanges:
+        """Return the times of which all ticks of the source are stored."""
+        return fetched_ranges.read(self._connection, self._symbol_id)
 
     def _newest_rows(
         self,

@@ -101,12 +101,14 @@ class TickStore:
         start_us: int | None = None,
         end_us: int | None = None,
         limit: int | None = None,
-    ) -> list[SideBar]:
-        """Return the candles of one price with a tick, as `tick_candles` has them, in less time."""
+    ) -> tuple[list[SideBar], IdRanges]:
+        """Return the candles of one price, as `tick_candles` has them, and the times fetched (`fetched_ticks`)."""
         if limit is not None and limit <= 0:
-            return []
+            return [], IdRanges()
         with self._reader(symbol) as reader:
-            return [] if reader is None else reader.newest_of_side(interval, side, start_us, end_us, limit)
+            if reader is None:
+                return [], IdRanges()
+            return reader.newest_of_side(interval, side, start_us, end_us, limit), reader.fetched()
 
     def iter_tick_candles(
         self,

@@ -58,6 +58,13 @@ _READ = """
 """
 
 
+# See `storage.candles.klines`: not EXISTS, for which the server may read every candle there is.
+_STORED = """
+    SELECT seconds, months FROM unnest(%s::integer[], %s::integer[]) AS wanted (seconds, months)
+    WHERE (SELECT true FROM quote_klines k WHERE k.symbol_id = %s AND k.seconds = wanted.seconds
+        AND k.months = wanted.months ORDER BY k.open_time LIMIT 1)
+"""
+
 _ENDS = sql.SQL(
     "SELECT {first_us}, {last_us} FROM quote_klines WHERE symbol_id = %s AND seconds = %s AND months = %s"
 ).format(first_us=microseconds(sql.SQL("min(open_time)")), last_us=microseconds(sql.SQL("max(open_time)")))
@@ -112,9 +119,18 @@ def _noted(interval: Interval, side: PriceSide) -> Interval:
 
 def ends(connection: Connection, symbol_id: int, interval: Interval) -> list[tuple[int, int]]:
     """Return the first and the last open time of the stored candles of each interval that fits into ``interval``."""
-    fitting = {interval, *(one for one in EXCHANGE_INTERVALS if one.tiles(interval))}
-    found = [connection.execute(_ENDS, (symbol_id, *key_of(one))).fetchone() for one in fitting]
+    stored = stored_intervals(connection, symbol_id, interval)
+    found = [connection.execute(_ENDS, (symbol_id, *key_of(one))).fetchone() for one in stored]
     return [(int(row[0]), int(row[1])) for row in found if row is not None and row[0] is not None]
+
+
+def stored_intervals(connection: Connection, symbol_id: int, interval: Interval) -> list[Interval]:
+    """Return the intervals of stored candles that add up to those of ``interval``, longest first."""
+    fitting = {interval, *(one for one in EXCHANGE_INTERVALS if one.tiles(interval))}
+    seconds, months = zip(*map(key_of, fitting), strict=True)
+    rows = connection.execute(_STORED, (list(seconds), list(months), symbol_id)).fetchall()
+    lengths = {(row[0], row[1]) for row in rows}
+    return sorted((one for one in fitting if key_of(one) in lengths), key=lambda one: one.length_us, reverse=True)
 
 
 def read(
@@ -136,8 +152,7 @@ def read(
     start_us = _EARLIEST_US if start_us is None else max(start_us, _EARLIEST_US)
     end_us = _LATEST_US if end_us is None else min(end_us, _LATEST_US)
     found: dict[int, Candle] = {}
-    fitting = {interval, *(one for one in EXCHANGE_INTERVALS if one.tiles(interval))}
-    for part in sorted(fitting, key=lambda one: one.length_us, reverse=True):
+    for part in stored_intervals(connection, symbol_id, interval):
         most = None if limit is None else (limit + 1) * max(1, round(interval.length_us / part.length_us))
         rows = connection.execute(_READ_SIDE[side], (symbol_id, *key_of(part), start_us, end_us, most))
         candles = [_candle(*map(int, row)) for row in rows][::-1]

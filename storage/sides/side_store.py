@@ -62,10 +62,10 @@ class SideStore:
         """See `app.market.ports.storage.CandleReader`."""
         if limit is not None and limit <= 0:
             return []
-        bars = self._ticks.side_bars(symbol, interval, self._side, start_us=start_us, end_us=end_us, limit=limit)
-        made: list[Candle] = []
-        if bars:
-            made = finished_bars(bars, interval, self._ticks.fetched_ticks(symbol), self._calendar_of(symbol), limit)
+        bars, fetched = self._ticks.side_bars(
+            symbol, interval, self._side, start_us=start_us, end_us=end_us, limit=limit
+        )
+        made = finished_bars(bars, interval, fetched, self._calendar_of(symbol), limit) if bars else []
         # Beside ticks of a page that is full, older candles of the broker are not wanted.
         first_us = made[0].open_time_us if limit is not None and len(made) >= limit else start_us
         published = self._published(symbol, interval, first_us, end_us, limit)

@@ -29,6 +29,7 @@ TYPED = [
 ] + [Interval.parse(name) for name in ("5m+3m", "1h+15m", "181m+90m", "1d+61m")]
 INTERVALS = [*MENU_INTERVALS, *TYPED]
 DAY_US = 86_400_000_000
+FETCHED = IdRanges([(START_US, START_US + DAY_US - 1)])
 # Two busy stretches, a few ticks years away, and one alone.
 TICKS = [
     *some_ticks(3_000),
@@ -75,9 +76,9 @@ def test_candles_of_every_interval_are_those_of_their_ticks(store: TickStore, in
     assert [candle for part in parts for candle in part] == candles
     assert max(map(len, parts)) <= 100
     for side in PriceSide:
-        assert store.side_bars(SYMBOL, interval, side) == bars(candles, side)
+        assert store.side_bars(SYMBOL, interval, side) == (bars(candles, side), FETCHED)
         for limit in (1, 7, 1_000, 10**6):
-            assert store.side_bars(SYMBOL, interval, side, limit=limit) == bars(candles, side)[-limit:]
+            assert store.side_bars(SYMBOL, interval, side, limit=limit)[0] == bars(candles, side)[-limit:]
 
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
@@ -97,7 +98,8 @@ def test_any_range_has_the_candles_that_open_in_it(store: TickStore, data: st.Da
     found = store.tick_candles(SYMBOL, interval, start_us=start_us, end_us=end_us, limit=limit)
     assert found == (candles if limit is None else candles[-limit:])
     side = data.draw(st.sampled_from(PriceSide))
-    assert store.side_bars(SYMBOL, interval, side, start_us=start_us, end_us=end_us, limit=limit) == bars(found, side)
+    page = store.side_bars(SYMBOL, interval, side, start_us=start_us, end_us=end_us, limit=limit)
+    assert page == (bars(found, side), FETCHED)
     parts = store.iter_tick_candles(SYMBOL, interval, start_us=start_us, end_us=end_us, batch=13)
     assert [candle for part in parts for candle in part] == candles
 
@@ -119,8 +121,9 @@ def test_a_symbol_that_was_never_stored_has_nothing(store: TickStore) -> None:
     assert store.ticks("oanda:NOTHING", 0, 2**62) == store.tick_candles("oanda:NOTHING", m1) == []
     assert list(store.iter_ticks("oanda:NOTHING", 0, 2**62)) == list(store.iter_tick_candles("oanda:NOTHING", m1)) == []
     assert store.fetched_ticks("oanda:NOTHING") == IdRanges()
-    assert store.side_bars("oanda:NOTHING", m1, PriceSide.BID) == []
-    assert store.tick_candles(SYMBOL, m1, limit=0) == store.side_bars(SYMBOL, m1, PriceSide.MID, limit=0) == []
+    assert store.side_bars("oanda:NOTHING", m1, PriceSide.BID) == ([], IdRanges())
+    assert store.tick_candles(SYMBOL, m1, limit=0) == []
+    assert store.side_bars(SYMBOL, m1, PriceSide.MID, limit=0) == ([], IdRanges())
 
 
 def test_the_times_fetched_are_read(store: TickStore) -> None:
