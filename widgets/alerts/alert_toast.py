@@ -34,7 +34,7 @@ class ToastText:
 
 class AlertToast(ToastFrame):
     """
-    Says that an alert fired.
+    Says that an alert fired. ``fired``: its owner's, of the newest firing; ``times``: how often it has fired so far.
 
     Signals:
         show_requested(): show the place on the chart. pause_requested(): pause the alert for an hour.
@@ -45,6 +45,8 @@ class AlertToast(ToastFrame):
 
     def __init__(self, window: QWidget, text: ToastText, *, can_show: bool, can_pause: bool) -> None:
         super().__init__(window, text.spoken)
+        self.times = 1
+        self.fired: object = None
         self._bell = QLabel()
         self.lines = [self._line(text.title, "", weight=QFont.Weight.DemiBold), self._line(text.where, "")]
         self.lines += [self._line(text.by, "dim", small=True), self._line(f"“{text.name}”" if text.name else "", "dim")]
@@ -78,6 +80,16 @@ class AlertToast(ToastFrame):
         if can_show or can_pause:
             grid.setRowMinimumHeight(len(self.lines), 4)
             grid.addLayout(buttons, len(self.lines) + 1, 1, 1, 2)
+
+    def set_text(self, text: ToastText) -> None:
+        """Say that the alert has fired once more: its newest firing, in the place of the one before."""
+        self.times += 1
+        self.spoken = text.spoken
+        self.setAccessibleName(text.spoken)
+        name = f"“{text.name}”" if text.name else ""
+        said = (text.title, text.where, f"{text.by} · {self.times} times", name)
+        for line, words in zip(self.lines, said, strict=True):
+            line.setText(words)
 
     def set_palette(self, palette: Palette) -> None:
         super().set_palette(palette)

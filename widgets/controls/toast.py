@@ -112,6 +112,13 @@ class Toasts(QObject):
         """Whether `undo_latest` would undo something."""
         return any(toast.call is not None for toast in self._toasts)
 
+    def renew(self, toast: ToastFrame) -> None:
+        """Let a toast whose words have changed stay as long as a new one, and read it out again."""
+        if toast in self._timers:
+            self._timers[toast].start()
+            self._place()
+            QAccessible.updateAccessibility(QAccessibleAnnouncementEvent(toast, toast.spoken))
+
     def undo_latest(self) -> bool:
         """Undo what the newest toast with a button says; return False where there is none."""
         for toast in reversed(self._toasts):

@@ -1,8 +1,9 @@
 """
 Announces firings in the window: by toasts, by the system's sound, by notifications of the desktop.
 
-The first one is shown at once. Those that follow within a moment are gathered, so that a thousand a second cost no more
-than a few: the newest are shown, with the number of the others.
+The first one is shown at once. Those that follow within a moment are gathered, the longer the more there are, so that
+a thousand a second cost no more than a few: the newest are shown, with the number of the others. An alert that fires
+again while its toast is on the screen changes the words of that one.
 """
 
 from __future__ import annotations
@@ -18,10 +19,10 @@ from app.market.alerts.stored_alert import StoredAlert
 from app.market.symbol import Symbol
 from app.window.alerts.alert_values import toast_of
 from app.window.alerts.desktop_notifications import DesktopNotifications
-from widgets.alerts.alert_toast import AlertToast
+from widgets.alerts.alert_toast import AlertToast, ToastText
 from widgets.window.main_window import MainWindow
 
-_GATHER_MS = 60
+_GATHER_MS, _MOST_GATHER_MS = 60, 480
 _SHOWN_AT_A_TIME = 3
 _BUSY = 12  # gathered ones, from which on only the newest is shown
 
@@ -57,15 +58,15 @@ class Announcer(QObject):
         self._show, self._pause = show, pause
         self._gathered: list[Fired] = []
         self._left_out = 0
+        self._toasts: dict[int, AlertToast] = {}  # by alert; some may be gone
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
-        self._timer.setInterval(_GATHER_MS)
         self._timer.timeout.connect(self._announce_gathered)
 
     def announce(self, fired: Fired) -> None:
         """Announce a firing, now or with those that follow."""
         if not self._timer.isActive():
-            self._timer.start()
+            self._timer.start(_GATHER_MS)
             self._announce([fired], 0)
             return
         self._gathered.append(fired)
@@ -84,7 +85,7 @@ class Announcer(QObject):
             return
         gathered, left_out = self._gathered, self._left_out
         self._gathered, self._left_out = [], 0
-        self._timer.start()
+        self._timer.start(min(2 * self._timer.interval(), _MOST_GATHER_MS))
         if left_out > _BUSY:
             left_out += len(gathered) - 1
             gathered = gathered[-1:]
@@ -95,17 +96,31 @@ class Announcer(QObject):
             more = left_out if at == len(several) - 1 else 0
             name = fired.firing.symbol if isinstance(fired.firing, Incident) else fired.alert.symbol
             text = toast_of(fired.alert, fired.firing, self._symbol_of(name), late=fired.is_late, more=more)
-            can_show = isinstance(fired.firing, Firing)
-            toast = AlertToast(self._window, text, can_show=can_show, can_pause=True)
-            toast.show_requested.connect(lambda fired=fired, toast=toast: self._run(self._show, fired, toast))
-            toast.pause_requested.connect(lambda fired=fired, toast=toast: self._run(self._pause, fired, toast))
-            self._window.toasts.put(toast)
+            self._show_toast(fired, text)
             if fired.alert.notifies:
                 self.notifications.show(text.title, "\n".join(filter(None, (text.where, text.name or text.by))))
             self.on_shown(fired)
         if any(fired.alert.sounds for fired in several):
             QApplication.beep()
 
-    def _run(self, call: Callable[[Fired], object], fired: Fired, toast: AlertToast) -> None:
+    def _show_toast(self, fired: Fired, text: ToastText) -> None:
+        toasts, alert_id = self._window.toasts, fired.alert.alert_id
+        toast = self._toasts.get(alert_id)
+        if toast is not None and toast in toasts.shown:
+            toast.set_text(text)
+            toast.fired = fired
+            toasts.renew(toast)
+            return
+        can_show = isinstance(fired.firing, Firing)
+        toast = AlertToast(self._window, text, can_show=can_show, can_pause=True)
+        toast.fired = fired
+        toast.show_requested.connect(lambda: self._run(self._show, toast))
+        toast.pause_requested.connect(lambda: self._run(self._pause, toast))
+        toasts.put(toast)
+        self._toasts = {key: one for key, one in self._toasts.items() if one in toasts.shown}
+        self._toasts[alert_id] = toast
+
+    def _run(self, call: Callable[[Fired], object], toast: AlertToast) -> None:
         self._window.toasts.close(toast)
-        call(fired)
+        assert isinstance(toast.fired, Fired)
+        call(toast.fired)

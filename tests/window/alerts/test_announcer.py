@@ -6,6 +6,7 @@ import logging
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from pytestqt.qtbot import QtBot
@@ -26,8 +27,12 @@ BTC = Symbol("BTCUSDT", "BTC", "USDT", E8 // 100)
 ALERT = StoredAlert(1, "BTCUSDT", read_rule("price crosses 100"), Repeat.EVERY, "", "", None, 1, 1, 1)
 
 
-def fired(trade_id: int) -> Fired:
-    return Fired(ALERT, Firing(1, trade_id, trade_id * 1_000_000, 100 * E8, Direction.UP, "99, then 100"), False)
+def fired(trade_id: int, alert_id: int = 0) -> Fired:
+    """Return a firing of an alert, of another one for each trade if none is named."""
+    alert = replace(ALERT, alert_id=alert_id or trade_id)
+    return Fired(
+        alert, Firing(alert.alert_id, trade_id, trade_id * 1_000_000, 100 * E8, Direction.UP, "99, then 100"), False
+    )
 
 
 class Shown:
@@ -77,6 +82,18 @@ def test_a_thousand_in_a_moment_are_a_few_toasts(shown: Shown, qtbot: QtBot) -> 
     assert shown.seen == [1, 1_000]
     assert "and 998 more" in shown.toasts[-1].spoken
     assert len(shown.toasts) <= 3
+
+
+def test_an_alert_that_fires_again_changes_its_toast(shown: Shown, qtbot: QtBot) -> None:
+    for number in (5, 6, 7):
+        shown.announcer.announce(fired(number, alert_id=3))
+    qtbot.waitUntil(lambda: len(shown.seen) == 3)
+    (toast,) = shown.toasts
+    assert toast.times == 3
+    assert "trade 7" in toast.lines[2].text()
+    assert "3 times" in toast.lines[2].text()
+    toast.show_button.click()
+    assert shown.went == [fired(7, alert_id=3)]
 
 
 def test_a_few_in_a_moment_are_each_shown(shown: Shown, qtbot: QtBot) -> None:
