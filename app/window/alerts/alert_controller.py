@@ -121,14 +121,14 @@ class AlertController(QObject):
             dialog.save_requested.connect(self._save)
             dialog.draft_changed.connect(self._judge)
             dialog.firing_requested.connect(self._show_firing)
-            dialog.check_requested.connect(lambda: self._tasks.begin(self._prove()))
+            dialog.check_requested.connect(self._check)
             dialog.sound_requested.connect(QApplication.beep)
             dialog.finished.connect(self._on_closed)
             dialog.editor.set_can_save(can_save=self._can_change)
             self._show_dialog()
             dialog.open()
             self.read()
-            self._tasks.begin(self._prove())
+            self._check()
         if alert_id is not None:
             self._edit(alert_id)
         return dialog
@@ -288,11 +288,12 @@ class AlertController(QObject):
             self._show_lines()
             self._show_dialog()
 
-    async def _prove(self) -> None:
-        dialog = self.dialog
-        if dialog is None:
-            return
-        dialog.set_proof("Judging the stored trades again…", agrees=None)
+    def _check(self) -> None:
+        if self.dialog is not None:
+            self.dialog.set_proof("Judging the stored trades again…", agrees=None)
+            self._tasks.begin(self._prove(self.dialog))
+
+    async def _prove(self, dialog: AlertsDialog) -> None:
         try:
             agrees, sentence = await in_background(self._book().proof_in_words, "verify-alerts")
         except StoreError as error:
