@@ -87,7 +87,8 @@ class Watch:
 
         def announcing(alert: StoredAlert, firing: Firing, *, late: bool) -> None:
             announce(alert, firing, late=late)
-            self._note(self.announced, alert, firing)
+            if not late:
+                self._note(self.announced, alert, firing)
 
         keeper.on_firing = announcing
         controller.announcer.notifications.problem = "This is a benchmark."
@@ -134,12 +135,13 @@ def main() -> None:
 
 
 def add_alerts(running: Running, number: int) -> None:
-    """Add alerts at prices about the last ones of all recorded symbols, a tick apart."""
+    """Add alerts at prices about the last ones of all recorded symbols, a hundredth of a percent apart."""
     names = running.engine.recorder.symbols
     for index in range(number):
         name = names[index % len(names)]
         symbol, last_e8 = running.engine.symbol(name), running.engine.market_snapshot.latest(name).last_price_e8
-        price_e8 = last_e8 + (index // len(names) - number // len(names) // 2) * symbol.tick_size_e8
+        step = index // len(names) - number // len(names) // 2
+        price_e8 = last_e8 + last_e8 * step // 10_000 // symbol.tick_size_e8 * symbol.tick_size_e8
         rule = Rule(PriceCrosses(max(price_e8, symbol.tick_size_e8)))
         running.engine.database.alerts.add(NewAlert(name, rule, Repeat.EVERY))
 
