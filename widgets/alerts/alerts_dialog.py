@@ -48,13 +48,7 @@ _SIZE_PX = (1312, 766)
 _BOTH_FROM_PX, _EDITOR_PX = 1000, 520
 _HISTORY_ROW_PX = 28
 _WIDTHS = {Column.SYMBOL: 96, Column.DISTANCE: 84, Column.FIRED: 60, Column.ENDS: 112, Column.TELLS: 50, Column.ON: 52}
-_FIRING_WIDTHS = {
-    FiringColumn.TIME: 168,
-    FiringColumn.ALERT: 168,
-    FiringColumn.SYMBOL: 92,
-    FiringColumn.PRICE: 84,
-    FiringColumn.TRADE: 106,
-}
+_FIRING_WIDTHS = {FiringColumn.ALERT: 160, FiringColumn.SYMBOL: 92}
 
 
 class AlertsDialog(QDialog):
@@ -210,8 +204,12 @@ class AlertsDialog(QDialog):
         self.history.setModel(self.history_model)
         below = self.history.horizontalHeader()
         below.setStretchLastSection(True)
-        for firing_column, pixels in _FIRING_WIDTHS.items():
-            below.resizeSection(FIRING_COLUMNS.index(firing_column), style.px(pixels))
+        below.setResizeContentsPrecision(0)  # what is in view decides
+        for at, firing_column in enumerate(FIRING_COLUMNS):
+            if firing_column in _FIRING_WIDTHS:
+                below.resizeSection(at, style.px(_FIRING_WIDTHS[firing_column]))
+            elif firing_column is not FiringColumn.WHY:  # no number is cut
+                below.setSectionResizeMode(at, QHeaderView.ResizeMode.ResizeToContents)
 
     def _shelf_button(self, shelf: Shelf) -> QPushButton:
         button = QPushButton(shelf.value)

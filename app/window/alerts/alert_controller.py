@@ -163,7 +163,7 @@ class AlertController(QObject):
             for one in self._alerts
             if one.replaced_by is None
         ]
-        history = values.history_of(self._alerts, self._symbol_of)
+        history = values.history_of(self._alerts, self._symbol_of, now_us)
         names = [name for name in self._engine.recorded if broker_of(name) == BROKER]
         symbols = [self._engine.symbol(name) for name in names]
         dialog.set_view(AlertsView(rows, history, symbols, self._trouble))

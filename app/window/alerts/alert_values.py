@@ -25,6 +25,7 @@ from widgets.chart.alert_lines.alert_line import AlertLine
 
 SymbolOf = Callable[[str], Symbol | None]
 _MOST_FIRINGS = 2_000  # in the history
+_CONFIRMED_AFTER_US = 10_000_000
 _LATE_US = 1_000_000  # a firing that was found sooner after its trade is not worth a length
 
 
@@ -113,8 +114,12 @@ def new_alert(form: AlertForm) -> NewAlert:
     )
 
 
-def history_of(alerts: Sequence[StoredAlert], symbol_of: SymbolOf) -> list[FiringRow]:
-    """Return the firings of all alerts, the newest first; those by a former rule are of the alert as it is now."""
+def history_of(alerts: Sequence[StoredAlert], symbol_of: SymbolOf, now_us: int) -> list[FiringRow]:
+    """
+    Return the firings of all alerts, the newest first; those by a former rule are of the alert as it is now.
+
+    A firing is called provisional once it should have been confirmed.
+    """
     rows = list[FiringRow]()
     for one in alerts:
         symbol = symbol_of(one.symbol)
@@ -124,8 +129,9 @@ def history_of(alerts: Sequence[StoredAlert], symbol_of: SymbolOf) -> list[Firin
             late = f"{length(late_us / 1e6)} late" if fired.is_late and late_us > _LATE_US else ""
             text = words.price_text(fired.price_e8, symbol)
             why = fired.reason or fired.direction.value
+            is_provisional = fired.is_provisional and now_us - fired.noted_us > _CONFIRMED_AFTER_US
             rows.append(
-                FiringRow(alert_id, fired.time_us, title, symbol, text, fired.trade_id, why, late, fired.is_provisional)
+                FiringRow(alert_id, fired.time_us, title, symbol, text, fired.trade_id, why, late, is_provisional)
             )
         for incident in one.incidents:
             about = symbol_of(incident.symbol)

@@ -70,7 +70,7 @@ def test_history_has_all_firings_the_newest_first_with_reasons_and_lateness() ->
     was = alert("price crosses 0.618", firings=[first], alert_id=8, replaced_by=7, ends_at=6, name="Was")
     gap = StoredIncident("XRPUSDT", 3 * DAY_US, "2 trades missing", 3, 4)
     trouble = alert("trades missing", symbol="", incidents=[gap], alert_id=9)
-    rows = values.history_of([now, was, trouble], lambda name: XRP if name else None)
+    rows = values.history_of([now, was, trouble], lambda name: XRP if name else None, 9 * DAY_US)
     assert [(row.trade_id, row.why, row.late, row.is_provisional) for row in rows] == [
         (None, "2 trades missing", "", False),
         (9, "up", "", True),
