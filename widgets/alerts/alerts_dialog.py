@@ -7,7 +7,7 @@ list, one of them is shown at a time.
 
 from __future__ import annotations
 
-from PySide6.QtCore import QModelIndex, Qt, Signal
+from PySide6.QtCore import QEvent, QModelIndex, QObject, Qt, Signal
 from PySide6.QtGui import QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
@@ -47,6 +47,7 @@ from widgets.theme.palettes import DARK, Palette
 _SIZE_PX = (1312, 766)
 _BOTH_FROM_PX, _EDITOR_PX = 1000, 520
 _HISTORY_ROW_PX = 28
+_SWITCHED = (AlertState.WAITING, AlertState.PAUSED)
 _WIDTHS = {Column.SYMBOL: 96, Column.DISTANCE: 84, Column.FIRED: 60, Column.ENDS: 112, Column.TELLS: 50, Column.ON: 52}
 _FIRING_WIDTHS = {FiringColumn.ALERT: 160, FiringColumn.SYMBOL: 92}
 
@@ -170,6 +171,19 @@ class AlertsDialog(QDialog):
             return
         super().keyPressEvent(event)
 
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        # Enter opens a row, as a click does; the switch and the bin have keys, too.
+        if watched is self.table and isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress:
+            index = self.table.currentIndex()
+            row: AlertRow | None = index.data(ROW_ROLE) if index.isValid() else None
+            if row is not None and event.key() == Qt.Key.Key_Space and row.state in _SWITCHED:
+                self.switch_requested.emit(row.alert_id, row.state is AlertState.PAUSED)
+                return True
+            if row is not None and event.key() == Qt.Key.Key_Delete:
+                self.delete_requested.emit(row.alert_id)
+                return True
+        return super().eventFilter(watched, event)
+
     def _set_up_tables(self) -> None:
         for table, name, row_px in (
             (self.table, "Alerts", ROW_PX),
@@ -193,6 +207,7 @@ class AlertsDialog(QDialog):
             head.setHighlightSections(False)
             head.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
         self.table.setModel(self.model)
+        self.table.setToolTip("Enter: change it · Space: pause or resume · Del: delete it")
         self.table.setItemDelegate(self._delegate)
         head = self.table.horizontalHeader()
         head.setSectionsClickable(True)
@@ -229,6 +244,7 @@ class AlertsDialog(QDialog):
                 column=COLUMNS[section], descending=order is Qt.SortOrder.DescendingOrder
             )
         )
+        self.table.installEventFilter(self)
         self.table.clicked.connect(self._on_click)
         self.table.activated.connect(self._on_activated)
         self.history.clicked.connect(self._on_firing)
@@ -267,7 +283,7 @@ class AlertsDialog(QDialog):
 
     def _on_click(self, index: QModelIndex) -> None:
         row: AlertRow = index.data(ROW_ROLE)
-        if COLUMNS[index.column()] is Column.ON and row.state in (AlertState.WAITING, AlertState.PAUSED):
+        if COLUMNS[index.column()] is Column.ON and row.state in _SWITCHED:
             self.switch_requested.emit(row.alert_id, row.state is AlertState.PAUSED)
         else:
             self._on_activated(index)
