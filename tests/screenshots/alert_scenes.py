@@ -55,7 +55,7 @@ async def alerts(shooting: Shooting) -> None:
                 NewAlert("", read_rule("recorder in trouble"), Repeat.EVERY, "Recorder in trouble"),
             ):
                 await in_background(lambda new=new: database.alerts.add(new), "picture")
-            await until(lambda: len(window.toasts.shown) >= 2, seconds=60)
+            await until(lambda: window.toasts.shown, seconds=60)
             await shooting.take(running, "alerts-fired")
             lines = running.chart.alert_lines
             line = next(one for one in lines.lines if one.text == "Crosses up")
