@@ -135,13 +135,13 @@ def main() -> None:
 
 
 def add_alerts(running: Running, number: int) -> None:
-    """Add alerts at prices about the last ones of all recorded symbols, a hundredth of a percent apart."""
+    """Add alerts at prices about the last ones of all recorded symbols, a thousandth of a percent apart."""
     names = running.engine.recorder.symbols
     for index in range(number):
         name = names[index % len(names)]
         symbol, last_e8 = running.engine.symbol(name), running.engine.market_snapshot.latest(name).last_price_e8
         step = index // len(names) - number // len(names) // 2
-        price_e8 = last_e8 + last_e8 * step // 10_000 // symbol.tick_size_e8 * symbol.tick_size_e8
+        price_e8 = last_e8 + last_e8 * step // 100_000 // symbol.tick_size_e8 * symbol.tick_size_e8
         rule = Rule(PriceCrosses(max(price_e8, symbol.tick_size_e8)))
         running.engine.database.alerts.add(NewAlert(name, rule, Repeat.EVERY))
 
@@ -177,6 +177,9 @@ async def measure(settings, watch: Watch, seconds: float, alerts: int = 0) -> No
 
 def say(what: str, seconds: list[float], most_ms: float | None = None) -> None:
     found = sorted(value * 1000 for value in seconds)
+    if not found:
+        print(f"{what:24}none")
+        return
     aim = "" if most_ms is None else f" (below {most_ms:.0f}: {'met' if at(found, 0.99) < most_ms else 'MISSED'})"
     print(f"{what:24}p50 {at(found, 0.5):7.1f}   p99 {at(found, 0.99):7.1f} ms   of {len(found):,}{aim}")
 
