@@ -200,7 +200,7 @@ class CommandPalette(Popup):
         self._pages.addWidget(self.list)
         self._pages.addWidget(self.message)
         layout = QVBoxLayout(self)
-        layout.setContentsMargins(1, 1, 1, 1)
+        layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
         for part in (line, _rule(), pages, _rule(), foot):
             layout.addWidget(part, 1 if part is pages else 0)

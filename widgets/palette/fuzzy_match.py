@@ -9,7 +9,7 @@ that begin with words are better than those inside.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 
 _LEAST_INSIDE = 2
 _NONE = (1 << 30, 0, 0)
@@ -32,11 +32,10 @@ def match(wanted: str, text: str) -> Match | None:
 
     Spaces in ``wanted`` separate words that are looked for one by one, in any order. An empty one is found for nothing.
     """
-    letters = _lower(text)
     places: set[int] = set()
     inside = runs = begins = 0
     for word in _lower(wanted).split():
-        found = _best(word, letters)
+        found = _best(word, text)
         if found is None:
             return None
         places.update(found.places)
@@ -49,10 +48,17 @@ def begins_word(text: str, at: int) -> bool:
     return at == 0 or not text[at].isalnum() or not text[at - 1].isalnum()
 
 
-def _best(word: str, text: str) -> Match | None:
+def _best(word: str, of: str) -> Match | None:
+    text, begins = _prepared(of)
     if not _is_subsequence(word, text):
         return None  # most texts, at little cost
-    starts = [at for at in range(len(text)) if text[at] in word]
+    # Where a run may begin: with a word, or where the next letter may be meant, too.
+    pairs = {word[at : at + _LEAST_INSIDE] for at in range(len(word) - 1)}
+    starts = [
+        at
+        for at, letter in enumerate(text)
+        if (begins[at] and letter in word) or text[at : at + _LEAST_INSIDE] in pairs
+    ]
 
     @cache
     def rest(done: int, place: int) -> tuple[Cost, tuple[int, ...]]:
@@ -63,7 +69,7 @@ def _best(word: str, text: str) -> Match | None:
         for start in starts:
             if start < place or text[start] != word[done]:
                 continue
-            is_inside = not begins_word(text, start)
+            is_inside = not begins[start]
             length = 0
             while (
                 done + length < len(word) and start + length < len(text) and word[done + length] == text[start + length]
@@ -79,6 +85,12 @@ def _best(word: str, text: str) -> Match | None:
 
     cost, places = rest(0, 0)
     return Match(places, cost) if places else None
+
+
+@lru_cache(maxsize=1024)
+def _prepared(text: str) -> tuple[str, tuple[bool, ...]]:
+    """Return a text in lower case, and for each of its letters whether it begins a word."""
+    return _lower(text), tuple(begins_word(text, at) for at in range(len(text)))
 
 
 def _is_subsequence(word: str, text: str) -> bool:

@@ -25,7 +25,7 @@ class CapColours(NamedTuple):
 def caps_width(keys: Sequence[str]) -> float:
     """Return the width of these keys beside each other, in logical pixels."""
     metrics = QFontMetricsF(style.font(_TEXT_PX))
-    return sum(_cap_width(metrics, key) for key in keys) + _GAP_PX * max(len(keys) - 1, 0)
+    return sum(_cap_width(metrics, key) for key in keys) + style.px(_GAP_PX) * max(len(keys) - 1, 0)
 
 
 def draw_caps(painter: QPainter, right: float, middle: float, keys: Sequence[str], colours: CapColours) -> None:
@@ -41,8 +41,8 @@ def draw_caps(painter: QPainter, right: float, middle: float, keys: Sequence[str
         painter.drawRoundedRect(cap, _RADIUS_PX, _RADIUS_PX)
         painter.setPen(QColor(colours.text))
         painter.drawText(cap, Qt.AlignmentFlag.AlignCenter, key)
-        left += _cap_width(metrics, key) + _GAP_PX
+        left += _cap_width(metrics, key) + style.px(_GAP_PX)
 
 
 def _cap_width(metrics: QFontMetricsF, key: str) -> float:
-    return max(round(metrics.horizontalAdvance(key)) + 2 * _PADDING_PX, style.px(CAP_PX))
+    return max(round(metrics.horizontalAdvance(key)) + 2 * style.px(_PADDING_PX), style.px(CAP_PX))

@@ -42,9 +42,8 @@ class KeyModel(RowModel[Row]):
         return next(at, -1)
 
     def set_open(self, row: int, height: int) -> None:
-        """Make a row that many pixels high, and all others as usual; -1: all."""
+        """Make a row that many pixels high, and all others as usual; -1: all. The view has to be laid out again."""
         self.open_row, self.open_px = row, height
-        self.layoutChanged.emit()
 
 
 class KeyDelegate(RowDelegate):

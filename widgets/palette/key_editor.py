@@ -19,7 +19,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 from widgets.controls.bar_parts import ICON_PX
-from widgets.controls.labels import label
+from widgets.controls.labels import ElidedLabel, label
 from widgets.keys import binding_of, current_keys, key_of, keys_of, texts_of
 from widgets.palette.command_rows import title_of
 from widgets.palette.key_caps import CapColours, caps_width, draw_caps
@@ -160,6 +160,7 @@ class KeyEditor(QWidget):
         self._kept = keys_of(command) if is_adding else ()
         self._wanted: tuple[str, ...] = ()
         self.setObjectName("keyEditor")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         title = title_of(binding_of(command))
         self.listener = KeyListener(title)
         self.listener.palette_now = palette
@@ -174,7 +175,8 @@ class KeyEditor(QWidget):
         self.sentence.setWordWrap(True)
         self.other_button = QPushButton("Choose others")
         self.take_button = QPushButton("Take it over")
-        self.take_button.setAutoDefault(True)
+        for button in (self.other_button, self.take_button):
+            button.setAutoDefault(False)  # it would take the dialog's default away
         self._arrange(title)
         self.listener.pressed.connect(self._on_pressed)
         self.listener.stopped.connect(self.stopped)
@@ -184,9 +186,10 @@ class KeyEditor(QWidget):
 
     def listen(self) -> None:
         """Take the next keys pressed."""
-        self._say("")
-        self.listener.show_keys(())
+        # The focus first: a button that is hidden gives it to whatever comes next, and the row would close.
         self.listener.setFocus(Qt.FocusReason.OtherFocusReason)
+        self.listener.show_keys(())
+        self._say("")
 
     def offer(self, keys: Sequence[str]) -> None:
         """Take these keys as if they had been pressed: at once where they are free, else after the user agrees."""
@@ -245,8 +248,9 @@ class KeyEditor(QWidget):
         first = QHBoxLayout()
         first.setContentsMargins(INSET_PX, 0, INSET_PX - 10, 0)
         first.setSpacing(8)
-        name = label(title)
-        name.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        name = ElidedLabel()
+        name.setText(title)
+        name.setToolTip(title)
         first.addWidget(name, 1)
         first.addWidget(self.listener)
         first.addWidget(self.close_button)

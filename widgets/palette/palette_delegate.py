@@ -94,7 +94,7 @@ class PaletteDelegate(RowDelegate):
         else:
             is_chosen = bool(state & QStyle.StateFlag.State_Selected)
             self._paint_ground(painter, rect, row, state)
-            self._paint_command(painter, rect, row, is_on_fill=is_chosen and not row.reason)
+            self._paint_command(painter, rect, row, is_chosen=is_chosen)
         painter.restore()
 
     def paint_row(self, painter: QPainter, rect: QRect, index: Index) -> None:
@@ -112,8 +112,8 @@ class PaletteDelegate(RowDelegate):
         painter.setBrush(QColor(ground))
         painter.drawRoundedRect(rect, 6, 6)
 
-    def _paint_command(self, painter: QPainter, rect: QRect, row: CommandRow, *, is_on_fill: bool) -> None:
-        palette = self.palette
+    def _paint_command(self, painter: QPainter, rect: QRect, row: CommandRow, *, is_chosen: bool) -> None:
+        palette, is_on_fill = self.palette, is_chosen and not row.reason
         text = palette.on_fill if is_on_fill else palette.dim if row.reason else palette.text
         faded = palette.on_fill if is_on_fill else palette.dim
         side = style.px(_ICON_PX)
@@ -136,7 +136,7 @@ class PaletteDelegate(RowDelegate):
         box = QRect(right - room, rect.top(), room, rect.height())
         painter.drawText(box, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight, beside)
         end = right - metrics.horizontalAdvance(beside) - _GAP_PX
-        marked = palette.on_fill if is_on_fill else palette.dim if row.reason else palette.accent
+        marked = text if is_chosen else palette.accent  # which cannot be read on the grounds of chosen rows
         self._paint_title(painter, QRect(left, rect.top(), end - left, rect.height()), row, (text, marked))
 
     def _title_width(self, row: CommandRow) -> int:
