@@ -54,7 +54,9 @@ class KeysController(QObject):
     def _import(self, path: str) -> None:
         read = read_keys(Path(path))
         if read is None or read.trouble:
-            self._say(read.trouble if read is not None else f"There is no file {path}.")
+            self._say(
+                f"{Path(path).name} could not be read as keys: choose a file that “Export…” wrote. No key was changed."
+            )
             return
         self._use(read)
         self._save()
