@@ -15,7 +15,6 @@ from PySide6.QtGui import QColor, QPainter, QPainterPath, QPen
 from widgets.chart.alert_lines.alert_line import AlertLine, Drag
 from widgets.chart.painting.axes import LABEL_PADDING_PX, last_price_place, value_label_height
 from widgets.chart.painting.device_pixels import Dashes, DevicePixels, mixed
-from widgets.chart.painting.pane import AXIS_GUTTER_PX
 from widgets.chart.painting.scene import PADDING_PX, Scene
 from widgets.chart.painting.scene_builder import value_text
 from widgets.theme.palettes import Palette
@@ -138,7 +137,7 @@ class LinePainting:
 
     def _label_rect(self, y: float) -> QRectF:
         axis, height = self._scene.layout.value_axis, value_label_height(self._scene)
-        rect = QRectF(axis.left() + AXIS_GUTTER_PX, y - height / 2, axis.width() - AXIS_GUTTER_PX, height)
+        rect = QRectF(axis.left(), y - height / 2, axis.width(), height)
         last = last_price_place(self._scene)
         if not last.isEmpty() and last.intersects(rect):
             pane = self._scene.price.rect
@@ -209,15 +208,14 @@ class LinePainting:
         scene, inks, rect = self._scene, self._inks, self._label_rect(y)
         if not scene.is_exposed(rect):
             return
-        painter.fillRect(QRectF(rect.left() - AXIS_GUTTER_PX, y - 0.5, AXIS_GUTTER_PX, 1), inks.accent)
         self._round(painter, rect, inks.fill if filled else inks.ground, inks.fill if filled else inks.accent)
         ink, style = inks.on_fill if filled else inks.accent, scene.styles.small
         bell = _BELL_PX * scene.styles.scale
         text = value_text(scene, scene.price, price)
         right = rect.right() - LABEL_PADDING_PX
         middle = rect.center().y()
-        if style.width(text) + bell + 3 + LABEL_PADDING_PX <= rect.width():
-            paint_bell(painter, QPointF(rect.left() + 3 + bell / 2, middle), bell, ink)
+        if style.width(text) + bell + 7 + LABEL_PADDING_PX <= rect.width():
+            paint_bell(painter, QPointF(rect.left() + 5 + bell / 2, middle), bell, ink)
         style.draw(painter, pixels, text, right - style.width(text), middle, ink)
 
     def _round(self, painter: QPainter, rect: QRectF, ground: QColor, edge: QColor) -> None:
