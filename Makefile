@@ -10,7 +10,7 @@ CLIENTS := build/clients
 WEBCHART := build/webchart
 SETUP_INPUTS := pyproject.toml build_spec/setup.sh build_spec/bootstrap.py build_spec/apt.sh
 
-.PHONY: help setup setup-dev run demo test crash soak quotesoak fuzz roundtrip importcrash lakecrash alertcrash drawingcrash flood freqtrade clients openapi webchart lint types bench screenshot package requirements clean moved
+.PHONY: help setup setup-dev run demo test crash soak quotesoak fuzz roundtrip importcrash lakecrash alertcrash drawingcrash workspacecrash flood freqtrade clients openapi webchart lint types bench screenshot package requirements clean moved
 .DEFAULT_GOAL := help
 
 # What was compiled once serves every start: where the environment forbids to keep it, each takes a second longer.
@@ -25,7 +25,7 @@ $(DEV_READY): moved
 endif
 
 help: ## list these commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
 
 setup: $(RUN_READY) ## make .venv with the pinned packages and check the system libraries
 
@@ -68,6 +68,9 @@ alertcrash: setup-dev ## kill a recorder that judges alerts 100 times, then prov
 
 drawingcrash: setup-dev ## kill a desktop that draws 50 times, let two draw at once, and compare what they show
 	PYTHONPATH=. $(BIN)/python tests/soak/drawing_crash.py $(ARGS)
+
+workspacecrash: setup-dev ## kill the window 50 times while its workspaces change, and compare what each start restores
+	PYTHONPATH=. $(BIN)/python -m tests.soak.workspace_crash $(ARGS)
 
 flood: setup-dev ## a thousand live clients for a minute, and 50 that do not read: nobody loses a trade, nor the database
 	PYTHONPATH=. $(BIN)/python -m tests.benchmarks.bench_live 1000 100 60 50

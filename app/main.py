@@ -166,6 +166,7 @@ async def _run_engine(
     from app.window.collector import collecting_in_main_thread
     from app.window.diagnostics_controller import DiagnosticsController
     from app.window.serving_controller import ServingController, is_served
+    from app.window.state_keeper import StateKeeper
     from app.window.window_controller import WindowController
 
     settings, simulated = launch.settings, launch.simulated is not None
@@ -190,15 +191,18 @@ async def _run_engine(
                 controller.first_painted.connect(lambda: _report_first_paint(shown))
             serving = ServingController(served, shown.window, settings, shown.state)
             serving.problem_changed.connect(controller.set_serving_problem)
-            for source in (controller, serving):
-                source.state_changed.connect(lambda: save_state(shown.state, settings.data_dir))
+            shown.remember_charts = controller.remember
+            keeper = StateKeeper(shown.state, settings.data_dir, shown.remember)
+            for signal in (controller.state_changed, serving.state_changed, shown.window.placed):
+                signal.connect(keeper.note)
             controller.start()
             serving.start()
             async with launch.port.answering(shown.window.bring_to_front):
                 await shown.closing
             begin_shutdown()
             shown.window.setEnabled(False)
-            shown.save()
+            await keeper.stop()
+            keeper.save_now()
             diagnostics.stop()
             await serving.stop()
             await controller.stop()
@@ -244,15 +248,23 @@ class _ShownWindow:
         self.window.set_simulated(simulated)
         self.window.close_requested.connect(self.close)
         self.closing = closing
+        self.remember_charts: Callable[[], object] = self._remember_chart
         show_painted(self.window)
 
     def save(self) -> None:
-        """Save the window's layout and appearance, and the chart's view, for the next start."""
+        """Save the window's layout and appearance, and the charts' views, for the next start."""
+        self.remember()
+        save_state(self.state, self._data_dir)
+
+    def remember(self) -> None:
+        """Bring the window's layout and appearance, and the charts' views, into the state."""
         self.state.layout = self.window.layout_bytes()
         self.state.bars = self.window.layout_values()
-        self.state.view = self.chart.view_values()
         self.state.diagnostics = self.window.diagnostics.layout_values()
-        save_state(self.state, self._data_dir)
+        self.remember_charts()
+
+    def _remember_chart(self) -> None:
+        self.state.view = self.chart.view_values()
 
     def close(self, outcome: Outcome = Outcome.QUIT) -> None:
         """Ask the window to close; the first outcome counts."""

@@ -67,6 +67,9 @@ OF_ALERTS = {
     "widgets.chart.alert_lines",
 }
 
+# Loaded with the second chart.
+OF_SEVERAL_CHARTS = {"app.window.workspace", "widgets.workspace"}
+
 # Loaded when a dialog opens.
 OF_DIALOGS = {
     "app.brokers.binance.archive",
@@ -145,6 +148,7 @@ def test_candles_are_recorded_and_painted_without_what_the_dialogs_need() -> Non
     modules = set(printed_by(WHEN_PAINTING))
     assert "app.window.watchlist_controller" in modules
     assert OF_DIALOGS.isdisjoint(modules)
+    assert OF_SEVERAL_CHARTS.isdisjoint(modules)
 
 
 @pytest.mark.usefixtures("_surroundings")

@@ -30,13 +30,14 @@ class CommandGroup(Enum):
     MOVING = "Moving about"
     CHART = "The chart"
     PANES = "Panes"
+    CHARTS = "Several charts"
     WATCHLIST = "The watchlist"
     LISTS = "The watchlist's tabs"
     WINDOW = "The window"
     MENU = "The menu"
 
 
-WINDOW_WIDE = frozenset({CommandGroup.WINDOW, CommandGroup.MENU})
+WINDOW_WIDE = frozenset({CommandGroup.CHARTS, CommandGroup.WINDOW, CommandGroup.MENU})
 """The groups whose keys work wherever the focus is."""
 FOCUSED = frozenset({CommandGroup.WATCHLIST, CommandGroup.LISTS})
 """The groups whose keys count while their own part has the focus; elsewhere the same keys may mean something else."""
@@ -114,6 +115,30 @@ _ROWS: dict[CommandGroup, tuple[tuple[str, ...], ...]] = {
         ("close_pane", "Del", "close the chosen pane, and remove its indicator"),
         ("pane_settings", "Return", "open the settings of the chosen pane's indicator"),
         ("cancel", "Esc", "choose no pane, give up a band, remove the measure"),
+    ),
+    CommandGroup.CHARTS: (
+        ("split_right", "Ctrl+R", "open another chart to the right", "⊞ in the top bar, a head's menu"),
+        ("split_below", "Ctrl+Shift+R", "open another chart below", "⊞, a head's menu"),
+        ("next_chart", "Ctrl+F6", "go to the next chart", "click on it"),
+        ("previous_chart", "Ctrl+Shift+F6", "go to the chart before"),
+        ("maximise_chart", "Ctrl+Return", "give a chart all the room, or show all again", "double click on its head"),
+        ("detach_chart", "Ctrl+Shift+N", "give a chart a window of its own, or bring it back", "⊞, its head's menu"),
+        ("close_chart", "Ctrl+W", "close a chart", "× in its head"),
+        ("compare_symbols", "Ctrl+U", "compare with other symbols, as lines in percent", "⊞, a head's menu"),
+        ("link_chart", "Ctrl+L", "link a chart: symbol, interval, time, crosshair", "the square in its head"),
+        ("chart_wider", "Alt+Shift+Right", "make a chart wider", "drag the line between charts"),
+        ("chart_narrower", "Alt+Shift+Left", "make a chart narrower", "double click on the line: equal parts"),
+        ("chart_higher", "Alt+Shift+Down", "make a chart higher"),
+        ("chart_lower", "Alt+Shift+Up", "make a chart lower"),
+        ("new_workspace", "Ctrl+T", "open another workspace", "+ beside the workspaces"),
+        ("next_workspace", "Ctrl+PgDown", "go to the next workspace", "click on its tab"),
+        ("previous_workspace", "Ctrl+PgUp", "go to the workspace before"),
+        ("rename_workspace", "Ctrl+F2", "give a workspace another name", "double click on its tab"),
+        ("duplicate_workspace", "Ctrl+Shift+T", "open a copy of a workspace", "its tab's menu"),
+        ("reset_workspace", "", "let a workspace be one plain chart again", "its tab's menu"),
+        ("delete_workspace", "", "delete a workspace", "its tab's menu"),
+        ("export_workspace", "", "export a workspace to a file", "its tab's menu"),
+        ("import_workspace", "", "import workspaces from a file", "its tab's menu"),
     ),
     CommandGroup.WATCHLIST: (
         ("", "", "sort by it, the other way round, no longer", "click on a head"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from app.market.symbol import unknown_symbol
 from app.window.window_state import WindowState
 from widgets.chart.chart_widget import ChartWidget
@@ -13,7 +15,7 @@ from widgets.window.main_window import MainWindow
 
 def show_state(window: MainWindow, chart: ChartWidget, state: WindowState) -> None:
     """Show the state's theme, symbol, interval, watchlist and place, before anything is known of the market."""
-    show_palette(window, chart, state, SystemScheme(window))
+    show_palette(window, [chart], state, SystemScheme(window))
     window.set_symbol(unknown_symbol(state.symbol))
     window.set_interval(state.interval)
     window.watchlist.tabs.set_lists(state.lists.names(), state.lists.shown)
@@ -25,10 +27,11 @@ def show_state(window: MainWindow, chart: ChartWidget, state: WindowState) -> No
     chart.bar.show_hint(state.bars.get("typing") is not True)
 
 
-def show_palette(window: MainWindow, chart: ChartWidget, state: WindowState, scheme: SystemScheme) -> None:
+def show_palette(window: MainWindow, charts: Iterable[ChartWidget], state: WindowState, scheme: SystemScheme) -> None:
     """Use the palette of the state's theme, or of the system's light or dark scheme."""
     scheme.request(state.theme)
     palette = palette_of(state.theme, state.candle_colours, system_is_dark=scheme.is_dark)
     window.set_theme(state.theme, state.candle_colours)
     window.set_palette(palette)
-    chart.set_palette(palette)
+    for chart in charts:
+        chart.set_palette(palette)

@@ -10,11 +10,9 @@ Nothing here touches Qt per trade. As each frame begins, the chart asks for the 
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Sequence
 from functools import partial
-from typing import Any
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
@@ -22,6 +20,7 @@ from app.concurrency.background import in_background
 from app.concurrency.tasks import Tasks
 from app.live.charts.candle_refresh import read_stored
 from app.live.charts.chart_session import ChartSession, SessionState
+from app.live.charts.shared_sessions import SessionListener, SharedSession, SharedSessions
 from app.live.engine import Engine
 from app.live.recording.measures import PaintWatch
 from app.market.calendar.calendar import Calendar
@@ -35,6 +34,7 @@ from app.market.series.series import CandleSeries
 from app.market.symbol import Symbol, has_trades
 from app.window.navigation.history_navigation import HistoryNavigation
 from app.window.navigation.range_navigation import RangeNavigation
+from app.window.overlays.compare_overlay import CompareOverlay
 from app.window.overlays.comparison_overlay import ComparisonOverlay
 from app.window.overlays.gap_overlay import GapOverlay
 from app.window.overlays.spread_overlay import SpreadOverlay
@@ -47,6 +47,7 @@ logger = logging.getLogger(__name__)
 
 _LOADING_NEWEST = "Loading the latest candles…"
 _RELOAD_FIRST_S, _RELOAD_LAST_S = 2.0, 60.0
+_SLEEP_AFTER_S = 30  # out of view: who looks at another chart for a moment finds this one up to date
 
 
 class ReloadBackoff:
@@ -81,7 +82,8 @@ class ChartController(QObject):
     """
     Loads and updates what ``chart`` shows, until `stop`.
 
-    ``simulated``: the market is a simulation, so an error does not offer one.
+    ``simulated``: the market is a simulation, so an error does not offer one. ``sessions``: those of the charts beside
+    this one, which it shares. A chart out of view for half a minute sleeps until a frame shows it again.
 
     Signals:
         interval_chosen(object): a range of time fits this `Interval`; the owner shows it at once.
@@ -91,7 +93,9 @@ class ChartController(QObject):
     interval_chosen = Signal(object)
     first_painted = Signal()
 
-    def __init__(self, engine: Engine, chart: ChartWidget, *, simulated: bool) -> None:
+    def __init__(
+        self, engine: Engine, chart: ChartWidget, *, simulated: bool, sessions: SharedSessions | None = None
+    ) -> None:
         super().__init__(chart)
         self._engine = engine
         self._chart = chart
@@ -100,6 +104,7 @@ class ChartController(QObject):
         self._gap_overlay = GapOverlay(engine, chart, self._tasks.begin)
         self._comparison = ComparisonOverlay(engine, chart, self._tasks.begin)
         self._spread = SpreadOverlay(engine, chart, self._tasks.begin)
+        self._compare = CompareOverlay(chart, self._share_of, self._tasks.begin)
         self._navigation = HistoryNavigation(chart, engine.clock, self._tasks.begin)
         self._ranges = RangeNavigation(
             chart,
@@ -109,13 +114,17 @@ class ChartController(QObject):
         )
         self._paint_watch = PaintWatch(engine.exchange_clock, engine.recorder.measures.painted)
         self._reload_backoff = ReloadBackoff()
-        self._session: ChartSession | None = None
-        self._session_work: asyncio.Task[None] | None = None
+        self._sessions = SharedSessions() if sessions is None else sessions
+        self._shared: SharedSession | None = None
+        self._listener = SessionListener(self._on_session_state, self._on_session_change)
+        self._unseen_s = 0  # for how many calls of `tick` the chart has been out of view
+        self.is_asleep = False
         self._side = PriceSide.MID  # which price of ticks the chart shows
         self._symbol: Symbol | None = None  # as the chart shows it
         self._calendar: Calendar | None = None
         self._series: CandleSeries | None = None  # as the chart shows it
         self._next_jump: tuple[ChartSession, int, str] | None = None
+        self._is_stopped = False
         self._has_changes = False
         self._view_moved = False
         self._paints_before: int | None = None  # the chart's count when it got its first candles
@@ -139,7 +148,7 @@ class ChartController(QObject):
     @property
     def session(self) -> ChartSession | None:
         """The session behind the chart; None before `show`."""
-        return self._session
+        return None if self._shared is None else self._shared.session
 
     @property
     def spread(self) -> list[ChartSession]:
@@ -154,7 +163,7 @@ class ChartController(QObject):
     @property
     def is_live(self) -> bool:
         """Whether trades reach the chart as they happen."""
-        session = self._session
+        session = self.session
         return session is not None and session.joined and self._engine.is_live(session.symbol)
 
     def last_price(self, name: str) -> ChartPrice | None:
@@ -167,10 +176,10 @@ class ChartController(QObject):
     def visible_history_us(self) -> tuple[int, int] | None:
         """Return the visible range up to the end of the newest candle, UTC microseconds; None if it is empty."""
         visible = self._chart.visible_range_us()
-        if visible is None or self._session is None:
+        if visible is None or self.session is None:
             return None
         start_us, end_us = visible
-        end_us = min(end_us, self._session.interval.next_open_us(self._engine.exchange_clock.now_us()))
+        end_us = min(end_us, self.session.interval.next_open_us(self._engine.exchange_clock.now_us()))
         return (start_us, end_us) if start_us < end_us else None
 
     def show(self, name: str, interval: Interval) -> None:
@@ -179,33 +188,61 @@ class ChartController(QObject):
 
         Live trades reach the chart only if the engine records the symbol already.
         """
-        if self._session is not None:
-            self._session.close()
+        if self._shared is not None:
+            self._shared.leave(self._listener)
+        self._unseen_s, self.is_asleep = 0, False
         self._side = self._chart.chart_style.price_side
         self._symbol = self._engine.symbol(name)
+        self._series = None
         self._chart.set_series(None, self._symbol)
         self._chart.set_loading("")
-        session = ChartSession(
-            name,
-            interval,
-            history=self._engine.chart_history(name, self._side),
-            tracker=self._engine.chart_tracker(name, self._side),
-            exchange_clock=self._engine.exchange_clock,
-            clock=self._engine.clock,
-            on_state=self._on_session_state,
-            on_change=self._on_session_change,
-            calendar=self._calendar,
-        )
-        self._session = session
+        self._shared, is_new = self._share_of(name, interval, self._side, self._calendar)
+        self._shared.join(self._listener)
+        session = self._shared.session
+        if not is_new:
+            session.set_calendar(self._calendar)
         view_us = self._navigation.view_in(interval) if self._is_place_checked else None  # `_check_place` loads it
         self._navigation.set_session(session)
         self._ranges.set_session(session)
         self._gap_overlay.set_session(session)
         self._comparison.set_session(session)
         self._spread.set_session(session)
+        self._compare.set_interval(interval)
         self._on_session_state()
-        self._replace_session_work(self._run_session(session, view_us))
+        if is_new:
+            self._shared.begin(self._run_session(self._shared, view_us))
+        else:
+            self._on_view_moved()  # it may need candles that the others' views did not
         self._check_place()
+
+    def compare_with(self, names: Sequence[str]) -> None:
+        """Draw these symbols as lines in percent beside the chart's own; live only those that are recorded already."""
+        self._compare.set_symbols([(name, self._engine.symbol(name)) for name in names])
+
+    @property
+    def compared(self) -> tuple[str, ...]:
+        """The names of the symbols that `compare_with` set."""
+        return self._compare.names
+
+    def _share_of(
+        self, name: str, interval: Interval, side: PriceSide, calendar: Calendar | None
+    ) -> tuple[SharedSession, bool]:
+        """Return the session of these candles and whether it is new; the caller joins it."""
+        tracker = self._engine.chart_tracker(name, side)
+        make = partial(
+            ChartSession,
+            name,
+            interval,
+            history=self._engine.chart_history(name, side),
+            tracker=tracker,
+            exchange_clock=self._engine.exchange_clock,
+            clock=self._engine.clock,
+            calendar=calendar,
+        )
+        # The tracker is a part of the key: a symbol that is recorded again has another one.
+        return self._sessions.take(
+            (name, interval, side, tracker), lambda state, change: make(on_state=state, on_change=change)
+        )
 
     def set_calendar(self, calendar: Calendar | None) -> None:
         """
@@ -218,8 +255,8 @@ class ChartController(QObject):
         self._calendar = calendar
         self._chart.set_calendar(calendar)
         self._spread.set_calendar(calendar)
-        if self._session is not None:
-            self._session.set_calendar(calendar)
+        if self.session is not None:
+            self.session.set_calendar(calendar)
 
     def use_calendar_of(self, symbol: str) -> None:
         """Set the calendar of a symbol that `show` follows for: the usual one at once, a better one once it is read."""
@@ -235,7 +272,7 @@ class ChartController(QObject):
         except StoreError as error:
             logger.info("the calendar of %s was not read: %s", symbol, error)
             return
-        if self._session is not None and self._session.symbol == symbol and database is self._engine.database:
+        if self.session is not None and self.session.symbol == symbol and database is self._engine.database:
             self._set_market(calendar)
 
     def _set_market(self, calendar: Calendar) -> None:
@@ -243,7 +280,7 @@ class ChartController(QObject):
 
     def jump_when_ready(self, time_us: int, text: str) -> None:
         """Jump to a time, UTC microseconds, once the chart has candles; ``text`` names the place."""
-        session = self._session
+        session = self.session
         if session is not None and session.state is SessionState.READY:
             self._navigation.jump_to(time_us, text)
         elif session is not None:
@@ -255,7 +292,7 @@ class ChartController(QObject):
 
         The database has got candles that no trade announced: those of a download.
         """
-        session, database = self._session, self._engine.database
+        session, database = self.session, self._engine.database
         if session is None or session.symbol != name or database is None:
             return
         try:
@@ -266,53 +303,62 @@ class ChartController(QObject):
     def retry(self) -> None:
         """Retry the exchange now, and load the missing candles again."""
         self._engine.retry_exchange()
-        if self._session is not None:
-            self._replace_session_work(self._session.reload())
+        if self._shared is not None:
+            self._shared.begin(self._shared.session.reload())
 
     async def stop(self) -> None:
         """Stop timers and tasks; the chart keeps its last picture."""
         self._chart.set_source(None)
         self._prefetch_timer.stop()
         self._spread.stop()
-        if self._session is not None:
-            self._session.close()
+        await self._compare.stop()
+        if self._shared is not None and not self._is_stopped:
+            self._is_stopped = True
+            self._shared.leave(self._listener)
+            await self._shared.end()
         await self._tasks.end()
 
     # Called by the owner
 
     def on_feed_status(self, status: FeedStatus) -> None:
         """Load again if loading failed and the feed is live now."""
-        session = self._session
-        if status.state is FeedState.LIVE and session is not None and session.state is SessionState.FAILED:
-            self._replace_session_work(session.reload())
+        if status.state is FeedState.LIVE:
+            self._reload_failed()
 
     def on_exchange_back(self) -> None:
         """Load at once what failed while the exchange was away."""
         self._reload_backoff.reset()
-        session = self._session
-        if session is not None and session.state is SessionState.FAILED:
-            self._replace_session_work(session.reload())
+        self._reload_failed()
+
+    def _reload_failed(self) -> None:
+        shared = self._shared
+        if shared is not None and shared.session.state is SessionState.FAILED and shared.is_leader(self._listener):
+            shared.begin(shared.session.reload())
 
     def on_database(self) -> None:
         """Read candles from the engine's database, if one is open now."""
-        session, database, before = self._session, self._engine.database, self._database
+        session, database, before = self.session, self._engine.database, self._database
         self._database = database or before
         self._check_place()
         if database is None or session is None:
             return
         self.use_calendar_of(session.symbol)
+        shared = self._shared
         if before is not None and before is not database:
             self.show(session.symbol, session.interval)  # no candle of the other database may stay
+        elif shared is None or not shared.is_leader(self._listener):
+            return  # another chart loads the candles
         elif session.read_again():
-            self._tasks.begin(session.show_stored())
+            shared.begin_beside(session.show_stored())
         else:
-            self._replace_session_work(session.reload())
+            shared.begin(session.reload())
 
     def on_symbols(self) -> None:
         """Show the symbol's description again if it has changed."""
-        session = self._session
+        session = self.session
         if session is None:
             return
+        self._compare.renew_symbols(self._engine.symbol)
         symbol = self._engine.symbol(session.symbol)
         # The list is read every few minutes, and a chart that gets its series again loses its view.
         if symbol != self._symbol:
@@ -322,31 +368,44 @@ class ChartController(QObject):
 
     def renew(self) -> None:
         """Renew the countdown, and load for a view that has moved; call a few times per second."""
+        if self.is_asleep:
+            if self.is_in_view:
+                self._chart.series_changed()  # no frame was due when the window was restored
+            return
         self._chart.set_now(self._engine.exchange_clock.now_us())
         self._chart.set_live(self.is_live)
-        if self._view_moved:
+        # A page that is loaded for another chart's view keeps this one's waiting.
+        is_shared = self._shared is not None and self._shared.is_shared
+        if self._view_moved or (is_shared and self.is_in_view):
             self._view_moved = False
             self._navigation.load_around_view()
             self._gap_overlay.on_view_moved()
             self._spread.load_view()
+            self._compare.load_view()
 
     def tick(self) -> None:
         """Open candles that begin without a trade, and retry failed loads; call about once per second."""
-        session = self._session
-        if session is None:
+        shared = self._shared
+        if shared is None or self.is_asleep:
+            return
+        session = shared.session
+        self._unseen_s = 0 if self.is_in_view else self._unseen_s + 1
+        if self._unseen_s >= _SLEEP_AFTER_S:
+            self._fall_asleep(shared)
             return
         # While a symbol does not trade, no candles begin.
         is_trading = self._engine.symbol(session.symbol).is_trading
         if is_trading and self._engine.is_receiving(session.symbol) and session.tick():
-            self._chart.series_changed()
+            shared.tell_change()
         now_s, is_live = self._engine.clock.monotonic_s(), self._engine.is_receiving(session.symbol)
         is_stale = session.is_stale or self._spread.is_stale
         if self._reload_backoff.take_turn(now_s, is_stale=is_stale, is_live=is_live):
             self._spread.reload()
-            if session.is_stale:
-                self._replace_session_work(session.reload())
+            if session.is_stale and shared.is_leader(self._listener):
+                shared.begin(session.reload())
         self._gap_overlay.renew()
         self._spread.renew()
+        self._compare.tick(self._engine.is_receiving)
 
     # Ranges and jumps
 
@@ -360,12 +419,31 @@ class ChartController(QObject):
 
     # The session
 
-    async def _run_session(self, session: ChartSession, view_us: tuple[int, int] | None) -> None:
+    async def _run_session(self, shared: SharedSession, view_us: tuple[int, int] | None) -> None:
         if not self._engine.is_clock_measured:
             # The live join needs the exchange's time. Stored candles do not, so they are shown first.
-            self._tasks.begin(session.show_stored())
+            shared.begin_beside(shared.session.show_stored())
             await self._engine.wait_for_clock()
-        await session.run(view_us)
+        await shared.session.run(view_us)
+
+    @property
+    def is_in_view(self) -> bool:
+        """Whether the chart is on the screen, so that frames run."""
+        return self._chart.isVisible() and not self._chart.window().isMinimized()
+
+    def _fall_asleep(self, shared: SharedSession) -> None:
+        """Let nothing happen for a chart that nobody sees; its next frame wakes it."""
+        self.is_asleep = True
+        self._spread.stop()
+        self._compare.sleep()
+        shared.sleep(self._listener)
+
+    def _wake(self, shared: SharedSession) -> None:
+        self._unseen_s, self.is_asleep = 0, False
+        shared.wake(self._listener)
+        self._compare.wake()
+        self._spread.renew()
+        self._on_view_moved()
 
     def _check_place(self) -> None:
         """Until a database is open or has failed: see whether there are candles where an earlier run left the view."""
@@ -373,19 +451,14 @@ class ChartController(QObject):
             self._is_place_checked = self._engine.database is not None or self._engine.database_failed
             self._navigation.check_restored(can_retry=not self._is_place_checked)
 
-    def _replace_session_work(self, work: Coroutine[Any, Any, None]) -> None:
-        if self._session_work is not None:
-            self._session_work.cancel()
-        self._session_work = self._tasks.begin(work)
-
     def _on_session_change(self) -> None:
         self._has_changes = True
         self._chart.series_changed()
-        session = self._session
+        session = self.session
         self._chart.set_loading(_LOADING_NEWEST if session is not None and session.awaits_newest else "")
 
     def _on_session_state(self) -> None:
-        session = self._session
+        session = self.session
         if session is None:
             return
         symbol = self._engine.symbol(session.symbol)
@@ -422,7 +495,7 @@ class ChartController(QObject):
     # Frames
 
     def _on_appearance_changed(self) -> None:
-        session, side = self._session, self._chart.chart_style.price_side
+        session, side = self.session, self._chart.chart_style.price_side
         if session is not None and side is not self._side and not has_trades(session.symbol):
             self.show(session.symbol, session.interval)  # candles of the other price, in the same view
         self._spread.renew()
@@ -434,11 +507,14 @@ class ChartController(QObject):
 
     def _refresh_series(self) -> None:
         """Write the changes by trades into the series; the chart calls this as each frame begins."""
-        if self._has_changes and self._session is not None:
+        if self.is_asleep and self._shared is not None:
+            self._wake(self._shared)
+        if self._has_changes and self.session is not None:
             self._has_changes = False
-            self._session.refresh()
-            self._watch_paint(self._session)
+            self.session.refresh()
+            self._watch_paint(self.session)
         self._spread.refresh()
+        self._compare.refresh()
 
     def _watch_paint(self, session: ChartSession) -> None:
         """Measure the delay from trade to screen while the newest candle is visible."""

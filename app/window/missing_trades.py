@@ -17,7 +17,7 @@ from app.live.engine import Engine
 from app.market.coverage import IdRanges
 from app.market.errors import StoreError
 from app.market.ports.storage import TradeReader
-from app.window.chart_controller import ChartController
+from app.window.open_charts import OpenCharts
 from widgets.controls.context_menu import context_menu, pop_up
 from widgets.controls.number_format import count
 from widgets.window.main_window import MainWindow
@@ -33,11 +33,11 @@ class MissingTrades:
     """
     Answers the window's requests to show missing trades.
 
-    ``chosen`` returns the chart's symbol.
+    ``chosen`` returns the active chart's symbol.
     """
 
-    def __init__(self, engine: Engine, window: MainWindow, chart: ChartController, chosen: Callable[[], str]) -> None:
-        self._engine, self._window, self._chart, self._chosen = engine, window, chart, chosen
+    def __init__(self, engine: Engine, window: MainWindow, charts: OpenCharts, chosen: Callable[[], str]) -> None:
+        self._engine, self._window, self._charts, self._chosen = engine, window, charts, chosen
         self._tasks = Tasks("missing trades")
         self._looking: asyncio.Task[None] | None = None
         self._shown: tuple[str, int] = ("", 0)  # the symbol and the first id of the gap last shown
@@ -80,7 +80,8 @@ class MissingTrades:
     async def _show(self, name: str, missing: IdRanges, last_us: int | None) -> None:
         before = self._shown[1] if self._shown[0] == name else None
         ranges = in_turn(missing, before)
-        view = self._chart.visible_history_us() if before is not None and name == self._chosen() else None
+        is_shown = before is not None and name == self._chosen()
+        view = self._charts.active.controller.visible_history_us() if is_shown else None
         database = self._engine.database
         first, time_us = ranges[0][0], last_us
         if database is not None:
@@ -96,7 +97,7 @@ class MissingTrades:
         if name != self._chosen():
             self._window.symbol_requested.emit(name)
         if time_us is not None:
-            self._chart.jump_when_ready(time_us, "the missing trades")
+            self._charts.active.controller.jump_when_ready(time_us, "the missing trades")
 
     def _ask(self, counts: dict[str, int]) -> None:
         link = self._window.status_bar.missing

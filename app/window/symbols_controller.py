@@ -18,7 +18,7 @@ from app.concurrency.tasks import Tasks
 from app.live.engine import Engine
 from app.market.errors import StoreError
 from app.market.ports.database import OpenedDatabase
-from app.window.chart_controller import ChartController
+from app.window.open_charts import OpenCharts
 from widgets.symbols.completeness_calendar import day_in_words
 from widgets.symbols.stored_symbols_dialog import StoredSymbolsDialog
 from widgets.window.main_window import MainWindow
@@ -29,10 +29,10 @@ _NOON_US = 43_200_000_000
 
 
 class SymbolsController:
-    """Opens the dialog over ``window``; goes to its days on ``chart``."""
+    """Opens the dialog over ``window``; goes to its days on the active one of ``charts``."""
 
-    def __init__(self, engine: Engine, window: MainWindow, chart: ChartController) -> None:
-        self._engine, self._window, self._chart = engine, window, chart
+    def __init__(self, engine: Engine, window: MainWindow, charts: OpenCharts) -> None:
+        self._engine, self._window, self._charts = engine, window, charts
         self._tasks = Tasks("the stored symbols")
         self._reading_days: asyncio.Task[None] | None = None
 
@@ -90,4 +90,4 @@ class SymbolsController:
         dialog.accept()
         self._window.symbol_requested.emit(name)
         if day_us is not None:
-            self._chart.jump_when_ready(day_us + _NOON_US, day_in_words(day_us))
+            self._charts.active.controller.jump_when_ready(day_us + _NOON_US, day_in_words(day_us))

@@ -1,7 +1,7 @@
 """
 Edits the watchlist's lists, fills the rows of the one shown, and chooses the symbols that the engine records.
 
-The engine records the symbols of all lists and the chart's symbol; one outside the lists is recorded only while the
+The engine records the symbols of all lists and those of the charts; one outside the lists is recorded only while a
 chart shows it. Rows are renewed several times per second, so only those in view are.
 """
 
@@ -24,12 +24,13 @@ class WatchlistController:
     Keeps window and engine in step with the lists of ``state``.
 
     ``refusal`` is one sentence while the engine records fewer symbols than the lists have, else empty. ``on_change`` is
-    called after a list has changed, so that it can be saved.
+    called after a list has changed, so that it can be saved. ``charted`` returns the symbols of all charts.
     """
 
     def __init__(self, engine: Engine, window: MainWindow, state: WindowState, panels: PanelValues) -> None:
         self.refusal = ""
         self.on_change: Callable[[], None] = lambda: None
+        self.charted: Callable[[], Sequence[str]] = lambda: [state.symbol]
         self._engine = engine
         self._window = window
         self._state = state
@@ -51,11 +52,11 @@ class WatchlistController:
         tabs.remove_requested.connect(self.remove_list)
 
     def symbols_to_record(self) -> list[str]:
-        """Return the symbols to record: those of all lists, and the chart's."""
-        return list(dict.fromkeys([*self._state.lists.union(), self._state.symbol]))
+        """Return the symbols to record: those of all lists, and the charts'."""
+        return list(dict.fromkeys([*self._state.lists.union(), *self.charted()]))
 
     def start(self) -> None:
-        """Start the engine with `symbols_to_record`, or if it refuses so many, with the chart's symbol alone."""
+        """Start the engine with `symbols_to_record`, or if it refuses so many, with the active chart's alone."""
         try:
             self._engine.start(self.symbols_to_record())
         except UsageError as error:

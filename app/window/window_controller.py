@@ -1,15 +1,17 @@
 """
 Connects the window to the engine: requests of the user go to the engine, and its changes to the panels and the notice.
 
-The chart, the watchlist and the export have controllers of their own. A timer renews the panels four times per second,
-however many messages arrive: text that changes faster cannot be read.
+The charts, the watchlist and the export have controllers of their own. Panels and bars are the active chart's, which
+the state's symbol and interval follow. A timer renews the panels four times per second, however many messages arrive:
+text that changes faster cannot be read.
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from functools import cached_property
+from dataclasses import replace
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QTimer, Signal
@@ -21,6 +23,7 @@ from app.live.ticks.quote_broker import QuoteBroker
 from app.market.file_format import FileFormat
 from app.market.indicators.chosen import text_of_indicators
 from app.market.interval import Interval
+from app.market.ports.database import OpenedDatabase
 from app.market.ports.exchange import FeedStatus
 from app.market.symbol import Symbol, broker_of, has_trades, history_command, in_usual_quote
 from app.window.appearance import show_palette, show_state
@@ -29,12 +32,14 @@ from app.window.collector import freeze_startup_objects
 from app.window.keys.keys_controller import KeysController
 from app.window.missing_trades import MissingTrades
 from app.window.notice import notice_of
-from app.window.panel_values import PanelValues
+from app.window.open_charts import OpenChart, OpenCharts
+from app.window.panel_values import ChartPrice, PanelValues
 from app.window.watchlist_controller import WatchlistController
 from app.window.window_state import WindowState
 from widgets.chart.chart_widget import ChartWidget
 from widgets.theme import text_size
 from widgets.theme.system_scheme import SystemScheme
+from widgets.view_values import WatchRow
 from widgets.window.main_window import MainWindow
 
 if TYPE_CHECKING:
@@ -43,6 +48,7 @@ if TYPE_CHECKING:
     from app.window.export_controller import ExportController
     from app.window.imports.import_controller import ImportController
     from app.window.symbols_controller import SymbolsController
+    from app.window.workspace.workspace_controller import WorkspaceController
 
 _RENEWALS_PER_SECOND = 4
 _SORT_EVERY_S = 2  # rows that change places more often cannot be followed
@@ -60,7 +66,7 @@ class WindowController(QObject):
     ``simulated``: the market is a simulation, so no error offers one.
 
     Signals:
-        state_changed(): the watchlist or the bars in ``state`` have changed and should be saved.
+        state_changed(): what ``state`` holds, or `remember` brings into it, has changed and should be saved soon.
         simulated_market_requested(): the user asks for the simulated market instead of this one.
         first_painted(): candles were painted for the first time.
     """
@@ -80,10 +86,9 @@ class WindowController(QObject):
         simulated: bool,
     ) -> None:
         super().__init__(window)
-        self.chart_controller = ChartController(engine, chart, simulated=simulated)
+        self.charts = OpenCharts(engine, simulated=simulated, parent=self)
         self._engine = engine
         self._window = window
-        self._chart = chart
         self._state = state
         self._settings = settings
         self._simulated = simulated
@@ -92,23 +97,38 @@ class WindowController(QObject):
             engine,
             spread_percent=settings.spread_percent,
             simulated=simulated,
-            # A chart paints nothing while minimised, so its price stands still; the window's title goes on.
-            chart_price=lambda name: None if window.isMinimized() else self.chart_controller.last_price(name),
+            chart_price=self._chart_price,
         )
         self._watchlist = WatchlistController(engine, window, state, self._panel_values)
         self._watchlist.on_change = self.state_changed.emit
-        self._missing = MissingTrades(engine, window, self.chart_controller, lambda: state.symbol)
+        self._watchlist.charted = lambda: self.charts.symbols
+        self._missing = MissingTrades(engine, window, self.charts, lambda: state.symbol)
+        self._database: OpenedDatabase | None = None
         self._shown_symbol: Symbol | None = None  # the chart's symbol, with the description that the window shows
         self._renewals = 0
         self._panel_timer = QTimer(self)
         self._panel_timer.setInterval(1000 // _RENEWALS_PER_SECOND)
         self._panel_timer.timeout.connect(self._renew_panels)
         self._scheme = SystemScheme(self)
+        self.charts.opened.connect(self._connect_chart)
+        self.charts.activated.connect(self._on_activated)
+        first = self.charts.open(chart, state.symbol, state.interval)
+        first.controller.first_painted.connect(freeze_startup_objects)
+        first.controller.first_painted.connect(self.first_painted)
         self._connect_signals()
 
     @property
+    def chart_controller(self) -> ChartController:
+        """The active chart's controller."""
+        return self.charts.active.controller
+
+    @property
+    def _chart(self) -> ChartWidget:
+        return self.charts.active.chart
+
+    @property
     def session(self) -> ChartSession | None:
-        """The session behind the chart; None before `start`."""
+        """The session behind the active chart; None before `start`."""
         return self.chart_controller.session
 
     # Made, and loaded, when first used: the window opens without.
@@ -118,9 +138,22 @@ class WindowController(QObject):
         """The alerts: made when there are any, or when the user asks for one."""
         from app.window.alerts.alert_controller import AlertController
 
+        charts = self.charts
         return AlertController(
-            self._engine, self._window, lambda: [(self._chart, self._state.symbol)], self._show_place
+            self._engine,
+            self._window,
+            lambda: [(one.chart, one.symbol) for one in charts.active_first],
+            self._show_place,
         )
+
+    @cached_property
+    def workspace(self) -> WorkspaceController:
+        """The arrangement of several charts."""
+        from app.window.workspace.workspace_controller import WorkspaceController
+
+        workspace = WorkspaceController(self.charts, self._window, self._state, self)
+        workspace.changed.connect(self.state_changed)
+        return workspace
 
     @cached_property
     def exports(self) -> ExportController:
@@ -145,8 +178,7 @@ class WindowController(QObject):
         return DownloadController(
             self._engine,
             self._window,
-            self._chart,
-            self.chart_controller,
+            self.charts,
             self._settings,
             lambda: (state.symbol, state.interval),
         )
@@ -156,18 +188,27 @@ class WindowController(QObject):
         """The dialog of stored symbols."""
         from app.window.symbols_controller import SymbolsController
 
-        return SymbolsController(self._engine, self._window, self.chart_controller)
+        return SymbolsController(self._engine, self._window, self.charts)
 
     def start(self) -> None:
         """Start the engine, show the state's symbol and interval, and keep everything up to date from now on."""
         sys.setswitchinterval(_SWITCH_INTERVAL_S)
         show_state(self._window, self._chart, self._state)
+        if self._state.workspaces and self._state.lasting is None:
+            self.workspace.restore()
         self._watchlist.start()
         if self._state.trouble:
             self._window.toasts.show(self._state.trouble)
-        self._show(self._state.symbol, self._state.interval)
+        for one in self.charts.all:
+            self.show_on(one, one.symbol, one.interval)
         self._renew_panels()
         self._panel_timer.start()
+
+    def remember(self) -> None:
+        """Bring what the charts show, and how, into the state."""
+        self._state.chart, self._state.view = self._chart.appearance_values(), self._chart.view_values()
+        if "workspace" in self.__dict__ and self._state.lasting is None:
+            self._state.workspaces = self.workspace.values()
 
     def set_serving_problem(self, sentence: str) -> None:
         """Show why the data is not served, until the user dismisses it; an empty text ends that."""
@@ -177,28 +218,32 @@ class WindowController(QObject):
     async def stop(self) -> None:
         """Stop timers and tasks; the window keeps its last figures."""
         self._panel_timer.stop()
-        await self.chart_controller.stop()
+        await self.charts.stop()
+        if "workspace" in self.__dict__:
+            self.workspace.stop()
         await self._missing.stop()
         for name in _WITH_A_DIALOG:
             if name in self.__dict__:
                 await getattr(self, name).stop()
 
     def _connect_signals(self) -> None:
-        window, chart, engine = self._window, self._chart, self._engine
-        window.commands.add(lambda: chart.keyboard)
+        window, engine = self._window, self._engine
+        window.commands.add(lambda: self._chart.keyboard)
         self._keys = KeysController(window, self._settings.data_dir)
         window.symbol_requested.connect(self._on_symbol_requested)
         window.interval_requested.connect(self._on_interval_requested)
         window.theme_requested.connect(self._on_theme_requested)
         window.text_percent_requested.connect(self._on_text_percent_requested)
         window.candle_colours_requested.connect(self._on_candle_colours_requested)
-        self._scheme.changed.connect(lambda: show_palette(window, chart, self._state, self._scheme))
-        window.chart_menu_requested.connect(chart.open_style_menu)
-        window.indicators_requested.connect(chart.open_indicators)
-        window.templates_requested.connect(chart.open_templates)
-        window.date_entry_requested.connect(chart.open_date_entry)
+        self._scheme.changed.connect(self._show_palette)
+        window.chart_menu_requested.connect(lambda at: self._chart.open_style_menu(at))
+        window.indicators_requested.connect(lambda at: self._chart.open_indicators(at))
+        window.templates_requested.connect(lambda at: self._chart.open_templates(at))
+        window.charts_command_requested.connect(lambda command: self.workspace.run(command))
+        window.arrangement_requested.connect(lambda at: self.workspace.open_menu(at))
+        window.date_entry_requested.connect(lambda: self._chart.open_date_entry())
         window.retry_database_requested.connect(engine.retry_database)
-        window.retry_feed_requested.connect(self.chart_controller.retry)
+        window.retry_feed_requested.connect(lambda: self.chart_controller.retry())
         window.history_command_requested.connect(lambda: window.copy_text(history_command(self._state.symbol)))
         if (cold := engine.history.cold) is not None:
             window.fetch_cancelled.connect(cold.cancel)
@@ -206,7 +251,7 @@ class WindowController(QObject):
             window.lake_dismissed.connect(self._renew_notice)
         window.simulated_market_requested.connect(self.simulated_market_requested)
         window.notice_dismissed.connect(lambda: self.set_serving_problem(""))
-        window.typing_learnt.connect(lambda: chart.bar.show_hint(False))
+        window.typing_learnt.connect(self._hide_hints)
         window.layout_changed.connect(self._on_layout_changed)
         window.export_requested.connect(self._on_export_requested)
         window.import_requested.connect(lambda paths: self.imports.open(paths))
@@ -218,47 +263,72 @@ class WindowController(QObject):
         window.stored_symbols_requested.connect(lambda: self.stored_symbols.open(self._state.symbol))
         window.download_requested.connect(self._on_download_requested)
         window.download_stop_requested.connect(self._on_download_stop_requested)
-        chart.download_requested.connect(lambda: self.downloads.download_view())
-        chart.alert_requested.connect(lambda price: self.alerts.open_new(self._state.symbol, price))
-        chart.jump_cancelled.connect(self._on_jump_cancelled)
-        chart.simulated_market_requested.connect(self.simulated_market_requested)
-        chart.appearance_changed.connect(self._on_appearance_changed)
-        chart.undo_offered.connect(lambda text, undo: window.toasts.show(text, "Undo", undo))
-        chart.last_price_changed.connect(self._on_last_price_changed)
-        self.chart_controller.first_painted.connect(freeze_startup_objects)
-        self.chart_controller.first_painted.connect(self.first_painted)
-        self.chart_controller.interval_chosen.connect(self._on_interval_requested)
-        chart.interval_requested.connect(self._on_interval_requested)
         engine.feed.on_status(self._on_feed_status_changed)
         engine.quotes.on_status = self._on_broker_status_changed
         engine.on_database = self._on_database_changed
         engine.on_symbols = self._on_symbols_changed
-        engine.on_exchange_back = self.chart_controller.on_exchange_back
+        engine.on_exchange_back = self._on_exchange_back
+
+    def _connect_chart(self, one: OpenChart) -> None:
+        chart, toasts = one.chart, self._window.toasts
+        chart.download_requested.connect(lambda: self.downloads.download_view())
+        chart.alert_requested.connect(lambda price: self.alerts.open_new(one.symbol, price))
+        chart.jump_cancelled.connect(self._on_jump_cancelled)
+        chart.simulated_market_requested.connect(self.simulated_market_requested)
+        chart.appearance_changed.connect(partial(self._on_appearance_changed, one))
+        chart.visible_range_changed.connect(self.state_changed)
+        chart.undo_offered.connect(lambda text, undo: toasts.show(text, "Undo", undo))
+        chart.last_price_changed.connect(partial(self._on_last_price_changed, one))
+        chart.interval_requested.connect(partial(self._on_chart_interval, one))
+        one.controller.interval_chosen.connect(partial(self._on_chart_interval, one))
 
     # Requests of the user
 
     def _on_symbol_requested(self, name: str) -> None:
         if name != self._state.symbol:
             self._show(name, self._state.interval)
-            self._watchlist.record()  # ends the recording of the previous symbol, unless it is on the watchlist
-            self._watchlist.rebuild()
 
     def _on_interval_requested(self, interval: Interval) -> None:
         if interval != self._state.interval:
             self._show(self._state.symbol, interval)
 
+    def _on_chart_interval(self, one: OpenChart, interval: Interval) -> None:
+        if interval != one.interval:
+            self.show_on(one, one.symbol, interval)
+
     def _show(self, name: str, interval: Interval) -> None:
-        """Show this symbol and interval in the window and on the chart."""
-        self._state.symbol, self._state.interval = name, interval
+        """Show this symbol and interval in the window and on the active chart."""
+        self.show_on(self.charts.active, name, interval)
+
+    def show_on(self, one: OpenChart, name: str, interval: Interval) -> None:
+        """Show this symbol and interval on a chart and, if that is the active one, in the window."""
+        is_other, one.symbol, one.interval = name != one.symbol, name, interval
+        if one is self.charts.active:
+            self._state.symbol, self._state.interval = name, interval
         if not self._engine.is_recorded(name):
             self._watchlist.record()  # a chart receives live trades only of a symbol that is recorded already
-        self._set_symbol(self._engine.symbol(name))
-        self._window.set_interval(interval)
-        self._show_chart(name, interval)
+        if one is self.charts.active:
+            self._set_symbol(self._engine.symbol(name))
+            self._window.set_interval(interval)
+        self._show_chart(one)
+        if is_other:
+            self._watchlist.record()  # ends the recording of the previous symbol, unless it is watched or charted
+            self._watchlist.rebuild()
+        self.charts.changed.emit(one)
+        self.state_changed.emit()
 
-    def _show_chart(self, name: str, interval: Interval) -> None:
-        self.chart_controller.use_calendar_of(name)
-        self.chart_controller.show(name, interval)
+    def _show_chart(self, one: OpenChart) -> None:
+        one.controller.use_calendar_of(one.symbol)
+        one.controller.show(one.symbol, one.interval)
+
+    def _on_activated(self, one: OpenChart) -> None:
+        """Let the bars and panels show the active chart's symbol, interval and style."""
+        self._state.symbol, self._state.interval = one.symbol, one.interval
+        self._window.chart = one.chart
+        self._set_symbol(self._engine.symbol(one.symbol))
+        self._window.set_interval(one.interval)
+        self._on_appearance_changed(one)
+        self._renew_notice()
 
     def _set_symbol(self, symbol: Symbol) -> None:
         self._shown_symbol = symbol
@@ -267,20 +337,75 @@ class WindowController(QObject):
 
     def _on_theme_requested(self, name: str) -> None:
         self._state.theme, self._state.lasting_theme = name, None
-        show_palette(self._window, self._chart, self._state, self._scheme)
+        self._show_palette()
+        self.state_changed.emit()
 
     def _on_candle_colours_requested(self, name: str) -> None:
         self._state.candle_colours, self._state.lasting_candle_colours = name, None
-        show_palette(self._window, self._chart, self._state, self._scheme)
+        self._show_palette()
+        self.state_changed.emit()
+
+    def _show_palette(self) -> None:
+        show_palette(self._window, [one.chart for one in self.charts.all], self._state, self._scheme)
+        if "workspace" in self.__dict__:
+            self.workspace.show_palette()
+
+    def dress(self, one: OpenChart) -> None:
+        """Give a chart that was just opened the window's palette, and the hints it still needs."""
+        one.chart.set_palette(self._window.colours)
+        one.chart.bar.show_hint(self._state.bars.get("typing") is not True)
+
+    def row_of(self, one: OpenChart) -> WatchRow:
+        """Return the figures of a chart's symbol, with the last price as that chart shows it."""
+        row = self._panel_values.watch_row(self._engine.symbol(one.symbol))
+        shown = one.controller.last_price(one.symbol) if one.controller.is_in_view else None
+        return row if shown is None else replace(row, last=shown.last, live=shown.is_live)
+
+    def compare_on(self, one: OpenChart, names: Sequence[str]) -> None:
+        """Compare a chart's symbol with these, which are recorded as long as they are compared."""
+        one.controller.compare_with(names)
+        self._watchlist.record()
+        self._watchlist.rebuild()
+        one.controller.compare_with(names)  # those that are recorded only now have live trades
+
+    def title_of(self, name: str) -> str:
+        """Return a symbol's name for the user."""
+        return self._engine.symbol(name).full_name
+
+    def record(self) -> None:
+        """Record the symbols of all lists, and those that charts show or compare with."""
+        self._watchlist.record()
+
+    def close_charts(self, closed: Sequence[OpenChart]) -> None:
+        """End charts that are not active; their symbols are recorded no longer unless watched or charted."""
+        for one in closed:
+            self.charts.close(one)
+        self._watchlist.record()
+        self._watchlist.rebuild()
+
+    def _hide_hints(self) -> None:
+        for one in self.charts.all:
+            one.chart.bar.show_hint(False)
 
     def _on_text_percent_requested(self, percent: int) -> None:
         self._state.text_percent, self._state.lasting_text_percent = percent, None
         text_size.set_percent(percent)
         self._window.set_text_percent(percent)
+        self.state_changed.emit()
 
-    def _on_appearance_changed(self) -> None:
-        self._state.chart = self._chart.appearance_values()
-        self._window.set_price_style(self._chart.chart_style.price_style.title)
+    def _on_appearance_changed(self, one: OpenChart) -> None:
+        if one is self.charts.active:
+            self._state.chart = one.chart.appearance_values()
+            self._window.set_price_style(one.chart.chart_style.price_style.title)
+        self._share_templates(one)
+        self.state_changed.emit()
+
+    def _share_templates(self, one: OpenChart) -> None:
+        """Let the other charts have the templates of indicators of this one: they are the window's."""
+        values = one.chart.templates.templates.to_values()
+        for other in self.charts.all:
+            if other is not one and other.chart.templates.templates.to_values() != values:
+                other.chart.templates.restore(values)
 
     def _on_layout_changed(self) -> None:
         self._state.bars = self._window.layout_values()
@@ -311,34 +436,51 @@ class WindowController(QObject):
         self.exports.copy(symbol, self._state.interval, self.chart_controller.visible_history_us(), file_format)
 
     def _on_imported(self, symbols: Sequence[str]) -> None:
-        if self._state.symbol in symbols:
-            self._show_chart(self._state.symbol, self._state.interval)
+        self.charts.sessions.renew(set(symbols))
+        for one in self.charts.all:
+            if one.symbol in symbols:
+                self._show_chart(one)
         self._renew_panels()
 
     # Changes of the engine
 
     def _on_feed_status_changed(self, status: FeedStatus) -> None:
-        if has_trades(self._state.symbol):
-            self.chart_controller.on_feed_status(status)
+        for one in self.charts.all:
+            if has_trades(one.symbol):
+                one.controller.on_feed_status(status)
         self._renew_notice()
 
     def _on_broker_status_changed(self, broker: QuoteBroker) -> None:
-        if broker_of(self._state.symbol) == broker.name:
-            self.chart_controller.on_feed_status(broker.status)
+        for one in self.charts.all:
+            if broker_of(one.symbol) == broker.name:
+                one.controller.on_feed_status(broker.status)
         self._renew_notice()
 
+    def _on_exchange_back(self) -> None:
+        for one in self.charts.all:
+            one.controller.on_exchange_back()
+
     def _on_database_changed(self) -> None:
-        self.chart_controller.on_database()
+        if self._engine.database is not self._database:
+            if self._database is not None:
+                self.charts.sessions.renew()  # a chart that is shown again reads from this one
+            self._database = self._engine.database or self._database
+        for one in self.charts.all:
+            one.controller.on_database()
         self._renew_notice()
 
     def _on_symbols_changed(self) -> None:
         self._watchlist.resolve_names()
-        self._on_symbol_requested(in_usual_quote(self._state.symbol, self._engine.symbols))
+        for one in self.charts.all:
+            name = in_usual_quote(one.symbol, self._engine.symbols)
+            if name != one.symbol:
+                self.show_on(one, name, one.interval)
         self._window.set_symbols(list(self._engine.symbols.values()))
         symbol = self._engine.symbol(self._state.symbol)
         if symbol != self._shown_symbol:
             self._set_symbol(symbol)
-        self.chart_controller.on_symbols()
+        for one in self.charts.all:
+            one.controller.on_symbols()
         self._watchlist.rebuild()
         self._renew_panels()
 
@@ -359,20 +501,34 @@ class WindowController(QObject):
         self._watchlist.renew()
         self._renew_quote()
         self._window.set_status(self._panel_values.status(self._state.symbol))
-        self.chart_controller.renew()
-        # The notice and the chart's `tick` need only one call per second.
+        # The notice and the charts' `tick` need only one call per second.
         self._renewals += 1
-        if self._renewals % _RENEWALS_PER_SECOND == 0:
+        is_whole_second = self._renewals % _RENEWALS_PER_SECOND == 0
+        if is_whole_second:
             self._renew_notice()
-            self.chart_controller.tick()
+        for one in self.charts.all:
+            one.controller.renew()
+            if is_whole_second:
+                one.controller.tick()
+        if "workspace" in self.__dict__:
+            self.workspace.renew()
         if self._renewals % (_SORT_EVERY_S * _RENEWALS_PER_SECOND) == 0:
             self._watchlist.sort_again()
 
-    def _on_last_price_changed(self) -> None:
+    def _on_last_price_changed(self, one: OpenChart, _: float | None) -> None:
         # At once: the chart's axis and legend are about to be painted with this price.
-        if self._panel_timer.isActive() and not self._window.isMinimized():
-            self._renew_quote()
-            self._watchlist.renew([self._state.symbol])
+        if self._panel_timer.isActive() and one.controller.is_in_view:
+            if one.symbol == self._state.symbol:
+                self._renew_quote()
+            self._watchlist.renew([one.symbol])
+            if "workspace" in self.__dict__:
+                self.workspace.renew(one)
+
+    def _chart_price(self, name: str) -> ChartPrice | None:
+        """Return the last price as a chart of the symbol shows it, the active one's first; None: no chart does."""
+        # A chart paints nothing while hidden or minimised, so its price stands still; the window's title goes on.
+        prices = (one.controller.last_price(name) for one in self.charts.showing(name) if one.controller.is_in_view)
+        return next((price for price in prices if price is not None), None)
 
     def _renew_quote(self) -> None:
         name = self._state.symbol

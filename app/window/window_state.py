@@ -2,6 +2,7 @@
 The window's state from one run to the next: symbol, interval, watchlists, theme, layout and appearance.
 
 Stored as window.json in the data directory. Settings and state overlap; `load_state` holds the rule which one counts.
+What belongs to one chart is the active one's; where there are several, all are in ``workspaces``.
 """
 
 from __future__ import annotations
@@ -45,6 +46,7 @@ class _Stored(msgspec.Struct):
     candle_colours: str = ""
     text_percent: int = 0
     serves: bool | None = None
+    workspaces: dict[str, Any] = {}  # see `workspace_document`; older files lack it
 
 
 @dataclass(slots=True)
@@ -57,7 +59,8 @@ class WindowState:
     `ChartWidget.view_values`. ``setting`` holds the symbols that the first list was made from. ``trouble`` is one
     sentence where the file or its lists could not be read whole. ``lasting`` (symbol and lists) and the other values
     named ``lasting_…`` are saved in place of those that hold for this run only. ``serves``: whether the user switched
-    serving on or off, where that differs from the settings; else None.
+    serving on or off, where that differs from the settings; else None. ``workspaces``: of `workspaces_to_values`; empty
+    while there is one plain chart.
     """
 
     symbol: str
@@ -77,6 +80,7 @@ class WindowState:
     candle_colours: str = "green-red"
     text_percent: int = 100
     serves: bool | None = None
+    workspaces: dict[str, Any] = field(default_factory=dict, repr=False)
     trouble: str = field(default="", compare=False)
 
     @property
@@ -140,7 +144,7 @@ def load_state(settings: Settings) -> WindowState:
     elif lists.union() or len(lists.lists) > 1:
         state.symbol, state.lists = stored.symbol, lists
     state.chart, state.diagnostics, state.bars = stored.chart, stored.diagnostics, stored.bars
-    state.view, state.serves = stored.view, stored.serves
+    state.view, state.serves, state.workspaces = stored.view, stored.serves, stored.workspaces
     if settings.interval == DEFAULT_INTERVAL:
         with contextlib.suppress(UsageError):
             state.interval = Interval.parse(stored.interval)
@@ -150,7 +154,12 @@ def load_state(settings: Settings) -> WindowState:
 
 
 def save_state(state: WindowState, data_dir: Path) -> None:
-    """Save the state, by renaming a complete file: a crash leaves the old one or the new one."""
+    """Save the state: `encode_state`, then `write_state`."""
+    write_state(encode_state(state), data_dir)
+
+
+def encode_state(state: WindowState) -> bytes:
+    """Return what the state's file is to hold."""
     symbol, lists = state.lasting or (state.symbol, state.lists)
     stored = _Stored(
         symbol=symbol,
@@ -167,15 +176,41 @@ def save_state(state: WindowState, data_dir: Path) -> None:
         bars=state.bars,
         view=state.view,
         serves=state.serves,
+        workspaces=state.workspaces,
         layout=base64.b64encode(state.layout).decode("ascii"),
     )
+    return msgspec.json.format(msgspec.json.encode(stored))
+
+
+def write_state(data: bytes, data_dir: Path) -> bool:
+    """
+    Write the state's file by renaming a complete one that is on the disk: a crash leaves the old one or the new one.
+
+    Returns False, and logs why, where that fails. Only one thread at a time may write.
+    """
     path = data_dir / _FILE
     temporary = path.with_suffix(".part")
     try:
-        temporary.write_bytes(msgspec.json.format(msgspec.json.encode(stored)))
+        with open(temporary, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
         os.replace(temporary, path)
+        _sync_folder(data_dir)
     except OSError as error:
         logger.warning("the window's state was not saved: %s", error)
+        return False
+    return True
+
+
+def _sync_folder(folder: Path) -> None:
+    """Bring a renaming onto the disk; where folders cannot be opened, as on Windows, the system does that by itself."""
+    with contextlib.suppress(PermissionError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def _read(path: Path) -> _Stored | None:

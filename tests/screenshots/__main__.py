@@ -24,6 +24,7 @@ from tests.screenshots.chart_scenes import forex_week, quotes, recording, studie
 from tests.screenshots.dialog_scenes import database, downloads, export
 from tests.screenshots.shooting import ARCHIVE, Shooting
 from tests.screenshots.window_scenes import QUIET, commands, diagnostics, empty, error, loading, symbols
+from tests.screenshots.workspace_scenes import workspace
 from tests.widgets.chart.recorded_week import DAYS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -46,6 +47,7 @@ SCENES: dict[str, Scene] = {
     "symbols": symbols,
     "commands": commands,
     "quotes": quotes,
+    "workspace": workspace,
 }
 RUNS = [  # theme, scale, size, scenes
     (
@@ -69,8 +71,9 @@ RUNS = [  # theme, scale, size, scenes
     ("light", "2", SMALL, ("recording", "export", "database", "diagnostics", "studies", "symbols", "forex", "quotes")),
     ("light", "1", LARGE, ("alerts",)),
     ("dark", "1.5", SMALL, ("recording",)),
-    ("dark", "1", LARGE, ("recording", "studies", "symbols", "commands")),
+    ("dark", "1", LARGE, ("recording", "studies", "symbols", "commands", "workspace")),
     ("light", "2", (960, 600), ("commands",)),
+    ("light", "2", SMALL, ("workspace",)),
 ]
 
 

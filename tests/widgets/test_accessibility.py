@@ -26,6 +26,8 @@ from widgets.theme.palettes import DARK, LIGHT, Palette
 from widgets.view_values import WatchRow
 from widgets.window.main_window import MainWindow
 from widgets.window.notice_bar import NoticeAction
+from widgets.workspace.chart_grid import ChartGrid
+from widgets.workspace.grid_layout import split_of
 
 
 @pytest.fixture
@@ -154,3 +156,30 @@ def test_tab_alone_reaches_every_control_which_shows_its_focus(full_window: Main
 def picture_of(window: MainWindow, control: QWidget) -> QImage:
     QApplication.processEvents()
     return window.grab(QRect(control.mapTo(window, QPoint()), control.size())).toImage()
+
+
+@pytest.mark.parametrize("palette", [DARK, LIGHT], ids=lambda palette: palette.name)
+def test_several_charts_have_names_and_tab_reaches_their_heads(
+    qtbot: QtBot, prepared: QApplication, palette: Palette
+) -> None:
+    grid = ChartGrid()
+    for key in (1, 2):
+        grid.add(key, ChartWidget()).head.set_chart(BTCUSDT, Interval.parse("15m"))
+    grid.show_layout(split_of(True, (1, 2)))
+    grid.set_active(1)
+    grid.set_palette(palette)
+    grid.resize(960, 600)
+    qtbot.addWidget(grid)
+    grid.show()
+    qtbot.waitExposed(grid)
+    grid.activateWindow()
+    QApplication.processEvents()
+    grid.frames[1].chart.setFocus()
+    assert widgets_without_name(grid) == []
+    reached: list[QWidget] = []
+    while (control := QApplication.focusWidget()) is not None and control not in reached:
+        reached.append(control)
+        QTest.keyClick(control, Qt.Key.Key_Tab)
+    left_out = [one for one in controls_of(grid) if one not in reached]
+    assert [f"{type(one).__name__} {one.accessibleName()}" for one in left_out] == []
+    assert {"Close the chart", "Maximise the chart", "Not linked"} <= {one.accessibleName() for one in reached}

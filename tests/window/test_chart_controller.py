@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QHBoxLayout, QWidget
 from pytestqt.qtbot import QtBot
 
 from app.live.charts.chart_session import ChartSession
+from app.live.charts.shared_sessions import SharedSessions
 from app.live.engine import Engine
 from app.market.calendar.weekly import forex
 from app.market.interval import Interval
@@ -35,7 +36,8 @@ class TwoCharts:
         layout = QHBoxLayout(self.window)
         for chart in self.charts:
             layout.addWidget(chart)
-        self.controllers = [ChartController(engine, chart, simulated=True) for chart in self.charts]
+        sessions = SharedSessions()
+        self.controllers = [ChartController(engine, chart, simulated=True, sessions=sessions) for chart in self.charts]
         engine.feed.on_status(self._on_feed_status)
         engine.on_database = lambda: [one.on_database() for one in self.controllers]
         engine.on_symbols = lambda: [one.on_symbols() for one in self.controllers]
@@ -137,7 +139,7 @@ def test_two_charts_follow_the_market_live_side_by_side_and_one_goes_on_when_the
             other.set_calendar(None)
             assert (other_chart._scene.calendar, session_of(other).calendar) == (None, None)
             assert other_chart.accessibleDescription() == "BTC/USDT, 1m"
-            assert engine.database is not None
+            await until(lambda: engine.database is not None)
             engine.database.store.learn_calendar("BTCUSDT", week)
             other.use_calendar_of("BTCUSDT")
             assert session_of(other).calendar is week
@@ -180,3 +182,62 @@ def test_a_chart_that_seems_complete_during_a_wait_keeps_the_long_wait(backoff: 
     assert not backoff.take_turn(11, is_stale=False, is_live=True)  # still loading: the wait stays long
     assert backoff.take_turn(14, is_stale=True, is_live=True)
     assert not backoff.take_turn(29, is_stale=True, is_live=True)
+
+
+def test_two_charts_of_the_same_candles_share_one_series_and_look_at_different_times(
+    qtbot: QtBot, data_dir: Path
+) -> None:
+    async def work() -> None:
+        async with two_charts(data_dir) as (both, engine):
+            one, other = both.controllers
+            one.show("BTCUSDT", Interval.parse("1m"))
+            await until(lambda: session_of(one).joined and both.charts[0].accessibleDescription())
+            other.show("BTCUSDT", Interval.parse("1m"))
+            assert session_of(other) is session_of(one)
+            assert both.charts[1].series is both.charts[0].series  # at once, without a load
+            tracker = engine.recorder.tracker("BTCUSDT")
+            assert tracker is not None
+            assert len(tracker.listeners) == 1
+            frames = [chart.frame_count for chart in both.charts]
+            before = newest(one)
+            await until(lambda: newest(one) != before)
+            await until(lambda: all(chart.frame_count > at for chart, at in zip(both.charts, frames, strict=True)))
+            both.charts[1].show_time(engine.exchange_clock.now_us() - 3 * 86_400_000_000)
+            await until(lambda: len(session_of(other).series) > 3000 or session_of(other).series.slots[0] > 0)
+            assert both.charts[0].is_following
+            assert not both.charts[1].is_following
+            one.show("BTCUSDT", Interval.parse("5m"))
+            assert session_of(other) is not session_of(one)
+            assert session_of(other).joined
+            await until(lambda: session_of(one).joined)
+
+    run_on_qt_loop(work)
+
+
+def test_a_chart_out_of_view_sleeps_and_is_up_to_date_once_it_is_seen(
+    qtbot: QtBot, data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.window.chart_controller._SLEEP_AFTER_S", 2)
+
+    async def work() -> None:
+        async with two_charts(data_dir) as (both, engine):
+            (one, other), (chart, other_chart) = both.controllers, both.charts
+            one.show("BTCUSDT", Interval.parse("1m"))
+            other.show("ETHUSDT", Interval.parse("1m"))
+            await until(lambda: session_of(one).joined and session_of(other).joined)
+            chart.hide()
+            await until(lambda: one.is_asleep)
+            assert not is_followed(one, engine)
+            assert is_followed(other, engine)
+            revision, frames = session_of(one).series.revision, chart.frame_count
+            before = newest(other)
+            await until(lambda: newest(other) != before)
+            assert (session_of(one).series.revision, chart.frame_count) == (revision, frames)
+            chart.show()
+            await until(lambda: session_of(one).joined and not one.is_asleep)
+            at = newest(one)
+            await until(lambda: newest(one) != at)
+            assert not other.is_asleep
+            assert other_chart.isVisible()
+
+    run_on_qt_loop(work)

@@ -231,12 +231,33 @@ class ChartView(QWidget):
         self._panes.set_spread(bid_and_ask)
         self._repaint_all()
 
+    def set_compared(self, compared: Sequence[tuple[str, CandleSeries]]) -> None:
+        """
+        Draw these series, each with its name, as lines in percent since the first candle in view; none: no longer.
+
+        Call `compared_changed` when a candle of theirs has changed. A series of another interval is not drawn.
+        """
+        self._panes.set_compared(compared)
+        self._axis_labels.invalidate()
+        self._refresh_texts()
+        self._repaint_all()
+
+    def compared_changed(self) -> None:
+        """Bring changes of the compared series into the next frame."""
+        self._repaint_all()
+
     def set_differences(self, differing: Sequence[DifferenceView]) -> None:
         """Mark these candles as differing from the exchange's, until another symbol is shown; none: no longer."""
         if list(differing) != self._differences:
             self._differences = list(differing)
             self._mark_gaps(self.series)
             self._repaint_all()
+
+    def show_guide(self, time_us: int | None) -> None:
+        """Mark the candle of a time, UTC microseconds, at which a linked chart has its crosshair; None: none."""
+        if time_us != self._readout.guide_us:
+            self._readout.guide_us = time_us
+            self._frames.request()
 
     def set_now(self, exchange_time_us: int) -> None:
         """Set the exchange's time, UTC microseconds, for the countdown; call it a few times per second."""

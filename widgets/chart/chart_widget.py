@@ -320,6 +320,16 @@ class ChartWidget(ChartView):
         top_left = QPoint(x, corner.y() + _DATE_ENTRY_TOP_PX)
         self._date_entry.open_for(rules, "UTC" if rules is UTC else zone.title, top_left)
 
+    def forget_popups(self) -> None:
+        """Delete the popups over the window, which are made again when needed: the chart is about to leave it."""
+        for popup in (self._zone_picker, self._date_entry):
+            if popup is not None:
+                popup.dismiss()
+                popup.deleteLater()
+        self._zone_picker = self._date_entry = None
+        self.indicators.forget_popups()
+        self.templates.forget_popups()
+
     def _entry_corner(self) -> QPoint:
         return self.mapTo(self.window(), QPoint(style.px(16), style.px(_DATE_ENTRY_TOP_PX)))
 

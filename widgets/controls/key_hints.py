@@ -28,6 +28,17 @@ def set_key_tip(widget: QWidget, tip: str, command: str, *, otherwise: str = "")
     widget.setToolTip(f"{tip} ({inside})" if inside else tip)
 
 
+def text_with_key(text: str, command: str) -> str:
+    """
+    Return the text of an entry of a menu that is about to open, with the command's key behind it.
+
+    Raises:
+        KeyError: If there is no such command.
+    """
+    key = key_text(command)
+    return f"{text}\t{key}" if key else text
+
+
 def set_key_entry(action: QAction, text: str, command: str) -> QAction:
     """
     Give an entry of a menu its text and the command's key behind it, now and when the user changes it.

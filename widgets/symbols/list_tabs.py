@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 
 from PySide6.QtCore import QRectF, QSize, Qt, Signal
@@ -17,6 +18,17 @@ from widgets.theme import icons, style
 from widgets.theme.palettes import DARK, Palette
 
 HEIGHT = 32
+
+
+@dataclass(frozen=True, slots=True)
+class TabWords:
+    """What tabs are called: ``bar``: all of them; ``one``: one, as it follows “New”; ``menu``: the button's menu."""
+
+    bar: str = "Watchlists"
+    one: str = "list"
+    menu: str = "Menu of the watchlist"
+
+
 _LONGEST_NAME = 40
 _WIDEST_TAB_PX = 140
 
@@ -43,14 +55,15 @@ class ListTabs(QWidget):
     move_requested = Signal(int, int)
     menu_wanted = Signal(QMenu)
 
-    def __init__(self) -> None:
+    def __init__(self, words: TabWords | None = None, height: int = HEIGHT) -> None:
         super().__init__()
+        self._words = words or TabWords()
         self.commands = self._make_commands()
         self.bar = _TabBar(self.commands.commands)
-        self.bar.setAccessibleName("Watchlists")
-        self.add_button = self._make_button("New list")
-        self.menu_button = self._make_button("Menu of the watchlist")
-        self.edit = _NameEdit(self, self.bar)
+        self.bar.setAccessibleName(self._words.bar)
+        self.add_button = self._make_button(f"New {self._words.one}")
+        self.menu_button = self._make_button(self._words.menu)
+        self.edit = _NameEdit(self, self.bar, f"Name of the {self._words.one}")
         row = QHBoxLayout(self)
         row.setContentsMargins(8, 0, 8, 0)
         row.setSpacing(2)
@@ -58,7 +71,7 @@ class ListTabs(QWidget):
         row.addWidget(self.add_button)
         row.addStretch(1)
         row.addWidget(self.menu_button)
-        style.sized(self, fixed_height=HEIGHT)
+        style.sized(self, fixed_height=height)
         self.bar.currentChanged.connect(self._on_current_changed)
         self.bar.tabMoved.connect(self._on_tab_moved)
         self.bar.tabBarDoubleClicked.connect(self._on_double_click)
@@ -110,9 +123,13 @@ class ListTabs(QWidget):
                 action.setEnabled(0 <= index + by < self.bar.count())
             delete = menu.addAction(f"Delete “{self.names()[index]}”", partial(self._ask_to_remove, index))
             delete.setEnabled(self.bar.count() > 1)
+            self._fill_menu(menu, index)
             menu.addSeparator()
-        menu.addAction("New list", self.add_requested.emit)
+        menu.addAction(f"New {self._words.one}", self.add_requested.emit)
         return menu
+
+    def _fill_menu(self, menu: QMenu, index: int) -> None:
+        """Add what else can be done with a tab. To be extended."""
 
     def set_palette(self, palette: Palette) -> None:
         """Draw in these colours."""
@@ -248,12 +265,12 @@ class _NameEdit(QLineEdit):
 
     entered = Signal(int, str)
 
-    def __init__(self, tabs: QWidget, bar: QTabBar) -> None:
+    def __init__(self, tabs: QWidget, bar: QTabBar, meaning: str) -> None:
         super().__init__(tabs)
         self._tabs = tabs
         self._bar, self._index = bar, -1
         self.setObjectName("listName")
-        self.setAccessibleName("Name of the list")
+        self.setAccessibleName(meaning)
         self.setFont(style.font())
         self.setMaxLength(_LONGEST_NAME)
         self.editingFinished.connect(self._finish)

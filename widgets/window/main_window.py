@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 
 from PySide6.QtCore import QEvent, QPoint, Qt, QTimer, Signal
-from PySide6.QtGui import QCloseEvent, QKeyEvent
+from PySide6.QtGui import QCloseEvent, QKeyEvent, QMoveEvent, QResizeEvent
 from PySide6.QtWidgets import QApplication, QMainWindow, QVBoxLayout, QWidget
 
 from app.market.interval import Interval
@@ -23,6 +23,7 @@ from widgets.controls.number_format import price
 from widgets.controls.popup import Popup
 from widgets.controls.toast import Toasts
 from widgets.diagnostics.diagnostics_dock import DiagnosticsDock
+from widgets.keys import CommandGroup, bindings_by_group
 from widgets.palette.command_access import CommandAccess
 from widgets.symbols.symbol_picker import SymbolPicker
 from widgets.theme import style, text_size
@@ -38,6 +39,8 @@ from widgets.window.notice_bar import NoticeAction, NoticeBar
 from widgets.window.side_panel import SidePanel
 from widgets.window.status_bar import StatusBar
 from widgets.window.top_bar import TopBar
+
+_OF_CHARTS = [each for each in bindings_by_group()[CommandGroup.CHARTS] if each.command]
 
 
 class MainWindow(QMainWindow):
@@ -70,6 +73,8 @@ class MainWindow(QMainWindow):
         history_command_requested: Copy the command that fetches the past of the chart's symbol.
         fetch_cancelled, lake_dismissed: The button beside a sentence about the lake was pressed.
         alerts_requested: Open the dialog of alerts. alert_requested: Set an alert on the chart.
+        charts_command_requested: Do this with the charts; carries the name of a command of `CommandGroup.CHARTS`.
+        arrangement_requested: Open the menu of the charts' arrangements; carries the point on the screen to open it at.
         missing_requested, missing_here_requested: Show missing trades on the chart: of any symbol, or of the chart's.
         download_requested, download_stop_requested: Fetch all missing trades of the chart's symbol, or stop fetching.
         notice_dismissed: The user has read the notice.
@@ -80,6 +85,7 @@ class MainWindow(QMainWindow):
         keys_changed: The user changed keys; `widgets.keys.current_keys` has them.
         keys_import_requested, keys_export_requested: Read keys from a file, or write them to one; carry its path.
         layout_changed: The user changed what the bars and panels show; see `layout_values`.
+        placed: The window was moved, or got another size.
         close_requested: The user closed the window; call `allow_close` and ``close()`` once that may happen.
     """
 
@@ -121,10 +127,13 @@ class MainWindow(QMainWindow):
     layout_changed = Signal()
     alerts_requested = Signal()
     alert_requested = Signal()
+    charts_command_requested = Signal(str)
+    arrangement_requested = Signal(QPoint)
     missing_requested = Signal()
     missing_here_requested = Signal()
     download_requested = Signal()
     download_stop_requested = Signal()
+    placed = Signal()
     close_requested = Signal()
 
     def __init__(self, chart: QWidget, parent: QWidget | None = None) -> None:
@@ -133,7 +142,8 @@ class MainWindow(QMainWindow):
         self._may_close = False
         self._is_simulated = False
         self._knows_typing = False
-        self.chart = chart
+        self._take_symbol: Callable[[str], object] | None = None
+        self.chart = chart  # the active one
         self.top_bar = TopBar()
         self.notice_bar = NoticeBar()
         self.side_panel = SidePanel(self)
@@ -156,12 +166,7 @@ class MainWindow(QMainWindow):
         self.command_access.import_requested.connect(self.keys_import_requested)
         self.command_access.export_requested.connect(self.keys_export_requested)
         self.keys_overview.change_requested.connect(self.command_access.open_keys)
-        self._keyboard = WindowKeyboard(
-            self,
-            self.commands.run,
-            open_interval=partial(self._open_typed, self.open_interval_entry),
-            open_symbol=partial(self._open_typed, self.open_symbol_picker),
-        )
+        self._keyboard = self.keyboard_for(self)
         self.set_palette(DARK)
 
     # Called by the program.
@@ -289,21 +294,38 @@ class MainWindow(QMainWindow):
         self.command_access.restore_layout(palette)
         self._knows_typing = values.get("typing") is True
 
+    def put_on_top(self, bar: QWidget) -> None:
+        """Put a bar above all others."""
+        self._top.insertWidget(0, bar)
+
     def allow_close(self) -> None:
         """Let the next close happen, now that everything has stopped."""
         self._may_close = True
 
     # Called on behalf of the user.
 
+    def pick_symbol(self, take: Callable[[str], object]) -> None:
+        """Let the user pick a symbol for something else than the chart; ``take`` is called with its name."""
+        self.open_symbol_picker()
+        self._take_symbol = take
+
+    def _on_symbol_picked(self, name: str) -> None:
+        take, self._take_symbol = self._take_symbol, None
+        (take or self.symbol_requested.emit)(name)
+
     def open_symbol_picker(self, text: str = "", *, adding: bool = False) -> None:
         """Open the picker under the top bar or, when ``adding`` to the watchlist, beside that."""
+        self._take_symbol = None
         x = self.width() if adding else self.top_bar.symbol.x()
-        self.symbol_picker.open_for(text, QPoint(x, self.top_bar.height() + 4), adding=adding)
+        self.symbol_picker.open_for(text, QPoint(x, self._below_top_bar()), adding=adding)
         self.picker_opened.emit()
 
     def open_interval_entry(self, text: str = "") -> None:
         """Open the interval entry, with ``text`` typed into it."""
-        self.interval_entry.open_with(text, QPoint(self.top_bar.intervals.x(), self.top_bar.height() + 4))
+        self.interval_entry.open_with(text, QPoint(self.top_bar.intervals.x(), self._below_top_bar()))
+
+    def _below_top_bar(self) -> int:
+        return self.top_bar.mapTo(self, QPoint(0, self.top_bar.height() + 4)).y()
 
     def toggle_diagnostics(self) -> None:
         """Open the diagnostics with the focus in their filter, or close them."""
@@ -336,6 +358,14 @@ class MainWindow(QMainWindow):
         elif not self._keyboard.handle(event):
             super().keyPressEvent(event)
 
+    def moveEvent(self, event: QMoveEvent) -> None:
+        super().moveEvent(event)
+        self.placed.emit()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self.placed.emit()
+
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
         if event.type() == QEvent.Type.ThemeChange:
@@ -364,7 +394,7 @@ class MainWindow(QMainWindow):
         self.setFont(style.font())
         window_placement.place_first(self)
         top = QWidget()
-        layout = QVBoxLayout(top)
+        layout = self._top = QVBoxLayout(top)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
         layout.addWidget(self.top_bar)
@@ -390,6 +420,7 @@ class MainWindow(QMainWindow):
         bar.indicators_requested.connect(self.indicators_requested)
         bar.alert_requested.connect(self.alert_requested)
         menu.alerts_requested.connect(self.alerts_requested)
+        bar.arrangement_requested.connect(self.arrangement_requested)
         bar.panel_requested.connect(self.side_panel.ask_open)
         bar.intervals.favourites_changed.connect(self.layout_changed)
         for source in (bar, menu):
@@ -422,7 +453,7 @@ class MainWindow(QMainWindow):
         self.top_bar.intervals.interval_requested.connect(self.interval_requested)
         self.top_bar.intervals.entry_requested.connect(self.open_interval_entry)
         self.interval_entry.interval_requested.connect(self.interval_requested)
-        self.symbol_picker.symbol_requested.connect(self.symbol_requested)
+        self.symbol_picker.symbol_requested.connect(self._on_symbol_picked)
         self.symbol_picker.watch_add_requested.connect(self.watch_add_requested)
         self.symbol_picker.watch_remove_requested.connect(self.watch_remove_requested)
         self.symbol_picker.watch_many_requested.connect(self.watch_many_requested)
@@ -459,6 +490,15 @@ class MainWindow(QMainWindow):
         FileDrop(self).files_dropped.connect(self.import_requested)
         text_size.application().fontChanged.connect(self._follow_system_text)
 
+    def keyboard_for(self, window: QWidget) -> WindowKeyboard:
+        """Return a keyboard that gives this window's commands in ``window``."""
+        return WindowKeyboard(
+            window,
+            self.commands.run,
+            open_interval=partial(self._open_typed, self.open_interval_entry),
+            open_symbol=partial(self._open_typed, self.open_symbol_picker),
+        )
+
     def _make_commands(self) -> Commands:
         commands, own = Commands(), self._own_commands()
         commands.add(lambda: own)
@@ -490,6 +530,7 @@ class MainWindow(QMainWindow):
                 "chart_styles": self.top_bar.ask_for_styles,
                 "market": self._ask_for_other_market,
                 **self.top_bar.menu.commands(),
+                **{each.command: partial(self.charts_command_requested.emit, each.command) for each in _OF_CHARTS},
             },
             {"undo": lambda: "" if self.toasts.can_undo else "There is nothing to undo."},
         )

@@ -47,6 +47,7 @@ class TopBar(QFrame):
         chart_menu_requested, indicators_requested: The button of price styles, or of indicators, was pressed; carry
             the point on the screen to open their menu at.
         alert_requested: The button of alerts was pressed: set one.
+        arrangement_requested: The button of the charts' arrangement was pressed; carries such a point, too.
         theme_requested: The theme button was pressed; carries the theme's name.
         panel_requested: Show the side panel, or hide it; carries whether to show it.
     """
@@ -56,6 +57,7 @@ class TopBar(QFrame):
     chart_menu_requested = Signal(QPoint)
     indicators_requested = Signal(QPoint)
     alert_requested = Signal()
+    arrangement_requested = Signal(QPoint)
     theme_requested = Signal(str)
     panel_requested = Signal(bool)
 
@@ -78,6 +80,7 @@ class TopBar(QFrame):
         self.alert_button = tool_button("Alert", "")
         set_key_tip(self.alert_button, "Set an alert", "alert")
         self.alert_button.setText(" Alert")
+        self.arrangement = tool_button("Arrange charts", "Open and arrange charts")
         self._dividers = divider(), divider()
         self.search = tool_button("Search symbols", "")
         set_key_tip(self.search, "Search symbols", "symbols", otherwise="or just type")
@@ -216,6 +219,7 @@ class TopBar(QFrame):
         self.symbol.set_palette(palette)
         self.search.setIcon(icons.icon("search", palette.dim))
         self.overflow_button.setIcon(icons.icon("more", palette.dim))
+        self.arrangement.setIcon(icons.icon("grid", palette.dim))
         self._show_panel_icon()
         self.menu_button.setIcon(icons.icon("menu", palette.dim))
         self.chart_button.set_palette(palette)
@@ -276,6 +280,7 @@ class TopBar(QFrame):
         for part in (self._dividers[1], self.chart_button, self.indicators_button, self.alert_button):
             part.setVisible(fit.styles)
         self.search.setVisible(fit.search)
+        self.arrangement.setVisible(fit.layout)
         self.theme.setVisible(fit.theme)
         self.export_button.setVisible(fit.export)
         self.panel_button.setVisible(fit.panel)
@@ -291,8 +296,8 @@ class TopBar(QFrame):
         styles = self.chart_button, self.indicators_button, self.alert_button
         labelled = [*((button, fit.styles) for button in styles), (self.search, fit.search)]
         widths += [self._labelled_px[button][0 if fit.texts else 1] for button, has in labelled if has]
-        others = [(self.theme, fit.theme), (self.export_button, fit.export), (self.overflow_button, fit.has_overflow)]
-        others += [(self.panel_button, fit.panel), (self.menu_button, True)]
+        others = [(self.arrangement, fit.layout), (self.theme, fit.theme), (self.export_button, fit.export)]
+        others += [(self.overflow_button, fit.has_overflow), (self.panel_button, fit.panel), (self.menu_button, True)]
         widths += [part.sizeHint().width() for part, has in others if has]
         return sum(widths) + _SPACING * len(widths) + 2 * _MARGIN_PX  # one gap more: around the stretch between
 
@@ -308,6 +313,7 @@ class TopBar(QFrame):
             (not fit.styles, "bell", "Alert…", key_text("alert"), self.alert_requested.emit),
             (not fit.custom, "clock", *custom_offer, self.intervals.request_custom),
             (not fit.search, "search", "Search symbols…", key_text("symbols"), self.picker_requested.emit),
+            (not fit.layout, "grid", "Arrange charts…", "", self._ask_for_arrangement),
             (not fit.export, "export", "Export…", key_text("export"), self.export_requested.emit),
             (not fit.theme, theme_icon, f"{self._other_theme.capitalize()} theme", "", self._ask_for_theme),
             (not fit.panel, "panel", "Side panel", key_text("side_panel"), self._ask_for_panel),
@@ -328,6 +334,10 @@ class TopBar(QFrame):
     def _ask_for_panel(self) -> None:
         self.panel_requested.emit(not self.panel_button.isChecked())
 
+    def _ask_for_arrangement(self) -> None:
+        button = self.arrangement
+        self.arrangement_requested.emit(self._below(self.overflow_button if button.isHidden() else button))
+
     def _below(self, part: QWidget) -> QPoint:
         return part.mapToGlobal(QPoint(0, self.height() - part.y() + 4))
 
@@ -338,6 +348,7 @@ class TopBar(QFrame):
         self.chart_button.clicked.connect(lambda: self.ask_for_styles())
         self.indicators_button.clicked.connect(lambda: self.ask_for_indicators())
         self.alert_button.clicked.connect(lambda: self.alert_requested.emit())
+        self.arrangement.clicked.connect(lambda: self._ask_for_arrangement())
         self.theme.clicked.connect(lambda: self._ask_for_theme())
         self.panel_button.clicked.connect(self.panel_requested)
         self.intervals.favourites_changed.connect(self._fitting.fit)
@@ -348,7 +359,7 @@ class TopBar(QFrame):
         layout.setSpacing(_SPACING)
         left: tuple[QWidget, ...] = (
             *(self.symbol, self.price, self.change, self._dividers[0], self.intervals, self._dividers[1]),
-            *(self.chart_button, self.indicators_button, self.alert_button),
+            *(self.chart_button, self.indicators_button, self.alert_button, self.arrangement),
         )
         right = (
             *(self.search, self.theme, self.export_button, self.overflow_button, self.panel_button, self.menu_button),
@@ -358,5 +369,5 @@ class TopBar(QFrame):
         layout.addStretch(1)
         for part in right:
             layout.addWidget(part)
-        for button in (self.theme, self.overflow_button, self.panel_button, self.menu_button):
+        for button in (self.arrangement, self.theme, self.overflow_button, self.panel_button, self.menu_button):
             button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonIconOnly)

@@ -17,7 +17,7 @@ class BarFit:
     The parts in the bar. ``market``: the market's name beside the symbol's; ``texts``: of buttons that have an icon.
 
     ``intervals``: how many interval buttons; ``custom``: the slot of the last interval typed; ``styles``: the buttons
-    of price styles and indicators.
+    of price styles and indicators; ``layout``: the button of the charts' arrangement.
     """
 
     intervals: int
@@ -25,6 +25,7 @@ class BarFit:
     texts: bool = True
     custom: bool = True
     export: bool = True
+    layout: bool = True
     theme: bool = True
     search: bool = True
     change: bool = True
@@ -35,14 +36,15 @@ class BarFit:
     @property
     def has_overflow(self) -> bool:
         """Whether the » menu has entries."""
-        return not (self.custom and self.export and self.theme and self.search and self.styles and self.panel)
+        is_whole = self.custom and self.export and self.layout and self.theme
+        return not (is_whole and self.search and self.styles and self.panel)
 
 
 def fits(intervals: int) -> Iterator[BarFit]:
     """Yield what the bar holds, from all of it to the least; ``intervals`` is the number of interval buttons."""
     fit = BarFit(intervals)
     yield fit
-    for part in ("market", "texts", "custom", "export", "theme", "search"):
+    for part in ("market", "texts", "custom", "export", "layout", "theme", "search"):
         fit = replace(fit, **{part: False})
         yield fit
     for shown in range(intervals - 1, -1, -1):

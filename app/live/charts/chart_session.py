@@ -208,6 +208,10 @@ class ChartSession:
         if self._loader.failed:
             await self.load_older()
 
+    def pause(self) -> None:
+        """Follow no trades, because nobody sees the candles, until `reload`; the series stays as it is."""
+        self._leave()
+
     def close(self) -> None:
         """Stop listening and loading; the series stays as it is."""
         self._report(SessionEvent.CLOSED)

@@ -26,7 +26,6 @@ from app.live.transfers.pace import Pace
 from app.market.errors import CryptopipeError, StoreError
 from app.market.interval import SECOND_US, Interval
 from app.market.ports.database import OpenedDatabase
-from app.window.chart_controller import ChartController
 from app.window.downloads.download_process import DownloadProcess
 from app.window.downloads.outcome import (
     forecast_rows,
@@ -37,6 +36,7 @@ from app.window.downloads.outcome import (
     progress_rows,
     progress_sentence,
 )
+from app.window.open_charts import OpenCharts
 from widgets.chart.chart_widget import ChartWidget
 from widgets.controls.number_format import count, counted
 from widgets.dialogs.download_dialog import DownloadDialog
@@ -64,22 +64,21 @@ class Running(Enum):
 
 class DownloadController:
     """
-    Opens the download dialog over ``window``, and downloads what ``chart`` shows.
+    Opens the download dialog over ``window``, and downloads what the active one of ``charts`` shows.
 
-    ``shown`` returns the chart's symbol and interval. ``settings`` are those that the download's process gets.
+    ``shown`` returns that chart's symbol and interval. ``settings`` are those that the download's process gets.
     """
 
     def __init__(
         self,
         engine: Engine,
         window: MainWindow,
-        chart: ChartWidget,
-        controller: ChartController,
+        charts: OpenCharts,
         settings: Settings,
         shown: Callable[[], tuple[str, Interval]],
     ) -> None:
-        self._engine, self._window, self._chart = engine, window, chart
-        self._controller, self._settings, self._shown = controller, settings, shown
+        self._engine, self._window, self._charts = engine, window, charts
+        self._settings, self._shown = settings, shown
         self._tasks = Tasks("downloads")
         self._dialog: DownloadDialog | None = None
         self._forecasting: asyncio.Task[None] | None = None
@@ -105,7 +104,7 @@ class DownloadController:
         if self._dialog is not None and isValid(self._dialog):
             self._dialog.deleteLater()
         name, interval = self._shown()
-        visible_us, now_us = self._controller.visible_history_us(), self._engine.exchange_clock.now_us()
+        visible_us, now_us = self._charts.active.controller.visible_history_us(), self._engine.exchange_clock.now_us()
         start = DownloadStart(name, interval, visible_us, now_us)
         dialog = DownloadDialog(
             list(self._engine.symbols.values()), start, palette=self._window.colours, parent=self._window
@@ -184,7 +183,7 @@ class DownloadController:
 
     def download_view(self) -> None:
         """Download the trades in view that are not stored, and show them; if they are many, ask by the dialog."""
-        visible_us = self._controller.visible_history_us()
+        visible_us = self._charts.active.controller.visible_history_us()
         if visible_us is None:
             return
         if self.running is not Running.NONE:
@@ -201,7 +200,7 @@ class DownloadController:
             self._begin(Running.OF_VIEW, partial(self._download_view, chosen))
 
     async def _download_view(self, chosen: ChosenDownload) -> None:
-        chart = self._chart
+        chart = self._charts.active.chart
         try:
             missing_s = sum(one.missing_s for one in await self._forecasts(self._database(), chosen))
             if not missing_s:
@@ -211,7 +210,7 @@ class DownloadController:
                 self.open().choose_view()
                 return
             chart.begin_jump("Downloading the trades in view…")
-            _, outcome = await self._fetch(chosen, self._show_view_progress)
+            _, outcome = await self._fetch(chosen, partial(self._show_view_progress, chart))
         except CryptopipeError as error:
             chart.end_jump("")
             sentence = f"The trades in view were not downloaded: {error}"
@@ -225,11 +224,11 @@ class DownloadController:
         if lacks := outcome_lacks(outcome, self._title):
             self._window.toasts.show(f"Not all could be had. {lacks[0]}", "Try again", self.download_view)
 
-    def _show_view_progress(self, forecasts: list[Forecast], now: DownloadProgress) -> None:
+    def _show_view_progress(self, chart: ChartWidget, forecasts: list[Forecast], now: DownloadProgress) -> None:
         del forecasts
         share = int(100 * now.done / now.total) if now.total else 100
         waits = f" {progress_sentence(now)}" if now.waits_because else ""
-        self._chart.begin_jump(f"Downloading the trades in view… {share} %{waits}")
+        chart.begin_jump(f"Downloading the trades in view… {share} %{waits}")
 
     def cancel_view(self) -> None:
         """End a download of what is in view; what is stored stays."""
@@ -275,7 +274,8 @@ class DownloadController:
         if chosen.interval is None:
             await self._engine.read_coverage(chosen.symbols)
         for name in chosen.symbols:
-            await self._controller.read_stored(name, chosen.start_us, chosen.end_us)
+            for one in list(self._charts.showing(name)):
+                await one.controller.read_stored(name, chosen.start_us, chosen.end_us)
 
     async def _forecasts(self, database: OpenedDatabase, chosen: ChosenDownload) -> list[Forecast]:
         def work() -> list[Forecast]:

@@ -126,6 +126,7 @@ def test_each_part_that_left_is_in_the_overflow_menu_which_is_absent_while_empty
             "Custom interval\t13m": fit.custom,
             f"Search symbols…\t{key_text('symbols')}": fit.search,
             f"Export…\t{key_text('export')}": fit.export,
+            "Arrange charts…": fit.layout,
             "Light theme": fit.theme,
             f"Indicators…\t{key_text('indicators')}": fit.styles,
             f"Alert…\t{key_text('alert')}": fit.styles,
@@ -234,10 +235,10 @@ def test_parts_leave_in_the_order_of_their_importance() -> None:
                 left.append(name)
         before = fit
     assert left == [
-        *("market", "texts", "custom", "export", "theme", "search", "intervals", "intervals", "change", "styles"),
-        *("panel", "price"),
+        *("market", "texts", "custom", "export", "layout", "theme", "search", "intervals", "intervals"),
+        *("change", "styles", "panel", "price"),
     ]
-    assert before == BarFit(0, *[False] * 10)
+    assert before == BarFit(0, *[False] * 11)
 
 
 def test_the_status_bar_drops_whole_entries_and_cuts_none(shown: MainWindow) -> None:

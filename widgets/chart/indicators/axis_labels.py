@@ -18,6 +18,7 @@ from PySide6.QtGui import QColor
 from app.market.indicators import Output, Shape
 from app.market.series.series import CandleSeries
 from widgets.chart.indicators.axis_names import NamedValue, axis_names
+from widgets.chart.indicators.compare_lines import CompareLine, compare_lines
 from widgets.chart.indicators.study import Study
 from widgets.chart.indicators.study_layer import StudyLayer
 from widgets.chart.model.label_placement import LabelRules, LabelWish, Span, placed_labels
@@ -76,7 +77,7 @@ class AxisLabels:
         for pane in self._scene.panes:
             texts = self._texts_of(pane, series)
             taken = last_price_place(self._scene) if texts and pane.key == PRICE else QRectF()
-            scale, is_named = pane.value_scale, pane.key == self._scene.named_pane
+            scale, is_named = pane.value_scale, pane.key == self._scene.named_pane or _is_compared(self._scene, pane)
             placed_for = id(texts), scale.low, scale.high, scale.inverted, scale.auto, taken.top(), taken.height()
             if self._placed_for.get(pane.key) != (placed_for, is_named):
                 self._placed_for[pane.key] = placed_for, is_named
@@ -101,10 +102,13 @@ class AxisLabels:
         if series is None or not len(series) or not scene.shows_axis_labels:
             return _NO_TEXTS
         basis = (series, scene.shown_revision, scene.palette, scene.symbol, *_precision(pane))
+        lines = compare_lines(scene) if pane.key == PRICE else []
+        basis += tuple((line, line.last_value) for line in lines)
         before = self._texts.get(pane.key)
         if before is not None and before[0] == basis:
             return before[1]
         texts = [_label_text(scene, pane, *found) for found in _last_values(pane, len(series))]
+        texts += [_compared_text(scene, pane, line) for line in lines if line.last_value is not None]
         self._texts[pane.key] = basis, texts
         return texts
 
@@ -156,6 +160,16 @@ def _label_text(scene: Scene, pane: Pane, study: Study, output: Output, value: f
     is_number = pane.value_format is ValueFormat.NUMBER
     text = format_price(value, decimals_of_values(pane.value_scale)) if is_number else value_text(scene, pane, value)
     return _LabelText(value, text, ground, text_on(ground), study.name_of(output), study.is_second(output))
+
+
+def _compared_text(scene: Scene, pane: Pane, line: CompareLine) -> _LabelText:
+    value = line.last_value or 0.0
+    return _LabelText(value, value_text(scene, pane, value), line.colour, text_on(line.colour), line.name, False)
+
+
+def _is_compared(scene: Scene, pane: Pane) -> bool:
+    """Whether names stand beside the labels at all times: those of compared symbols say which line is which."""
+    return pane.key == PRICE and bool(compare_lines(scene))
 
 
 def _last_values(pane: Pane, count: int) -> Iterator[tuple[Study, Output, float]]:

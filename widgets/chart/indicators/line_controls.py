@@ -9,8 +9,9 @@ from PySide6.QtCore import QPointF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QIcon, QPainter, QPen, QPixmap
 from PySide6.QtWidgets import QColorDialog, QComboBox, QHBoxLayout, QMenu, QPushButton, QWidget
 
-from widgets.chart.indicators.study import COLOUR_NAMES, line_colour
+from widgets.chart.indicators.study import COLOUR_NAMES
 from widgets.chart.model.line_style import WIDTHS, LineDash, LineStyle
+from widgets.chart.painting.colours import line_colour
 from widgets.theme import style
 from widgets.theme.palettes import DARK, Palette
 

@@ -19,26 +19,11 @@ from app.market.indicators.definition import EntrySetting
 from app.market.indicators.entry_values import EntryValues
 from widgets.chart.model.line_style import DASHED_LINE, SOLID_LINE, LineStyle
 from widgets.chart.model.pane_layout import PRICE, VOLUME
-from widgets.chart.painting.colours import Colours
+from widgets.chart.painting.colours import LINE_COLOURS, LINES_ON_DARK, LINES_ON_LIGHT, Colours, line_colour
 from widgets.theme.palettes import Palette
 
-# The first half is offered by name; the other lines of a crowded chart take from the second.
-_ON_DARK = (
-    *("#e0a83a", "#6fa0ff", "#b48ef0", "#3fc1d6", "#f08cb8", "#9cc25c", "#e08a5a", "#aab6c2"),
-    *("#e6dd6a", "#7c7cff", "#e3a6ff", "#8fd9c8", "#d69a94", "#c5e88a", "#c7a26b", "#dfe6ee"),
-)
-_ON_LIGHT = (
-    *("#946709", "#2f6fe0", "#7d4fc4", "#0b7f96", "#bb3f80", "#5c7a16", "#b0541f", "#56636f"),
-    *("#5f5f00", "#3a2fae", "#a02cb5", "#00695f", "#9a4c44", "#1f7d3f", "#6b3f14", "#2c3742"),
-)
 COLOUR_NAMES = ("Amber", "Blue", "Violet", "Cyan", "Pink", "Green", "Orange", "Grey")
-COUNT = len(_ON_DARK)
-
-
-def line_colour(palette: Palette, number: int) -> QColor:
-    """Return the line colour of a number, from 0; numbers beyond the last colour start over."""
-    is_dark = QColor(palette.background).lightness() < 128
-    return QColor((_ON_DARK if is_dark else _ON_LIGHT)[number % COUNT])
+COUNT = LINE_COLOURS
 
 
 MOST_STUDIES = 24
@@ -116,7 +101,9 @@ class Study:
         choice = self.colours.get(output) or self.theme_colour(output)
         if choice.startswith("line-"):
             return int(choice[5:]) - 1
-        return next((at for colours in (_ON_DARK, _ON_LIGHT) for at, one in enumerate(colours) if one == choice), None)
+        return next(
+            (at for colours in (LINES_ON_DARK, LINES_ON_LIGHT) for at, one in enumerate(colours) if one == choice), None
+        )
 
     def style_of(self, output: Output) -> LineStyle:
         """Return how an output's line is drawn."""

@@ -259,6 +259,14 @@ class IndicatorController:
             assert self._picker is not None
             self._picker.show_refusal(f"{str(error)[0].upper()}{str(error)[1:]}.")
 
+    def forget_popups(self) -> None:
+        """Delete the list and the settings, which belong to the window."""
+        for popup in (self._picker, self._settings_panel):
+            if popup is not None:
+                popup.dismiss()
+                popup.deleteLater()
+        self._picker = self._settings_panel = None
+
     def dismiss_buttons(self) -> None:
         """Hide the buttons on an entry; they come back as the mouse moves."""
         self._entry_buttons.dismiss()

@@ -168,6 +168,13 @@ class TemplateController:
         self._entry.name_chosen.connect(take)
         self._entry.open_with(name, self._corner())
 
+    def forget_popups(self) -> None:
+        """Delete the line to type into, which belongs to the window."""
+        if self._entry is not None:
+            self._entry.dismiss()
+            self._entry.deleteLater()
+            self._entry = None
+
     def _studies_now(self, what: str) -> _Before:
         return _Before(what, studies=(self._panes.studies.to_values(), self._panes.layout))
 

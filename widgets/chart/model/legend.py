@@ -11,7 +11,7 @@ from app.market.interval import Interval
 from app.market.quotes.tick import PriceSide
 from app.market.series.series import Bar
 from app.market.symbol import Symbol, broker_of, broker_title
-from widgets.chart.scales.value_marks import format_price
+from widgets.chart.scales.value_marks import format_percent, format_price
 
 
 class Tone(Enum):
@@ -25,6 +25,14 @@ class Tone(Enum):
     WARNING = "warning"
     LINK = "link"
     FAINT = "faint"
+    ACCENT = "accent"
+    LINE_1 = "line 1"
+    LINE_2 = "line 2"
+    LINE_3 = "line 3"
+    LINE_4 = "line 4"
+    LINE_5 = "line 5"
+    LINE_6 = "line 6"
+    LINE_7 = "line 7"
 
 
 class Piece(NamedTuple):
@@ -68,6 +76,24 @@ def legend_pieces(
     tone = Tone.FAINT if is_whole else Tone.LINK if missing else Tone.WARNING
     may_go = is_whole and bar.source is not CandleSource.AGGTRADES  # else figures could pass for those of trades
     pieces.append(Piece(state.text, tone, COMPLETENESS, 4 if may_go else 1))
+    return pieces
+
+
+class ComparedFigure(NamedTuple):
+    """A compared symbol: its name, the tone of its line, and its percents; None: not known."""
+
+    name: str
+    tone: Tone
+    percent: float | None
+
+
+def compare_pieces(symbol: Symbol, interval: Interval, since: str, figures: Sequence[ComparedFigure]) -> list[Piece]:
+    """Return the legend of compared symbols: since when percents count, and each symbol's, in its line's colour."""
+    pieces = [Piece(f"{symbol.display_name} · {interval.name}", Tone.TITLE, "title", 0)]
+    pieces.append(Piece(f"since {since}", Tone.LABEL, "since", len(figures) + 1))
+    for rank, (name, tone, percent) in enumerate(figures, 1):
+        text = "—" if percent is None else format_percent(percent, 2)
+        pieces += [Piece(f"■ {name}", tone, name, rank), Piece(text, Tone.VALUE, name, rank)]
     return pieces
 
 

@@ -16,7 +16,7 @@ from PySide6.QtGui import QColor, QPainter, QPolygonF
 
 from widgets.chart.painting.device_pixels import DevicePixels, stroke
 from widgets.chart.painting.pane import AxisLabel, Pane
-from widgets.chart.painting.scene import Scene
+from widgets.chart.painting.scene import Crosshair, Scene, TimeGuide
 from widgets.chart.painting.scene_item import SceneItem
 from widgets.chart.painting.text_cache import PlacedText
 
@@ -95,10 +95,17 @@ def crosshair_label_rects(scene: Scene) -> tuple[QRectF, QRectF]:
         return QRectF(), QRectF()
     height = styles.small.height + 2 * _LABEL_MARGIN_PX
     value = QRectF(layout.value_axis.left(), cross.y - height / 2, layout.value_axis.width(), height)
-    width = styles.small.width(cross.time_text) + 2 * LABEL_PADDING_PX
-    x = scene.time_scale.x_of(cross.slot)
-    left = max(0.0, min(x - width / 2, layout.panes.width() - width))
-    return value, QRectF(left, layout.time_axis.top(), width, layout.time_axis.height())
+    return value, time_label_rect(scene, cross)
+
+
+def time_label_rect(scene: Scene, at: Crosshair | TimeGuide | None) -> QRectF:
+    """Return the label of a crosshair's time, or of a guide's, on the time axis; empty without one."""
+    if at is None:
+        return QRectF()
+    layout = scene.layout
+    width = scene.styles.small.width(at.time_text) + 2 * LABEL_PADDING_PX
+    left = max(0.0, min(scene.time_scale.x_of(at.slot) - width / 2, layout.panes.width() - width))
+    return QRectF(left, layout.time_axis.top(), width, layout.time_axis.height())
 
 
 class _Axis(SceneItem):
@@ -276,7 +283,8 @@ class TimeAxis(_Axis):
 
     def _paint_labels(self, painter: QPainter, pixels: DevicePixels) -> None:
         scene, styles = self._scene, self._scene.styles
-        _, cross = crosshair_label_rects(scene)
+        at = scene.crosshair or scene.guide
+        cross = time_label_rect(scene, at)
         middle, right = self._rect.center().y(), scene.layout.panes.right()
         pixels.logical()
         texts: tuple[list[PlacedText], list[PlacedText]] = [], []
@@ -287,7 +295,7 @@ class TimeAxis(_Axis):
                 texts[tick.bold].append((tick.text, left, middle))
         styles.small.draw_all(painter, pixels, texts[False], scene.colours.dim)
         styles.small_bold.draw_all(painter, pixels, texts[True], scene.colours.text)
-        if scene.crosshair is not None:
+        if at is not None:
             _fill(painter, pixels, cross, scene.colours.label)
             x = cross.left() + LABEL_PADDING_PX
-            styles.small.draw(painter, pixels, scene.crosshair.time_text, x, middle, scene.colours.text)
+            styles.small.draw(painter, pixels, at.time_text, x, middle, scene.colours.text)

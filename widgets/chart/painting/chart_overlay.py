@@ -123,6 +123,12 @@ class ChartOverlay(SceneItem):
     def _paint_crosshair(self, painter: QPainter, pixels: DevicePixels, area: QRect) -> None:
         scene, cross, line = self._scene, self._scene.crosshair, pixels.line
         if cross is None:
+            if scene.guide is not None:
+                dash, x = (4 * line, 7 * line), scene.time_scale.x_of(scene.guide.slot)
+                column = pixels.hairline(area.left() + x * pixels.scale)
+                painter.drawPixmap(
+                    column, area.top(), self._dashes.down(scene.colours.crosshair, dash, line, area.height())
+                )
             return
         dash, colour = (4 * line, 7 * line), scene.colours.crosshair
         row = pixels.hairline(cross.y * pixels.scale + pixels.dy)

@@ -38,6 +38,8 @@ class Colours:
             Tone.WARNING: self.warning,
             Tone.LINK: self.warning,
             Tone.FAINT: self.dim,
+            Tone.ACCENT: QColor(palette.accent),
+            **{tone: line_colour(palette, number) for tone, number in _LINE_TONES.items()},
         }
         self.accent = QColor(palette.accent)
         self.spread = mixed(palette.background, palette.accent, 0.16)
@@ -47,6 +49,39 @@ class Colours:
         # Index with [is rising][is complete].
         self.candles = _faded(palette, 1.0, 0.4)
         self.volumes = _faded(palette, 0.5, 0.22)
+
+
+# The first half is offered by name; the other lines of a crowded chart take from the second.
+LINES_ON_DARK = (
+    *("#e0a83a", "#6fa0ff", "#b48ef0", "#3fc1d6", "#f08cb8", "#9cc25c", "#e08a5a", "#aab6c2"),
+    *("#e6dd6a", "#7c7cff", "#e3a6ff", "#8fd9c8", "#d69a94", "#c5e88a", "#c7a26b", "#dfe6ee"),
+)
+LINES_ON_LIGHT = (
+    *("#946709", "#2f6fe0", "#7d4fc4", "#0b7f96", "#bb3f80", "#5c7a16", "#b0541f", "#56636f"),
+    *("#5f5f00", "#3a2fae", "#a02cb5", "#00695f", "#9a4c44", "#1f7d3f", "#6b3f14", "#2c3742"),
+)
+LINE_COLOURS = len(LINES_ON_DARK)
+# Of compared symbols: all that are offered by name but blue, which is like the accent of the chart's own line.
+_LINE_TONES = {
+    Tone.LINE_1: 0,
+    Tone.LINE_2: 2,
+    Tone.LINE_3: 3,
+    Tone.LINE_4: 4,
+    Tone.LINE_5: 5,
+    Tone.LINE_6: 6,
+    Tone.LINE_7: 7,
+}
+
+
+def line_colour(palette: Palette, number: int) -> QColor:
+    """Return the line colour of a number, from 0; numbers beyond the last colour start over."""
+    is_dark = QColor(palette.background).lightness() < 128
+    return QColor((LINES_ON_DARK if is_dark else LINES_ON_LIGHT)[number % LINE_COLOURS])
+
+
+def line_tone(number: int) -> Tone:
+    """Return the tone of a compared symbol's line, from 0; numbers beyond the last one start over."""
+    return tuple(_LINE_TONES)[number % len(_LINE_TONES)]
 
 
 def frame_colour(palette: Palette) -> QColor:

@@ -35,6 +35,11 @@ class PriceBars:
         self._bars = NO_BARS
         self._derived: DerivedBars | None = None
         self._style = PriceStyle.CANDLES
+        self._line_px: float | None = None
+
+    def set_line_width(self, width_px: float | None) -> None:
+        """Draw a line of closes so wide, in logical pixels; None: as usual."""
+        self._line_px = width_px
 
     def set_style(self, style: PriceStyle) -> None:
         """Draw in that style from the next frame on."""
@@ -64,7 +69,10 @@ class PriceBars:
         # The other styles need the bar before: for the colour of a hollow candle, for the start of a line.
         each_alone = self._style in (PriceStyle.CANDLES, PriceStyle.HEIKIN_ASHI, PriceStyle.BARS)
         bars = brush.candles_exposed(self._bars) if each_alone else brush.bars_exposed(self._bars)
-        _PAINTS[self._style](brush, bars)
+        if self._style is PriceStyle.LINE and self._line_px is not None:
+            paint_line(brush, bars, self._line_px)
+        else:
+            _PAINTS[self._style](brush, bars)
 
 
 class SpreadBand:

@@ -71,8 +71,8 @@ def paint_bars(brush: PaneBrush, bars: BarColumns) -> None:
             brush.rects(colour, left, close[rows], edges.body_right[rows], close[rows] + thick, count)
 
 
-def paint_line(brush: PaneBrush, bars: BarColumns) -> None:
-    brush.line_through(brush.colours.accent, bars, _LINE_PX)
+def paint_line(brush: PaneBrush, bars: BarColumns, width_px: float = _LINE_PX) -> None:
+    brush.line_through(brush.colours.accent, bars, width_px)
 
 
 def paint_area(brush: PaneBrush, bars: BarColumns) -> None:

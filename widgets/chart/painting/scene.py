@@ -83,6 +83,14 @@ class Crosshair:
     value_text: str
 
 
+@dataclass(frozen=True, slots=True)
+class TimeGuide:
+    """The time at which a linked chart has its crosshair: a line at the candle of ``slot``, and a label."""
+
+    slot: int
+    time_text: str
+
+
 class LinesOverPrices(Protocol):
     """Lines at prices that another part paints: over the bars, and with labels on the value axis."""
 
@@ -125,6 +133,7 @@ class Scene:
     gaps: list[GapMark] = field(default_factory=list)
     differences: list[GapMark] = field(default_factory=list)  # candles that differ from the exchange's
     crosshair: Crosshair | None = None
+    guide: TimeGuide | None = None  # shown while there is no crosshair
     price_side: PriceSide = PriceSide.MID  # which price is shown of a symbol without trades
     price_snap: bool = False  # whether the crosshair snaps to a candle's prices
     measure: Measure | None = None

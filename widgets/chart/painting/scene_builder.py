@@ -14,7 +14,7 @@ from app.market.units import E8
 from widgets.chart.model.legend import format_axis_quantity, format_quantity
 from widgets.chart.painting.day_shading import day_bands, session_bands
 from widgets.chart.painting.pane import Pane, ValueFormat, VisibleBars
-from widgets.chart.painting.scene import NO_BARS, Crosshair, GapMark, Scene
+from widgets.chart.painting.scene import NO_BARS, Crosshair, GapMark, Scene, TimeGuide
 from widgets.chart.scales.time_marks import TimeTick, time_ticks
 from widgets.chart.scales.time_text import full_time
 from widgets.chart.scales.value_marks import (
@@ -218,6 +218,15 @@ def crosshair_at(scene: Scene, interval: Interval, position: QPointF) -> Crossha
     text = value_text(scene, pane, pane.value_at(position.y()))
     rules = scene.time_style.zone.rules_for(interval)
     return Crosshair(slot, position.y(), full_time(interval.slot_open_us(slot), interval, rules), text)
+
+
+def guide_at(scene: Scene, interval: Interval, time_us: int) -> TimeGuide | None:
+    """Return the guide at the candle of a time, UTC microseconds; None while that is out of view."""
+    slot = interval.slot(time_us)
+    if scene.last is None or not 0 <= scene.time_scale.x_of(slot) <= scene.layout.panes.width():
+        return None
+    rules = scene.time_style.zone.rules_for(interval)
+    return TimeGuide(slot, full_time(interval.slot_open_us(slot), interval, rules))
 
 
 def bar_at(series: CandleSeries, slot: int) -> Bar | None:

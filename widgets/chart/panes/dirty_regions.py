@@ -12,7 +12,7 @@ from app.market.series.series import CandleSeries
 from widgets.chart.painting.axes import auto_button_rect, last_price_rect
 from widgets.chart.painting.canvas import ChartCanvas
 from widgets.chart.painting.pane import AxisMark
-from widgets.chart.painting.scene import SEPARATOR_REACH_PX, Crosshair, Scene
+from widgets.chart.painting.scene import SEPARATOR_REACH_PX, Crosshair, Scene, TimeGuide
 from widgets.chart.painting.scene_builder import mark_time_axis, mark_value_axes, view_key
 
 _REACH_PX = 2.0  # that a hairline, or the end of a slanted line, stands out
@@ -119,6 +119,14 @@ def crosshair_rects(scene: Scene, cross: Crosshair | None) -> list[QRectF]:
         layout.value_axis,
         layout.time_axis,
     ]
+
+
+def guide_rects(scene: Scene, guide: TimeGuide | None) -> list[QRectF]:
+    """Return the rectangles of a linked chart's time: its line, and the axis with its label."""
+    if guide is None:
+        return []
+    panes, x = scene.layout.panes, scene.time_scale.x_of(guide.slot)
+    return [QRectF(x - _REACH_PX, panes.top(), 2 * _REACH_PX, panes.height()), scene.layout.time_axis]
 
 
 def separator_rects(scene: Scene) -> list[QRectF]:

@@ -7,7 +7,7 @@ their own are layers of the price pane, or of the pane that has the volume.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -15,9 +15,10 @@ from PySide6.QtCore import QRectF
 
 from app.market.indicators import Placement, Unit
 from app.market.series.series import CandleSeries
+from widgets.chart.indicators.compare_lines import CompareLine
 from widgets.chart.indicators.study import MOST_STUDIES, Study, StudySet
 from widgets.chart.indicators.study_layer import StudyLayer
-from widgets.chart.model.chart_style import ChartStyle
+from widgets.chart.model.chart_style import ChartStyle, PriceStyle
 from widgets.chart.model.legend import TICKS
 from widgets.chart.model.line_style import LineStyle
 from widgets.chart.model.pane_layout import PRICE, VOLUME, VOLUME_SHARE, PaneLayout
@@ -25,12 +26,13 @@ from widgets.chart.painting.chart_overlay import LEGEND_ROW_PX
 from widgets.chart.painting.layers import PriceBars, SpreadBand, Volume
 from widgets.chart.painting.pane import Pane, ValueFormat
 from widgets.chart.painting.scene import Scene
-from widgets.chart.scales.value_scale import Margins, ValueScale
+from widgets.chart.scales.value_scale import Margins, ScaleMode, ValueScale
 
 PRICE_MARGINS = Margins(56.0, 24.0)  # at the top: room for the legend
 _VOLUME_MARGINS = Margins(24.0, 0.0)  # for the title; columns stand on the pane's edge
 _STUDY_MARGINS = Margins(24.0, 8.0)
 _PRICE_TICK_PX, _TICK_PX = 56.0, 36.0
+_COMPARED_PX = 2.0  # the line of the chart's own symbol beside others
 _STEP_PX = 24.0  # that a key grows a pane by
 
 TITLES = {PRICE: "Price", VOLUME: "Volume"}
@@ -114,6 +116,7 @@ class PaneSet:
         self._layout = PaneLayout()
         self._style = ChartStyle()
         self._spread = SpreadBand()
+        self._compared: list[CompareLine] = []
         self.studies = StudySet()
 
     @property
@@ -176,12 +179,28 @@ class PaneSet:
         self._spread.series = bid_and_ask
         self._apply_style()
 
+    def set_compared(self, compared: Sequence[tuple[str, CandleSeries]]) -> None:
+        """Draw these series, each with its name, as lines in percent beside the prices; none: no longer."""
+        self._compared = [
+            CompareLine(self._scene, series, name, number) for number, (name, series) in enumerate(compared)
+        ]
+        self._apply_style()
+
     def _apply_style(self) -> None:
         # Ticks are quotes: nobody took them.
-        apply_style(self._scene.panes, replace(self._style, takers=self._style.takers and not self.counts_ticks))
+        style = replace(self._style, takers=self._style.takers and not self.counts_ticks)
+        if self._compared:  # percents compare, and lines do not cover each other
+            style = replace(style, scale_mode=ScaleMode.PERCENT, price_style=PriceStyle.LINE)
+        apply_style(self._scene.panes, style)
         self._scene.price_side = self._style.price_side
         price = self._scene.price
-        price.layers = [layer for layer in price.layers if layer is not self._spread]
+        price.layers = [
+            layer for layer in price.layers if layer is not self._spread and not isinstance(layer, CompareLine)
+        ]
+        for layer in price.layers:
+            if isinstance(layer, PriceBars):
+                layer.set_line_width(_COMPARED_PX if self._compared else None)
+        price.layers += self._compared
         if self._spread.series is not None:
             at = next(index for index, layer in enumerate(price.layers) if isinstance(layer, PriceBars))
             price.layers.insert(at, self._spread)

@@ -1,0 +1,73 @@
+"""
+Saves the window's state within a second of each change, so that a kill loses at most the last second.
+
+A change only starts a timer. As it fires, the state is collected, and written if it differs from what the file has: in
+a thread, because the disk may take its time.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from PySide6.QtCore import QObject, QTimer
+
+from app.concurrency.background import in_background
+from app.concurrency.tasks import Tasks
+from app.window.window_state import WindowState, encode_state, write_state
+
+_DELAY_MS = 400
+
+
+class StateKeeper(QObject):
+    """``collect`` brings what the widgets know into ``state``, before each save."""
+
+    def __init__(self, state: WindowState, data_dir: Path, collect: Callable[[], object]) -> None:
+        super().__init__()
+        self._state, self._data_dir, self._collect = state, data_dir, collect
+        self._tasks = Tasks("the window's state")
+        self._lock = threading.Lock()  # only one thread writes, and never an older state after a newer one
+        self._number, self._written_number = 0, 0
+        self._saved = b""
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.timeout.connect(self._save)
+
+    def note(self) -> None:
+        """Save soon, because something has changed or may have. Cheap: call it for every step of a drag."""
+        if not self._timer.isActive():
+            self._timer.start(_DELAY_MS)
+
+    def save_now(self) -> None:
+        """Save what has changed, and return once it is on the disk."""
+        self._timer.stop()
+        data = self._changed()
+        if data is not None:
+            self._write(self._number, data)
+
+    async def stop(self) -> None:
+        """Save no more on a timer; `save_now` still does."""
+        self._timer.stop()
+        await self._tasks.end()
+
+    def _save(self) -> None:
+        data = self._changed()
+        if data is not None:
+            number = self._number
+            self._tasks.begin(in_background(lambda: self._write(number, data), "save-state"))
+
+    def _changed(self) -> bytes | None:
+        """Return the state to write, or None if it is that of the last save."""
+        self._collect()
+        data = encode_state(self._state)
+        if data == self._saved:
+            return None
+        self._saved = data
+        self._number += 1
+        return data
+
+    def _write(self, number: int, data: bytes) -> None:
+        with self._lock:
+            if number > self._written_number and write_state(data, self._data_dir):
+                self._written_number = number

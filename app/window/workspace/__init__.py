@@ -1,0 +1,1 @@
+"""Several charts in one window: their arrangement, links and workspaces."""

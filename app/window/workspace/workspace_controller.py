@@ -1,0 +1,574 @@
+"""
+Several charts in one window: opens, arranges, maximises and closes them at the user's command.
+
+Loaded with the second chart: until then the window holds its chart without a grid.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any, Protocol
+
+from PySide6.QtCore import QObject, QPoint, Qt, Signal
+from PySide6.QtGui import QAction
+from PySide6.QtWidgets import QMenu
+
+from app.market.interval import Interval
+from app.window.open_charts import OpenChart, OpenCharts
+from app.window.window_state import WindowState
+from app.window.workspace.chart_links import ChartLinks
+from app.window.workspace.chart_room import ChartRoom
+from app.window.workspace.workspace_document import (
+    LINKED_PARTS,
+    MOST_CHARTS,
+    MOST_LINKS,
+    ChartEntry,
+    DetachedWindow,
+    Workspace,
+)
+from app.window.workspace.workspace_switcher import WorkspaceSwitcher
+from widgets.chart.chart_widget import ChartWidget
+from widgets.controls.context_menu import context_menu, pop_up
+from widgets.controls.key_hints import text_with_key
+from widgets.keys import key_in_brackets
+from widgets.theme import style
+from widgets.view_values import WatchRow
+from widgets.window.main_window import MainWindow
+from widgets.workspace.chart_grid import ChartGrid
+from widgets.workspace.detached_window import DetachedWindow as DetachedChartWindow
+from widgets.workspace.grid_layout import grid_of, keys_of, resized, with_keys, with_neighbour, without
+
+MOST_COMPARED = 16
+_MOST_OFFERED = 24
+_STEP = 0.05  # of a split's room
+_ARRANGEMENTS = {
+    "Two beside each other": (2, 2),
+    "Two below each other": (2, 1),
+    "Three beside each other": (3, 3),
+    "2 × 2": (4, 2),
+    "3 × 3": (9, 3),
+    "4 × 4": (16, 4),
+}
+"""Number of charts, and columns."""
+
+
+class ChartHost(Protocol):
+    """What the charts of a workspace need of the window's controller."""
+
+    def show_on(self, one: OpenChart, name: str, interval: Interval) -> None:
+        """Show this symbol and interval on a chart."""
+
+    def dress(self, one: OpenChart) -> None:
+        """Give a new chart the window's palette and hints."""
+
+    def compare_on(self, one: OpenChart, names: Sequence[str]) -> None:
+        """Compare a chart's symbol with these."""
+
+    def row_of(self, one: OpenChart) -> WatchRow:
+        """Return the figures of a chart's symbol."""
+
+    def title_of(self, name: str) -> str:
+        """Return a symbol's name for the user."""
+
+    def record(self) -> None:
+        """Record what the charts show and compare with."""
+
+    def close_charts(self, closed: Sequence[OpenChart]) -> None:
+        """End charts that are not active."""
+
+
+class WorkspaceController(QObject):
+    """
+    Arranges the charts of ``charts`` in ``window``.
+
+    Signals:
+        changed(): something about the charts has changed that should be saved.
+    """
+
+    changed = Signal()
+
+    def __init__(self, charts: OpenCharts, window: MainWindow, state: WindowState, host: ChartHost) -> None:
+        super().__init__(window)
+        self._charts, self._window, self._state, self._host = charts, window, state, host
+        self.switcher = WorkspaceSwitcher(self, window, self.changed.emit)
+        self._entries: dict[int, ChartEntry] = {}  # what was restored of a chart: it may hold fields unknown here
+        self.main = ChartRoom(charts.active.key)
+        self._detached: list[ChartRoom] = []
+        self.links = ChartLinks(charts, host.show_on, self)
+        self.links.changed.connect(self._on_links_changed)
+        self._commands: dict[str, Callable[[OpenChart], object]] = {
+            **self.switcher.commands,
+            "split_right": partial(self.split, in_columns=True),
+            "split_below": partial(self.split, in_columns=False),
+            "next_chart": lambda one: self._step(1),
+            "previous_chart": lambda one: self._step(-1),
+            "maximise_chart": self.maximise,
+            "close_chart": self.close,
+            "detach_chart": self.detach,
+            "compare_symbols": self.open_compare_menu,
+            "link_chart": self.open_link_menu,
+            "chart_wider": partial(self._resize, by=_STEP, in_columns=True),
+            "chart_narrower": partial(self._resize, by=-_STEP, in_columns=True),
+            "chart_higher": partial(self._resize, by=_STEP, in_columns=False),
+            "chart_lower": partial(self._resize, by=-_STEP, in_columns=False),
+        }
+        charts.activated.connect(self._on_activated)
+        charts.changed.connect(self._on_changed)
+
+    # From one run of the program to the next
+
+    def restore(self) -> None:
+        """Open the charts of the state's workspaces, without loading; the window's one chart is the active one."""
+        self.switcher.restore(self._state.workspaces)
+        current = self.switcher.current
+        if current.charts:
+            self._open(current, {current.active: self._charts.active})
+        self.switcher.show_tabs()
+
+    def values(self) -> dict[str, Any]:
+        """Return all workspaces as plain values; empty while there is one plain chart."""
+        return self.switcher.values()
+
+    def replace(self, workspace: Workspace) -> None:
+        """Show the charts of a workspace in place of those that are shown, which are closed."""
+        before, rooms = self._charts.all, self._rooms
+        self._window.setUpdatesEnabled(False)
+        try:
+            self._detached = []
+            opened = self._open(workspace, {})
+            for one in before:
+                room = next(each for each in rooms if each.grid is not None and one.key in each.grid.frames)
+                self._grid_of(room).remove(one.key)
+            self._show_layout()
+        finally:
+            self._window.setUpdatesEnabled(True)
+        for room in rooms[1:]:
+            self._end_window(room)
+        self._host.record()
+        for one in opened:
+            self._host.show_on(one, one.symbol, one.interval)
+        self._host.close_charts(before)
+        self._charts.active.chart.setFocus()
+        self.changed.emit()
+
+    def _open(self, workspace: Workspace, there: dict[int, OpenChart]) -> list[OpenChart]:
+        """Open a workspace's charts but those that are ``there``, by their keys in it; return the ones opened."""
+        keys = {key: one.key for key, one in there.items()}
+        self._entries = {one.key: workspace.charts[key] for key, one in there.items()}
+        opened: list[OpenChart] = []
+        templates = self._charts.active.chart.templates.templates.to_values()
+        for key, entry in workspace.charts.items():
+            if key not in keys:
+                look = {**entry.appearance, "templates": templates}
+                one = self._open_chart(self.main, entry.symbol, entry.interval, look)
+                one.chart.restore_view(entry.view)
+                keys[key], self._entries[one.key] = one.key, entry
+                opened.append(one)
+        self.main.layout = with_keys(workspace.layout, keys)
+        self.main.maximised = None if workspace.maximised is None else keys[workspace.maximised]
+        for window in workspace.windows:
+            room = self._new_window([self._with_key(keys[key]) for key in keys_of(window.layout)])
+            room.layout, room.unknown = with_keys(window.layout, keys), window.unknown
+            if room.window is not None:
+                room.window.place_at(window.place)
+        for key, entry in workspace.charts.items():
+            if entry.compare:
+                self._with_key(keys[key]).controller.compare_with(entry.compare)
+        groups = {keys[key]: entry.link for key, entry in workspace.charts.items()}
+        self.links.restore(groups, workspace.links)
+        self._charts.activate(self._with_key(keys[workspace.active]))
+        if there and len(keys) > 1:
+            self._show_layout()
+        return opened
+
+    def captured(self, before: Workspace) -> Workspace:
+        """Return what the charts show now, as the workspace ``before`` with all else that it has."""
+        charts = {one.key: self._entry_of(one) for one in self._charts.all}
+        places = [None if room.window is None else room.window.place() for room in self._detached]
+        return replace(
+            before,
+            charts=charts,
+            layout=self.main.layout,
+            active=self._charts.active.key,
+            maximised=self.main.maximised,
+            links=self.links.chosen_parts,
+            windows=[
+                DetachedWindow(room.layout, place, room.unknown)
+                for room, place in zip(self._detached, places, strict=True)
+            ],
+        )
+
+    def _entry_of(self, one: OpenChart) -> ChartEntry:
+        before = self._entries.get(one.key)
+        appearance = {name: value for name, value in one.chart.appearance_values().items() if name != "templates"}
+        unknown = {} if before is None else before.unknown
+        view, link = one.chart.view_values(), self.links.group_of(one)
+        compare = one.controller.compared
+        window = self._rooms.index(self._room_of(one)) - 1
+        return ChartEntry(one.symbol, one.interval, appearance, view, link, compare, window, unknown)
+
+    # Commands
+
+    def run(self, command: str, one: OpenChart | None = None) -> None:
+        """Do what a command of `CommandGroup.CHARTS` says with a chart; None: with the active one."""
+        self._commands[command](one or self._charts.active)
+
+    def open_menu(self, at: QPoint) -> None:
+        """Open the menu of arrangements at a point of the screen."""
+        menu = context_menu(self._window)
+        several = len(self._charts.all) > 1
+        room = self._room_of(self._charts.active)
+        back = "Show all charts" if room.maximised is not None else "Maximise the chart"
+        entries = {
+            "split_right": "Another chart to the right",
+            "split_below": "Another chart below",
+            "compare_symbols": "Compare with…",
+            "maximise_chart": back,
+            "detach_chart": "A window of its own" if room is self.main else "Back into the main window",
+            "close_chart": "Close the chart",
+        }
+        for command, text in entries.items():
+            action = menu.addAction(text_with_key(text, command), partial(self.run, command))
+            action.setEnabled(several or command.startswith(("split", "compare")))
+        menu.addSeparator()
+        for text, (number, columns) in _ARRANGEMENTS.items():
+            menu.addAction(text, partial(self.arrange, number, columns))
+        menu.addSeparator()
+        for command, text in {"new_workspace": "New workspace", "import_workspace": "Import workspaces…"}.items():
+            menu.addAction(text_with_key(text, command), partial(self.run, command))
+        pop_up(menu, at)
+        menu.setActiveAction(menu.actions()[0])
+
+    def split(self, one: OpenChart, *, in_columns: bool) -> OpenChart | None:
+        """Open another chart of the same symbol, interval and look beside a chart; None if there are too many."""
+        if not self._has_room(1):
+            return None
+        new, room = self._open_like(one, one.symbol), self._room_of(one)
+        room.layout = with_neighbour(room.layout, one.key, new.key, in_columns=in_columns)
+        room.maximised = None
+        self._show_layout()
+        self._host.show_on(new, new.symbol, new.interval)
+        self.activate(new)
+        self.changed.emit()
+        return new
+
+    def arrange(self, number: int, columns: int) -> None:
+        """
+        Arrange the active chart's room in so many columns; open more charts until it has ``number``.
+
+        They are of the watchlist's symbols that no chart shows, as far as there are any.
+        """
+        room = self._room_of(self._charts.active)
+        lacking = number - len(room.keys)
+        if lacking > 0 and not self._has_room(lacking):
+            return
+        shown, opened = set(self._charts.symbols), list[OpenChart]()
+        unseen = [name for name in self._state.watchlist if name not in shown]
+        for at in range(lacking):
+            name = unseen[at] if at < len(unseen) else self._charts.active.symbol
+            opened.append(self._open_like(self._charts.active, name))
+        keys = room.keys + [one.key for one in opened]
+        room.layout, room.maximised = grid_of(keys, columns), None
+        self._show_layout()
+        for one in opened:
+            self._host.show_on(one, one.symbol, one.interval)
+        self.changed.emit()
+
+    def maximise(self, one: OpenChart) -> None:
+        """Give a chart all the room, or, if it has that, show all charts again."""
+        room = self._room_of(one)
+        if len(room.keys) < 2:
+            return
+        room.maximised = one.key if room.maximised is None else None
+        self._show_layout()
+        self.activate(one)
+        self.changed.emit()
+
+    def close(self, one: OpenChart) -> None:
+        """Close a chart; its neighbours get its room. The last one of the main window stays."""
+        room = self._room_of(one)
+        keys, layout = self._keys, without(room.layout, one.key)
+        if room.grid is None or (layout is None and room is self.main):
+            return
+        if one is self._charts.active:
+            at = keys.index(one.key)
+            self.activate(self._with_key(keys[at + 1] if at + 1 < len(keys) else keys[at - 1]))
+        if one.key == room.maximised:
+            room.maximised = None
+        room.grid.remove(one.key)
+        if layout is None:
+            self._detached.remove(room)
+            self._end_window(room)
+        else:
+            room.layout = layout
+        self._show_layout()
+        self._charts.active.chart.setFocus()
+        self._host.close_charts([one])
+        self.changed.emit()
+
+    def detach(self, one: OpenChart) -> None:
+        """Give a chart a window of its own or, where it is in one, bring it back into the main window."""
+        room, layout = self._room_of(one), without(self._room_of(one).layout, one.key)
+        if room is self.main and (layout is None or room.grid is None):
+            self._window.toasts.show(
+                f"Open another chart first{key_in_brackets('split_right')}: one stays in this window."
+            )
+            return
+        if room.maximised == one.key:
+            room.maximised = None
+        one.chart.forget_popups()
+        self._grid_of(room).release(one.key)
+        if layout is not None:
+            room.layout = layout
+        if room is self.main:
+            self._new_window([one])
+        else:
+            self._grid_of(self.main).add(one.key, one.chart)
+            self.main.layout = with_neighbour(self.main.layout, self.main.keys[-1], one.key, in_columns=True)
+            if layout is None:
+                self._detached.remove(room)
+                self._end_window(room)
+        self._show_layout()
+        self.activate(one)
+        self.changed.emit()
+
+    def _new_window(self, charts: Sequence[OpenChart]) -> ChartRoom:
+        """Open a window for charts, and move those there that are in the main window's grid."""
+        grid = self._new_grid(hides_single_head=False)
+        for one in charts:
+            if self.main.grid is not None and one.key in self.main.grid.frames:
+                self.main.grid.release(one.key)
+            grid.add(one.key, one.chart)
+        window = DetachedChartWindow(grid, self._window.keyboard_for)
+        room = ChartRoom(grid_of([one.key for one in charts], len(charts)), grid, window)
+        self._detached.append(room)
+        window.closed.connect(lambda: self._take_back(room))
+        window.placed.connect(self.changed)
+        self._window.keys_changed.connect(window.follow_keys)
+        window.set_palette(self._window.colours)
+        grid.set_palette(self._window.colours)
+        window.show()
+        return room
+
+    def _take_back(self, room: ChartRoom) -> None:
+        """Bring the charts of a window that the user closed back into the main window."""
+        for key in room.keys:
+            self.detach(self._with_key(key))
+
+    def _end_window(self, room: ChartRoom) -> None:
+        if room.window is not None:
+            room.window.end()
+
+    def stop(self) -> None:
+        """Close the detached windows; what is saved keeps them."""
+        for room in self._detached:
+            self._end_window(room)
+
+    def open_link_menu(self, one: OpenChart) -> None:
+        """Open the menu of a chart's links below its head."""
+        room = self._room_of(one)
+        if room.grid is None or len(self._charts.all) < 2:
+            self._window.toasts.show(f"Open another chart first{key_in_brackets('split_right')}, then link the two.")
+            return
+        head = room.grid.frames[one.key].head
+        menu, group = context_menu(head), self.links.group_of(one)
+        for number in range(MOST_LINKS + 1):
+            others = [each for each in self._charts.all if each is not one and self.links.group_of(each) == number]
+            names = ", ".join(dict.fromkeys(f"{each.symbol} {each.interval}" for each in others))
+            text = "Not linked" if not number else f"Group {number}" + (f": {names}" if others else "")
+            _tickable(menu, text, number == group, partial(self.links.put_into, one, number))
+        menu.addSeparator()
+        parts = self.links.parts_of(group)
+        for part in LINKED_PARTS:
+            other = tuple(each for each in parts if each != part) if part in parts else (*parts, part)
+            action = _tickable(
+                menu, f"Share the {part}", bool(group) and part in parts, partial(self.links.set_parts, group, other)
+            )
+            action.setEnabled(bool(group))
+        pop_up(menu, head.mapToGlobal(head.rect().bottomLeft()))
+        menu.setActiveAction(menu.actions()[group])
+
+    def compare(self, one: OpenChart, names: Sequence[str]) -> None:
+        """Compare a chart's symbol with these, each once and none with itself."""
+        chosen = [name for name in dict.fromkeys(names) if name != one.symbol]
+        self._host.compare_on(one, chosen[:MOST_COMPARED])
+        self.changed.emit()
+
+    def open_compare_menu(self, one: OpenChart) -> None:
+        """Open the menu of symbols to compare a chart's with."""
+        menu, compared = context_menu(self._window), one.controller.compared
+        offered = [name for name in dict.fromkeys([*compared, *self._state.watchlist]) if name != one.symbol]
+        for name in offered[:_MOST_OFFERED]:
+            is_on = name in compared
+            wanted = tuple(each for each in compared if each != name) if is_on else (*compared, name)
+            _tickable(menu, self._host.title_of(name), is_on, partial(self.compare, one, wanted))
+        menu.addSeparator()
+        menu.addAction(
+            "Another symbol…",
+            lambda: self._window.pick_symbol(lambda name: self.compare(one, (*one.controller.compared, name))),
+        )
+        stop = menu.addAction("Compare no longer", partial(self.compare, one, ()))
+        stop.setEnabled(bool(compared))
+        pop_up(menu, one.chart.mapToGlobal(QPoint(style.px(16), style.px(40))))
+        menu.setActiveAction(menu.actions()[0])
+
+    def activate(self, one: OpenChart) -> None:
+        """Make a chart the active one, with the focus."""
+        room = self._room_of(one)
+        if room.maximised is not None and room.maximised != one.key:
+            room.maximised = one.key
+            self._show_layout()
+        self._charts.activate(one)
+        window = room.window or self._window
+        if len(self._rooms) > 1 and not window.isActiveWindow():
+            window.activateWindow()
+        one.chart.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def _step(self, by: int) -> None:
+        keys = self._keys
+        at = keys.index(self._charts.active.key)
+        self.activate(self._with_key(keys[(at + by) % len(keys)]))
+
+    def _resize(self, one: OpenChart, *, by: float, in_columns: bool) -> None:
+        room = self._room_of(one)
+        layout = resized(room.layout, one.key, by, in_columns=in_columns)
+        if layout != room.layout and room.maximised is None:
+            room.layout = layout
+            self._show_layout()
+            one.chart.setFocus()
+            self.changed.emit()
+
+    def _has_room(self, more: int) -> bool:
+        if len(self._charts.all) + more <= MOST_CHARTS:
+            return True
+        self._window.toasts.show(f"A window has at most {MOST_CHARTS} charts: close one, then try again.")
+        return False
+
+    # The grid
+
+    def renew(self, one: OpenChart | None = None) -> None:
+        """Renew the figures in the head of a chart; None: of all charts in view."""
+        for room in self._detached:
+            if room.window is not None:
+                names = (f"{each.symbol} {each.interval}" for each in map(self._with_key, room.keys))
+                room.window.setWindowTitle(f"{', '.join(names)} · cryptopipe")
+        for each in self._charts.all if one is None else (one,):
+            grid = self._room_of(each).grid
+            frame = None if grid is None else grid.frames.get(each.key)
+            if frame is not None and frame.isVisible() and not frame.window().isMinimized():
+                row = self._host.row_of(each)
+                frame.head.set_chart(row.symbol, each.interval)
+                frame.head.set_row(row)
+                group = self.links.group_of(each)
+                frame.head.link.set_group(group, self.links.parts_of(group))
+
+    def show_palette(self) -> None:
+        """Draw heads and frames in the window's palette."""
+        for room in self._rooms:
+            if room.grid is not None:
+                room.grid.set_palette(self._window.colours)
+            if room.window is not None:
+                room.window.set_palette(self._window.colours)
+        self.switcher.set_palette(self._window.colours)
+
+    def _open_like(self, like: OpenChart, symbol: str) -> OpenChart:
+        """Open a chart that looks like another one, not loaded yet."""
+        return self._open_chart(self._room_of(like), symbol, like.interval, like.chart.appearance_values())
+
+    def _open_chart(self, room: ChartRoom, symbol: str, interval: Interval, appearance: dict[str, Any]) -> OpenChart:
+        grid = self._grid_of(room)
+        one = self._charts.open(ChartWidget(), symbol, interval)
+        one.chart.restore_appearance(appearance)
+        self._host.dress(one)
+        grid.add(one.key, one.chart)
+        return one
+
+    @property
+    def _rooms(self) -> list[ChartRoom]:
+        return [self.main, *self._detached]
+
+    @property
+    def _keys(self) -> list[int]:
+        """The keys of all charts, room by room."""
+        return [key for room in self._rooms for key in room.keys]
+
+    def _room_of(self, one: OpenChart) -> ChartRoom:
+        return next((room for room in self._detached if room.holds(one)), self.main)
+
+    def _grid_of(self, room: ChartRoom) -> ChartGrid:
+        """Return a room's grid; at first, put the window's one chart into it."""
+        if room.grid is None:
+            first = self._charts.active
+            self._window.takeCentralWidget()
+            grid = room.grid = self._new_grid()
+            grid.add(first.key, first.chart)
+            grid.show_layout(first.key)
+            grid.set_active(first.key)
+            self._window.setCentralWidget(grid)
+            grid.show()
+            self.show_palette()
+        return room.grid
+
+    def _new_grid(self, *, hides_single_head: bool = True) -> ChartGrid:
+        grid = ChartGrid(hides_single_head=hides_single_head)
+        grid.activation_requested.connect(self._on_activation_requested)
+        grid.command_requested.connect(lambda key, command: self.run(command, self._with_key(key)))
+        grid.shares_changed.connect(self._on_shares_changed)
+        return grid
+
+    def _show_layout(self) -> None:
+        self._grid_of(self.main)
+        for room in self._rooms:
+            room.show(self._charts.active.key)
+        self.switcher.show_tabs()
+        self.renew()
+
+    def _with_key(self, key: int) -> OpenChart:
+        one = self._charts.with_key(key)
+        assert one is not None, key
+        return one
+
+    def _on_links_changed(self) -> None:
+        self.renew()
+        self.changed.emit()
+
+    def _on_activation_requested(self, key: int) -> None:
+        one = self._charts.with_key(key)
+        if one is not None:
+            self._charts.activate(one)
+
+    def _on_activated(self, one: OpenChart) -> None:
+        for room in self._rooms:
+            if room.grid is not None:
+                room.grid.set_active(one.key)
+        self.changed.emit()
+
+    @property
+    def number(self) -> int:
+        """How many charts there are."""
+        return len(self._charts.all)
+
+    def plain(self, name: str) -> Workspace:
+        """Return a workspace of one plain chart of the active one's symbol and interval."""
+        active = self._charts.active
+        return Workspace(name, {1: ChartEntry(active.symbol, active.interval)}, 1, 1)
+
+    def _on_changed(self, one: OpenChart) -> None:
+        self.renew(one)
+        self.changed.emit()
+
+    def _on_shares_changed(self) -> None:
+        for room in self._rooms:
+            if room.grid is not None and room.grid.layout_node is not None and room.maximised is None:
+                room.layout = room.grid.layout_node
+        self.changed.emit()
+
+
+def _tickable(menu: QMenu, text: str, is_on: bool, call: Callable[[], object]) -> QAction:
+    action = menu.addAction(text)
+    action.setCheckable(True)
+    action.setChecked(is_on)
+    action.triggered.connect(lambda: call())
+    return action

@@ -1,0 +1,35 @@
+"""A short version of the killings of `tests.soak.workspace_crash`, which `make workspacecrash` runs in full."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.soak.workspace_crash import normal, run
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows kills otherwise")
+
+
+def test_a_killed_window_is_restored_as_it_was(tmp_path: Path) -> None:
+    # How soon it is saved is measured by the long version: another test may keep this machine busy.
+    report = run(tmp_path, kills=3, seed=4, progress=lambda line: None, most_age_s=60.0)
+    assert report.problems == []
+    assert report.states > 3
+
+
+def test_equal_arrangements_with_other_keys_are_equal() -> None:
+    def document(first: int, second: int, *, swapped: bool = False) -> dict:
+        charts = [{"key": first, "symbol": "BTCUSDT"}, {"key": second, "symbol": "ETHUSDT"}]
+        layout = {"split": "rows", "parts": [first, second], "shares": [0.5, 0.5]}
+        workspace = {
+            "charts": charts[::-1] if swapped else charts,
+            "layout": layout,
+            "active": second,
+            "maximised": None,
+        }
+        return {"symbol": "BTCUSDT", "interval": "1m", "workspaces": {"workspaces": [workspace]}}
+
+    assert normal(document(1, 2)) == normal(document(7, 3, swapped=True))
+    assert normal(document(1, 2)) != normal({**document(1, 2), "symbol": "ETHUSDT"})

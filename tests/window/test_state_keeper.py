@@ -1,0 +1,106 @@
+"""Saving the state as it changes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PySide6.QtWidgets import QApplication
+
+from app.market.interval import Interval
+from app.window import window_state
+from app.window.state_keeper import StateKeeper
+from app.window.symbol_lists import SymbolLists
+from app.window.window_state import WindowState
+from tests.end_to_end.helpers import run_on_qt_loop, until
+
+
+def new_state() -> WindowState:
+    return WindowState("BTCUSDT", Interval.parse("1m"), SymbolLists.of(["BTCUSDT"]), "dark")
+
+
+def saved_symbol(folder: Path) -> str | None:
+    path = folder / "window.json"
+    return json.loads(path.read_bytes())["symbol"] if path.exists() else None
+
+
+def test_a_change_is_saved_soon_after_it_was_noted(tmp_path: Path, qapp: QApplication) -> None:
+    async def work() -> None:
+        state = new_state()
+        names = iter(["ETHUSDT", "SOLUSDT"])
+        keeper = StateKeeper(state, tmp_path, lambda: setattr(state, "symbol", next(names, state.symbol)))
+        keeper.note()
+        assert saved_symbol(tmp_path) is None
+        await until(lambda: saved_symbol(tmp_path) == "ETHUSDT")
+        keeper.note()
+        await until(lambda: saved_symbol(tmp_path) == "SOLUSDT")
+        await keeper.stop()
+
+    run_on_qt_loop(work)
+
+
+def test_what_is_saved_already_is_not_written_again(tmp_path: Path, qapp: QApplication) -> None:
+    async def work() -> None:
+        state, collected = new_state(), list[bool]()
+        keeper = StateKeeper(state, tmp_path, lambda: collected.append(True))
+        keeper.save_now()
+        first = os.stat(tmp_path / "window.json").st_ino
+        keeper.note()
+        await until(lambda: len(collected) == 2)
+        keeper.save_now()
+        assert os.stat(tmp_path / "window.json").st_ino == first
+        await keeper.stop()
+
+    run_on_qt_loop(work)
+
+
+def test_a_slow_disk_never_puts_an_older_state_after_a_newer_one(
+    tmp_path: Path, qapp: QApplication, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go_on, begun, real = threading.Event(), threading.Event(), window_state.write_state
+
+    def slow_first(data: bytes, folder: Path) -> bool:
+        if not begun.is_set():
+            begun.set()
+            assert go_on.wait(20)
+        return real(data, folder)
+
+    monkeypatch.setattr("app.window.state_keeper.write_state", slow_first)
+
+    async def work() -> None:
+        state = new_state()
+        keeper = StateKeeper(state, tmp_path, lambda: None)
+        keeper.note()
+        await until(begun.is_set)
+        state.symbol = "ETHUSDT"
+        threading.Timer(0.1, go_on.set).start()
+        await asyncio.to_thread(lambda: None)
+        keeper.save_now()  # waits for the write under way
+        assert saved_symbol(tmp_path) == "ETHUSDT"
+        await keeper.stop()
+        assert saved_symbol(tmp_path) == "ETHUSDT"
+
+    run_on_qt_loop(work)
+
+
+def test_the_file_is_on_the_disk_before_it_takes_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[str] = []
+    real: dict[str, Any] = {"fsync": os.fsync, "replace": os.replace}
+
+    def noted(name: str) -> Any:
+        def call(*given: Any) -> None:
+            done.append(name)
+            real[name](*given)
+
+        return call
+
+    for name in real:
+        monkeypatch.setattr(window_state.os, name, noted(name))
+    window_state.save_state(new_state(), tmp_path)
+    assert done == ["fsync", "replace", "fsync"]
+    assert [path.name for path in tmp_path.iterdir()] == ["window.json"]

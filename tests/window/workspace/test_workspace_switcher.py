@@ -1,0 +1,170 @@
+"""Workspaces in the window on a simulated market: switched, copied, reset, deleted, exported, imported, remembered."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QMessageBox
+
+from app.market.interval import Interval
+from app.sandbox.server.server import SandboxServer
+from app.window.open_charts import OpenChart
+from tests.end_to_end.helpers import Running, until
+from tests.window.playing import Play
+from widgets.workspace.workspace_tabs import WorkspaceTabs
+
+CONTROL = Qt.KeyboardModifier.ControlModifier
+
+
+def has_candles(one: OpenChart) -> bool:
+    session = one.controller.session
+    return session is not None and len(session.series) > 0 and one.chart.accessibleDescription() != ""
+
+
+def charts_of(running: Running) -> list[tuple[str, str]]:
+    return [(one.symbol, str(one.interval)) for one in running.controller.charts.all]
+
+
+def tabs_of(running: Running) -> WorkspaceTabs:
+    (tabs,) = running.window.findChildren(WorkspaceTabs)
+    return tabs
+
+
+def test_a_workspace_comes_back_as_it_was_left(play: Play) -> None:
+    async def scene(running: Running, server: SandboxServer) -> None:
+        controller, window = running.controller, running.window
+        assert window.findChildren(WorkspaceTabs) == []
+        controller.workspace.arrange(3, 2)
+        window.interval_requested.emit(Interval.parse("5m"))
+        controller.workspace.run("maximise_chart")
+        before = charts_of(running)
+        QTest.keyClick(window.chart, Qt.Key.Key_T, CONTROL)
+        assert charts_of(running) == [("BTCUSDT", "5m")]
+        assert tabs_of(running).isVisible()
+        assert tabs_of(running).names() == ["Main", "Workspace"]
+        await until(lambda: has_candles(controller.charts.active))
+        assert window.chart is controller.charts.active.chart
+        assert window.chart.isVisible()
+        QTest.keyClick(window.chart, Qt.Key.Key_PageUp, CONTROL)
+        assert charts_of(running) == before
+        assert controller.workspace.main.maximised == controller.charts.active.key
+        await until(lambda: has_candles(controller.charts.active))
+        tabs_of(running).shown_requested.emit(1)
+        assert charts_of(running) == [("BTCUSDT", "5m")]
+        await until(lambda: len(controller.charts.sessions) == 1)
+
+    play(scene)
+
+
+def test_a_copy_is_a_workspace_of_its_own_and_names_stay_different(play: Play) -> None:
+    async def scene(running: Running, server: SandboxServer) -> None:
+        switcher = running.controller.workspace.switcher
+        running.controller.workspace.run("split_right")
+        running.controller.workspace.run("duplicate_workspace")
+        assert switcher.names == ["Main", "Main 2"]
+        assert len(running.controller.charts.all) == 2
+        running.window.symbol_requested.emit("SOLUSDT")
+        switcher.rename(1, " Main ")
+        assert switcher.names == ["Main", "Main 2"]
+        switcher.rename(1, "Swing")
+        switcher.move(1, 0)
+        assert (switcher.names, switcher.shown) == (["Swing", "Main"], 0)
+        switcher.show(1)
+        assert charts_of(running) == [("BTCUSDT", "1m"), ("BTCUSDT", "1m")]
+        assert tabs_of(running).names() == ["Swing", "Main"]
+
+    play(scene)
+
+
+def test_resetting_and_deleting_can_be_undone(play: Play) -> None:
+    async def scene(running: Running, server: SandboxServer) -> None:
+        controller, toasts = running.controller, running.window.toasts
+        controller.workspace.arrange(3, 3)
+        before = charts_of(running)
+        controller.workspace.run("reset_workspace")
+        assert charts_of(running) == [("BTCUSDT", "1m")]
+        assert toasts.undo_latest()
+        assert sorted(charts_of(running)) == sorted(before)
+        controller.workspace.run("new_workspace")
+        controller.workspace.run("delete_workspace")
+        assert controller.workspace.switcher.names == ["Main"]
+        assert len(controller.charts.all) == 3
+        assert toasts.undo_latest()
+        assert controller.workspace.switcher.names == ["Main", "Workspace"]
+        controller.workspace.switcher.delete(0)
+        assert controller.workspace.switcher.names == ["Workspace"]
+        controller.workspace.run("delete_workspace")
+        assert controller.workspace.switcher.names == ["Workspace"]
+
+    play(scene)
+
+
+def test_an_exported_workspace_is_imported_with_all_it_has(play: Play, tmp_path: Path) -> None:
+    async def scene(running: Running, server: SandboxServer) -> None:
+        controller, switcher = running.controller, running.controller.workspace.switcher
+        controller.workspace.run("split_below")
+        controller.charts.active.chart.indicators.add("ema", {"period": 33})
+        switcher.rename(0, "Night watch")
+        file = tmp_path / "night.json"
+        switcher.export(0, file)
+        values = json.loads(file.read_bytes())
+        values["workspaces"][0]["mood"] = {"calm": True}
+        values["workspaces"][0]["charts"][0]["glow"] = 3
+        file.write_text(json.dumps(values))
+        switcher.import_file(file)
+        assert switcher.names == ["Night watch", "Night watch 2"]
+        assert len(controller.charts.all) == 2
+        (study,) = [study for one in controller.charts.all for study in one.chart.indicators.studies]
+        assert study.settings["period"] == 33
+        again = tmp_path / "again.json"
+        switcher.export(1, again)
+        exported = json.loads(again.read_bytes())["workspaces"][0]
+        assert exported["mood"] == {"calm": True}
+        assert [chart.get("glow") for chart in exported["charts"]] in ([3, None], [None, 3])
+
+    play(scene)
+
+
+@pytest.mark.parametrize(
+    "content", ["", "nonsense", "[]", '{"format": "other"}', '{"format": "cryptopipe workspaces", "version": 99}']
+)
+def test_a_file_that_holds_no_workspace_is_refused_with_a_sentence(play: Play, tmp_path: Path, content: str) -> None:
+    async def scene(running: Running, server: SandboxServer) -> None:
+        file = tmp_path / "file.json"
+        file.write_text(content)
+        running.controller.workspace.switcher.import_file(file)
+        (box,) = running.window.findChildren(QMessageBox)
+        assert box.text().endswith(".")
+        box.close()
+        assert running.controller.workspace.switcher.names == ["Main"]
+
+    play(scene)
+
+
+def test_a_folder_that_cannot_be_written_to_is_named(play: Play, tmp_path: Path) -> None:
+    async def scene(running: Running, server: SandboxServer) -> None:
+        running.controller.workspace.switcher.export(0, tmp_path / "none" / "file.json")
+        (box,) = running.window.findChildren(QMessageBox)
+        assert "Choose another folder." in box.text()
+        box.close()
+
+    play(scene)
+
+
+def test_the_tabs_menu_offers_what_can_be_done_with_a_workspace(play: Play) -> None:
+    async def scene(running: Running, server: SandboxServer) -> None:
+        running.controller.workspace.run("split_right")
+        menu = tabs_of(running).menu_of(0)
+        texts = [action.text().split("\t")[0] for action in menu.actions() if action.text()]
+        assert texts[0] == "Rename “Main”…"
+        assert {"Duplicate", "Reset to one plain chart", "Export…", "Import…", "New workspace"} <= set(texts)
+        running.window.open_symbol_picker("e")
+        picker = running.window.symbol_picker
+        assert picker.y() > tabs_of(running).height() + 40
+        picker.dismiss()
+
+    play(scene)

@@ -1,0 +1,73 @@
+"""One chart among several: its head above it, and a frame around the active one."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QEvent
+from PySide6.QtGui import QColor, QEnterEvent, QPainter, QPaintEvent
+from PySide6.QtWidgets import QVBoxLayout, QWidget
+
+from widgets.chart.chart_widget import ChartWidget
+from widgets.theme.palettes import DARK, Palette
+from widgets.workspace.chart_head import ChartHead
+
+_LEAST_WIDTH_PX, _LEAST_HEIGHT_PX = 120, 90
+
+
+class ChartFrame(QWidget):
+    """
+    The head and the chart of ``key``. Alone in the window, a chart has neither head nor frame.
+    """
+
+    def __init__(self, key: int, chart: ChartWidget, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.key, self.chart = key, chart
+        self.head = ChartHead()
+        self._is_alone, self._is_active = False, False
+        self._accent, self._ground = QColor(DARK.accent), QColor(DARK.background)
+        self._box = QVBoxLayout(self)
+        self._box.setSpacing(0)
+        self._box.addWidget(self.head)
+        self._box.addWidget(chart, 1)
+        self.setMinimumSize(_LEAST_WIDTH_PX, _LEAST_HEIGHT_PX)
+        self.set_alone(True)
+
+    def set_alone(self, is_alone: bool) -> None:
+        """Show the chart by itself, or as one of several."""
+        self._is_alone = is_alone
+        margin = 0 if is_alone else 1
+        self._box.setContentsMargins(margin, margin, margin, margin)
+        self.head.setVisible(not is_alone)
+        self.update()
+
+    def set_active(self, is_active: bool) -> None:
+        """Frame the chart as the active one, or no longer."""
+        self._is_active = is_active
+        self.head.set_active(is_active)
+        self.update()
+
+    @property
+    def is_framed(self) -> bool:
+        """Whether the frame of the active chart is drawn."""
+        return self._is_active and not self._is_alone
+
+    def set_palette(self, palette: Palette) -> None:
+        """Draw head and frame in a palette; the chart has its own call."""
+        self._accent, self._ground = QColor(palette.accent), QColor(palette.background)
+        self.head.set_palette(palette)
+        self.update()
+
+    def enterEvent(self, event: QEnterEvent) -> None:
+        super().enterEvent(event)
+        self.head.set_hovered(True)
+
+    def leaveEvent(self, event: QEvent) -> None:
+        super().leaveEvent(event)
+        self.head.set_hovered(False)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        if self._is_alone:
+            return
+        painter = QPainter(self)
+        painter.setPen(self._accent if self._is_active else self._ground)
+        painter.drawRect(self.rect().adjusted(0, 0, -1, -1))
+        painter.end()

@@ -1,0 +1,184 @@
+"""
+The charts of a window in a grid of splitters, and the bar of the active one below them.
+
+Shows a tree of `grid_layout`; which charts there are, and which one is active, is decided elsewhere. A chart that has
+all the room hides the others, which then draw nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import partial
+
+from PySide6.QtCore import QEvent, QObject, Qt, Signal
+from PySide6.QtWidgets import QApplication, QSizePolicy, QSplitter, QStackedWidget, QVBoxLayout, QWidget
+
+from widgets.chart.chart_widget import ChartWidget
+from widgets.theme.palettes import DARK, Palette
+from widgets.workspace.chart_frame import ChartFrame
+from widgets.workspace.grid_layout import Node, Split, keys_of, with_shares
+
+
+class ChartGrid(QWidget):
+    """
+    Frames by their charts' keys, arranged as `layout_node` says.
+
+    Signals:
+        activation_requested(int): make the chart of this key the active one: it has got the focus.
+        command_requested(int, str): do this with a chart; carries its key and the name of a command in `widgets.keys`.
+        shares_changed(): a splitter was dragged; `layout_node` has the new shares.
+    """
+
+    activation_requested = Signal(int)
+    command_requested = Signal(int, str)
+    shares_changed = Signal()
+    _is_arranging = False
+
+    def __init__(self, parent: QWidget | None = None, *, hides_single_head: bool = True) -> None:
+        super().__init__(parent)
+        self._hides_single_head = hides_single_head
+        self.frames: dict[int, ChartFrame] = {}
+        self.layout_node: Node | None = None
+        self._maximised: int | None = None
+        self._active: int | None = None
+        self._palette = DARK
+        self._root: QWidget | None = None
+        self._bars = QStackedWidget()
+        self._bars.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+        self._box = QVBoxLayout(self)
+        self._box.setContentsMargins(0, 0, 0, 0)
+        self._box.setSpacing(0)
+        self._box.addWidget(self._bars)
+        application = QApplication.instance()
+        assert isinstance(application, QApplication)
+        application.focusChanged.connect(self._follow_focus)
+
+    def add(self, key: int, chart: ChartWidget) -> ChartFrame:
+        """Take a chart in; `show_layout` gives it its place."""
+        frame = ChartFrame(key, chart, self)
+        frame.hide()
+        frame.set_palette(self._palette)
+        frame.head.command_requested.connect(partial(self.command_requested.emit, key))
+        frame.head.pressed.connect(chart.setFocus)
+        self.frames[key] = frame
+        self._bars.addWidget(chart.bar)
+        return frame
+
+    def release(self, key: int) -> None:
+        """Let a chart go to another grid, with its bar."""
+        self.remove(key)
+
+    def remove(self, key: int) -> None:
+        """Let a chart go; its widget, with its bar, is the caller's to delete."""
+        ChartGrid._is_arranging = True
+        frame = self.frames.pop(key)
+        self._bars.removeWidget(frame.chart.bar)
+        frame.chart.bar.setParent(frame.chart)  # is deleted with it: until then the chart goes on using it
+        frame.chart.setParent(None)
+        frame.hide()
+        frame.deleteLater()
+        ChartGrid._is_arranging = False
+
+    def show_layout(self, node: Node, maximised: int | None = None) -> None:
+        """Arrange the charts so; with ``maximised``, show that one alone."""
+        self.layout_node = node
+        self._maximised = maximised
+        focus = QApplication.focusWidget()
+        had_focus = focus is not None and self.isAncestorOf(focus)
+        ChartGrid._is_arranging = True  # Qt gives the focus of a chart that it moves to any other, in any window
+        self.setUpdatesEnabled(False)
+        try:
+            before = self._root
+            if before is not None:
+                self._box.removeWidget(before)
+            for frame in self.frames.values():
+                frame.setParent(self)
+            self._root = self._built(node if maximised is None else maximised, ())
+            self._box.insertWidget(0, self._root, 1)
+            self._root.show()  # at once: what a layout takes it shows a turn of the event loop later
+            if isinstance(before, QSplitter):
+                before.setParent(None)
+                before.deleteLater()
+            self._show_states()
+            if had_focus and self._active in self.frames:
+                self.frames[self._active].chart.setFocus()
+        finally:
+            self.setUpdatesEnabled(True)
+            ChartGrid._is_arranging = False
+
+    @property
+    def maximised(self) -> int | None:
+        """The key of the chart that has all the room; None: they share it."""
+        return self._maximised
+
+    def set_active(self, key: int) -> None:
+        """Frame this chart, and show its bar."""
+        self._active = key
+        if key in self.frames:
+            self._bars.setCurrentWidget(self.frames[key].chart.bar)
+        self._show_states()
+
+    def set_palette(self, palette: Palette) -> None:
+        """Draw heads and frames in a palette."""
+        self._palette = palette
+        for frame in self.frames.values():
+            frame.set_palette(palette)
+
+    def shown_keys(self) -> Iterable[int]:
+        """Return the keys of the charts in view."""
+        if self._maximised is not None:
+            return [self._maximised]
+        return [] if self.layout_node is None else keys_of(self.layout_node)
+
+    # Splitters
+
+    def _built(self, node: Node, path: tuple[int, ...]) -> QWidget:
+        if not isinstance(node, Split):
+            frame = self.frames[node]
+            frame.show()  # a splitter gives hidden parts no room
+            return frame
+        splitter = QSplitter(Qt.Orientation.Horizontal if node.in_columns else Qt.Orientation.Vertical)
+        splitter.setObjectName("chartSplitter")
+        splitter.setHandleWidth(1)  # Qt lets a few pixels beside it drag, too
+        splitter.setChildrenCollapsible(False)
+        for at, part in enumerate(node.parts):
+            splitter.addWidget(self._built(part, (*path, at)))
+        # Qt gives each part its share of the room in the proportions of any numbers.
+        splitter.setSizes([round(share * 100_000) for share in node.shares])
+        splitter.splitterMoved.connect(partial(self._on_moved, splitter, path))
+        for at in range(1, splitter.count()):
+            splitter.handle(at).installEventFilter(self)
+        return splitter
+
+    def _on_moved(self, splitter: QSplitter, path: tuple[int, ...], *_: int) -> None:
+        sizes: list[int] = splitter.sizes()
+        if self.layout_node is not None and any(sizes):
+            self.layout_node = with_shares(self.layout_node, path, sizes)
+            self.shares_changed.emit()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.MouseButtonDblClick:
+            splitter = watched.parent()
+            if isinstance(splitter, QSplitter):  # equal parts
+                splitter.setSizes([100_000] * splitter.count())
+                splitter.splitterMoved.emit(0, 1)
+                return True
+        return False
+
+    def _show_states(self) -> None:
+        keys = set(self.shown_keys())
+        is_alone = len(self.frames) == 1 and self._hides_single_head
+        for key, frame in self.frames.items():
+            frame.set_alone(is_alone)
+            frame.set_active(key == self._active)
+            frame.head.set_maximised(key == self._maximised)
+            frame.setVisible(key in keys)
+
+    def _follow_focus(self, _: QWidget | None, now: QWidget | None) -> None:
+        if now is None or self._is_arranging:
+            return
+        for key, frame in self.frames.items():
+            if frame.isAncestorOf(now):
+                if key != self._active:
+                    self.activation_requested.emit(key)
+                return

@@ -1,0 +1,66 @@
+"""The badge of a chart's group of links: a number on a square in the group's colour, so that colour is not all."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QRectF, QSize, Qt
+from PySide6.QtGui import QColor, QFont, QPainter, QPaintEvent, QPen
+from PySide6.QtWidgets import QToolButton
+
+from widgets.chart.painting.colours import line_colour, text_on
+from widgets.theme import style
+from widgets.theme.palettes import DARK, Palette
+
+_SIDE_PX, _RADIUS_PX = 14, 3
+_COLOUR_NUMBERS = (1, 0, 2, 3, 4, 5)  # of the line colours, from group 1 on
+
+
+class LinkBadge(QToolButton):
+    """A button that names its group; a square without a number stands for none."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setObjectName("headButton")
+        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.setFont(style.font(style.SMALL_PX, QFont.Weight.DemiBold))
+        style.sized(self, fixed_width=_SIDE_PX + 4, fixed_height=_SIDE_PX + 4)
+        self._group, self._palette = 0, DARK
+        self.set_group(0, ())
+
+    def set_group(self, group: int, parts: tuple[str, ...]) -> None:
+        """Show the group and say what it links; 0: none."""
+        self._group = group
+        words = f"Linked in group {group}: {', '.join(parts) or 'nothing yet'}" if group else "Not linked"
+        self.setAccessibleName(words)
+        self.setToolTip(f"{words}; click to choose")
+        self.update()
+
+    def set_palette(self, palette: Palette) -> None:
+        self._palette = palette
+        self.update()
+
+    def sizeHint(self) -> QSize:
+        return QSize(style.px(_SIDE_PX + 4), style.px(_SIDE_PX + 4))
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        square = QRectF(self.rect()).adjusted(2, 2, -2, -2)
+        if self.hasFocus():
+            painter.setPen(QPen(QColor(self._palette.accent), 1))
+            painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), _RADIUS_PX + 1, _RADIUS_PX + 1)
+        if self._group:
+            ground = group_colour(self._palette, self._group)
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(ground)
+            painter.drawRoundedRect(square, _RADIUS_PX, _RADIUS_PX)
+            painter.setPen(text_on(ground))
+            painter.drawText(square, Qt.AlignmentFlag.AlignCenter, str(self._group))
+        else:
+            painter.setPen(QPen(QColor(self._palette.faint if self.underMouse() else self._palette.edge), 1.5))
+            painter.drawRoundedRect(square.adjusted(1, 1, -1, -1), _RADIUS_PX, _RADIUS_PX)
+        painter.end()
+
+
+def group_colour(palette: Palette, group: int) -> QColor:
+    """Return the colour of a group, from 1."""
+    return line_colour(palette, _COLOUR_NUMBERS[(group - 1) % len(_COLOUR_NUMBERS)])
