@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import QEvent, QPoint, QSize, Qt, Signal
+from PySide6.QtCore import QEvent, QObject, QPoint, QSize, Qt, Signal
 from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent, QKeyEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QLineEdit, QListView, QStackedLayout, QVBoxLayout, QWidget
 
@@ -76,8 +76,7 @@ class CommandPalette(Popup):
         self._reasons = {each.command: self._commands.reason_not(each.command) for each in all_commands()}
         self.edit.clear()
         self._refresh()
-        size = self.sizeHint()
-        self.open_at(QPoint((self._window.width() - size.width()) // 2, self._top()), self.edit)
+        self._open_in_place()
 
     def note_used(self, command: str) -> None:
         """Remember that a command was used now."""
@@ -90,6 +89,11 @@ class CommandPalette(Popup):
     def sizeHint(self) -> QSize:
         width = min(style.px(_WIDTH_PX), self._window.width() - 2 * self._MARGIN)
         return QSize(width, self._bars_height() + self._list_height())
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if watched is self._window and event.type() == QEvent.Type.Resize and self.isVisible():
+            self._open_in_place()
+        return super().eventFilter(watched, event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         page = max(1, self.list.height() // style.px(PaletteDelegate.ROW_PX) - 1)
@@ -205,6 +209,10 @@ class CommandPalette(Popup):
         for part in (line, _rule(), pages, _rule(), foot):
             layout.addWidget(part, 1 if part is pages else 0)
         self.reason.hide()
+
+    def _open_in_place(self) -> None:
+        """Open in the middle of the window, or move there."""
+        self.open_at(QPoint((self._window.width() - self.sizeHint().width()) // 2, self._top()), self.edit)
 
     def _top(self) -> int:
         """Return where the palette's upper edge is: as usual, or higher where the window is too low for three rows."""

@@ -16,7 +16,16 @@ from PySide6.QtGui import (
     QPaintEvent,
     QPen,
 )
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QBoxLayout,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QSizePolicy,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from widgets.controls.bar_parts import ICON_PX
 from widgets.controls.labels import ElidedLabel, label
@@ -30,6 +39,7 @@ from widgets.theme.palettes import DARK, Palette
 
 _FIELD_PX, _FIELD_HEIGHT_PX = 190, 30
 _LINE_PX = 40
+_LEAST_SENTENCE_PX = 180
 _MODIFIER_NAMES = (
     (Qt.KeyboardModifier.ControlModifier, "Ctrl"),
     (Qt.KeyboardModifier.MetaModifier, "Meta"),
@@ -208,7 +218,6 @@ class KeyEditor(QWidget):
 
     def needed_px(self, width: int) -> int:
         """Return the height that it needs at a width, in logical pixels."""
-        self._text_row.invalidate()
         return style.px(ROW_PX) + 4 + (self._line_px(width) if not self._line.isHidden() else 0)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
@@ -232,17 +241,22 @@ class KeyEditor(QWidget):
         """Show a sentence below, or nothing; ``is_clash``: with the buttons that answer it."""
         self.sentence.setText(sentence)
         self._line.setVisible(bool(sentence))
-        self.other_button.setVisible(is_clash)
-        self.take_button.setVisible(is_clash)
+        self._answers.setVisible(is_clash)
         self.resized.emit()
         if sentence:
             QAccessible.updateAccessibility(QAccessibleAnnouncementEvent(self.listener, sentence))
 
     def _line_px(self, width: int) -> int:
-        buttons = (self.other_button, self.take_button)
-        taken = sum(button.sizeHint().width() + 8 for button in buttons if not button.isHidden())
-        room = max(width - 2 * INSET_PX - style.px(16) - 8 - taken, style.px(80))
-        return max(style.px(_LINE_PX), self.sentence.heightForWidth(room) + 12)
+        """Put the answers beside the sentence, or below it where that needs the room; return the height of both."""
+        beside = width - 2 * INSET_PX - style.px(16) - 8
+        answers = self._answers.sizeHint() if not self._answers.isHidden() else QSize()
+        is_below = beside - answers.width() - 8 < style.px(_LEAST_SENTENCE_PX) and answers.width() > 0
+        ways = QBoxLayout.Direction.TopToBottom, QBoxLayout.Direction.LeftToRight
+        self._text_row.setDirection(ways[0] if is_below else ways[1])
+        if is_below:
+            return self.sentence.heightForWidth(beside) + 8 + answers.height() + 12
+        room = beside - (answers.width() + 8 if answers.width() > 0 else 0)
+        return max(style.px(_LINE_PX), self.sentence.heightForWidth(room) + 12, answers.height() + 8)
 
     def _arrange(self, title: str) -> None:
         first = QHBoxLayout()
@@ -255,15 +269,24 @@ class KeyEditor(QWidget):
         first.addWidget(self.listener)
         first.addWidget(self.close_button)
         self._line = QWidget()
-        self._text_row = QHBoxLayout(self._line)
+        self._text_row = QBoxLayout(QBoxLayout.Direction.LeftToRight, self._line)
         self._text_row.setContentsMargins(INSET_PX, 0, INSET_PX, 6)
         self._text_row.setSpacing(8)
-        self._text_row.addWidget(self._sign)
-        self._text_row.addWidget(self.sentence, 1)
+        words = QHBoxLayout()
+        words.setSpacing(8)
+        words.addWidget(self._sign)
+        words.addWidget(self.sentence, 1)
+        self._text_row.addLayout(words, 1)
+        self._answers = QWidget()
+        answers = QHBoxLayout(self._answers)
+        answers.setContentsMargins(0, 0, 0, 0)
+        answers.setSpacing(8)
+        answers.addStretch(1)
         for button in (self.other_button, self.take_button):
             button.setFont(style.font(12))
             button.setObjectName("smallButton")
-            self._text_row.addWidget(button)
+            answers.addWidget(button)
+        self._text_row.addWidget(self._answers)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 2, 0, 2)
         layout.setSpacing(0)
@@ -273,5 +296,4 @@ class KeyEditor(QWidget):
         layout.addWidget(top)
         layout.addWidget(self._line, 1)
         self._line.hide()
-        self.other_button.hide()
-        self.take_button.hide()
+        self._answers.hide()

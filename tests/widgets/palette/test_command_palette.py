@@ -209,3 +209,16 @@ def test_the_palette_stays_within_the_window(
         palette.dismiss()
     finally:
         text_size.set_percent(100)
+
+
+def test_the_palette_stays_in_the_middle_as_the_window_is_resized(window: MainWindow, qtbot: QtBot) -> None:
+    palette = opened(window, qtbot)
+    QTest.keyClicks(palette.edit, "exp")
+    for width, height in ((1440, 900), (700, 420), (1280, 720)):
+        window.resize(width, height)
+        assert palette.isVisible()
+        assert window.rect().contains(palette.geometry())
+        assert abs(palette.geometry().center().x() - window.rect().center().x()) <= 1
+    assert palette.edit.text() == "exp"
+    qtbot.keyClick(palette.edit, Key.Key_Escape)
+    assert window.chart.hasFocus()
