@@ -29,6 +29,8 @@ class CommandGroup(Enum):
 
     MOVING = "Moving about"
     CHART = "The chart"
+    DRAWINGS = "Drawings"
+    DRAWING = "The chosen drawing"
     PANES = "Panes"
     CHARTS = "Several charts"
     WATCHLIST = "The watchlist"
@@ -39,7 +41,7 @@ class CommandGroup(Enum):
 
 WINDOW_WIDE = frozenset({CommandGroup.CHARTS, CommandGroup.WINDOW, CommandGroup.MENU})
 """The groups whose keys work wherever the focus is."""
-FOCUSED = frozenset({CommandGroup.WATCHLIST, CommandGroup.LISTS})
+FOCUSED = frozenset({CommandGroup.WATCHLIST, CommandGroup.LISTS, CommandGroup.DRAWING})
 """The groups whose keys count while their own part has the focus; elsewhere the same keys may mean something else."""
 
 
@@ -105,6 +107,50 @@ _ROWS: dict[CommandGroup, tuple[tuple[str, ...], ...]] = {
         ("automatic", "Alt+A", "fit the axis to what is in view again", "double click on the axis, auto"),
         ("zone", "", "choose the chart's time zone", "the zone below the chart"),
     ),
+    CommandGroup.DRAWINGS: (
+        ("draw_trend_line", "Alt+T", "draw a trend line", "the tools beside the chart"),
+        ("draw_ray", "Alt+Y", "draw a ray"),
+        ("draw_arrow", "Alt+W", "draw an arrow"),
+        ("draw_parallel_channel", "Alt+K", "draw a parallel channel"),
+        ("draw_regression_channel", "Alt+Z", "draw a regression channel"),
+        ("draw_horizontal_line", "Alt+H", "draw a horizontal line"),
+        ("draw_vertical_line", "Alt+V", "draw a vertical line"),
+        ("draw_fibonacci_retracement", "Alt+O", "draw a Fibonacci retracement"),
+        ("draw_fibonacci_extension", "Alt+X", "draw a Fibonacci extension"),
+        ("draw_rectangle", "Alt+R", "draw a rectangle"),
+        ("draw_price_range", "Alt+J", "draw a price range"),
+        ("draw_text", "Alt+E", "write a text"),
+        ("draw_note", "Alt+Shift+E", "write a note"),
+        ("draw_freehand", "Alt+U", "draw freehand, with the mouse"),
+        ("", "", "straighten what is placed or dragged", "Shift"),
+        ("keep_tool", "Alt+Shift+K", "keep the tool after each drawing, or no longer"),
+        ("next_drawing", "Alt+PgDown", "choose the next drawing"),
+        ("previous_drawing", "Alt+PgUp", "choose the drawing before"),
+        ("paste_drawing", "Ctrl+V", "paste drawings"),
+        ("hide_drawings", "Alt+Shift+H", "hide all drawings of the chart, or show them"),
+        ("lock_drawings", "Alt+Shift+L", "lock all drawings of the chart, or no longer"),
+    ),
+    CommandGroup.DRAWING: (
+        ("place_point", "Space", "place the next point of a drawing at the crosshair", "click"),
+        ("drawing_left", "Left", "move the drawing a candle to the left", "drag"),
+        ("drawing_right", "Right", "move the drawing a candle to the right"),
+        ("drawing_up", "Up", "move the drawing up"),
+        ("drawing_down", "Down", "move the drawing down"),
+        ("drawing_far_left", "Shift+Left", "move the drawing ten candles to the left"),
+        ("drawing_far_right", "Shift+Right", "move the drawing ten candles to the right"),
+        ("drawing_far_up", "Shift+Up", "move the drawing far up"),
+        ("drawing_far_down", "Shift+Down", "move the drawing far down"),
+        ("edit_drawing", "F2", "type the drawing's text", "double click"),
+        ("drawing_menu", "Return", "open the drawing's menu", "right click"),
+        ("copy_drawing", "Ctrl+C", "copy the drawing, as JSON"),
+        ("cut_drawing", "Ctrl+X", "cut the drawing out"),
+        ("duplicate_drawing", "Ctrl+U", "duplicate the drawing", "Ctrl+drag"),
+        ("lock_drawing", "Ctrl+L", "lock the drawing, or no longer", "the list of drawings"),
+        ("hide_drawing", "Ctrl+H", "hide the drawing, or show it", "the list of drawings"),
+        ("drawing_to_front", "Ctrl+PgUp", "bring the drawing to the front"),
+        ("drawing_to_back", "Ctrl+PgDown", "send the drawing to the back"),
+        ("remove_drawing", "Del Backspace", "remove the drawing"),
+    ),
     CommandGroup.PANES: (
         ("next_pane", "F6", "choose the next pane"),
         ("previous_pane", "Shift+F6", "choose the pane before"),
@@ -165,7 +211,10 @@ _ROWS: dict[CommandGroup, tuple[tuple[str, ...], ...]] = {
         ("indicators", "Ctrl+I", "add, set or remove indicators"),
         ("alerts", "Ctrl+Shift+A", "see, set and change alerts", "“alerts watching”"),
         ("missing", "Ctrl+M", "go to missing trades, and again: to those before", "“trades missing”"),
-        ("undo", "Ctrl+Z", "undo what was just done, while the window offers it"),
+        ("undo", "Ctrl+Z", "undo what was just done, while the window offers it, else the last drawing"),
+        ("list_drawings", "Alt+Shift+D", "show the list of drawings", "the tools"),
+        ("undo_drawing", "Ctrl+Alt+Z", "undo the last change of a drawing", "the tools"),
+        ("redo_drawing", "Ctrl+Y Ctrl+Shift+Z", "redo the change of a drawing that was undone", "the tools"),
         ("import", "Ctrl+O", "import files of trades or candles", "drop files on the window"),
         ("download", "Ctrl+J", "download past trades or candles"),
         ("export", "Ctrl+E", "export candles"),

@@ -32,6 +32,7 @@ from app.market.ports.exchange import FeedState, FeedStatus
 from app.market.quotes.tick import PriceSide
 from app.market.series.series import CandleSeries
 from app.market.symbol import Symbol, has_trades
+from app.window.drawings.drawings_controller import DrawingsController
 from app.window.navigation.history_navigation import HistoryNavigation
 from app.window.navigation.range_navigation import RangeNavigation
 from app.window.overlays.compare_overlay import CompareOverlay
@@ -105,6 +106,7 @@ class ChartController(QObject):
         self._comparison = ComparisonOverlay(engine, chart, self._tasks.begin)
         self._spread = SpreadOverlay(engine, chart, self._tasks.begin)
         self._compare = CompareOverlay(chart, self._share_of, self._tasks.begin)
+        self.drawings = DrawingsController(engine.drawings, chart.drawings)
         self._navigation = HistoryNavigation(chart, engine.clock, self._tasks.begin)
         self._ranges = RangeNavigation(
             chart,
@@ -195,6 +197,7 @@ class ChartController(QObject):
         self._symbol = self._engine.symbol(name)
         self._series = None
         self._chart.set_series(None, self._symbol)
+        self.drawings.show(name)
         self._chart.set_loading("")
         self._shared, is_new = self._share_of(name, interval, self._side, self._calendar)
         self._shared.join(self._listener)
@@ -311,6 +314,7 @@ class ChartController(QObject):
         self._chart.set_source(None)
         self._prefetch_timer.stop()
         self._spread.stop()
+        self.drawings.stop()
         await self._compare.stop()
         if self._shared is not None and not self._is_stopped:
             self._is_stopped = True

@@ -29,6 +29,7 @@ from app.market.symbol import Symbol, broker_of, has_trades, history_command, in
 from app.window.appearance import show_palette, show_state
 from app.window.chart_controller import ChartController
 from app.window.collector import freeze_startup_objects
+from app.window.drawings.drawing_tools import DrawingTools
 from app.window.keys.keys_controller import KeysController
 from app.window.missing_trades import MissingTrades
 from app.window.notice import notice_of
@@ -113,6 +114,8 @@ class WindowController(QObject):
         self.charts.opened.connect(self._connect_chart)
         self.charts.activated.connect(self._on_activated)
         first = self.charts.open(chart, state.symbol, state.interval)
+        self._drawing_tools = DrawingTools(window, chart, first.controller.drawings)
+        self.charts.activated.connect(lambda one: self._drawing_tools.set_chart(one.chart, one.controller.drawings))
         first.controller.first_painted.connect(freeze_startup_objects)
         first.controller.first_painted.connect(self.first_painted)
         self._connect_signals()

@@ -20,7 +20,7 @@ from typing import Any
 from tests.conftest import SHARED_DATA
 from tests.end_to_end.helpers import RECORDING, run_on_qt_loop
 from tests.screenshots.alert_scenes import alerts
-from tests.screenshots.chart_scenes import forex_week, quotes, recording, studies
+from tests.screenshots.chart_scenes import drawings, forex_week, quotes, recording, studies
 from tests.screenshots.dialog_scenes import database, downloads, export
 from tests.screenshots.shooting import ARCHIVE, Shooting
 from tests.screenshots.window_scenes import QUIET, commands, diagnostics, empty, error, loading, symbols
@@ -48,6 +48,7 @@ SCENES: dict[str, Scene] = {
     "commands": commands,
     "quotes": quotes,
     "workspace": workspace,
+    "drawings": drawings,
 }
 RUNS = [  # theme, scale, size, scenes
     (
@@ -60,18 +61,22 @@ RUNS = [  # theme, scale, size, scenes
         "dark",
         "2",
         SMALL,
-        ("recording", "error", "database", "diagnostics", "studies", "symbols", "downloads", "alerts"),
+        ("recording", "error", "database", "diagnostics", "studies", "symbols", "downloads", "alerts", "drawings"),
     ),
     (
         "light",
         "1",
         LARGE,
-        ("alerts", "recording", "empty", "database", "diagnostics", "studies", "symbols", "downloads"),
+        ("alerts", "recording", "empty", "database", "diagnostics", "studies", "symbols", "downloads", "drawings"),
     ),
-    ("light", "2", SMALL, ("recording", "export", "database", "diagnostics", "studies", "symbols", "forex", "quotes")),
-    ("light", "1", LARGE, ("alerts",)),
+    (
+        "light",
+        "2",
+        SMALL,
+        ("recording", "export", "database", "diagnostics", "studies", "symbols", "forex", "quotes", "drawings"),
+    ),
     ("dark", "1.5", SMALL, ("recording",)),
-    ("dark", "1", LARGE, ("recording", "studies", "symbols", "commands", "workspace")),
+    ("dark", "1", LARGE, ("recording", "studies", "symbols", "drawings", "commands", "workspace")),
     ("light", "2", (960, 600), ("commands",)),
     ("light", "2", SMALL, ("workspace",)),
 ]

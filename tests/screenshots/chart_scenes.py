@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
+from math import sin
+from typing import Any
+from uuid import uuid4
 
 from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QContextMenuEvent
@@ -14,7 +17,9 @@ from PySide6.QtWidgets import QApplication, QMenu
 
 from app.config.settings import Secret
 from app.market.calendar.weekly import forex
+from app.market.drawings.drawing import Anchor, Dash, Drawing, DrawingKind, Extend
 from app.market.interval import Interval
+from app.market.series.series import CandleSeries
 from app.sandbox.market.simulated import SimulatedMarket
 from app.sandbox.oanda.server import ACCOUNT, TOKEN, OandaSandbox
 from app.sandbox.oanda.tape import SimulatedTape
@@ -24,6 +29,7 @@ from tests.sandbox.helpers import serving
 from tests.screenshots.shooting import Shooting, point, recorded_window
 from tests.widgets.chart.recorded_week import EURUSD, recorded_week
 from widgets.chart.chart_widget import ChartWidget
+from widgets.chart.drawings.editing import usual_style
 from widgets.chart.interaction.date_entry import DateEntry
 from widgets.chart.model.chart_style import ChartStyle, PriceStyle, TimeStyle
 from widgets.chart.model.pane_layout import PaneLayout
@@ -205,3 +211,57 @@ async def forex_week(shooting: Shooting) -> None:
     await shooting.take_dialog(chart, "forex-closed-time")
     chart.close()
     chart.deleteLater()
+
+
+async def drawings(shooting: Shooting) -> None:
+    """Every kind of drawing, one of them chosen, the list of them, a group of tools, and a logarithmic axis."""
+    async with recorded_window(shooting) as running:
+        chart, window, series = running.chart, running.window, running.chart.series
+        made = every_drawing(series)
+        running.engine.drawings.put(*made)
+        await until(lambda: len(chart.drawings.drawings) == len(made))
+        window.side_panel.pages.show_page(window.side_panel.drawings)
+        await shooting.take(running, "drawings")
+        chart.drawings.choose(made[0].id)
+        await shooting.take(running, "drawing-chosen")
+        chart.drawings.take_tool(DrawingKind.RECTANGLE)
+        window.tool_strip.groups[0].customContextMenuRequested.emit(QPoint(20, 8))
+        await shooting.take(running, "drawing-tools")
+        QApplication.activePopupWidget().close()
+        chart.drawings.take_tool(None)
+        chart.appearance.set_chart_style(ChartStyle(scale_mode=ScaleMode.LOG, underlaid=True))
+        chart.navigator.zoom(0.4)
+        await shooting.take(running, "drawings-log")
+
+
+def every_drawing(series: CandleSeries) -> list[Drawing]:
+    """One drawing of each kind, beside each other over the newest candles."""
+    opens, closes, last = series.column("open_time_us"), series.column("close"), len(series) - 1
+    half_us = series.interval.length_us // 2
+
+    def at(back: int, by: float = 0.0) -> Anchor:
+        return Anchor(int(opens[last - back]) + half_us, round(float(closes[last - back]) * (1 + by / 100), 2))
+
+    wave = [at(98 - step, -1.2 + 0.25 * sin(step / 1.5)) for step in range(16)]
+    rows: list[tuple[DrawingKind, Sequence[Anchor], str, dict[str, Any]]] = [
+        (DrawingKind.TREND_LINE, (at(118, -0.3), at(72, -0.3)), "", {}),
+        (DrawingKind.RAY, (at(60, -0.6), at(40, -0.4)), "", {}),
+        (DrawingKind.ARROW, (at(30, 1.3), at(20, 0.3)), "", {}),
+        (DrawingKind.HORIZONTAL_LINE, (at(70, 1.6),), "Old high", {}),
+        (DrawingKind.VERTICAL_LINE, (at(84),), "", {"dash": Dash.DASHED}),
+        (DrawingKind.RECTANGLE, (at(112, 1.4), at(90, 0.9)), "Supply, 14 Nov", {}),
+        (DrawingKind.PARALLEL_CHANNEL, (at(66, -0.5), at(46, -0.5), at(60, 0.5)), "", {}),
+        (DrawingKind.FIBONACCI_RETRACEMENT, (at(40, -0.9), at(16, 0.9)), "", {}),
+        (DrawingKind.FIBONACCI_EXTENSION, (at(116, -1.4), at(108, -0.9), at(104, -1.2)), "", {"extend": Extend.NONE}),
+        (DrawingKind.REGRESSION_CHANNEL, (at(34), at(4)), "", {}),
+        (DrawingKind.PRICE_RANGE, (at(56, -1.3), at(48, -0.5)), "", {}),
+        (DrawingKind.TEXT, (at(80, 1.2),), "Range", {}),
+        (DrawingKind.NOTE, (at(76, 0.2),), "Leg 1: +2.7 % on\nrising taker buys", {}),
+        (DrawingKind.FREEHAND, wave, "", {}),
+    ]
+    return [
+        Drawing(
+            str(uuid4()), series.symbol, kind, tuple(anchors), replace(usual_style(kind), **style), text, order=number
+        )
+        for number, (kind, anchors, text, style) in enumerate(rows, 1)
+    ]

@@ -13,13 +13,15 @@ from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QEvent, Signal
+from PySide6.QtCore import QEvent, QPointF, Signal
 from PySide6.QtGui import QHideEvent, QPixmap, QShowEvent
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from app.market.calendar.calendar import Calendar
 from app.market.series.series import CandleSeries
 from app.market.symbol import Symbol
+from widgets.chart.drawings.chart_drawings import ChartDrawings
+from widgets.chart.drawings.drawing_commands import drawing_commands, drawing_reasons
 from widgets.chart.indicators.axis_labels import AxisLabels
 from widgets.chart.indicators.axis_names import AxisNamesItem
 from widgets.chart.interaction.accessibility import ChartAccessibility
@@ -30,6 +32,7 @@ from widgets.chart.interaction.indicator_controller import IndicatorController
 from widgets.chart.interaction.keyboard import Keyboard
 from widgets.chart.interaction.navigator import Navigator
 from widgets.chart.interaction.picture_export import PictureExport
+from widgets.chart.interaction.price_snap import snap_to_prices
 from widgets.chart.interaction.range_view import RangeView
 from widgets.chart.interaction.reading_tools import ReadingTools
 from widgets.chart.interaction.readout import Readout
@@ -43,6 +46,7 @@ from widgets.chart.painting.scene_builder import difference_marks, gap_marks, up
 from widgets.chart.painting.text_cache import TextStyles
 from widgets.chart.panes.dirty_regions import DirtyRegions
 from widgets.chart.panes.pane_set import PaneSet, make_pane
+from widgets.keys import CommandGroup
 from widgets.theme.palettes import Palette
 from widgets.view_values import DifferenceView, GapBand
 
@@ -59,8 +63,8 @@ class ChartView(QWidget):
     Panes below each other, the price pane among them, for one series at a time.
 
     The parts do the work: ``navigator`` moves the view, ``ranges`` keeps a range of time in it, ``appearance`` holds
-    panes and styles, ``indicators`` the studies, ``reading_tools`` the crosshair and the measure, ``pictures`` exports
-    pictures, ``keyboard`` runs commands.
+    panes and styles, ``indicators`` the studies, ``drawings`` the drawings, ``reading_tools`` the crosshair and the
+    measure, ``pictures`` exports pictures, ``keyboard`` runs commands.
 
     Signals:
         older_history_requested(object): the view came within about a screen of the first bar; carries that bar's open
@@ -108,6 +112,7 @@ class ChartView(QWidget):
         self.indicators = IndicatorController(
             self._scene, self._canvas, self._panes, self._repaint_all, self.noted.emit
         )
+        self.drawings = ChartDrawings(self._scene, self._canvas, self._repaint_all, self._snap, self.noted.emit)
         self._canvas.add_item(AxisNamesItem(self._scene))
         self._readout = Readout(
             self._scene,
@@ -129,7 +134,12 @@ class ChartView(QWidget):
             self.keyboard.commands.update(part.commands())
         for speaker in (self.indicators, self.reading_tools):
             self.keyboard.reasons.update(speaker.reasons())
+        self.keyboard.commands.update(drawing_commands(self.drawings))
+        self.keyboard.reasons.update(drawing_reasons(self.drawings))
+        self._gestures.add_grab(self.drawings)
+        self.keyboard.add_context(CommandGroup.DRAWING, lambda: self.drawings.takes_keys)
         self.keyboard.add_cancel(self.reading_tools.clear_measure)
+        self.keyboard.add_cancel(self.drawings.cancel)
         self.keyboard.add_cancel(self._gestures.cancel)
         self._canvas.key_pressed.connect(self.keyboard.press)
         self._accessibility = ChartAccessibility(self._canvas, self._scene, self._readout)
@@ -312,13 +322,14 @@ class ChartView(QWidget):
 
     @property
     def is_up_to_date(self) -> bool:
-        """Whether all changes are marked for painting: no frame and no refresh of texts is due."""
-        return not self._frames.is_due and not self._text_timer.isActive()
+        """Whether all changes are marked for painting: no frame, no refresh of texts, no better paint is due."""
+        return not self._frames.is_due and not self._text_timer.isActive() and self.drawings.is_at_rest
 
     def picture(self) -> QPixmap:
         """Return the chart in device pixels, without the crosshair. Runs two frames: without it, and with it again."""
         pointer, self._readout.pointer = self._readout.pointer, None
         self._run_frame()
+        self.drawings.sharpen()
         pixmap: QPixmap = self._canvas.grab()
         self._readout.pointer = pointer
         self._run_frame()
@@ -329,6 +340,9 @@ class ChartView(QWidget):
     def frame_now(self) -> None:
         """Run and paint the frame that is due at once, as a benchmark must."""
         self._frames.run_now()
+
+    def _snap(self, position: QPointF) -> QPointF:
+        return position if self.series is None else snap_to_prices(self._scene, self.series, position)
 
     def _repaint_all(self) -> None:
         self._dirty.mark_all()
@@ -344,6 +358,7 @@ class ChartView(QWidget):
         self.navigator.begin_frame()
         self.ranges.refresh()
         series = self.series
+        self.drawings.follow(series)
         self._update_scene(series)
         if self._scene.last is not None and self._scene.shown_close is None:
             # The first candle's texts do not wait. Before the marking, which notes where the last price's label is: the
@@ -353,6 +368,7 @@ class ChartView(QWidget):
         if (changed or moved) and not self._text_timer.isActive():  # in another range numbers may need other decimals
             self._text_timer.start(_TEXT_MS)
         self.frame_ran.emit()
+        self.drawings.end_frame()
         if moved:
             self.visible_range_changed.emit()
         first_us = self.navigator.take_older_request()

@@ -216,6 +216,10 @@ class ChartWidget(ChartView):
         painter.end()
         return pixmap
 
+    def run_command(self, command: str) -> None:
+        """Run one of the chart's commands of `widgets.keys`. Raises KeyError for any other."""
+        self._run_command(command)
+
     # States and jumps
 
     def set_state(self, state: str, text: str = "", actions: Sequence[str] = (RETRY, SIMULATED_MARKET)) -> None:
@@ -335,6 +339,13 @@ class ChartWidget(ChartView):
 
     def _open_context_menu(self, position: QPointF, at: QPoint) -> None:
         pane = self._scene.pane_at(position.y()) or self._scene.price
+        drawing = self.drawings.drawing_at(position)
+        if drawing is not None:
+            self.drawings.choose(drawing.id)
+            menu = self._menu()
+            self.drawings.fill_menu(menu, drawing)
+            menu.popup(at)
+            return
         study = self.indicators.study_at(position)
         if study is not None:
             self.indicators.open_study_menu(study.key, at)

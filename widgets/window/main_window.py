@@ -23,6 +23,7 @@ from widgets.controls.number_format import price
 from widgets.controls.popup import Popup
 from widgets.controls.toast import Toasts
 from widgets.diagnostics.diagnostics_dock import DiagnosticsDock
+from widgets.drawing_tools.tool_strip import ToolStrip
 from widgets.keys import CommandGroup, bindings_by_group
 from widgets.palette.command_access import CommandAccess
 from widgets.symbols.symbol_picker import SymbolPicker
@@ -85,6 +86,7 @@ class MainWindow(QMainWindow):
         keys_changed: The user changed keys; `widgets.keys.current_keys` has them.
         keys_import_requested, keys_export_requested: Read keys from a file, or write them to one; carry its path.
         layout_changed: The user changed what the bars and panels show; see `layout_values`.
+        drawing_undo_requested, drawing_redo_requested: Undo the last change of a drawing, or redo it.
         placed: The window was moved, or got another size.
         close_requested: The user closed the window; call `allow_close` and ``close()`` once that may happen.
     """
@@ -133,6 +135,8 @@ class MainWindow(QMainWindow):
     missing_here_requested = Signal()
     download_requested = Signal()
     download_stop_requested = Signal()
+    drawing_undo_requested = Signal()
+    drawing_redo_requested = Signal()
     placed = Signal()
     close_requested = Signal()
 
@@ -147,6 +151,7 @@ class MainWindow(QMainWindow):
         self.top_bar = TopBar()
         self.notice_bar = NoticeBar()
         self.side_panel = SidePanel(self)
+        self.tool_strip = ToolStrip(self)
         self.watchlist = self.side_panel.watchlist
         self.quote_panel = self.side_panel.quote_panel
         self.diagnostics = DiagnosticsDock(self)
@@ -258,7 +263,14 @@ class MainWindow(QMainWindow):
     def _draw_icons(self) -> None:
         """Draw icons and painted parts in the present colours and size of text."""
         palette = self.colours
-        for part in (self.top_bar, self.notice_bar, self.side_panel, self.diagnostics, self.toasts):
+        for part in (
+            self.top_bar,
+            self.notice_bar,
+            self.side_panel,
+            self.tool_strip,
+            self.diagnostics,
+            self.toasts,
+        ):
             part.set_palette(palette)
         for popup in self.findChildren(Popup):  # the chart's popups are children of the window too
             popup.set_palette(palette)
@@ -278,6 +290,7 @@ class MainWindow(QMainWindow):
         """Return what the bars and panels show, for `restore_layout_values` at the next start."""
         return {
             "panel": self.side_panel.layout_values(),
+            "tools": self.tool_strip.layout_values(),
             "intervals": self.top_bar.intervals.to_values(),
             "watchlist": self.watchlist.layout_values(),
             "typing": self._knows_typing,
@@ -286,9 +299,10 @@ class MainWindow(QMainWindow):
 
     def restore_layout_values(self, values: Mapping[str, Any]) -> None:
         """Restore the values of `layout_values`; invalid ones fall back to those of the first start."""
-        parts = [values.get(name) for name in ("panel", "intervals", "watchlist", "palette")]
-        panel, intervals, watchlist, palette = ({} if not isinstance(part, Mapping) else part for part in parts)
+        parts = [values.get(name) for name in ("panel", "tools", "intervals", "watchlist", "palette")]
+        panel, tools, intervals, watchlist, palette = ({} if not isinstance(part, Mapping) else part for part in parts)
         self.side_panel.restore_layout(panel)
+        self.tool_strip.restore_layout(tools)
         self.top_bar.intervals.restore(intervals)
         self.watchlist.restore_layout(watchlist)
         self.command_access.restore_layout(palette)
@@ -402,6 +416,7 @@ class MainWindow(QMainWindow):
         self.setMenuWidget(top)
         self.setCentralWidget(self.chart)
         self.chart.setFocus()
+        self.addToolBar(Qt.ToolBarArea.LeftToolBarArea, self.tool_strip)
         self.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, self.side_panel)
         self.side_panel.fit()
         self.setCorner(Qt.Corner.BottomRightCorner, Qt.DockWidgetArea.RightDockWidgetArea)
@@ -449,6 +464,8 @@ class MainWindow(QMainWindow):
         bar.set_panel_open(self.side_panel.is_open)
         self.side_panel.open_changed.connect(bar.set_panel_open)
         self.side_panel.open_changed.connect(lambda _: self.layout_changed.emit())
+        self.side_panel.pages.shown.connect(lambda _: self.layout_changed.emit())
+        self.tool_strip.folded_changed.connect(self.layout_changed)
         self.status_bar.live_market_requested.connect(self.live_market_requested)
         self.top_bar.intervals.interval_requested.connect(self.interval_requested)
         self.top_bar.intervals.entry_requested.connect(self.open_interval_entry)
@@ -513,7 +530,10 @@ class MainWindow(QMainWindow):
                 "symbols": self.open_symbol_picker,
                 "missing": self.missing_requested.emit,
                 "alerts": self.alerts_requested.emit,
-                "undo": self.toasts.undo_latest,
+                "undo": self._undo,
+                "undo_drawing": lambda: self.drawing_undo_requested.emit(),
+                "redo_drawing": lambda: self.drawing_redo_requested.emit(),
+                "list_drawings": self.show_drawings,
                 "export": self.export_requested.emit,
                 "indicators": self.top_bar.ask_for_indicators,
                 "database": self.database_requested.emit,
@@ -532,8 +552,28 @@ class MainWindow(QMainWindow):
                 **self.top_bar.menu.commands(),
                 **{each.command: partial(self.charts_command_requested.emit, each.command) for each in _OF_CHARTS},
             },
-            {"undo": lambda: "" if self.toasts.can_undo else "There is nothing to undo."},
+            {
+                "undo": lambda: (
+                    "" if self.toasts.can_undo else self._why_no("undo_drawing", "There is nothing to undo.")
+                ),
+                "undo_drawing": lambda: self._why_no("undo_drawing", "There is no change of a drawing to undo."),
+                "redo_drawing": lambda: self._why_no("redo_drawing", "No change of a drawing was undone."),
+            },
         )
+
+    def _why_no(self, command: str, reason: str) -> str:
+        return "" if self.tool_strip.commands[command].isEnabled() else reason
+
+    def show_drawings(self) -> None:
+        """Show the list of drawings in the side panel, with the focus in it."""
+        self.side_panel.ask_open(True)
+        self.side_panel.pages.show_page(self.side_panel.drawings)
+        self.side_panel.drawings.view.setFocus(Qt.FocusReason.ShortcutFocusReason)
+
+    def _undo(self) -> None:
+        """Undo what a toast offers to undo, else the last change of a drawing."""
+        if not self.toasts.undo_latest():
+            self.drawing_undo_requested.emit()
 
     def _open_typed(self, open_with: Callable[[str], object], text: str) -> None:
         open_with(text)

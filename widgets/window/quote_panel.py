@@ -64,7 +64,7 @@ class QuotePanel(QWidget):
         self.bid = QuoteCard("Bid", "falling")
         self.ask = QuoteCard("Ask", "rising")
         self.quote: QuoteView | None = None
-        self.watch_button = QToolButton()
+        self.watch_button = QToolButton(self)
         self.watch_button.setText("Keep recording")
         self.watch_button.setAccessibleName("Add the symbol to the watchlist")
         self.watch_button.setToolTip("Add it to the watchlist, so that it is recorded while other symbols are shown")
@@ -90,11 +90,7 @@ class QuotePanel(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(16, 12, 16, 12)
         layout.setSpacing(12)
-        head = QHBoxLayout()
-        head.addWidget(label("Quote", "faint", style.head_font()))
-        head.addStretch(1)
-        head.addWidget(self.watch_button)
-        layout.addLayout(head)
+        # Its tab says what it is, and beside that the side panel puts the button.
         layout.addLayout(cards)
         layout.addLayout(self._make_table())
         self.download = DownloadRow()

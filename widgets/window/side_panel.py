@@ -1,4 +1,4 @@
-"""The dock at the right: the watchlist over the quote panel; hidden, it leaves a strip to show it again."""
+"""The dock at the right: the watchlist over the quote and the drawings; hidden, it leaves a strip to show it again."""
 
 from __future__ import annotations
 
@@ -18,10 +18,12 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from widgets.drawing_tools.drawings_list import DrawingsList
 from widgets.symbols.watchlist import Watchlist
 from widgets.theme import style
 from widgets.theme.palettes import Palette
 from widgets.window.panel_handle import PanelHandle
+from widgets.window.panel_pages import PanelPages
 from widgets.window.quote_panel import QuotePanel
 
 STRIP_PX = 12
@@ -32,7 +34,7 @@ _WIDEST_PX = 640
 
 class SidePanel(QDockWidget):
     """
-    Holds `Watchlist`, as high as its rows, and `QuotePanel`. Where there is less room, both scroll.
+    Holds `Watchlist`, as high as its rows, and ``pages``: `QuotePanel`, `DrawingsList`. With less room, they scroll.
 
     The user's choice (`is_wanted`) outlives a window too narrow for it: the panel comes back with the room.
 
@@ -56,6 +58,8 @@ class SidePanel(QDockWidget):
         self._fitted_for = (0, 0)  # the window's width and the size of text at the last `fit`
         self.watchlist = Watchlist()
         self.quote_panel = QuotePanel()
+        self.drawings = DrawingsList()
+        self.pages = PanelPages()
         self._strip = _Strip()
         self._strip.clicked.connect(self.toggle)
         self._strip.hide()
@@ -119,7 +123,7 @@ class SidePanel(QDockWidget):
 
     def layout_values(self) -> dict[str, Any]:
         """Return what `restore_layout` takes."""
-        return {"open": self._is_wanted, "width": self._width}
+        return {"open": self._is_wanted, "width": self._width, "page": self.pages.tabs.currentIndex()}
 
     def restore_layout(self, values: Mapping[str, Any]) -> None:
         """Restore the values of `layout_values`; invalid ones fall back to those of the first start."""
@@ -127,10 +131,14 @@ class SidePanel(QDockWidget):
         is_width = isinstance(width, int) and self.LEAST_WIDTH <= width <= _WIDEST_PX
         self._width = width if isinstance(width, int) and is_width else self.WIDTH
         self._is_wanted, self._is_insisted = values.get("open") is not False, False
+        page = values.get("page")
+        if isinstance(page, int) and 0 <= page < self.pages.tabs.count():
+            self.pages.tabs.setCurrentIndex(page)
         self.fit()
 
     def set_palette(self, palette: Palette) -> None:
         self.watchlist.set_palette(palette)
+        self.drawings.set_palette(palette)
         self.handle.set_palette(palette)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
@@ -201,7 +209,10 @@ class SidePanel(QDockWidget):
         layout.addWidget(self.watchlist)
         layout.addSpacing(8)
         layout.addWidget(rule)
-        layout.addWidget(self.quote_scroll, 1)
+        self.pages.add("Quote", self.quote_scroll)
+        self.pages.add("Drawings", self.drawings)
+        self.pages.add_to_row(self.quote_panel.watch_button)
+        layout.addWidget(self.pages, 1)
         return inside
 
 

@@ -222,7 +222,9 @@ def test_tab_reaches_every_control_which_shows_its_focus(window: MainWindow) -> 
     controls = [
         control
         for control in window.findChildren(QWidget)
-        if control.isVisible() and isinstance(control, QAbstractButton | QLineEdit | QComboBox | QAbstractItemView)
+        if control.isVisible()
+        and control.isEnabled()
+        and isinstance(control, QAbstractButton | QLineEdit | QComboBox | QAbstractItemView)
     ]
     assert [control.accessibleName() for control in hidden] == []
     assert [control.accessibleName() for control in controls if control not in reached] == []

@@ -5,6 +5,7 @@ Mouse, touchpad and touch screen: from the canvas's events to movements of the v
   with Shift pans. Two fingers on a touchpad: sideways pans, up and down zooms. Pinch: zooms between the fingers.
 - Drag: pans, and scrolls on where it was thrown. On the value axis it stretches, on a separator it resizes panes.
 - Ctrl+drag: draws a band to zoom to. Shift+drag: measures.
+- On a drawing, or with a drawing tool chosen, a press and a drag are about drawings (see `drawing_tool`).
 - Double click: fits; on the value axis it makes the axis automatic, as a click on the “Auto” shown there does.
 - What stands over the chart, such as the line of an alert, may take the pointer first (`grabs`).
 - The back and forward buttons go through the view history.

@@ -14,7 +14,7 @@ from widgets.chart.model.pane_layout import PRICE
 from widgets.chart.painting.scene import Scene
 from widgets.chart.panes.pane_set import PaneSet
 from widgets.chart.scales.value_scale import ScaleMode
-from widgets.keys import command_of, key_in_brackets
+from widgets.keys import CommandGroup, command_of, key_in_brackets
 
 _ZOOM = 1.15  # as a notch of the wheel zooms
 _STEP, _HALF, _SCREEN = 0.1, 0.5, 1.0  # of the width in view
@@ -31,6 +31,7 @@ class Keyboard:
     def __init__(self, scene: Scene, panes: PaneSet, navigator: Navigator) -> None:
         self._scene, self._panes, self._navigator = scene, panes, navigator
         self._cancels: list[Callable[[], bool]] = [self._unchoose_pane]
+        self._contexts: list[tuple[CommandGroup, Callable[[], bool]]] = []
         self.commands: dict[str, Callable[[], object]] = {
             "earlier": partial(self._pan, _STEP),
             "later": partial(self._pan, -_STEP),
@@ -74,9 +75,16 @@ class Keyboard:
 
     def press(self, event: QKeyEvent) -> None:
         """Run the key's command and accept the event; leave it to the parent widget if there was nothing to do."""
-        call = self.commands.get(command_of(event) or "")
-        if call is not None and call() is not False:
-            event.accept()
+        groups = [group for group, counts in self._contexts if counts()]
+        for group in (*groups, None):
+            call = self.commands.get(command_of(event, group) or "")
+            if call is not None and call() is not False:
+                event.accept()
+                return
+
+    def add_context(self, group: CommandGroup, counts: Callable[[], bool]) -> None:
+        """Have a group with keys of its own come before the chart's, while ``counts`` returns True."""
+        self._contexts.append((group, counts))
 
     def add_cancel(self, cancel: Callable[[], bool]) -> None:
         """Have Esc try this before all that was added earlier; it returns whether there was anything to give up."""

@@ -101,6 +101,13 @@ class ChartCanvas(pg.GraphicsView):  # type: ignore[misc]  # because pyqtgraph h
         self._items = (*self._items, item)
         self.scene().addItem(item)
 
+    def add_item_over_panes(self, item: SceneItem) -> None:
+        """Add an item above the panes, below crosshair, legend and axes."""
+        self._items = (self._items[0], item, *self._items[1:])
+        self.scene().addItem(item)
+        for depth, each in enumerate(self._items):
+            each.setZValue(2 * depth)
+
     @property
     def parts(self) -> Sequence[object]:
         """The chart's own items, bottom to top."""

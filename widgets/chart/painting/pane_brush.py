@@ -9,14 +9,14 @@ any origin can use it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import cast
 
 import numpy as np
 import pyqtgraph as pg
 from numpy.typing import ArrayLike, NDArray
 from PySide6.QtCore import QRect, QRectF, Qt
-from PySide6.QtGui import QBrush, QColor, QLinearGradient, QPainter, QPolygonF, QRegion
+from PySide6.QtGui import QBrush, QColor, QLinearGradient, QPainter, QPixmap, QPolygonF, QRegion
 
 from app.market.series.series import BarColumns
 from widgets.chart.model.line_style import LineDash, dash_bars, dash_segments
@@ -52,7 +52,7 @@ class PaneBrush:
         value_scale: ValueScale,
         colours: Colours,
     ) -> None:
-        self._painter, self._buffer = painter, buffer
+        self._painter, self._pixels, self._buffer = painter, pixels, buffer
         self._time_scale, self._value_scale = time_scale, value_scale
         self.area, self.line, self.scale, self.colours = pixels.rect(rect), pixels.line, pixels.scale, colours
         self._slot_px = time_scale.bar_px * pixels.scale
@@ -232,6 +232,14 @@ class PaneBrush:
             faint.setAlphaF(opacity)
             gradient.setColorAt(position, faint)
         return QBrush(gradient)
+
+    def picture(self, x: int, pixmap: QPixmap) -> None:
+        """Paint a picture as high as the pane, from a column of device pixels on."""
+        self._painter.drawPixmap(x, self.area.top(), pixmap)
+
+    def paint_by(self, call: Callable[[QPainter, DevicePixels], object]) -> None:
+        """Have a call paint what is no figure over bars. It finds and leaves the painter in device pixels."""
+        call(self._painter, self._pixels)
 
     def dots_at(self, colour: QColor, bars: BarColumns, values: Values, size_px: float = 3.0) -> None:
         """Draw a square dot at each value, no wider than its bar; NaN draws nothing."""

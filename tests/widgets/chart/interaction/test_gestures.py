@@ -212,7 +212,13 @@ def test_going_back_restores_no_range_of_another_symbol(qtbot: QtBot, chart: Cha
 
 
 def test_every_command_of_the_chart_in_the_table_does_something(chart: ChartWidget) -> None:
-    groups = (CommandGroup.MOVING, CommandGroup.CHART, CommandGroup.PANES)
+    groups = (
+        CommandGroup.MOVING,
+        CommandGroup.CHART,
+        CommandGroup.DRAWINGS,
+        CommandGroup.DRAWING,
+        CommandGroup.PANES,
+    )
     named = {each.command for each in KEY_BINDINGS if each.command and each.group in groups}
     assert named == set(chart.keyboard.commands)
 

@@ -10,6 +10,7 @@ import pytest
 from pytestqt.exceptions import capture_exceptions
 from pytestqt.qtbot import QtBot
 
+from app.market.drawings.drawing import DrawingKind
 from app.market.indicators import Bars, Indicator, Output, Placement, register, unregister
 from app.market.indicators.definition import Values
 from app.market.series.series import CandleSeries
@@ -26,6 +27,7 @@ from tests.widgets.chart.charts import (
     settle,
     zigzag,
 )
+from tests.widgets.chart.drawings.helpers import anchor, drawn
 from widgets.chart.chart_widget import ChartWidget
 from widgets.chart.painting.pane import VisibleBars
 from widgets.chart.painting.pane_brush import PaneBrush
@@ -152,7 +154,7 @@ def test_an_indicator_whose_function_raises_shows_no_value_and_spares_the_candle
         unregister("odd")
 
 
-@pytest.mark.parametrize("number", range(6))
+@pytest.mark.parametrize("number", range(7))
 def test_an_item_that_raises_leaves_the_others_drawn(
     qtbot: QtBot, chart: ChartWidget, no_exception: None, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
@@ -162,9 +164,12 @@ def test_an_item_that_raises_leaves_the_others_drawn(
     chart.set_series(series_of(zigzag(50)), BTC)
     chart.indicators.add("sma")
     settle(qtbot, chart)
+    chart.drawings.set_drawings([drawn(DrawingKind.HORIZONTAL_LINE, anchor(40, 108))])
+    settle(qtbot, chart)
     item = canvas_of(chart)._items[number]
     chart._scene.named_pane = "price"
-    inner = ("_paint_pane", "_paint_title", "_grid_labels", "_paint_line", "_entries", "_paint_ground")[number]
+    parts = ("_paint_pane", "_paint_margin", "_paint_title", "_grid_labels", "_paint_line", "_entries", "_paint_ground")
+    inner = parts[number]
     monkeypatch.setattr(item, inner, fail)
     chart._repaint_all()
     settle(qtbot, chart)

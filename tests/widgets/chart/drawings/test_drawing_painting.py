@@ -1,0 +1,178 @@
+"""The painted drawings: their pixels, in both themes and at several scales, and what a pan and a tick repaint."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PySide6.QtCore import QPointF
+from PySide6.QtGui import QColor, QImage
+from pytestqt.qtbot import QtBot
+
+from app.market.drawings.drawing import Drawing, DrawingKind
+from app.market.series.series import CandleSeries
+from tests.widgets.chart.charts import (
+    BTC,
+    FIRST_SLOT,
+    candle,
+    colour_at,
+    is_drawn_at,
+    picture,
+    place,
+    series_of,
+    settle,
+    zigzag,
+)
+from tests.widgets.chart.drawings.helpers import anchor, drawn
+from widgets.chart.chart_widget import ChartWidget
+from widgets.chart.drawings.line_painting import colour_of
+from widgets.chart.painting.device_pixels import mixed
+from widgets.theme.palettes import DARK, LIGHT, Palette
+
+Kind = DrawingKind
+CHOSEN_COLOUR = "#ff00ff"
+
+
+def at(chart: ChartWidget, slot: float, price: float) -> QPointF:
+    return place(chart, FIRST_SLOT + slot, price)
+
+
+@pytest.fixture
+def series(qtbot: QtBot, chart: ChartWidget) -> CandleSeries:
+    """A hundred candles on the chart, the latest in view."""
+    made = series_of(zigzag(100))
+    chart.set_series(made, BTC)
+    settle(qtbot, chart)
+    return made
+
+
+@pytest.mark.parametrize("palette", [DARK, LIGHT], ids=lambda palette: palette.name)
+@pytest.mark.parametrize("scale", [1.0, 1.5, 2.0])
+def test_lines_are_where_their_anchors_say(
+    qtbot: QtBot, chart: ChartWidget, series: CandleSeries, palette: Palette, scale: float
+) -> None:
+    chart.set_palette(palette)
+    chart.drawings.set_drawings(
+        [
+            drawn(Kind.TREND_LINE, anchor(40, 113), anchor(60, 115), colour=CHOSEN_COLOUR, width=2),
+            drawn(Kind.HORIZONTAL_LINE, anchor(50, 114.5), colour="line:1"),
+            drawn(Kind.RECTANGLE, anchor(62, 111.8), anchor(80, 112.8), colour="line:3", filled=True),
+        ]
+    )
+    settle(qtbot, chart)
+    image = picture(chart, scale)
+    assert is_drawn_at(image, at(chart, 50, 114), CHOSEN_COLOUR)
+    assert is_drawn_at(image, at(chart, 30, 114.5), colour_of(palette, "line:1").name())
+    edge = colour_of(palette, "line:3")
+    assert is_drawn_at(image, at(chart, 70, 112.8), edge.name())
+    inside = at(chart, 70.5, 112.4)
+    assert colour_at(image, inside) in (mixed(palette.background, edge, 0.13).name(), palette.grid)
+
+
+@pytest.mark.parametrize("kind", list(Kind), ids=lambda kind: kind.value)
+def test_every_kind_is_painted_and_a_hidden_one_is_not(
+    qtbot: QtBot, chart: ChartWidget, series: CandleSeries, kind: DrawingKind
+) -> None:
+    before = picture(chart)
+    spots = ((40, 113.0), (60, 114.0), (50, 112.0))
+    count = max(kind.anchors, 2) if kind is Kind.FREEHAND else kind.anchors
+    drawing = drawn(kind, *(anchor(*spot) for spot in spots[:count]), text="Supply zone", colour=CHOSEN_COLOUR)
+    chart.drawings.set_drawings([drawing])
+    settle(qtbot, chart)
+    shown = picture(chart)
+    assert count_near(shown, CHOSEN_COLOUR) > 10
+    assert chart.trouble == ""
+    chart.drawings.show_all(shown=False)
+    settle(qtbot, chart)
+    assert picture(chart) == before
+    chart.drawings.show_all(shown=True)
+    settle(qtbot, chart)
+    assert picture(chart) == shown
+
+
+def test_the_chosen_drawing_has_handles_and_a_locked_one_has_none(
+    qtbot: QtBot, chart: ChartWidget, series: CandleSeries
+) -> None:
+    line = drawn(Kind.TREND_LINE, anchor(40, 113), anchor(60, 115), colour=CHOSEN_COLOUR)
+    chart.drawings.set_drawings([line])
+    chart.drawings.choose(line.id)
+    settle(qtbot, chart)
+    handle = at(chart, 40, 113)
+    assert colour_at(picture(chart), handle) == DARK.background
+    assert is_drawn_at(picture(chart), handle + QPointF(-4.5, 0), DARK.accent, 0.5)
+
+
+def many(count: int) -> list[Drawing]:
+    """Drawings of all kinds in turn, all over the view."""
+    made = []
+    for number in range(count):
+        kind = list(Kind)[number % len(Kind)]
+        places = range(kind.anchors)
+        anchors = (anchor(20 + number % 50 + 6 * at, 101 + (number * 7 + at * 3) % 13) for at in places)
+        text = "Text" if number % 3 == 0 else ""
+        made.append(drawn(kind, *anchors, text=text, order=float(number), filled=number % 2 == 0))
+    return made
+
+
+@pytest.mark.parametrize("scale", [1.0, 1.25, 2.0])
+def test_many_are_painted_as_few_are(qtbot: QtBot, chart: ChartWidget, series: CandleSeries, scale: float) -> None:
+    drawings = many(30)
+    chart.drawings.set_drawings(drawings)
+    chart.navigator.pan(61)
+    settle(qtbot, chart)
+    from_pictures = picture(chart, scale)
+    chart.drawings._painter.shift = lambda scale, left: None
+    assert_near(from_pictures, picture(chart, scale))
+
+
+def test_a_pan_moves_the_pictures_to_where_a_whole_paint_has_them(
+    qtbot: QtBot, chart: ChartWidget, series: CandleSeries
+) -> None:
+    chart.drawings.set_drawings(many(40))
+    settle(qtbot, chart)
+    for by in (40, 33, -12, 300, -200):
+        chart.navigator.pan(by)
+        settle(qtbot, chart)
+    assert_near(shot(chart), picture(chart))
+
+
+def test_a_tick_repaints_the_drawings_over_the_last_candle(
+    qtbot: QtBot, chart: ChartWidget, series: CandleSeries
+) -> None:
+    chart.drawings.set_drawings(
+        [
+            drawn(Kind.TREND_LINE, anchor(60, 104), anchor(110, 109), colour=CHOSEN_COLOUR, width=2),
+            drawn(Kind.REGRESSION_CHANNEL, anchor(70, 104), anchor(120, 109), filled=True),
+            drawn(Kind.HORIZONTAL_LINE, anchor(60, 106)),
+        ]
+    )
+    settle(qtbot, chart)
+    for close in (107, 103, 108):
+        series.upsert(candle(FIRST_SLOT + 99, 100, close))
+        chart.series_changed()
+        settle(qtbot, chart)
+        assert shot(chart) == picture(chart)
+
+
+def assert_near(one: QImage, other: QImage) -> None:
+    """The same but for the last bits of antialiased pixels, which a picture in between rounds once more."""
+    parts = [np.frombuffer(image.constBits(), np.uint8).astype(int) for image in (one, other)]
+    assert np.abs(parts[0] - parts[1]).max() <= 6
+
+
+def shot(chart: ChartWidget) -> QImage:
+    """What the partial paints so far left on the screen."""
+    backing = chart.screen().grabWindow(chart.winId()).toImage()
+    return backing.convertToFormat(QImage.Format.Format_RGB32)
+
+
+def count_near(image: QImage, colour: str) -> int:
+    """How many pixels have about that colour; counted up to some ten."""
+    wanted, near = QColor(colour), 0
+    for y in range(image.height()):
+        for x in range(image.width()):
+            seen = QColor(image.pixel(x, y))
+            parts = zip(seen.getRgb()[:3], wanted.getRgb()[:3], strict=True)
+            near += sum(abs(one - other) for one, other in parts) < 150
+        if near > 10:
+            break
+    return near

@@ -1,0 +1,280 @@
+"""Drawings placed, chosen, moved and removed by real events on a visible chart."""
+
+from __future__ import annotations
+
+import pytest
+from PySide6.QtCore import QPointF, Qt
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtTest import QTest
+from pytestqt.qtbot import QtBot
+
+from app.market.drawings.drawing import DrawingKind, check
+from app.market.interval import Interval
+from app.market.series.series import CandleSeries
+from tests.widgets.chart.charts import BTC, canvas_of, place, series_of, settle, slot_at, zigzag
+from tests.widgets.chart.drawings.helpers import NO_KEYS, Kept, anchor, click, drag, drawn
+from widgets.chart.chart_widget import ChartWidget
+from widgets.chart.drawings.drawing_commands import drawing_commands
+from widgets.chart.drawings.kinds import KINDS
+from widgets.chart.drawings.text_entry import TextEntry
+
+Key = Qt.Key
+CONTROL, SHIFT, ALT = (
+    Qt.KeyboardModifier.ControlModifier,
+    Qt.KeyboardModifier.ShiftModifier,
+    Qt.KeyboardModifier.AltModifier,
+)
+BY_CLICKS = [kind for kind in DrawingKind if kind is not DrawingKind.FREEHAND]
+
+
+@pytest.fixture
+def kept(qtbot: QtBot, chart: ChartWidget) -> Kept:
+    """A chart of 200 candles without a drawing."""
+    chart.set_series(series_of(zigzag(200)), BTC)
+    chart.navigator.pan(60)
+    settle(qtbot, chart)
+    return Kept(chart)
+
+
+def at(chart: ChartWidget, slot: float, price: float) -> QPointF:
+    return place(
+        chart, anchor(slot, price).time_us // 60_000_000 - anchor(0, 0).time_us // 60_000_000 + 12_000_000, price
+    )
+
+
+def press(chart: ChartWidget, key: Qt.Key, keys: Qt.KeyboardModifier = NO_KEYS) -> None:
+    QTest.keyClick(chart.focusProxy(), key, keys)
+
+
+def enter_text(chart: ChartWidget, text: str) -> None:
+    entry = chart.findChild(TextEntry)
+    assert entry.isVisible()
+    QTest.keyClicks(entry, text)
+    QTest.keyClick(entry, Key.Key_Return)
+
+
+@pytest.mark.parametrize("kind", BY_CLICKS, ids=lambda kind: kind.value)
+def test_clicks_place_a_drawing_at_candles_and_prices(
+    qtbot: QtBot, chart: ChartWidget, kept: Kept, kind: DrawingKind
+) -> None:
+    chart.drawings.take_tool(kind)
+    slots, prices = (130, 150, 170), (103.0, 108.0, 101.0)
+    for number in range(kind.anchors):
+        click(chart, at(chart, slots[number], prices[number]))
+    if kind in (DrawingKind.TEXT, DrawingKind.NOTE):
+        enter_text(chart, "Supply")
+    check(kept.only)
+    assert kept.only.kind is kind
+    assert kept.only.symbol == "BTCUSDT"
+    for number, placed in enumerate(kept.only.anchors):
+        assert placed.time_us == anchor(slots[number], 0).time_us
+        assert placed.price == pytest.approx(prices[number], abs=0.1)
+    assert chart.drawings.tool is None
+    assert chart.drawings.chosen == kept.only
+
+
+def test_a_second_quick_click_is_the_second_anchor(qtbot: QtBot, chart: ChartWidget, kept: Kept) -> None:
+    chart.drawings.take_tool(DrawingKind.TREND_LINE)
+    viewport = canvas_of(chart).viewport()
+    click(chart, at(chart, 130, 103))
+    QTest.mouseMove(viewport, at(chart, 150, 105).toPoint())
+    QTest.mouseDClick(viewport, Qt.MouseButton.LeftButton, NO_KEYS, at(chart, 150, 105).toPoint())
+    assert [each.time_us for each in kept.only.anchors] == [anchor(130, 0).time_us, anchor(150, 0).time_us]
+
+
+def test_a_drag_places_both_anchors(qtbot: QtBot, chart: ChartWidget, kept: Kept) -> None:
+    chart.drawings.take_tool(DrawingKind.RECTANGLE)
+    drag(chart, at(chart, 130, 103), at(chart, 150, 108))
+    assert [each.time_us for each in kept.only.anchors] == [anchor(130, 0).time_us, anchor(150, 0).time_us]
+
+
+def test_freehand_follows_the_drag(qtbot: QtBot, chart: ChartWidget, kept: Kept) -> None:
+    chart.drawings.take_tool(DrawingKind.FREEHAND)
+    viewport = canvas_of(chart).viewport()
+    points = [at(chart, 130 + step, 103 + 4 * (step // 4 % 2)) for step in range(0, 30, 4)]
+    QTest.mousePress(viewport, Qt.MouseButton.LeftButton, NO_KEYS, points[0].toPoint())
+    for point in points[1:]:
+        QTest.mouseMove(viewport, point.toPoint())
+    QTest.mouseRelease(viewport, Qt.MouseButton.LeftButton, NO_KEYS, points[-1].toPoint())
+    check(kept.only)
+    assert len(kept.only.anchors) == len(points)
+    assert kept.only.anchors[0].price == pytest.approx(103, abs=0.1)
+
+
+def test_the_magnet_takes_a_price_of_the_candle(qtbot: QtBot, chart: ChartWidget, kept: Kept) -> None:
+    chart.appearance.toggle_price_snap()
+    chart.drawings.take_tool(DrawingKind.HORIZONTAL_LINE)
+    click(chart, at(chart, 150, 111.6))
+    assert kept.only.anchors[0].price == pytest.approx(112.0, abs=1e-6)  # its high
+
+
+def test_shift_straightens(qtbot: QtBot, chart: ChartWidget, kept: Kept) -> None:
+    chart.drawings.take_tool(DrawingKind.TREND_LINE)
+    click(chart, at(chart, 130, 105))
+    click(chart, at(chart, 160, 105.6), SHIFT)
+    one, other = kept.only.anchors
+    assert one.price == other.price
+    assert one.time_us < other.time_us
+
+
+def test_esc_gives_up_what_is_placed_then_the_tool_then_the_choice(
+    qtbot: QtBot, chart: ChartWidget, kept: Kept
+) -> None:
+    line = drawn(DrawingKind.HORIZONTAL_LINE, anchor(150, 104))
+    kept.put((line,))
+    chart.drawings.take_tool(DrawingKind.TREND_LINE)
+    click(chart, at(chart, 130, 105))
+    press(chart, Key.Key_Escape)
+    assert chart.drawings.tool is DrawingKind.TREND_LINE
+    assert chart.drawings.set.preview is None
+    press(chart, Key.Key_Escape)
+    assert chart.drawings.tool is None
+    chart.drawings.choose(line.id)
+    press(chart, Key.Key_Escape)
+    assert chart.drawings.chosen is None
+    assert kept.only == line
+
+
+def test_a_drag_moves_a_drawing_and_a_handle_one_anchor(qtbot: QtBot, chart: ChartWidget, kept: Kept) -> None:
+    line = drawn(DrawingKind.TREND_LINE, anchor(130, 102), anchor(150, 108))
+    kept.put((line,))
+    drag(chart, at(chart, 140, 105), at(chart, 146, 103))
+    moved = kept.only
+    assert [each.time_us - old.time_us for each, old in zip(moved.anchors, line.anchors, strict=True)] == [
+        360_000_000
+    ] * 2
+    assert [each.price for each in moved.anchors] == pytest.approx([100, 106], abs=0.1)
+    drag(chart, at(chart, 156, 106), at(chart, 170, 109))
+    assert kept.only.anchors[0] == moved.anchors[0]
+    assert kept.only.anchors[1].time_us == anchor(170, 0).time_us
+    assert kept.only.anchors[1].price == pytest.approx(109, abs=0.1)
+    assert kept.steps == 3
+
+
+def test_a_click_chooses_and_stores_nothing(qtbot: QtBot, chart: ChartWidget, kept: Kept) -> None:
+    line = drawn(DrawingKind.TREND_LINE, anchor(130, 102), anchor(150, 108))
+    kept.put((line,))
+    click(chart, at(chart, 140, 105))
+    assert chart.drawings.chosen == line
+    assert (kept.only, kept.steps) == (line, 1)
+    centre = chart.center_time_us()
+    click(chart, at(chart, 140, 109))
+    assert chart.drawings.chosen is None
+    assert chart.center_time_us() == centre
+
+
+def test_beside_drawings_the_chart_is_dragged(qtbot: QtBot, chart: ChartWidget, kept: Kept) -> None:
+    kept.put((drawn(DrawingKind.RECTANGLE, anchor(120, 102), anchor(160, 108), filled=True),))
+    slot = slot_at(chart, 300.0)
+    drag(chart, at(chart, 140, 105), at(chart, 150, 105))
+    assert slot_at(chart, 300.0) != slot
+
+
+def test_a_locked_drawing_is_chosen_and_not_moved(qtbot: QtBot, chart: ChartWidget, kept: Kept) -> None:
+    line = drawn(DrawingKind.TREND_LINE, anchor(130, 102), anchor(150, 108))
+    kept.put((line,))
+    chart.drawings.choose(line.id)
+    press(chart, Key.Key_L, CONTROL)
+    locked = kept.only
+    assert locked.locked
+    drag(chart, at(chart, 140, 105), at(chart, 146, 103))
+    press(chart, Key.Key_Left)
+    press(chart, Key.Key_Delete)
+    assert kept.only == locked
+
+
+def test_keys_move_duplicate_and_remove_the_chosen_drawing(qtbot: QtBot, chart: ChartWidget, kept: Kept) -> None:
+    line = drawn(DrawingKind.TREND_LINE, anchor(130, 102), anchor(150, 108))
+    kept.put((line,))
+    press(chart, Key.Key_PageDown, ALT)
+    assert chart.drawings.chosen == line
+    press(chart, Key.Key_Right)
+    press(chart, Key.Key_Up)
+    assert [each.time_us for each in kept.only.anchors] == [anchor(131, 0).time_us, anchor(151, 0).time_us]
+    assert kept.only.anchors[0].price > 102
+    press(chart, Key.Key_U, CONTROL)
+    assert len(kept.drawings) == 2
+    copy = chart.drawings.chosen
+    assert copy.id != line.id
+    assert copy.order > line.order
+    press(chart, Key.Key_Delete)
+    press(chart, Key.Key_Escape)
+    assert kept.only.id == line.id
+
+
+def test_without_a_choice_the_keys_are_the_charts(qtbot: QtBot, chart: ChartWidget, kept: Kept) -> None:
+    kept.put((drawn(DrawingKind.HORIZONTAL_LINE, anchor(150, 104)),))
+    centre = chart.center_time_us()
+    press(chart, Key.Key_Left)
+    assert chart.center_time_us() < centre
+    assert kept.steps == 1
+
+
+def test_a_drawing_is_placed_by_keys_alone(qtbot: QtBot, chart: ChartWidget, kept: Kept) -> None:
+    press(chart, Key.Key_T, ALT)
+    press(chart, Key.Key_Comma)
+    settle(qtbot, chart)
+    press(chart, Key.Key_Space)
+    for _ in range(5):
+        press(chart, Key.Key_Comma)
+        settle(qtbot, chart)
+    press(chart, Key.Key_Space)
+    one, other = kept.only.anchors
+    assert one.time_us - other.time_us == 5 * 60_000_000
+
+
+def test_a_drawing_goes_through_the_clipboard_as_json(qtbot: QtBot, chart: ChartWidget, kept: Kept) -> None:
+    line = drawn(DrawingKind.TREND_LINE, anchor(130, 102), anchor(150, 108), width=3, text="Trend")
+    kept.put((line,))
+    chart.drawings.choose(line.id)
+    press(chart, Key.Key_X, CONTROL)
+    assert not kept.drawings
+    assert '"cryptopipe-drawings"' in QGuiApplication.clipboard().text()
+    press(chart, Key.Key_V, CONTROL)
+    pasted = kept.only
+    assert (pasted.anchors, pasted.style, pasted.text) == (line.anchors, line.style, line.text)
+    assert pasted.id != line.id
+    QGuiApplication.clipboard().setText("61,500")
+    press(chart, Key.Key_V, CONTROL)
+    assert kept.only == pasted
+
+
+def test_a_text_is_typed_in_its_place_and_an_empty_one_is_not_placed(
+    qtbot: QtBot, chart: ChartWidget, kept: Kept
+) -> None:
+    chart.drawings.take_tool(DrawingKind.NOTE)
+    click(chart, at(chart, 150, 104))
+    QTest.keyClick(chart.findChild(TextEntry), Key.Key_Return)
+    assert not kept.drawings
+    chart.drawings.take_tool(DrawingKind.NOTE)
+    click(chart, at(chart, 150, 104))
+    enter_text(chart, "Leg 1")
+    assert kept.only.text == "Leg 1"
+    press(chart, Key.Key_F2)
+    QTest.keyClicks(chart.findChild(TextEntry), "gone")
+    QTest.keyClick(chart.findChild(TextEntry), Key.Key_Escape)
+    assert kept.only.text == "Leg 1"
+
+
+def test_another_interval_scale_or_zone_changes_no_drawing(qtbot: QtBot, chart: ChartWidget, kept: Kept) -> None:
+    lines = tuple(
+        drawn(kind, *(anchor(130 + 7 * number, 102 + number) for number in range(kind.anchors)), text="x")
+        for kind in DrawingKind
+    )
+    kept.put(lines)
+    hour = Interval.parse("1h")
+    first = hour.slot(anchor(0, 0).time_us)
+    chart.set_series(series_of(zigzag(20, first - 10, hour), hour), BTC)
+    settle(qtbot, chart)
+    for key in (Key.Key_L, Key.Key_P, Key.Key_I):
+        press(chart, key, ALT)
+        settle(qtbot, chart)
+    assert set(chart.drawings.drawings) == set(lines)
+    assert kept.steps == 1
+    assert chart.trouble == ""
+
+
+def test_every_kind_has_a_key_and_steps(series: CandleSeries, chart: ChartWidget) -> None:
+    assert set(KINDS) == set(DrawingKind)
+    commands = drawing_commands(chart.drawings)
+    assert all(info.command in commands and info.steps for info in KINDS.values())

@@ -1,0 +1,1 @@
+"""Drawings on the chart: their figures, painting, hit test, and the tool that places and moves them."""

@@ -1,0 +1,420 @@
+"""
+The drawings of one chart, for its owner: what to show comes in, what the user wants stored goes out as signals.
+
+`ChartView` makes one, passes it the mouse and the keys, and calls `follow` in each frame. It stores nothing: a drawing
+that was placed or changed shows once the owner gives it back by `set_drawings`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject, QPointF, QRectF, Qt, QTimer, Signal
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QMenu
+
+from app.market.drawings.drawing import Drawing, DrawingKind
+from app.market.interval import Interval
+from app.market.series.series import CandleSeries
+from app.market.symbol import Symbol
+from widgets.chart.drawings.drawing_painting import DrawingFills, DrawingPainter, DrawingsItem
+from widgets.chart.drawings.drawing_set import DrawingSet
+from widgets.chart.drawings.drawing_tool import DrawingTool, ToolCalls
+from widgets.chart.drawings.editing import duplicate, moved, order_above, order_below, pasted
+from widgets.chart.drawings.figures import Figures
+from widgets.chart.drawings.handles import point_of
+from widgets.chart.drawings.kinds import KINDS, words_of
+from widgets.chart.painting.canvas import ChartCanvas
+from widgets.chart.painting.scene import Scene
+from widgets.controls.context_menu import context_menu, pop_up
+
+if TYPE_CHECKING:  # made, and loaded, when first used: the window opens without
+    from widgets.chart.drawings.style_bar import StyleBar
+    from widgets.chart.drawings.text_entry import TextEntry
+
+_REFINE_MS = 120  # after the view's last movement
+
+
+class ChartDrawings(QObject):
+    """
+    Shows drawings on one scene and lets the user place, choose and change them.
+
+    ``frame``: paints everything in the next frame. ``snap``: returns a position moved to a price of its candle, where
+    the magnet is on. ``note``: called with a sentence on what a command did.
+
+    Signals:
+        put_requested(object): store this tuple of `Drawing`, new or changed, as one step of undo.
+        remove_requested(str): remove the drawing of that id.
+        tool_changed(): `tool`, `keeps_tool`, `is_locked` or `is_shown` is another.
+        changed(): the drawings, the chosen one, or what can be undone, are others.
+    """
+
+    put_requested = Signal(object)
+    remove_requested = Signal(str)
+    tool_changed = Signal()
+    changed = Signal()
+
+    def __init__(
+        self,
+        scene: Scene,
+        canvas: ChartCanvas,
+        frame: Callable[[], object],
+        snap: Callable[[QPointF], QPointF],
+        note: Callable[[str], object],
+    ) -> None:
+        super().__init__(canvas)
+        self._scene, self._canvas, self._frame, self._note = scene, canvas, frame, note
+        self.set = DrawingSet(scene)
+        self._painter = DrawingPainter(scene, self.set, self._refine_later)
+        self._item = DrawingsItem(scene, self.set, self._painter)
+        self._tool = DrawingTool(
+            scene,
+            self.set,
+            self._item,
+            ToolCalls(frame, self._put, self.choose, self._edit, self.tool_changed.emit, snap),
+        )
+        self._refine_timer = QTimer(self)
+        self._refine_timer.setSingleShot(True)
+        self._refine_timer.setInterval(_REFINE_MS)
+        self._refine_timer.timeout.connect(self._refine)
+        self._edited: Drawing | None = None
+        self._following: Figures | None = None  # of the last frame
+        self.changed.connect(self._place_bar)
+        canvas.add_item_over_panes(self._item)
+        scene.price.layers.append(DrawingFills(self.set, self._painter))
+
+    # The program
+
+    def set_drawings(self, drawings: Iterable[Drawing]) -> None:
+        """Show these drawings of the scene's symbol, given in the order of painting."""
+        self.set.set_drawings(drawings)
+        self._frame()
+        self.changed.emit()
+
+    def follow(self, series: CandleSeries | None) -> None:
+        """Take the series on the chart; call it as each frame begins."""
+        if series is not self.set.series:
+            had_interval = self._interval
+            self.set.series = series
+            if had_interval != self._interval:
+                self._tool.take(self._tool.kind)  # anchors placed so far are candles of another interval
+
+    @property
+    def drawings(self) -> tuple[Drawing, ...]:
+        """The symbol's drawings, hidden ones included, in the order of painting."""
+        return self.set.drawings
+
+    @property
+    def chosen(self) -> Drawing | None:
+        """The chosen drawing."""
+        return self.set.chosen_drawing
+
+    @property
+    def symbol(self) -> Symbol | None:
+        """The symbol whose drawings these are."""
+        return self._scene.symbol
+
+    @property
+    def is_at_rest(self) -> bool:
+        """Whether no better paint follows: the view has not just moved."""
+        return not self._refine_timer.isActive()
+
+    def sharpen(self) -> None:
+        """Paint properly at the next paint, though the view has just moved: for pictures."""
+        self._painter.rest()
+
+    # The tool
+
+    @property
+    def tool(self) -> DrawingKind | None:
+        """What is placed next; None: nothing, a press chooses and drags."""
+        return self._tool.kind
+
+    def take_tool(self, kind: DrawingKind | None) -> None:
+        """Place drawings of a kind from now on; None: no longer."""
+        self._tool.take(kind)
+        self.choose(None)
+        if kind is not None:
+            self._note(f"{KINDS[kind].title}: {KINDS[kind].steps}")
+        self.tool_changed.emit()
+
+    @property
+    def keeps_tool(self) -> bool:
+        """Whether the tool stays chosen after a drawing was placed."""
+        return self._tool.stays
+
+    def keep_tool(self, *, keeps: bool) -> None:
+        """Keep the tool after each drawing, or not."""
+        self._tool.stays = keeps
+        self.tool_changed.emit()
+
+    @property
+    def is_locked(self) -> bool:
+        """Whether all drawings of this chart are locked: the mouse goes through them."""
+        return self._tool.is_locked
+
+    def lock_all(self, *, locked: bool) -> None:
+        """Lock all drawings of this chart, or no longer."""
+        self._tool.is_locked = locked
+        self.choose(None)
+        self.tool_changed.emit()
+
+    @property
+    def is_shown(self) -> bool:
+        """Whether this chart shows its drawings."""
+        return self.set.is_shown
+
+    def show_all(self, *, shown: bool) -> None:
+        """Show the drawings of this chart, or none of them."""
+        self.set.set_shown(shown=shown)
+        self.choose(None)
+        self._frame()
+        self.tool_changed.emit()
+
+    # The mouse, as a `Grab` of `Gestures`
+
+    def press(self, position: QPointF, modifiers: Qt.KeyboardModifier) -> bool:
+        """Take a press of the left button; False if it is not about a drawing."""
+        return self._tool.press(position, modifiers)
+
+    def drag(self, position: QPointF) -> None:
+        """Follow a drag."""
+        self._tool.drag(position)
+
+    def release(self, position: QPointF) -> None:
+        """Take the release."""
+        self._tool.release(position)
+
+    def double_click(self, position: QPointF) -> bool:
+        """Take a double click; False if it is not about a drawing."""
+        return self._tool.double_click(position)
+
+    def hover(self, position: QPointF | None) -> Qt.CursorShape | None:
+        """Follow the pointer with what is being placed; return its shape here, None: the usual one."""
+        if position is None:
+            return None
+        self._tool.hover(position)
+        return self._tool.cursor_at(position)
+
+    def drawing_at(self, position: QPointF) -> Drawing | None:
+        """Return the drawing at a position, None where there is none."""
+        return None if self._tool.is_locked else self._tool.drawing_at(position)
+
+    # Choosing
+
+    def choose(self, drawing_id: str | None) -> None:
+        """Choose a drawing; None: none."""
+        chosen = drawing_id if self.set.get(drawing_id) is not None else None
+        if chosen != self.set.chosen:
+            self.set.chosen = chosen
+            drawing = self.set.get(chosen)
+            if drawing is not None:  # for a screen reader; the chart's own words come back with the crosshair
+                self._canvas.setAccessibleDescription(f"Chosen: {words_of(drawing)}")
+            self._frame()
+            self.changed.emit()
+
+    def choose_beside(self, by: int) -> bool:
+        """Choose the drawing ``by`` places after the chosen one in the order of painting; False where there is none."""
+        shown = [one.id for one in self.drawings if not one.hidden] if self.set.is_shown else []
+        if not shown:
+            return False
+        at = shown.index(self.set.chosen) if self.set.chosen in shown else (-1 if by > 0 else 0)
+        self.choose(shown[(at + by) % len(shown)])
+        return True
+
+    def cancel(self) -> bool:
+        """Give up what is being placed, else the tool, else the choice; False where there is none."""
+        if self._tool.cancel():
+            return True
+        had_choice = self.set.chosen is not None
+        self.choose(None)
+        return had_choice
+
+    # Changes by the user
+
+    def change(self, drawing: Drawing, **changes: object) -> None:
+        """Store a drawing with some fields changed."""
+        self._put(replace(drawing, **changes))  # type: ignore[arg-type]  # because mypy cannot match the names
+
+    def change_style(self, drawing: Drawing, **changes: object) -> None:
+        """Store a drawing in another style; the next one of its kind begins with it."""
+        styled = replace(drawing.style, **changes)  # type: ignore[arg-type]  # because mypy cannot match the names
+        changed = replace(drawing, style=styled)
+        self._tool.remember_style(changed)
+        self._put(changed)
+
+    def remove(self, drawing: Drawing) -> None:
+        """Remove a drawing."""
+        self.remove_requested.emit(drawing.id)
+
+    def remove_chosen(self) -> bool:
+        """Remove the chosen drawing, unless it is locked; False where there is none."""
+        drawing = self.chosen
+        if drawing is None:
+            return False
+        if drawing.locked:
+            self._note(f"{KINDS[drawing.kind].title}: unlock it first.")
+        else:
+            self.remove(drawing)
+        return True
+
+    def duplicate(self, drawing: Drawing) -> None:
+        """Store a copy of a drawing beside it, and choose that."""
+        interval = self._interval
+        if interval is not None:
+            copy = duplicate(self._scene, interval, drawing, self.drawings)
+            self._put(copy)
+            self.choose(copy.id)
+
+    def bring_to_front(self, drawing: Drawing) -> None:
+        """Paint a drawing after all others."""
+        self.change(drawing, order=order_above(self.drawings))
+
+    def send_to_back(self, drawing: Drawing) -> None:
+        """Paint a drawing before all others."""
+        self.change(drawing, order=order_below(self.drawings))
+
+    def move_chosen(self, across: int, up: int) -> bool:
+        """Move the chosen drawing by so many candles and so many pixels; False where there is none to move."""
+        drawing, interval = self.chosen, self._interval
+        if drawing is None or drawing.locked or interval is None:
+            return False
+        by = QPointF(across * max(self._scene.time_scale.bar_px, 1.0), -float(up))
+        self._put(moved(self._scene, interval, drawing, by))
+        return True
+
+    def place_at_crosshair(self) -> bool:
+        """Place the next anchor where the crosshair is, else at the latest candle; False where no tool is chosen."""
+        scene, cross = self._scene, self._scene.crosshair
+        if cross is not None:
+            return self._tool.place_at(QPointF(scene.time_scale.x_of(cross.slot), cross.y))
+        if scene.last is None:
+            return False
+        return self._tool.place_at(QPointF(scene.time_scale.x_of(scene.last.slot), scene.price.y_of(scene.last.close)))
+
+    def edit_text(self, drawing: Drawing) -> None:
+        """Let the user type a drawing's text in its place."""
+        self._edit(drawing)
+
+    def copy(self, drawing: Drawing) -> None:
+        """Put a drawing on the clipboard, as JSON."""
+        from app.market.drawings.drawing_json import file_text
+
+        QGuiApplication.clipboard().setText(file_text([drawing]))
+        self._note(f"Copied: {KINDS[drawing.kind].title.lower()}, as JSON.")
+
+    def paste(self) -> bool:
+        """Store copies of the drawings that the clipboard has as JSON; False where it has none."""
+        interval, symbol = self._interval, self._scene.symbol
+        if interval is None or symbol is None:
+            return False
+        found = pasted(QGuiApplication.clipboard().text(), self._scene, interval, symbol.name, self.drawings)
+        if found:
+            self.put_requested.emit(found)
+            self.choose(found[-1].id)
+        return bool(found)
+
+    # Menus, keys and the bar
+
+    @property
+    def takes_keys(self) -> bool:
+        """Whether the keys of a chosen drawing, or of one that is being placed, count."""
+        return self.set.chosen is not None or self._tool.kind is not None
+
+    def fill_menu(self, menu: QMenu, drawing: Drawing) -> None:
+        """Add what can be done with a drawing."""
+        from widgets.chart.drawings.drawing_menu import fill_drawing_menu
+
+        fill_drawing_menu(menu, self, drawing, self._scene.palette)
+
+    def open_menu(self, drawing: Drawing) -> None:
+        """Open the menu of a drawing in its middle."""
+        menu = context_menu(self._canvas)
+        self.fill_menu(menu, drawing)
+        pop_up(menu, self._canvas.mapToGlobal(self.place_of(drawing).center().toPoint()))
+
+    def end_frame(self) -> None:
+        """Mark what follows the newest candle, where that has changed, and move the bar; call it as each frame ends."""
+        groups = self.set.groups()
+        following = groups[1].figures if groups and groups[1].drawings else None
+        if following is not self._following:
+            self._following = following
+            self._canvas.repaint_rects([self._scene.price.rect])
+        self._place_bar()
+
+    def _place_bar(self) -> None:
+        """Show the chosen drawing's style beside it, unless it is being dragged."""
+        drawing = self.chosen
+        is_still = self.set.preview is None and self._edited is None and self.set.is_shown
+        shown = drawing if drawing is not None and is_still and not drawing.hidden else None
+        if shown is None and ("_bar" not in self.__dict__ or self._bar.isHidden()):
+            return
+        self._bar.show_drawing(shown, self._scene.palette)
+        if shown is not None:
+            self._bar.place_beside(self.place_of(shown), self._scene.price.rect)
+
+    def place_of(self, drawing: Drawing) -> QRectF:
+        """Return a rectangle around a drawing's anchors, kept in the price pane; logical pixels of the view."""
+        interval, pane = self._interval, self._scene.price.rect
+        if interval is None:
+            return QRectF()
+        points = [point_of(self._scene, interval, anchor) for anchor in drawing.anchors]
+        xs = [min(max(point.x(), pane.left()), pane.right()) for point in points]
+        ys = [min(max(point.y(), pane.top()), pane.bottom()) for point in points]
+        return QRectF(QPointF(min(xs), min(ys)), QPointF(max(xs), max(ys)))
+
+    @cached_property
+    def _bar(self) -> StyleBar:
+        from widgets.chart.drawings.style_bar import StyleBar
+
+        return StyleBar(self._canvas, self)
+
+    # Texts
+
+    @cached_property
+    def _entry(self) -> TextEntry:
+        from widgets.chart.drawings.text_entry import TextEntry
+
+        entry = TextEntry(self._canvas)
+        entry.text_entered.connect(self._take_text)
+        entry.given_up.connect(lambda: self._take_text(None))
+        return entry
+
+    def _edit(self, drawing: Drawing) -> None:
+        self._edited = drawing
+        self.set.set_preview(drawing)
+        self._frame()
+        self._entry.open_with(drawing.text, self.place_of(drawing).topLeft() - QPointF(4, 20), self._scene.palette)
+
+    def _take_text(self, text: str | None) -> None:
+        """Store the drawing with this text; None: the user gave it up. A text without letters is not placed."""
+        drawing, self._edited = self._edited, None
+        if drawing is None:
+            return
+        self.set.set_preview(None)
+        self._frame()
+        is_text = drawing.kind in (DrawingKind.TEXT, DrawingKind.NOTE)
+        if text is None or (is_text and not text):
+            return
+        if text != drawing.text or self.set.get(drawing.id) is None:
+            self._put(replace(drawing, text=text))
+        self.choose(drawing.id)
+
+    # The rest
+
+    def _put(self, drawing: Drawing) -> None:
+        self.put_requested.emit((drawing,))
+
+    def _refine_later(self) -> None:
+        self._refine_timer.start()
+
+    def _refine(self) -> None:
+        if self._painter.rest():
+            self._canvas.repaint_rects([self._scene.price.rect])
+
+    @property
+    def _interval(self) -> Interval | None:
+        return None if self.set.series is None else self.set.series.interval

@@ -1,0 +1,73 @@
+"""What the commands of `widgets.keys` do with the drawings of a chart."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from app.market.drawings.drawing import Drawing, DrawingKind
+from widgets.chart.drawings.chart_drawings import ChartDrawings
+from widgets.chart.drawings.kinds import KINDS
+from widgets.keys import key_in_brackets
+
+_FAR = 10  # steps of a key with Shift
+_STEPS = {"left": (-1, 0), "right": (1, 0), "up": (0, 1), "down": (0, -1)}
+
+
+def drawing_commands(drawings: ChartDrawings) -> dict[str, Callable[[], object]]:
+    """Return the calls by the commands' names; one returns False if it had nothing to do."""
+    with_chosen: dict[str, Callable[[Drawing], object]] = {
+        "copy_drawing": drawings.copy,
+        "cut_drawing": partial(_cut, drawings),
+        "duplicate_drawing": drawings.duplicate,
+        "edit_drawing": drawings.edit_text,
+        "lock_drawing": lambda drawing: drawings.change(drawing, locked=not drawing.locked),
+        "hide_drawing": lambda drawing: drawings.change(drawing, hidden=not drawing.hidden),
+        "drawing_to_front": drawings.bring_to_front,
+        "drawing_to_back": drawings.send_to_back,
+        "drawing_menu": drawings.open_menu,
+    }
+    return {
+        **{info.command: partial(_toggle_tool, drawings, kind) for kind, info in KINDS.items()},
+        **{name: partial(_with_chosen, drawings, call) for name, call in with_chosen.items()},
+        **{f"drawing_{name}": partial(drawings.move_chosen, *by) for name, by in _STEPS.items()},
+        **{f"drawing_far_{name}": partial(drawings.move_chosen, _FAR * x, _FAR * y) for name, (x, y) in _STEPS.items()},
+        "remove_drawing": drawings.remove_chosen,
+        "place_point": drawings.place_at_crosshair,
+        "paste_drawing": drawings.paste,
+        "next_drawing": partial(drawings.choose_beside, 1),
+        "previous_drawing": partial(drawings.choose_beside, -1),
+        "lock_drawings": lambda: drawings.lock_all(locked=not drawings.is_locked),
+        "hide_drawings": lambda: drawings.show_all(shown=not drawings.is_shown),
+        "keep_tool": lambda: drawings.keep_tool(keeps=not drawings.keeps_tool),
+    }
+
+
+def drawing_reasons(drawings: ChartDrawings) -> dict[str, Callable[[], str]]:
+    """Return why a command cannot run now, by the commands' names; empty texts where it can."""
+    choose = f"Choose a drawing first{key_in_brackets('next_drawing')}."
+    on_chosen = [name for name in drawing_commands(drawings) if name.startswith(("drawing_", "remove_"))]
+    on_chosen += [f"{name}_drawing" for name in ("copy", "cut", "duplicate", "edit", "lock", "hide")]
+    return {
+        **dict.fromkeys(on_chosen, lambda: "" if drawings.chosen is not None else choose),
+        **dict.fromkeys(
+            ("next_drawing", "previous_drawing"), lambda: "" if drawings.drawings else "There is no drawing yet."
+        ),
+        "place_point": lambda: "" if drawings.tool is not None else "Choose a drawing tool first.",
+    }
+
+
+def _toggle_tool(drawings: ChartDrawings, kind: DrawingKind) -> None:
+    drawings.take_tool(None if drawings.tool is kind else kind)
+
+
+def _with_chosen(drawings: ChartDrawings, call: Callable[[Drawing], object]) -> bool:
+    drawing = drawings.chosen
+    if drawing is not None:
+        call(drawing)
+    return drawing is not None
+
+
+def _cut(drawings: ChartDrawings, drawing: Drawing) -> None:
+    drawings.copy(drawing)
+    drawings.remove_chosen()

@@ -1,0 +1,134 @@
+"""Where the texts of drawings stand: level labels in the right margin, names, notes, the figures of a price range."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QPointF, QRectF
+
+from app.market.drawings.drawing import Drawing
+from widgets.chart.drawings.drawing_set import Group
+from widgets.chart.drawings.figures import View, colour_name
+from widgets.chart.drawings.label_columns import LabelRow
+from widgets.chart.drawings.shapes import Label, Where
+from widgets.chart.painting.scene import Scene
+from widgets.chart.painting.text_cache import TextStyle
+
+_MARGIN_PX = 6.0  # between a label and the axis
+BOX_PADDING_PX = 8.0
+_NOTE_ABOVE_PX, _NOTE_LEFT_PX = 34.0, 24.0  # from a note's point to its box
+_RANGE_GAP_PX = 6.0
+_TEXT_REACH_PX = 400.0  # a text that begins so far out of view may still reach into it
+
+
+@dataclass(slots=True)
+class PlacedLabel:
+    """
+    A label's lines in a rectangle, in the view's logical pixels, and the drawing that it belongs to.
+
+    ``point``: where the drawing has it, which a note's leader goes to.
+    """
+
+    drawing: Drawing
+    label: Label
+    lines: tuple[str, ...]
+    rect: QRectF
+    colour: str
+    point: QPointF
+
+
+def style_of(scene: Scene, where: Where) -> TextStyle:
+    """Return the font of a label."""
+    return scene.styles.tiny if where is Where.MARGIN else scene.styles.small
+
+
+class MarginLabels:
+    """
+    The labels in the right margin; of those that would overlap, the chosen drawing's, else the topmost.
+
+    A pan leaves most of them as they are, so they are laid out again only once others are in view.
+    """
+
+    def __init__(self) -> None:
+        self._key: tuple[object, ...] = ()
+        self._labels: list[PlacedLabel] = []
+
+    def labels(self, scene: Scene, groups: Sequence[Group], view: View, chosen: str | None) -> list[PlacedLabel]:
+        """Return them; the same list as before where nothing changed."""
+        found: list[tuple[Group, NDArray[np.int64], NDArray[np.float64]]] = []
+        key: tuple[object, ...] = (chosen, scene.styles, view.width)
+        for group in reversed(groups):
+            if group.labels.in_margin.rows:
+                begins, ends, ys = group.labels.in_margin.places(view)
+                in_view = (ys > view.top) & (ys < view.top + view.height) & (begins < view.width) & (ends > 0)
+                at = np.flatnonzero(in_view)[::-1]
+                found.append((group, at, ys[at]))
+                key = (*key, group.figures, at.tobytes(), ys[at].tobytes())
+        if key != self._key:
+            rows = [row for each in found for row in _topmost(scene, *each, chosen)]
+            self._labels, self._key = _in_margin(scene, rows, view, chosen), key
+        return self._labels
+
+
+def _topmost(
+    scene: Scene, group: Group, at: NDArray[np.int64], ys: NDArray[np.float64], chosen: str | None
+) -> list[tuple[LabelRow, float]]:
+    """Return the chosen drawing's labels, and one for each row of text, topmost first: few of a thousand."""
+    rows = group.labels.in_margin.rows
+    _, first = np.unique((ys // scene.styles.tiny.height).astype(np.int64), return_index=True)
+    own = [place for place, index in enumerate(at.tolist()) if rows[index][0].id == chosen] if chosen else []
+    return [(rows[int(at[place])], float(ys[place])) for place in dict.fromkeys([*own, *np.sort(first).tolist()])]
+
+
+def _in_margin(scene: Scene, rows: list[tuple[LabelRow, float]], view: View, chosen: str | None) -> list[PlacedLabel]:
+    height, placed, taken = scene.styles.tiny.height, list[PlacedLabel](), set[int]()
+    for (drawing, label), y in sorted(rows, key=lambda row: row[0][0].id != chosen):
+        lines = range(round(y - height / 2), round(y + height / 2))
+        if taken.isdisjoint(lines):
+            taken.update(lines)
+            width = scene.styles.tiny.width(label.text)
+            rect = QRectF(view.width - width - _MARGIN_PX, y - height / 2, width, height)
+            point = QPointF(view.width, y)
+            placed.append(PlacedLabel(drawing, label, (label.text,), rect, colour_name(drawing), point))
+    return placed
+
+
+def point_labels(scene: Scene, groups: Sequence[Group], view: View) -> list[PlacedLabel]:
+    """Return the labels that move with the candles, bottom to top."""
+    placed: list[PlacedLabel] = []
+    left, top, right, bottom = view.box
+    for group in groups:
+        columns = group.labels.at_points
+        if not columns.rows:
+            continue
+        xs, untils, ys = columns.places(view)
+        reach = _TEXT_REACH_PX
+        in_view = (
+            (ys > top - reach) & (ys < bottom + reach) & (np.maximum(xs, untils) > left - reach) & (xs < right + reach)
+        )
+        for at in np.flatnonzero(in_view).tolist():
+            drawing, label = columns.rows[at]
+            placed.append(_at_point(scene, drawing, label, float(xs[at]), float(untils[at]), float(ys[at])))
+    return placed
+
+
+def _at_point(scene: Scene, drawing: Drawing, label: Label, x: float, until: float, y: float) -> PlacedLabel:
+    lines = tuple(label.text.split("\n"))
+    style, scale = style_of(scene, label.where), scene.styles.scale
+    width, height = max(map(style.width, lines)), len(lines) * style.height
+    if label.where is Where.POINT:
+        rect = QRectF(x, y - height - 2, width, height)
+    elif label.where is Where.INSIDE:
+        rect = QRectF(max(x, until) - width - BOX_PADDING_PX, y - height / 2, width, height)
+    elif label.where is Where.NOTE:
+        rect = QRectF(x - _NOTE_LEFT_PX, 0, width + 2 * BOX_PADDING_PX, height + BOX_PADDING_PX)
+        above = y - _NOTE_ABOVE_PX * scale - rect.height()
+        rect.moveTop(above if above > scene.price.rect.top() else y + _NOTE_ABOVE_PX * scale)
+    else:
+        rect = QRectF(x - width / 2 - BOX_PADDING_PX, 0, width + 2 * BOX_PADDING_PX, height + BOX_PADDING_PX)
+        upwards = label.is_rising != scene.price.value_scale.inverted
+        rect.moveTop(y - rect.height() - _RANGE_GAP_PX if upwards else y + _RANGE_GAP_PX)
+    return PlacedLabel(drawing, label, lines, rect, colour_name(drawing), QPointF(x, y))
