@@ -66,7 +66,7 @@ async def alerts(shooting: Shooting) -> None:
                 await shooting.take(running, "alerts-dragged")
                 lines.cancel()
             dialog = controller.open()
-            await until(lambda: len(dialog.history_model.rows) > 3 and dialog.check_button.isEnabled(), seconds=60)
+            await until(lambda: len(dialog.history_model.rows) > 1 and dialog.check_button.isEnabled(), seconds=60)
             await shooting.take_dialog(dialog, "alerts-list")
             breakout = next(one.alert_id for one in controller.alerts if one.name.startswith("Breakout"))
             dialog.edit_requested.emit(breakout)
