@@ -174,7 +174,7 @@ def test_a_locked_drawing_is_chosen_and_not_moved(qtbot: QtBot, chart: ChartWidg
     line = drawn(DrawingKind.TREND_LINE, anchor(130, 102), anchor(150, 108))
     kept.put((line,))
     chart.drawings.choose(line.id)
-    press(chart, Key.Key_L, CONTROL)
+    press(chart, Key.Key_L, CONTROL | SHIFT)
     locked = kept.only
     assert locked.locked
     drag(chart, at(chart, 140, 105), at(chart, 146, 103))
@@ -192,7 +192,7 @@ def test_keys_move_duplicate_and_remove_the_chosen_drawing(qtbot: QtBot, chart: 
     press(chart, Key.Key_Up)
     assert [each.time_us for each in kept.only.anchors] == [anchor(131, 0).time_us, anchor(151, 0).time_us]
     assert kept.only.anchors[0].price > 102
-    press(chart, Key.Key_U, CONTROL)
+    press(chart, Key.Key_U, CONTROL | SHIFT)
     assert len(kept.drawings) == 2
     copy = chart.drawings.chosen
     assert copy.id != line.id
