@@ -138,7 +138,8 @@ class ChartDrawings(QObject):
         self._tool.take(kind)
         self.choose(None)
         if kind is not None:
-            self._note(f"{KINDS[kind].title}: {KINDS[kind].steps}")
+            steps = KINDS[kind].steps
+            self._note(f"{KINDS[kind].title}: {steps[0].lower()}{steps[1:]}")
         self.tool_changed.emit()
 
     @property
