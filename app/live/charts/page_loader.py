@@ -13,22 +13,26 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from bisect import bisect_right
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import NamedTuple
 
+import numpy as np
+
 from app.live.charts.candle_history import CandleHistory, StoredPage
 from app.market.calendar.calendar import Calendar
-from app.market.calendar.closed_slots import closed_slots, first_of_open, open_slots
-from app.market.candle import Candle, is_whole_so_far, lacks_amounts
+from app.market.calendar.closed_slots import closed_slots, first_of_open
+from app.market.candle import Candle, CandleSource, has_prices_alone, is_whole_so_far
 from app.market.coverage import IdRanges
 from app.market.errors import CryptopipeError, FeedError, StoreError
 from app.market.interval import Interval, kline_interval_for
 from app.market.precedence import add_better
+from app.market.series.series import slots_of
 
 _ROWS = 1000  # klines in an answer of the exchange
 MOST_REQUESTS = 24
+_TICKS = CandleSource.TICKS
 
 
 class RequestPlan(NamedTuple):
@@ -56,18 +60,26 @@ def missing_slots(
     These are slots without a closed and complete candle, or with one that knows prices and volume alone, whose klines
     have not been ``fetched`` (in microseconds) yet, and in which the market is open at some time.
     """
-    slot, open_us = interval.slot, interval.slot_open_us
+    open_us = interval.slot_open_us
     absent = fetched.missing(open_us(first), open_us(last + 1) - 1) if first <= last else []
     if not absent:
         return []
-    enough = {slot(one.open_time_us) for one in candles if one.closed and one.complete and not lacks_amounts(one)}
-    # By the ranges, since a page of which nothing is known has a thousand slots.
-    begins, ends = [slot(low) for low, _ in absent], [slot(high) for _, high in absent]
-    return [
-        at
-        for at in open_slots(calendar, interval, first, last + 1)
-        if at not in enough and begins[0] <= at <= ends[bisect_right(begins, at) - 1]
+    # As arrays, for a page has thousands of slots, and the chart waits meanwhile.
+    lacking = np.zeros(last + 1 - first, bool)
+    for low_us, high_us in absent:
+        lacking[interval.slot(low_us) - first : interval.slot(high_us) + 1 - first] = True
+    if calendar is not None:
+        for start, stop in closed_slots(calendar, interval, first, last + 1).tolist():
+            lacking[start - first : stop - first] = False
+    enough = [
+        one.open_time_us
+        for one in candles
+        if one.closed and one.complete and (one.source is _TICKS or not has_prices_alone(one))
     ]
+    at = slots_of(interval, np.array(enough, np.int64)) - first
+    lacking[at[(at >= 0) & (at < len(lacking))]] = False
+    slots: list[int] = (np.flatnonzero(lacking) + first).tolist()
+    return slots
 
 
 def plan(interval: Interval, first: int, slots: Sequence[int]) -> RequestPlan:
@@ -209,9 +221,9 @@ class _Loading:
         published = partial(self._history.published, with_cold=True)
         asked = (published(self._symbol, interval, start_us, end_us, self._merge) for start_us, end_us in requests)
         results = await asyncio.gather(*asked, return_exceptions=True)
-        whole = {one.open_time_us for one in self._merged.values() if one.closed and one.complete}
         for (start_us, end_us), result in zip(requests, results, strict=True):
             if isinstance(result, FeedError):
+                whole = {one.open_time_us for one in self._merged.values() if one.closed and one.complete}
                 # Without an answer a candle that knows prices and volume alone stays: the page lacks nothing.
                 opens_us = map(interval.slot_open_us, range(interval.slot(start_us), interval.slot(end_us)))
                 if not whole.issuperset(opens_us):
@@ -275,9 +287,8 @@ class _Loading:
     def _candles(self) -> list[Candle]:
         """Return the page's candles so far; if there are none, the older ones that are stored."""
         opens = sorted(self._merged)
-        first_us = self._interval.slot_open_us(self._first)
-        inside = [open_us for open_us in opens if open_us >= first_us]
-        return [self._merged[open_us] for open_us in inside or opens]
+        inside = opens[bisect_left(opens, self._interval.slot_open_us(self._first)) :]
+        return list(map(self._merged.__getitem__, inside or opens))
 
     def _fills_a_chart(self, candles: list[Candle]) -> bool:
         """

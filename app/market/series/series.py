@@ -8,9 +8,9 @@ nearest to the exact amount, in whole units of the asset. Who may write is not d
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import repeat
-from operator import attrgetter, truediv
+from operator import eq, truediv
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -193,7 +193,7 @@ class CandleSeries:
         self._columns.clear(2 * count)
         self._columns.splice(0, 0, count)
         self._columns["open_time_us"][:] = open_times_us
-        self._columns["slot"][:] = _slots(self.interval, self._columns["open_time_us"])
+        self._columns["slot"][:] = slots_of(self.interval, self._columns["open_time_us"])
         self._columns["flags"][:] = CLOSED | COMPLETE | (TAKER_SIDES if "taker_buy_volume" in figures else 0)
         for name, column in {"first_trade_id": -1, "last_trade_id": -1, **figures}.items():
             self._columns[name][:] = column
@@ -290,10 +290,15 @@ class CandleSeries:
 
     def _fill(self, at: int, candles: Sequence[Candle]) -> None:
         """Write rows from ``at`` on, column by column: several times faster than row by row."""
+        if not candles:
+            return
         rows = slice(at, at + len(candles))
-        for name, read in _READERS.items():
-            self._columns[name][rows] = read(candles)
-        self._columns["slot"][rows] = _slots(self.interval, self._columns["open_time_us"][rows])
+        figures: Any = Candle._make(zip(*candles, strict=True))  # columns instead of figures
+        written = {name: read(getattr(figures, field)) for name, (field, read) in _READERS.items()}
+        written["slot"] = slots_of(self.interval, written["open_time_us"])
+        written["flags"] = _flags_of(figures, written)
+        for name, column in written.items():
+            self._columns[name][rows] = column
 
 
 def _flags(candle: Candle) -> int:
@@ -311,7 +316,8 @@ def _source(flags: int) -> CandleSource:
     return CandleSource.KLINE if flags & FROM_KLINE else CandleSource.TRADES
 
 
-def _slots(interval: Interval, open_times_us: NDArray[np.int64]) -> NDArray[np.int64]:
+def slots_of(interval: Interval, open_times_us: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the slots of candles that open at these times (UTC microseconds)."""
     if interval.months:
         return np.fromiter(map(interval.slot, open_times_us.tolist()), np.int64, len(open_times_us))
     # Five times faster than dividing integers, and as exact: times are below 2**53, lengths at least a second.
@@ -319,46 +325,52 @@ def _slots(interval: Interval, open_times_us: NDArray[np.int64]) -> NDArray[np.i
     return slots
 
 
-def _reader(field: str, kind: type) -> Callable[[Sequence[Candle]], NDArray[Any]]:
-    get = attrgetter(field)
-    return lambda candles: np.fromiter(map(get, candles), kind, len(candles))
+def _flags_of(figures: Any, columns: dict[str, NDArray[Any]]) -> NDArray[Any]:
+    """Return what `_flags` gives for each candle, in a fifth of the time; ``columns``: as they are written."""
+    volume, trades = columns["volume"] != 0, columns["trades"]
+    is_one_price = np.fromiter(map(eq, figures.high_e8, figures.low_e8), bool, len(trades))
+    knows_sides = (columns["quote_volume"] != 0) & ((trades > 1) | is_one_price)
+    has_sides = (columns["taker_buy_volume"] != 0) | ~volume | knows_sides
+    is_one_source = figures.source.count(figures.source[0]) == len(figures.source)
+    sources = [_SOURCE_FLAGS[one] for one in (figures.source[:1] if is_one_source else figures.source)]
+    closed, complete = np.array(figures.closed, bool), np.array(figures.complete, bool)
+    flags: NDArray[Any] = np.array(sources) + CLOSED * closed + COMPLETE * complete + TAKER_SIDES * has_sides
+    return flags
 
 
-def _amount_reader(field: str, unit: int) -> Callable[[Sequence[Candle]], NDArray[np.float64]]:
-    get = attrgetter(field)
+def _numbers(values: Sequence[int]) -> NDArray[np.int64]:
+    return np.array(values, np.int64)
 
-    def read(candles: Sequence[Candle]) -> NDArray[np.float64]:
-        counts = np.fromiter(map(get, candles), np.float64, len(candles))
+
+def _amounts(unit: int) -> Callable[[Sequence[int]], NDArray[np.float64]]:
+    def read(values: Sequence[int]) -> NDArray[np.float64]:
+        counts = np.array(values, np.float64)
         # Up to 2**53 the count is exact in float64, so only the division rounds. Beyond, int / int rounds once too.
         if len(counts) and counts.max() > _EXACT_IN_FLOAT64:
-            return np.fromiter(map(truediv, map(get, candles), repeat(unit)), np.float64, len(candles))
+            return np.fromiter(map(truediv, values, repeat(unit)), np.float64, len(values))
         return counts / unit
 
     return read
 
 
-def _id_reader(field: str) -> Callable[[Sequence[Candle]], NDArray[np.int64]]:
-    get = attrgetter(field)
-
-    def ids(candles: Sequence[Candle]) -> Iterator[int]:
-        return (-1 if trade_id is None else trade_id for trade_id in map(get, candles))
-
-    return lambda candles: np.fromiter(ids(candles), np.int64, len(candles))
+def _ids(values: Sequence[int | None]) -> NDArray[np.int64]:
+    if values.count(None) == len(values):  # candles that no trades made
+        return np.full(len(values), -1)
+    return np.array([-1 if trade_id is None else trade_id for trade_id in values], np.int64)
 
 
 _EXACT_IN_FLOAT64 = float(1 << 53)
-_READERS: dict[str, Callable[[Sequence[Candle]], NDArray[Any]]] = {
-    "open_time_us": _reader("open_time_us", np.int64),
-    "open": _amount_reader("open_e8", E8),
-    "high": _amount_reader("high_e8", E8),
-    "low": _amount_reader("low_e8", E8),
-    "close": _amount_reader("close_e8", E8),
-    "volume": _amount_reader("volume_e8", E8),
-    "quote_volume": _amount_reader("quote_volume_e16", E16),
-    "trades": _reader("trades", np.int64),
-    "taker_buy_volume": _amount_reader("taker_buy_volume_e8", E8),
-    "taker_buy_quote_volume": _amount_reader("taker_buy_quote_volume_e16", E16),
-    "first_trade_id": _id_reader("first_trade_id"),
-    "last_trade_id": _id_reader("last_trade_id"),
-    "flags": lambda candles: np.fromiter(map(_flags, candles), np.uint8, len(candles)),
+_READERS: dict[str, tuple[str, Callable[[Any], NDArray[Any]]]] = {
+    "open_time_us": ("open_time_us", _numbers),
+    "open": ("open_e8", _amounts(E8)),
+    "high": ("high_e8", _amounts(E8)),
+    "low": ("low_e8", _amounts(E8)),
+    "close": ("close_e8", _amounts(E8)),
+    "volume": ("volume_e8", _amounts(E8)),
+    "quote_volume": ("quote_volume_e16", _amounts(E16)),
+    "trades": ("trades", _numbers),
+    "taker_buy_volume": ("taker_buy_volume_e8", _amounts(E8)),
+    "taker_buy_quote_volume": ("taker_buy_quote_volume_e16", _amounts(E16)),
+    "first_trade_id": ("first_trade_id", _ids),
+    "last_trade_id": ("last_trade_id", _ids),
 }

@@ -58,6 +58,38 @@ def test_replace_and_upsert_write_the_same_figures() -> None:
     assert whole.bar(2).first_trade_id == -1
 
 
+AMOUNTS = st.sampled_from([0, 1, E8, 10**24])
+
+
+@given(
+    st.lists(
+        st.builds(
+            dict,
+            high_e8=st.sampled_from([98 * E8, 102 * E8, 102 * E8 + 1]),
+            low_e8=st.just(98 * E8),
+            volume_e8=AMOUNTS,
+            quote_volume_e16=AMOUNTS,
+            trades=st.integers(0, 2),
+            taker_buy_volume_e8=AMOUNTS,
+            first_trade_id=st.sampled_from([None, 1]),
+            closed=st.booleans(),
+            complete=st.booleans(),
+            source=st.sampled_from(CandleSource),
+        ),
+        min_size=1,
+        max_size=5,
+    )
+)
+def test_a_page_is_written_as_its_candles_are_one_by_one(fields: list[dict[str, Any]]) -> None:
+    candles = [candle(slot, **each) for slot, each in enumerate(fields)]
+    page, one_by_one = CandleSeries("X", MINUTE), CandleSeries("X", MINUTE)
+    page.merge(candles)
+    for each in candles:
+        one_by_one.upsert(each)
+    assert [page.bar(at) for at in range(len(candles))] == [one_by_one.bar(at) for at in range(len(candles))]
+    assert page.column("flags").tolist() == one_by_one.column("flags").tolist()
+
+
 def test_columns_make_the_series_that_their_candles_make() -> None:
     candles = [candle(slot, 100 + slot, first_trade_id=None, last_trade_id=None) for slot in (1, 2, 5)]
     read, given_columns = CandleSeries("X", MINUTE), CandleSeries("X", MINUTE)
