@@ -84,13 +84,18 @@ def _columns(interval: Interval, source: RowSource, side: PriceSide) -> dict[str
         none = sql.SQL("NULL::numeric")
         return {"opening": none, "high": price, "low": price, "closing": none, "ticks": sql.SQL("1::bigint")}
     time = sql.Identifier("open_time")
-    when = "CASE WHEN open_time = {at} THEN {price} END"
-    closing: sql.Composable = sql.SQL("NULL::numeric")
-    if not interval.months:
-        last = floor(time, interval.length_us, interval.origin_us - source.length_us)
-        closing = sql.SQL(when).format(at=last, price=sql.Identifier(f"{side.value}_close"))
+    opening: sql.Composable = sql.SQL("NULL::numeric")
+    closing: sql.Composable = opening
+    if not interval.months:  # of which there are few, and whose begins cost much
+        first, last = bucket(time, interval), floor(time, interval.length_us, interval.origin_us - source.length_us)
+        opening, closing = (
+            sql.SQL("CASE WHEN open_time = {at} THEN {price} END").format(
+                at=at, price=sql.Identifier(f"{side.value}_{end}")
+            )
+            for at, end in ((first, "open"), (last, "close"))
+        )
     return {
-        "opening": sql.SQL(when).format(at=bucket(time, interval), price=sql.Identifier(f"{side.value}_open")),
+        "opening": opening,
         "high": sql.Identifier(f"{side.value}_high"),
         "low": sql.Identifier(f"{side.value}_low"),
         "closing": closing,
