@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QContextMenuEvent, QFont, QMouseEvent
+from PySide6.QtGui import QContextMenuEvent, QFont, QMouseEvent, QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QSizePolicy, QToolButton, QWidget
 
 from app.market.interval import Interval
@@ -21,6 +21,7 @@ from widgets.workspace.link_badge import LinkBadge
 
 HEIGHT = 28
 _BUTTON_PX, _ICON_PX = 22, 14
+_SPACING, _LEAST_NAME_PX = 8, 72
 _BUTTONS = {
     "maximise_chart": ("maximise", "Maximise the chart"),
     "close_chart": ("close", "Close the chart"),
@@ -63,7 +64,7 @@ class ChartHead(QFrame):
         self._palette = DARK
         row = QHBoxLayout(self)
         row.setContentsMargins(8, 0, 4, 0)
-        row.setSpacing(8)
+        row.setSpacing(_SPACING)
         row.addWidget(self.link)
         for part in (self.symbol, self.interval, self.price, self.change):
             part.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Preferred)
@@ -96,6 +97,7 @@ class ChartHead(QFrame):
         self.change.setText("" if row.change_percent is None else percent(row.change_percent))
         style.set_tone(self.price, tone)
         style.set_tone(self.change, tone or "dim")
+        self._fit()
 
     def set_active(self, is_active: bool) -> None:
         """Keep the buttons in view while the chart is the active one."""
@@ -122,6 +124,19 @@ class ChartHead(QFrame):
         for command, (name, _) in _BUTTONS.items():
             is_back = command == "maximise_chart" and self._is_maximised
             self.buttons[command].setIcon(icons.icon("restore" if is_back else name, palette.dim, _ICON_PX))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
+        """Show the figures that have room whole: the change leaves first, then the price, then the interval."""
+        buttons = [button for button in self.buttons.values() if not button.isHidden()]
+        fixed = [self.link.width(), style.px(_LEAST_NAME_PX), *(button.width() for button in buttons)]
+        room = self.width() - sum(fixed) - _SPACING * len(fixed) - 2 * _SPACING
+        for figure in (self.interval, self.price, self.change):
+            room -= figure.sizeHint().width() + _SPACING
+            figure.setVisible(room >= 0)
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         super().mousePressEvent(event)
@@ -152,3 +167,4 @@ class ChartHead(QFrame):
     def _show_buttons(self) -> None:
         for button in self.buttons.values():
             button.setVisible(self._is_active or self._is_hovered)
+        self._fit()

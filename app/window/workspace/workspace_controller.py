@@ -376,7 +376,7 @@ class WorkspaceController(QObject):
         menu, group = context_menu(head), self.links.group_of(one)
         for number in range(MOST_LINKS + 1):
             others = [each for each in self._charts.all if each is not one and self.links.group_of(each) == number]
-            names = ", ".join(dict.fromkeys(f"{each.symbol} {each.interval}" for each in others))
+            names = ", ".join(dict.fromkeys(f"{self._host.title_of(each.symbol)} {each.interval}" for each in others))
             text = "Not linked" if not number else f"Group {number}" + (f": {names}" if others else "")
             _tickable(menu, text, number == group, partial(self.links.put_into, one, number))
         menu.addSeparator()

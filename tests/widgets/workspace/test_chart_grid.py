@@ -141,6 +141,22 @@ def test_a_head_names_symbol_and_interval_and_tells_a_reader(grid: ChartGrid, qt
     grid.set_palette(LIGHT)
 
 
+def test_a_narrow_head_leaves_figures_out_rather_than_cut_them(grid: ChartGrid) -> None:
+    head = grid.frames[1].head
+    head.set_chart(BTCUSDT, Interval.parse("15m"))
+    head.set_row(WatchRow(BTCUSDT, 61_654.2, 6.12))
+    shown = []
+    for width in (1000, 640, 520, 420, 300):
+        grid.resize(width, 500)
+        QApplication.processEvents()
+        parts = (head.interval, head.price, head.change)
+        assert all(part.width() >= part.sizeHint().width() for part in parts if part.isVisible()), width
+        shown.append([part.isVisible() for part in parts])
+    assert shown[0] == [True, True, True]
+    assert shown[-1] == [False, False, False]
+    assert shown == sorted(shown, reverse=True)
+
+
 def test_sixteen_charts_fit_into_a_small_window(grid: ChartGrid) -> None:
     for key in range(5, 17):
         grid.add(key, ChartWidget())

@@ -109,7 +109,7 @@ def test_the_menu_of_links_ticks_the_group_and_what_it_shares(play: Play) -> Non
         workspace.run("link_chart")
         menu = next(each for each in workspace.main.grid.findChildren(QMenu) if each.isVisible())
         ticked = [action.text() for action in menu.actions() if action.isChecked()]
-        assert ticked == ["Group 1: BTCUSDT 1m", "Share the symbol", "Share the time", "Share the crosshair"]
+        assert ticked == ["Group 1: BTC/USDT 1m", "Share the symbol", "Share the time", "Share the crosshair"]
         next(action for action in menu.actions() if action.text() == "Share the interval").trigger()
         assert links.parts_of(1) == ("symbol", "interval", "time", "crosshair")
         menu.close()
