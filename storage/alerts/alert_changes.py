@@ -7,12 +7,14 @@ which programs that record notice it.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from psycopg import sql
 
 from app.market.alerts.language import text_of_rule
 from app.market.alerts.stored_alert import NewAlert
+from storage.alerts.drawing_rules import moved_drawings, with_lines
 from storage.alerts.locks import take_lock
 from storage.postgres.connection import Connection
 from storage.postgres.symbol_ids import add_symbols
@@ -39,6 +41,8 @@ _SET = sql.SQL("""
         sounds = %(sounds)s, version = version + 1
     WHERE id = %(id)s
 """)
+_SET_RULE = "UPDATE alerts SET rule = %(rule)s, version = version + 1 WHERE id = %(id)s"
+_HAS_FIRED = "SELECT FROM alert_firings WHERE alert_id = %(id)s"
 _BEGIN_AGAIN = f"""
     WITH stored AS ({_STORED})
     UPDATE alerts SET first_trade_id = stored.last_trade_id, warm_from_id = stored.first_trade_id,
@@ -74,6 +78,11 @@ _PAUSE = """
     FROM alerts a WHERE id = %(id)s
 """
 _OPEN_PAUSES = "alert_id = %(id)s AND until_id IS NULL AND (until IS NULL OR until > now())"
+_KEEP_PAUSES = """
+    INSERT INTO alert_pauses (alert_id, after_id, until)
+    SELECT %(id)s, after_id, until FROM alert_pauses
+    WHERE alert_id = %(archive)s AND until_id IS NULL AND (until IS NULL OR until > now())
+"""
 _RESUME_TRADES = f"UPDATE alert_pauses SET until_id = greatest(%(newest)s, after_id) WHERE {_OPEN_PAUSES}"  # noqa: S608  # because of constants
 _RESUME_TROUBLE = f"UPDATE alert_pauses SET until = now() WHERE {_OPEN_PAUSES}"  # noqa: S608  # because of constants
 
@@ -84,6 +93,7 @@ def add(connection: Connection, new: NewAlert) -> int:
         add_symbols(connection, [new.symbol])
     with connection.transaction():
         connection.execute(_CHANGED)
+        new = new._replace(rule=with_lines(connection, new.symbol, new.rule))
         row = connection.execute(_ADD, _values(new)).fetchone()
         assert row is not None
         if not new.rule.is_of_trades:
@@ -103,17 +113,39 @@ def change(connection: Connection, alert_id: int, new: NewAlert) -> bool:
         if found is None:
             return False
         symbol, by_trades, rule, repeat = found
+        new = new._replace(rule=with_lines(connection, symbol, new.rule))
         values = {**_values(new._replace(symbol=symbol)), "id": alert_id, "newest": _newest(connection, symbol)}
         is_other = rule != values["rule"] or repeat != values["repeat"]
         if by_trades and is_other:
-            has_fired = "SELECT FROM alert_firings WHERE alert_id = %(id)s"
-            if connection.execute(has_fired, values).fetchone() is not None:
+            if connection.execute(_HAS_FIRED, values).fetchone() is not None:
                 _archive(connection, values)
             connection.execute("DELETE FROM alert_pauses WHERE alert_id = %(id)s", values)
             connection.execute(_BEGIN_AGAIN, values)
         connection.execute(_SET, values)
         connection.execute(_CHANGED)
         return True
+
+
+def follow_drawings(connection: Connection, symbols: Collection[str]) -> None:
+    """
+    Let the alerts on drawings of these symbols wait by the drawings as they are now. Raises psycopg.Error.
+
+    One whose drawing was moved begins with the trades that are stored from now on, as with `change`, but its pauses
+    last. One that fired for the last time stays as it is.
+    """
+    for symbol, alert_id, rule in moved_drawings(connection, symbols):
+        with connection.transaction():
+            found = _locked(connection, alert_id)
+            text = text_of_rule(rule, with_lines=True)
+            if found is None or found[2] == text:
+                continue  # another program was first
+            values = {"symbol": symbol, "id": alert_id, "newest": _newest(connection, symbol), "rule": text}
+            if connection.execute(_HAS_FIRED, values).fetchone() is not None:
+                values["archive"] = _archive(connection, values)
+                connection.execute(_KEEP_PAUSES, values)
+            connection.execute(_BEGIN_AGAIN, values)
+            connection.execute(_SET_RULE, values)
+            connection.execute(_CHANGED)
 
 
 def pause(connection: Connection, alert_id: int, until_us: int | None = None, after_id: int = 0) -> bool:
@@ -175,13 +207,15 @@ def _newest(connection: Connection, symbol: str) -> int:
     return int(row[0])
 
 
-def _archive(connection: Connection, values: dict[str, Any]) -> None:
+def _archive(connection: Connection, values: dict[str, Any]) -> int:
+    """Move what an alert was, with its firings and pauses, to an alert of its own; return its number."""
     row = connection.execute(_ARCHIVE, values).fetchone()
     assert row is not None
     moved = {"archive": row[0], "id": values["id"]}
     for table in ("alert_firings", "alert_pauses"):
         query = sql.SQL("UPDATE {} SET alert_id = %(archive)s WHERE alert_id = %(id)s").format(sql.Identifier(table))
         connection.execute(query, moved)
+    return int(row[0])
 
 
 def _end_pauses(connection: Connection, alert_id: int, found: _Found) -> None:
@@ -200,7 +234,7 @@ def _note_change(connection: Connection, alert_id: int) -> None:
 def _values(new: NewAlert) -> dict[str, Any]:
     return {
         "symbol": new.symbol,
-        "rule": text_of_rule(new.rule),
+        "rule": text_of_rule(new.rule, with_lines=True),
         "repeat": new.repeat.value,
         "name": new.name,
         "note": new.note,

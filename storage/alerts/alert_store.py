@@ -121,6 +121,10 @@ class PostgresAlerts:
     def waiting(self, symbols: Collection[str]) -> WaitingAlerts:
         """See `app.market.ports.alerts.AlertStore`."""
         with self._pool.borrowed("read alerts") as connection:
+            if symbols and waiting_alerts.any_on_drawings(connection, symbols):
+                from storage.alerts import alert_changes
+
+                alert_changes.follow_drawings(connection, symbols)
             return waiting_alerts.waiting(connection, symbols)
 
     def of_trouble(self) -> list[StoredAlert]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from app.market.alerts.alert import Alert, Firing, Repeat, Rule
 from app.market.alerts.stored_alert import StoredAlert
 from app.market.ports.alerts import Draft
+from storage.alerts.drawing_rules import with_lines
 from storage.alerts.warm_boards import BoardMaker
 from storage.candles.trade_columns import nearest_trade
 from storage.postgres.connection import Connection
@@ -22,6 +23,7 @@ def judge_draft(connection: Connection, symbol: str, rule: Rule, repeat: Repeat,
 
     They end with the newest trade before which none is missing for that long. May raise psycopg.Error and StoreError.
     """
+    rule = with_lines(connection, symbol, rule)
     nothing = Draft([], to_us, to_us, 0)
     symbol_id = symbol_id_of(connection, symbol)
     if symbol_id is None:

@@ -12,7 +12,15 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import NamedTuple
 
-from app.market.alerts.alert import Firing, PriceCrosses, PriceInRange, PriceMoves, Repeat, VolumeExceeds
+from app.market.alerts.alert import (
+    DrawingCrosses,
+    Firing,
+    PriceCrosses,
+    PriceInRange,
+    PriceMoves,
+    Repeat,
+    VolumeExceeds,
+)
 from app.market.alerts.alert_board import AlertBoard
 from app.market.alerts.stored_alert import StoredAlert, StoredFiring, StoredIncident
 from app.market.trade import Trade
@@ -184,7 +192,7 @@ class _SymbolProof:
         if floor is None or alert.start_id is None or alert.start_id >= floor.trade_id:
             return True
         match alert.rule.condition:
-            case PriceCrosses() | PriceInRange():
+            case PriceCrosses() | PriceInRange() | DrawingCrosses():
                 return firing.trade_id > floor.trade_id
             case PriceMoves() as condition:
                 return firing.time_us > floor.time_us + condition.window_us

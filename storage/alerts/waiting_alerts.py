@@ -23,6 +23,18 @@ _IDS = sql.SQL(
 ).format(which=WAITS)
 
 
+_ON_DRAWINGS = """
+    SELECT FROM alerts a JOIN symbols s ON s.id = a.symbol_id
+    WHERE s.symbol = ANY(%s::text[]) AND a.replaced_by IS NULL AND a.rule ~ '^price crosses (up |down )?drawing '
+    LIMIT 1
+"""
+
+
+def any_on_drawings(connection: Connection, symbols: Collection[str]) -> bool:
+    """Whether any alert on these symbols waits for a drawing to be crossed."""
+    return connection.execute(_ON_DRAWINGS, (list(symbols),)).fetchone() is not None
+
+
 def revision(connection: Connection) -> int:
     """Return a number that changes with every alert added, changed or removed."""
     row = connection.execute("SELECT revision FROM alert_revision").fetchone()

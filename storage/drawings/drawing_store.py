@@ -52,6 +52,13 @@ _FORGET = """
         ) AS ordered WHERE age > %s
     )
 """
+# Programs that record look at this number, and let alerts on a drawing follow it.
+_TELL_ALERTS = """
+    UPDATE alert_revision SET revision = revision + 1 WHERE EXISTS (
+        SELECT FROM alerts
+        WHERE substring(rule FROM '^price crosses (?:up |down )?drawing ([0-9a-f-]{36})')::uuid = ANY(%s::uuid[])
+    )
+"""
 _OF_SYMBOLS = """
     SELECT content::text, revision FROM drawings
     WHERE content IS NOT NULL AND (cardinality(%(symbols)s::text[]) = 0 OR symbol = ANY(%(symbols)s::text[]))
@@ -144,4 +151,5 @@ def _put(connection: Connection, desktop: str, fresh: Sequence[tuple[DrawingChan
         name: [getattr(change, name) for change, _ in fresh] for name in DrawingChange._fields
     }
     connection.execute(_PUT, {**columns, "revision": [revision for _, revision in fresh], "desktop": desktop})
+    connection.execute(_TELL_ALERTS, (columns["drawing_id"],))
     connection.execute(_FORGET, (columns["drawing_id"], _KEPT_CHANGES))

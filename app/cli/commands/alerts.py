@@ -43,8 +43,8 @@ def alerts_add(settings: Settings, options: Options) -> Run:
     Wait for a condition; programs that record judge every trade from now on.
 
     CONDITION is "price crosses [up|down] 65000", "price enters 90 to 110", "price leaves 90 to 110",
-    "moves [up|down] 2% in 5m", "volume > 3x average 20 of 5m", "rsi:14 of 5m crosses up 70" or
-    "ema:20 of 1h crosses ema:50".
+    "moves [up|down] 2% in 5m", "volume > 3x average 20 of 5m", "rsi:14 of 5m crosses up 70",
+    "ema:20 of 1h crosses ema:50" or "price crosses [up|down] drawing ID".
 
     Without a trade fire "trades missing for 30s", "feed lost for 10s" and "recorder in trouble for 10s"; SYMBOL may be
     "all" there.

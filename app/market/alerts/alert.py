@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
 
+from app.market.alerts.drawn_line import DrawnLine
 from app.market.indicators.chosen import ChosenIndicator
 from app.market.interval import Interval
 
@@ -88,6 +89,21 @@ class IndicatorCrosses:
     direction: Direction | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class DrawingCrosses:
+    """
+    The price crosses a line of a drawing.
+
+    Up: the trade before was below the line at its own time, this one is at or above it at its; down alike. Where one
+    of both times does not belong to the line, nothing is crossed. ``lines``: as the drawing was when the alert began
+    to wait; none where there is no such drawing any more.
+    """
+
+    drawing_id: str
+    direction: Direction | None = None
+    lines: tuple[DrawnLine, ...] = ()
+
+
 class TroubleKind(StrEnum):
     """What may go wrong with the data themselves."""
 
@@ -109,7 +125,7 @@ class Trouble:
     for_us: int
 
 
-TradeCondition = PriceCrosses | PriceInRange | PriceMoves | VolumeExceeds | IndicatorCrosses
+TradeCondition = PriceCrosses | PriceInRange | PriceMoves | VolumeExceeds | IndicatorCrosses | DrawingCrosses
 Condition = TradeCondition | Trouble
 
 

@@ -13,6 +13,7 @@ from app.market.alerts import reasons
 from app.market.alerts.alert import (
     Alert,
     Direction,
+    DrawingCrosses,
     Firing,
     IndicatorCrosses,
     PriceCrosses,
@@ -22,6 +23,7 @@ from app.market.alerts.alert import (
     VolumeExceeds,
 )
 from app.market.alerts.candle_conditions import CandleConditions
+from app.market.alerts.line_crossings import LineCrossings
 from app.market.alerts.price_levels import PriceLevels
 from app.market.alerts.price_moves import PriceMoveWindow
 from app.market.candle import Candle
@@ -41,6 +43,7 @@ class AlertBoard:
         self._symbol = symbol
         self._alerts: dict[int, Alert] = {}
         self._levels = PriceLevels()
+        self._lines = LineCrossings()
         self._windows: dict[int, PriceMoveWindow] = {}
         self._candles: dict[Interval, CandleConditions] = {}
         # The candle in which each alert of `Repeat.CANDLE` fired last (its slot).
@@ -74,6 +77,8 @@ class AlertBoard:
         match alert.rule.condition:
             case PriceCrosses() | PriceInRange() as condition:
                 self._levels.add(alert.alert_id, condition)
+            case DrawingCrosses() as condition:
+                self._lines.add(alert.alert_id, condition)
             case PriceMoves() as condition:
                 window = self._windows.setdefault(condition.window_us, PriceMoveWindow(condition.window_us))
                 window.add(alert.alert_id, condition)
@@ -87,6 +92,7 @@ class AlertBoard:
         What both look back on is this board's. ``other`` is not to be used any more.
         """
         self._levels.follow(other._levels)
+        self._lines.follow(other._lines)
         for window_us, window in other._windows.items():
             self._windows.setdefault(window_us, window)
         for interval, candles in other._candles.items():
@@ -97,6 +103,8 @@ class AlertBoard:
             match alert.rule.condition:
                 case PriceCrosses() | PriceInRange() as condition:
                     self._levels.add(alert_id, condition)
+                case DrawingCrosses() as condition:
+                    self._lines.add(alert_id, condition)
                 case PriceMoves() as condition:
                     if (window := self._windows[condition.window_us]) is not other._windows[condition.window_us]:
                         window.add(alert_id, condition)
@@ -114,6 +122,8 @@ class AlertBoard:
         match alert.rule.condition:
             case PriceCrosses() | PriceInRange():
                 self._levels.discard(alert_id)
+            case DrawingCrosses():
+                self._lines.discard(alert_id)
             case PriceMoves() as condition:
                 self._windows[condition.window_us].discard(alert_id)
             case VolumeExceeds() | IndicatorCrosses():
@@ -143,6 +153,7 @@ class AlertBoard:
 
     def _met(self, trade: Trade) -> list[tuple[int, Direction]]:
         met = self._levels.met(trade.price_e8)
+        met += self._lines.met(trade.time_us, trade.price_e8)
         for window in self._windows.values():
             met += window.met(trade.time_us, trade.price_e8)
         for candles in self._candles.values():

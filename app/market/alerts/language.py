@@ -6,10 +6,11 @@ Conditions as text.
     moves 2% in 5m           moves up 2% in 5m           moves down 0.5% in 90s
     volume > 3x average 20 of 5m
     rsi:14 of 5m crosses up 70                           ema:20 of 1h crosses ema:50
+    price crosses up drawing 6f1c0c52-98a4-4a6e-9f0e-0b8a3f8f2a11
     trades missing for 30s   feed lost for 10s   recorder in trouble for 10s
 
 ``of 5m`` may end any condition on prices: it is the candle of ``--repeat candle``, one minute if left out.
-``for 10s`` may be left out.
+``for 10s`` may be left out. The database keeps a condition on a drawing with the drawing's lines, after ``along``.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from app.market.alerts.alert import (
     MINUTE,
     Condition,
     Direction,
+    DrawingCrosses,
     IndicatorCrosses,
     PriceCrosses,
     PriceInRange,
@@ -29,6 +31,7 @@ from app.market.alerts.alert import (
     TroubleKind,
     VolumeExceeds,
 )
+from app.market.alerts.drawn_line import DrawnLine, read_line
 from app.market.alerts.reasons import plain
 from app.market.errors import UsageError
 from app.market.indicators.chosen import ChosenIndicator, read_indicators, text_of_indicators
@@ -43,6 +46,10 @@ _RANGE = re.compile(rf"price\s+(enters|leaves)\s+{_NUMBER}\s+to\s+{_NUMBER}{_OF}
 _MOVES = re.compile(rf"(?:price\s+)?moves{_WAY}\s+{_NUMBER}\s*%\s+in\s+(\S+?){_OF}", re.IGNORECASE)
 _VOLUME = re.compile(rf"volume\s*>\s*{_NUMBER}\s*x\s+average\s+(\d+)\s+of\s+(\S+)", re.IGNORECASE)
 _INDICATOR = re.compile(rf"([a-z]\S*)\s+of\s+(\S+)\s+crosses{_WAY}\s+(\S+)", re.IGNORECASE)
+_DRAWING = re.compile(
+    rf"price\s+crosses{_WAY}\s+drawing\s+([0-9a-f]{{8}}(?:-[0-9a-f]{{4}}){{3}}-[0-9a-f]{{12}})(?:\s+along\s+(\S+))?{_OF}",
+    re.IGNORECASE,
+)
 _TROUBLE = re.compile(rf"({'|'.join(TroubleKind)})(?:\s+for\s+(\S+))?", re.IGNORECASE)
 _USUAL_TROUBLE = "10s"
 _VALUE = re.compile(r"[+-]?\d+(?:\.\d+)?")
@@ -82,14 +89,23 @@ def read_rule(text: str) -> Rule:
         if target == left:
             raise UsageError(f"{match[1]} never crosses itself: name another indicator, or a value.")
         return Rule(IndicatorCrosses(left, target, _direction(match[3])), _interval(match[2]))
+    if match := _DRAWING.fullmatch(said):
+        crosses = DrawingCrosses(match[2].lower(), _direction(match[1]), _lines(match[3]))
+        return Rule(crosses, _interval(match[4]))
     if match := _TROUBLE.fullmatch(said):
         return Rule(Trouble(TroubleKind(match[1].lower()), _length_us(match[2] or _USUAL_TROUBLE)))
     raise UsageError(f"“{text[:60]}” is not a condition: {_EXAMPLES}.")
 
 
-def text_of_rule(rule: Rule) -> str:
-    """Return the text of a rule, which `read_rule` reads back as the same."""
+def text_of_rule(rule: Rule, *, with_lines: bool = False) -> str:
+    """
+    Return the text of a rule as people write it.
+
+    `read_rule` reads it back as the same, but for the lines of a drawing, which it has only ``with_lines``.
+    """
     text = _text_of(rule.condition, rule.interval)
+    if with_lines and isinstance(rule.condition, DrawingCrosses) and rule.condition.lines:
+        text += f" along {';'.join(one.text for one in rule.condition.lines)}"
     says_interval = isinstance(rule.condition, VolumeExceeds | IndicatorCrosses)
     return text if says_interval or rule.interval == MINUTE else f"{text} of {rule.interval.name}"
 
@@ -107,6 +123,8 @@ def _text_of(condition: Condition, interval: Interval) -> str:
         case IndicatorCrosses(left, target, direction):
             right = f"{target:.10g}" if isinstance(target, float) else _named(target)
             return f"{_named(left)} of {interval.name} crosses {_way(direction)}{right}"
+        case DrawingCrosses(drawing_id, direction):
+            return f"price crosses {_way(direction)}drawing {drawing_id}"
         case Trouble(kind, for_us):
             return f"{kind} for {Interval(for_us // 1_000_000).name}"
 
@@ -121,6 +139,13 @@ def _way(direction: Direction | None) -> str:
 
 def _direction(text: str | None) -> Direction | None:
     return None if text is None else Direction(text.lower())
+
+
+def _lines(text: str | None) -> tuple[DrawnLine, ...]:
+    try:
+        return tuple(map(read_line, text.split(";"))) if text else ()
+    except ValueError as error:
+        raise UsageError("The lines of the drawing cannot be read: leave out “along” and what follows.") from error
 
 
 def _interval(text: str | None) -> Interval:

@@ -1,0 +1,89 @@
+"""
+Prices that cross the lines of drawings.
+
+Lines rise and fall with time, so there is no order to look prices up in. Instead a box is kept: a span of time and of
+prices around the newest trade through which no line runs. As long as trades stay inside, nothing is crossed, however
+many lines there are; a trade that leaves it is compared with every line.
+"""
+
+from __future__ import annotations
+
+from app.market.alerts.alert import Direction, DrawingCrosses
+
+_BOX_US = 1_000_000
+_BACK_US = 10_000  # times of trades cross within milliseconds
+_ENDLESS = 1 << 80
+
+
+class LineCrossings:
+    """The conditions on drawings of one symbol; `met` takes its trades in id order."""
+
+    def __init__(self) -> None:
+        self._conditions: dict[int, DrawingCrosses] = {}
+        self._before: tuple[int, int] | None = None
+        # No line runs through it, and `_before` is inside; without a box no price is between the two.
+        self._from_us = self._until_us = 0
+        self._low_e8 = self._high_e8 = 0
+
+    def add(self, alert_id: int, condition: DrawingCrosses) -> None:
+        """Wait for a condition."""
+        self._conditions[alert_id] = condition
+        self._low_e8 = self._high_e8 = 0
+
+    def discard(self, alert_id: int) -> None:
+        """Wait no longer for that alert's condition; nothing happens if none waits."""
+        self._conditions.pop(alert_id, None)
+
+    def follow(self, other: LineCrossings) -> None:
+        """Go on after the last trade of ``other``, if this has seen none yet."""
+        if self._before is None:
+            self._before = other._before
+            self._low_e8 = self._high_e8 = 0
+
+    def met(self, time_us: int, price_e8: int) -> list[tuple[int, Direction]]:
+        """Return the alerts whose drawing this trade crosses, and the way the price went."""
+        if self._low_e8 < price_e8 < self._high_e8 and self._from_us <= time_us <= self._until_us:
+            self._before = time_us, price_e8
+            return []
+        before, self._before = self._before, (time_us, price_e8)
+        if not self._conditions:
+            return []
+        found = list[tuple[int, Direction]]()
+        if before is not None:
+            for alert_id, condition in self._conditions.items():
+                if direction := _crossed(condition, before, self._before):
+                    found.append((alert_id, direction))
+        self._make_box(time_us, price_e8)
+        return found
+
+    def _make_box(self, time_us: int, price_e8: int) -> None:
+        self._from_us, self._until_us = time_us - _BACK_US, time_us + _BOX_US
+        low_e8, high_e8 = -_ENDLESS, _ENDLESS
+        for condition in self._conditions.values():
+            for line in condition.lines:
+                if (line.start_us is not None and line.start_us > self._until_us) or (
+                    line.end_us is not None and line.end_us < self._from_us
+                ):
+                    continue
+                lowest_e8, highest_e8 = line.bounds_e8(self._from_us, self._until_us)
+                if highest_e8 < price_e8:
+                    low_e8 = max(low_e8, highest_e8)
+                elif lowest_e8 > price_e8:
+                    high_e8 = min(high_e8, lowest_e8)
+                else:
+                    self._low_e8 = self._high_e8 = 0
+                    return
+        self._low_e8, self._high_e8 = low_e8, high_e8
+
+
+def _crossed(condition: DrawingCrosses, before: tuple[int, int], now: tuple[int, int]) -> Direction | None:
+    """Return the way in which a price went through the first line that it crosses; None if it crosses none."""
+    for line in condition.lines:
+        if not (line.covers(before[0]) and line.covers(now[0])):
+            continue
+        was, is_now = line.side(*before), line.side(*now)
+        if was < 0 <= is_now and condition.direction is not Direction.DOWN:
+            return Direction.UP
+        if was > 0 >= is_now and condition.direction is not Direction.UP:
+            return Direction.DOWN
+    return None
