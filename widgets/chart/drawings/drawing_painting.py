@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtCore import QPointF, QRect, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPen, QPixmap, QPolygonF
 
 from app.market.drawings.drawing import Drawing
@@ -31,6 +31,7 @@ from widgets.chart.painting.scene_item import SceneItem
 
 _FILL = 0.13
 _FEW = 12  # drawings that are painted without pictures
+_MOST_STRETCH = 1.5
 _SHIFT_PX = 0.02  # a part of a pixel that shows
 _REACH_PX = 320.0  # of the pictures beyond the pane's sides
 
@@ -40,11 +41,14 @@ class _Pictures:
     """
     Fills and lines in device pixels, from ``reach`` pixels before the pane on, for the axis position ``left``.
 
+    ``ends``: of the value scale, as `ValueScale.ends` are.
+
     ``is_quick``: lines are without antialiasing.
     """
 
     key: tuple[object, ...]
     left: float
+    ends: tuple[float, float]
     reach: int
     fills: QPixmap
     lines: QPixmap
@@ -75,8 +79,12 @@ class DrawingPainter:
             self._pictures = None
         return was_quick
 
-    def shift(self, scale: float, area_left: int) -> tuple[int, _Pictures] | None:
-        """Return where the pictures begin, in device pixels, and the pictures; None: there are few drawings."""
+    def shift(self, scale: float, area: QRect) -> tuple[QRect, _Pictures] | None:
+        """
+        Return where the pictures go, in device pixels, and the pictures; None: there are few drawings.
+
+        ``area``: the pane. Where the axis has fitted itself to other candles they are stretched, until the view rests.
+        """
         fixed = self._drawings.groups()[:1]
         if not fixed or len(fixed[0].drawings) <= _FEW:
             self._pictures = None
@@ -85,18 +93,25 @@ class DrawingPainter:
         if time_scale.left != self._painted_left:
             self._painted_left = time_scale.left
             self._refine()
-        key = (fixed[0].figures, drawings.place_key(), self._scene.palette, self._scene.styles, scale)
+        key = (fixed[0].figures, *drawings.place_key(), self._scene.palette, self._scene.styles, scale)
+        value_scale = self._scene.price.value_scale
         pictures = self._pictures
         if pictures is not None and pictures.key == key:
             by = (pictures.left - time_scale.left) * time_scale.bar_px * scale
-            if abs(by) <= pictures.reach:
-                self._is_shifted = abs(by - round(by)) > _SHIFT_PX
-                return area_left - pictures.reach + round(by), pictures
+            stretch, down = _stretched(pictures.ends, value_scale.ends, inverted=value_scale.inverted)
+            if abs(by) <= pictures.reach and 1 / _MOST_STRETCH <= stretch <= _MOST_STRETCH:
+                is_stretched = stretch != 1.0 or down != 0.0
+                self._is_shifted = is_stretched or abs(by - round(by)) > _SHIFT_PX
+                if is_stretched:
+                    self._refine()
+                left, height = area.left() - pictures.reach + round(by), pictures.lines.height()
+                top = area.top() + round(down * height)
+                return QRect(left, top, pictures.lines.width(), max(round(stretch * height), 1)), pictures
         self._is_shifted = False
-        self._pictures = self._made(key, scale, is_quick=pictures is not None and not self._is_resting)
+        made = self._pictures = self._made(key, scale, is_quick=pictures is not None and not self._is_resting)
         self._is_resting = False
         self._refine()
-        return area_left - self._pictures.reach, self._pictures
+        return QRect(area.left() - made.reach, area.top(), made.lines.width(), made.lines.height()), made
 
     def _made(self, key: tuple[object, ...], scale: float, *, is_quick: bool) -> _Pictures:
         pane, reach = self._scene.price.rect, round(_REACH_PX * scale)
@@ -114,7 +129,15 @@ class DrawingPainter:
             painter.end()
             pixmap.setDevicePixelRatio(1.0)  # from now on it is moved in device pixels
             pixmaps.append(pixmap)
-        return _Pictures(key, self._scene.time_scale.left, reach, pixmaps[0], pixmaps[1], is_quick)
+        return _Pictures(
+            key,
+            self._scene.time_scale.left,
+            self._scene.price.value_scale.ends,
+            reach,
+            pixmaps[0],
+            pixmaps[1],
+            is_quick,
+        )
 
     def paint_fills(self, painter: QPainter, pixels: DevicePixels, view: View, groups: Sequence[Group]) -> None:
         """Paint the areas of drawings. The painter is in device pixels."""
@@ -147,6 +170,13 @@ class DrawingPainter:
         pixels.device()
 
 
+def _stretched(before: tuple[float, float], now: tuple[float, float], *, inverted: bool) -> tuple[float, float]:
+    """Return by how much values are higher now than on an axis of other ends, and how far down, as shares of it."""
+    span = now[1] - now[0]
+    down = (before[0] - now[0] if inverted else now[1] - before[1]) / span
+    return (before[1] - before[0]) / span, down
+
+
 class DrawingFills:
     """The layer of the price pane that paints the fills of drawings, behind the grid and the candles."""
 
@@ -163,10 +193,10 @@ class DrawingFills:
         return None
 
     def paint_behind(self, brush: PaneBrush) -> None:
-        shifted = self._painter.shift(brush.scale, brush.area.left())
+        shifted = self._painter.shift(brush.scale, brush.area)
         if shifted is not None:
-            x, pictures = shifted
-            brush.picture(x, pictures.fills)
+            place, pictures = shifted
+            brush.picture(place, pictures.fills)
         groups = self._drawings.groups()[0 if shifted is None else 1 :]
         if any(group.drawings for group in groups):
             brush.paint_by(partial(self._painter.paint_fills, view=self._drawings.view(), groups=groups))
@@ -196,7 +226,7 @@ class DrawingsItem(SceneItem):
         drawings, scene = self._drawings, self._scene
         groups = drawings.groups()
         figures = tuple(group.figures for group in groups)
-        key = figures, drawings.place_key(), scene.time_scale.right, drawings.chosen, scene.styles
+        key = figures, drawings.view_key(), drawings.chosen, scene.styles
         if key != self._labels_key:
             view = drawings.view()
             self._labels = point_labels(scene, groups, view)
@@ -211,10 +241,10 @@ class DrawingsItem(SceneItem):
             return
         area, view = pixels.rect(pane), drawings.view()
         painter.setClipRect(area)
-        shifted = self._painter.shift(pixels.scale, area.left())
+        shifted = self._painter.shift(pixels.scale, area)
         if shifted is not None:
-            x, pictures = shifted
-            painter.drawPixmap(x, area.top(), pictures.lines)
+            place, pictures = shifted
+            painter.drawPixmap(place, pictures.lines)
         beside = groups[0 if shifted is None else 1 :]
         if any(group.drawings for group in beside):
             self._painter.paint_lines(painter, pixels, view, beside)

@@ -177,20 +177,24 @@ class DrawingSet:
     def projections(self) -> list[tuple[Group, Projection]]:
         """Return the lines in view, bottom to top."""
         groups = self.groups()
-        key = *(group.figures for group in groups), *self.place_key(), self._scene.time_scale.right
+        key = *(group.figures for group in groups), *self.view_key()
         if key != self._projected_key:
             view = self.view()
             self._projected = [(group, group.figures.project(view)) for group in groups if group.drawings]
             self._projected_key = key
         return self._projected
 
+    def view_key(self) -> _Key:
+        """Return all that decides where drawings are painted."""
+        return (*self.place_key(), self._scene.time_scale.right, self._scene.price.value_scale.ends)
+
     def place_key(self) -> _Key:
-        """Return what decides where drawings are painted, but for how far the view is panned."""
+        """Return what decides where drawings are painted, but for the view's place on both axes: see `view_key`."""
         scene = self._scene
         time_scale, value_scale, rect = scene.time_scale, scene.price.value_scale, scene.price.rect
         return (
             (time_scale.bar_px, time_scale.width_px, time_scale.axis),
-            (value_scale.low, value_scale.high, value_scale.mode, value_scale.inverted),
+            (value_scale.is_log, value_scale.inverted),
             (rect.top(), rect.width(), rect.height()),
         )
 

@@ -233,9 +233,9 @@ class PaneBrush:
             gradient.setColorAt(position, faint)
         return QBrush(gradient)
 
-    def picture(self, x: int, pixmap: QPixmap) -> None:
-        """Paint a picture as high as the pane, from a column of device pixels on."""
-        self._painter.drawPixmap(x, self.area.top(), pixmap)
+    def picture(self, place: QRect, pixmap: QPixmap) -> None:
+        """Paint a picture into a rectangle of device pixels."""
+        self._painter.drawPixmap(place, pixmap)
 
     def paint_by(self, call: Callable[[QPainter, DevicePixels], object]) -> None:
         """Have a call paint what is no figure over bars. It finds and leaves the painter in device pixels."""

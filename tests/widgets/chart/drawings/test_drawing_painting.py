@@ -120,7 +120,7 @@ def test_many_are_painted_as_few_are(qtbot: QtBot, chart: ChartWidget, series: C
     chart.navigator.pan(61)
     settle(qtbot, chart)
     from_pictures = picture(chart, scale)
-    chart.drawings._painter.shift = lambda scale, left: None
+    chart.drawings._painter.shift = lambda scale, area: None
     assert_near(from_pictures, picture(chart, scale))
 
 
