@@ -23,6 +23,7 @@ from app.concurrency.system_clock import SystemClock
 from app.live.drawings.drawing_board import DrawingBoard
 from app.market.drawings.drawing import Anchor, Drawing, DrawingKind
 from app.market.drawings.drawing_json import drawing_text
+from app.market.drawings.history import MOST_STEPS
 from app.market.drawings.history_json import edits_text
 from app.market.ports.database import OpenedDatabase
 from storage.drawings.drawing_journal import SqliteJournal
@@ -31,7 +32,8 @@ from storage.postgres.connection import connect
 from storage.postgres.pool import ConnectionPool
 
 SYMBOL = "BTCUSDT"
-_MOST = 40  # drawings
+_MOST, _FEW = 40, 6  # drawings; few of them are changed by both desktops all the time
+_MOST_TOGETHER = MOST_STEPS - 50  # steps: what is forgotten for their number is not lost
 
 
 class Desktop:
@@ -62,9 +64,11 @@ class Desktop:
         if not self._alone:
             self.board.on_change.append(lambda symbol: self._print("changed"))
         while not self._stop.is_set():
-            self._act()
-            self._print("changed")  # before anything can have been written
-            await asyncio.sleep(self._dice.choice((0, 0, 0.005, 0.03, self._dice.random() * 0.2)))
+            if self._alone or self._steps() < _MOST_TOGETHER:
+                self._act()
+                self._print("changed")  # before anything can have been written
+            pause_s = self._dice.choice((0, 0, 0.005, 0.03, self._dice.random() * 0.2))
+            await asyncio.sleep(pause_s if self._alone else 4 * pause_s)
         self._is_there = True
         self._print("stopped")
         while (book := self.board._book) is None or book.changes or not book.seen:
@@ -76,6 +80,11 @@ class Desktop:
         await self.board.finish()
         self._pool.close()
         self._print("ends", **self._inventory())
+
+    def _steps(self) -> int:
+        book = self.board._book
+        history = None if book is None else book._histories.get(SYMBOL)
+        return 0 if history is None else len(history.done)
 
     def _listen(self, loop: asyncio.AbstractEventLoop) -> None:
         for event in (self._stop, self._end):
@@ -104,7 +113,7 @@ class Desktop:
             board.undo(SYMBOL)
         elif self._alone and what < 0.3:
             board.redo(SYMBOL)
-        elif there and (what < 0.4 or len(there) > _MOST):
+        elif there and (what < 0.4 or len(there) > (_MOST if self._alone else _FEW)):
             gone = dice.choice(there).id
             board.remove(SYMBOL, gone)
             self._last_put.pop(gone, None)
