@@ -23,6 +23,7 @@ from app.commands.progress import Progress, progress
 from app.commands.styling import print_styled
 from app.commands.symbol_names import listed_symbol, stored_symbol
 from app.concurrency.background import in_background
+from app.concurrency.one_heap import share_one_heap
 from app.concurrency.system_clock import SystemClock
 from app.config.settings import Settings
 from app.config.version import VERSION
@@ -68,6 +69,7 @@ def prepare(settings: Settings, options: Options) -> Callable[[], int]:
 
 
 def _run_export(settings: Settings, wanted: Wanted, *, as_json: bool) -> int:
+    share_one_heap()
     stop = StopEvent()
     done = list[ExportedFile]()
     named = f"{','.join(wanted.symbols)} {','.join(map(str, wanted.kinds))}"

@@ -9,7 +9,7 @@ with the first window that starts in it. Missing windows are left out. Pure.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -34,11 +34,11 @@ _DAY_US = 86_400_000_000
 _UNKNOWN = ("quote_volume", "taker_buy_volume", "taker_buy_quote_volume")
 
 
-def figures_of(windows: Any) -> Figures:
-    """Return the figures of a batch of `app.market.columns.rolling.rolling_windows`."""
+def figures_of(windows: Any, names: Collection[str] = BAR_COLUMNS) -> Figures:
+    """Return the times, the indexes and the figures ``names`` of a batch of `rolling_windows`."""
     pa = arrow()
     figures: Figures = {"open_time_us": open_times(windows)}
-    for name in BAR_COLUMNS[1:]:
+    for name in (one for one in BAR_COLUMNS[1:] if one in names):
         column = windows.column(name)
         figures[name] = floats_of(column) if pa.types.is_decimal(column.type) else column.to_numpy()
     return figures | {MINUTE_INDEX: windows.column(MINUTE_INDEX).to_numpy().astype(np.int64)}
@@ -50,7 +50,7 @@ class PhaseValues:
 
     Memory is that of a batch and of `reach` windows of each phase, of which it keeps what the indicators read alone.
     For indicators without a session, amounts that tables do not have are unknown (NaN): the quote volume, and what
-    takers bought.
+    takers bought. ``names``, an attribute: the figures that the indicators read.
     """
 
     def __init__(self, named: Sequence[NamedIndicator], length: int) -> None:
@@ -60,8 +60,8 @@ class PhaseValues:
         self._warm_up = max((warm_up for _, warm_up in self._counted), default=-_BLOCK)
         self.reach = self._warm_up + _BLOCK
         read = set[str]().union(*(inputs_of(one) - set(_UNKNOWN) for one, _ in self._counted))
-        self._names = sorted(read.union(*(inputs_of(one) for one, _ in self._summed)))
-        self._history = PhaseHistory(self._names, length, self.reach)
+        self.names = sorted(read.union(*(inputs_of(one) for one, _ in self._summed)))
+        self._history = PhaseHistory(self.names, length, self.reach)
         self._added: Ints = np.zeros(length, np.int64)
 
     @property
@@ -91,7 +91,7 @@ class PhaseValues:
         phases = figures[MINUTE_INDEX][order]
         ends = (figures["open_time_us"][order] - ORIGIN_US) // MINUTE_US + self._length
         numbers = ends // self._length
-        columns = {name: figures[name][order] for name in self._names}
+        columns = {name: figures[name][order] for name in self.names}
         places = self._history.add(phases, numbers, columns, self._needed_from)
         self._added += np.bincount(phases, minlength=self._length)
         found: dict[str, Values] = {}

@@ -100,7 +100,7 @@ class WindowFile:
 
     def _write(self, windows: Any) -> None:
         if self._values is not None:
-            for name, values in self._values.add(figures_of(windows)).items():
+            for name, values in self._values.add(figures_of(windows, self._values.names)).items():
                 windows = windows.append_column(name, arrow().array(values, from_pandas=True))
         windows = windows.slice(int(np.searchsorted(open_times(windows), self._start_us)))
         if not windows.num_rows:
