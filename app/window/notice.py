@@ -62,7 +62,7 @@ def notice_of(
     if symbol.has_trades and (waiting := history_reason(engine)):
         return Notice(waiting)
     if (cold := engine.history.cold) is not None and cold.sentence:
-        return Notice(cold.sentence, (NoticeAction.CANCEL_FETCH,), is_trouble=False)
+        return Notice(cold.sentence, () if cold.is_storing else (NoticeAction.CANCEL_FETCH,), is_trouble=False)
     if session is not None and session.failure and len(session.series):
         return Notice(f"Some candles may be missing. {session.failure}", (NoticeAction.RETRY_FEED,))
     if cold is not None and cold.failure:

@@ -58,7 +58,15 @@ class ColdDays:
 
     @property
     def sentence(self) -> str:
-        return f"{self._doing}: {self._share:.0%}." if self._doing else ""
+        if not self._doing:
+            return ""
+        # A day of seconds is stored for some seconds more, during which 100 % would look stuck.
+        return f"{self._doing}: storing it." if self.is_storing else f"{self._doing}: {self._share:.0%}."
+
+    @property
+    def is_storing(self) -> bool:
+        """Whether the day has been read and is being stored, which nobody can cancel any more."""
+        return bool(self._doing) and self._share >= 1
 
     def cancel(self) -> None:
         """Give up the day that is being fetched; the exchange is asked instead."""

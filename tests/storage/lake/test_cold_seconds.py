@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -160,5 +161,24 @@ def test_a_cancelled_day_is_left_to_the_exchange_and_progress_is_said(world: Wor
         assert [one for one in exchange.kline_calls if one[0] == SECOND]
         await page(history, end_us=NOON - 900 * SECOND_US)
         assert source.read == [DAY]
+
+    asyncio.run(load())
+
+
+@pytest.mark.embedded_only
+def test_a_day_that_was_read_is_said_to_be_stored(world: World, lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def load() -> None:
+        history, _, cold = history_of(world, CountedSource(lambda: lake))
+        said = list[tuple[str, bool]]()
+        save = world.store.save_klines
+
+        def noted(*given: Any) -> int:
+            said.append((cold.sentence, cold.is_storing))
+            return save(*given)
+
+        monkeypatch.setattr(world.store, "save_klines", noted)
+        await page(history)
+        assert said[0] == ("Fetching BTCUSDT of 2024-08-10 from the lake: storing it.", True)
+        assert (cold.sentence, cold.is_storing) == ("", False)
 
     asyncio.run(load())
