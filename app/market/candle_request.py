@@ -58,8 +58,11 @@ def window_minutes(interval: Interval) -> int:
     Return how many minutes a rolling window of that length has.
 
     Raises:
-        UsageError: If it is no whole number of them.
+        UsageError: If it is no whole number of them, or has a phase.
     """
+    if interval.phase:
+        length = interval.with_phase(0)
+        raise UsageError(f"Rolling candles begin at every minute: write {length} instead of {interval}.")
     if interval.months or interval.seconds % 60:
         raise UsageError(
             f"A rolling window has whole minutes, and {interval} has not: write a length such as 13m, 60m or 1h."

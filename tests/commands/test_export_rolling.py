@@ -103,6 +103,16 @@ def test_rows_of_index_0_are_the_candles_of_that_length(stocked: Play, length: s
     assert len(of_index_0) > 9
 
 
+@pytest.mark.parametrize(("length", "index"), [("5m", 2), ("1h", 17), ("181m", 100)])
+def test_rows_of_another_index_are_the_candles_of_that_phase(stocked: Play, length: str, index: int) -> None:
+    rolling, shifted = stocked.folder / "rolling.csv", stocked.folder / "shifted.csv"
+    assert export(stocked, "BTCUSDT", length, "--rolling", "--stored", *RANGE, "--out", rolling)[0] == 3
+    assert export(stocked, "BTCUSDT", f"{length}+{index}m", "--stored", *RANGE, "--out", shifted)[0] == 3
+    of_index = [row for row in rows_of(rolling) if row.pop("minute_index") == str(index)]
+    assert [row for row in of_index if row["complete"] == "true"] == rows_of(shifted)
+    assert len(of_index) > 9
+
+
 def test_every_format_has_the_same_rows(stocked: Play) -> None:
     paths = {}
     for form in ("csv", "tsv", "csv.gz", "parquet", "feather", "json", "jsonl", "xlsx"):
@@ -208,6 +218,7 @@ def test_closed_time_of_quotes_is_not_missing(day: Play) -> None:
     [
         (("90s",), "A rolling window has whole minutes, and 90s has not"),
         (("1M",), "A rolling window has whole minutes, and 1M has not"),
+        (("1h+5m",), "Rolling candles begin at every minute: write 1h instead of 1h+5m."),
         (("1h,trades",), "Only candles are rolling"),
         (("1h", "--preset", "freqtrade"), "rolling ones overlap: choose default or vectorbt"),
         (("1h", "--include-open"), "leave it out with --rolling"),

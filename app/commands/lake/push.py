@@ -89,7 +89,8 @@ def _print(lake: Lake, report: PushReport, request: LakeRequest, *, as_json: boo
         }
         print(json.dumps(facts, indent=2))
     else:
-        there = f"; {number_of(report.there, request.noun)} were there already" if report.there else ""
+        verb = "was" if report.there == 1 else "were"
+        there = f"; {number_of(report.there, request.noun)} {verb} there already" if report.there else ""
         days = number_of(len(report.pushed), request.noun)
         print(f"{days} with {report.rows:,} rows pushed to {lake.name}, {data_size(report.bytes)}{there}.")
     if is_ranged or not as_json:

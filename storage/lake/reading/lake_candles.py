@@ -36,7 +36,7 @@ from storage.lake.reading.other_files import OtherFile, trades_of_file
 from storage.lake.reading.problem_list import ProblemList
 from storage.postgres.batch_columns import ids_within
 
-_LATE_US = 3_600_000_000  # how long after a later one a trade may stand in a file without a manifest
+_LATE_US = 3_600_000_000  # how long after a later one a trade may stand: ids follow times within seconds
 
 
 class CandleProgress(NamedTuple):
@@ -149,7 +149,7 @@ class LakeCandles:
         while self._days and (before_us is None or self._days[0].partition.start_us < before_us):
             if self._is_cancelled():
                 return
-            partition = self._read_day().partition
+            partition = self._read_day(give).partition
             give(partial(_Series.ended, until_us=partition.end_us, held=self._held, known=self._known))
             is_broken = self._days[0].partition.start_us > partition.end_us if self._days else not has_more
             if is_broken:
@@ -167,21 +167,24 @@ class LakeCandles:
         ids = rows.column("trade_id").to_numpy()
         self._held.add_range(int(ids[0]), manifest.last)
 
-    def _read_day(self) -> Manifest:
-        """Add the trades of the next day, all of which are complete."""
+    def _read_day(self, give: _Give | None = None) -> Manifest:
+        """Add the trades of the next day, all of which are there; with ``give``, give what ended an hour before."""
         manifest = self._days.popleft()
         partition = manifest.partition
         self._known.add_range(partition.start_us, partition.end_us - 1)
         if manifest.first is None or manifest.last is None:
             return manifest
+        for first, last in ((manifest.first, manifest.last), *manifest.absent):
+            self._held.add_range(first, last)
         self.report.files += len(manifest.parts)
         with contextlib.closing(read_ahead(_columns_of_day(self._lake, manifest), "read-lake")) as batches:
             for columns in batches:
                 if self._is_cancelled():
                     break
                 self._add(columns, partition.period)
-        for first, last in ((manifest.first, manifest.last), *manifest.absent):
-            self._held.add_range(first, last)
+                if give is not None:
+                    until_us = int(columns[1].max()) - _LATE_US
+                    give(partial(_Series.ended, until_us=until_us, held=self._held, known=self._known))
         return manifest
 
     def _read_file(self, file: OtherFile, give: _Give) -> None:

@@ -89,6 +89,20 @@ def test_damage_is_named_and_ends_with_1(place: Place) -> None:
     assert path.name in complaints
 
 
+def test_a_damaged_day_is_pushed_again_once_its_file_and_manifest_are_removed(place: Place) -> None:
+    place.run("push", place.folder)
+    path = sorted(place.folder.glob("**/*.parquet"))[1]
+    content = path.read_bytes()
+    path.unlink()
+    path.with_name("_manifest.json").unlink()
+    assert place.run("verify", place.folder)[0] == 1
+    assert place.document("push", place.folder)[1]["rows"] == 400
+    assert path.read_bytes() == content
+    assert place.run("verify", place.folder)[::2] == (0, "")
+    printed = place.run("push", place.folder, "BTCUSDT", "--from", DAYS[1], "--to", DAYS[2])[1]
+    assert "1 day was there already" in printed
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [

@@ -130,7 +130,7 @@ class RowsFields(QObject):
     @property
     def can_roll(self) -> bool:
         """Whether the intervals are whole minutes, and longer than one."""
-        return self.are_candles and all(one.phases > 1 for one in self._known_intervals())
+        return self.are_candles and all(one.phases > 1 and not one.phase for one in self._known_intervals())
 
     @property
     def is_rolling(self) -> bool:

@@ -74,7 +74,13 @@ def test_a_candle_for_every_minute_is_offered_for_whole_minutes(
 ) -> None:
     form = dialog.form
     assert not form.rows.rolling.isVisible()  # every minute has a candle of 1m
-    for texts, offered in ((["90s"], False), (["1M"], False), (["1h", "1m"], False), (["1h", "13m"], True)):
+    for texts, offered in (
+        (["90s"], False),
+        (["1M"], False),
+        (["1h+5m"], False),
+        (["1h", "1m"], False),
+        (["1h", "13m"], True),
+    ):
         form.rows.intervals.set_texts(texts)
         assert form.rows.rolling.isVisible() is offered
     form.rows.include_open.click()
