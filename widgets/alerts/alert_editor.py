@@ -248,14 +248,14 @@ class AlertEditor(QWidget):
         rows = table()
         often = flow(*self.repeats.values(), self.when.candle, spacing=4)
         ends = flow(self.expires, self.end)
-        told = flow(self.notifies, self.sounds, self.play, spacing=12)
+        channels = flow(self.notifies, self.sounds, self.play, spacing=12)
         parts: list[tuple[str, QWidget]] = [
             ("Name", self.name),
             ("Symbol", self.symbol),
             ("When", self.when),
             ("How often", often),
             ("Ends", ends),
-            ("Tell by", told),
+            ("Tell by", channels),
             ("Note", self.note),
         ]
         for row, (caption, field) in enumerate(parts):

@@ -165,8 +165,8 @@ class AlertsModel(QAbstractTableModel):
             case Column.ALERT:
                 return f"{row.title}. {row.words}"
             case Column.TELLS:
-                told = [text for on, text in ((row.notifies, "notification"), (row.sounds, "sound")) if on]
-                return " and ".join(told) or "no notification"
+                channels = [text for on, text in ((row.notifies, "notification"), (row.sounds, "sound")) if on]
+                return " and ".join(channels) or "no notification"
             case Column.ON:
                 return row.state.value
             case _:

@@ -59,11 +59,11 @@ async def running(
 
 
 async def known(board: DrawingBoard, symbol: str = SYMBOL) -> None:
-    """Wait until the board has told that it knows the drawings of a symbol."""
-    told = asyncio.Event()
-    board.on_change.append(lambda changed: told.set() if changed == symbol else None)
+    """Wait until the board knows the drawings of a symbol."""
+    is_known = asyncio.Event()
+    board.on_change.append(lambda changed: is_known.set() if changed == symbol else None)
     board.drawings(symbol)
-    await asyncio.wait_for(told.wait(), 20)
+    await asyncio.wait_for(is_known.wait(), 20)
 
 
 async def test_nothing_is_opened_until_somebody_asks(world: World, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Alerts in the real window: set, shown, dragged, fired, paused, told by another program, proved."""
+"""Alerts in the real window: set, shown, dragged, fired, paused, changed by another program, proved."""
 
 from __future__ import annotations
 
