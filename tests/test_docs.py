@@ -67,3 +67,12 @@ def test_the_architecture_is_one_page_of_at_most_150_lines_and_every_folder_says
     rows = re.findall(r"^\| `([a-z/_]+)` \| (.*) \|$", text, re.MULTILINE)
     assert len(rows) > 40
     assert all(purpose for _, purpose in rows)
+
+
+def test_every_decision_is_listed() -> None:
+    folder = ROOT / "docs/decisions"
+    listed = re.findall(
+        r"^\| (\d{3}) \| \[.+\]\((.+)\) \|", (folder / "README.md").read_text(encoding="utf-8"), re.MULTILINE
+    )
+    assert [page for _, page in listed] == sorted(page.name for page in folder.glob("[0-9]*.md"))
+    assert all(page.startswith(f"{number}-") for number, page in listed)
