@@ -21,7 +21,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.object_server import ObjectServer
-from tests.servers import leave_named_server, note_named_server, stop_shared_servers
+from tests.servers import EMBEDDED, leave_named_server, note_named_server, shared_server, stop_shared_servers
+from tests.tables import our_tables
 
 # A busy machine is no reason to fail: pytest's own timeout tells what hangs. Examples are drawn at random here, to find
 # what nobody thought of; where CI is set they are the same in every run, so that a change is judged by what it changed.
@@ -137,6 +138,13 @@ def object_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectSe
     server = ObjectServer(tmp_path_factory.mktemp("objects"))
     yield server
     server.stop()
+
+
+@pytest.fixture
+def tables_url() -> Iterator[str]:
+    """Our tables, empty, on the embedded server that the tests share, as a URL."""
+    with our_tables(shared_server(EMBEDDED)) as url:
+        yield url
 
 
 @pytest.fixture(scope="session")

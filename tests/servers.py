@@ -68,6 +68,11 @@ def shared_server(edition: str) -> str:
     return _shared[edition]
 
 
+def is_shared_server(server_url: str) -> bool:
+    """Whether this process has started it, as a `shared_server`."""
+    return server_url in _shared.values()
+
+
 def stop_shared_servers() -> None:
     """Stop what `shared_server` started and remove its files."""
     _shared.clear()

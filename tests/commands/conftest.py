@@ -24,6 +24,13 @@ def surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, data_dir: Path
 
 
 @pytest.fixture
+def named_tables(surroundings: None, tables_url: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """As `surroundings`, and the settings name our tables, empty, on the shared server; their URL."""
+    monkeypatch.setenv("CRYPTOPIPE_DATABASE_URL", tables_url)
+    return tables_url
+
+
+@pytest.fixture
 def play(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Play]:
     set_surroundings(monkeypatch, tmp_path, tmp_path / "data")
     with empty_schema(shared_server(EMBEDDED)) as url, unchanged_process():

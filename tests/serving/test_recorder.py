@@ -29,7 +29,9 @@ from tests.end_to_end.helpers import settings_in, until
 from tests.keyrings import MemoryKeyring, using
 from tests.program import free_port
 from tests.sandbox.helpers import serving
+from tests.servers import EMBEDDED, shared_server
 from tests.serving.test_live import Listener
+from tests.tables import our_tables
 
 DEAF, DEAF_BUFFER = 50, 1 << 16  # clients that do not read, and what the system keeps for each of them
 TRADE_BYTES = 140
@@ -68,7 +70,8 @@ async def recording(
                 oanda_api_key=Secret(TOKEN),
                 oanda_account_id=Secret(ACCOUNT),
             )
-        with using(MemoryKeyring()):
+        with our_tables(shared_server(EMBEDDED)) as url, using(MemoryKeyring()):
+            settings = replace(settings, database_url=url)
             async with (
                 engine_for(settings) as engine,
                 monitoring(engine) as metrics,

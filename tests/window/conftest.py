@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,18 +14,23 @@ from app.sandbox.oanda.server import ACCOUNT, TOKEN, OandaSandbox
 from app.sandbox.oanda.tape import SimulatedTape
 from tests.end_to_end.helpers import open_window, run_on_qt_loop, settings_in, until
 from tests.sandbox.helpers import serving
-from tests.servers import EMBEDDED, empty_schema, shared_server
 from tests.window.playing import Play, PlayQuotes, QuoteScene, Scene, shown
 
 
 @pytest.fixture
-def play(qtbot: QtBot, data_dir: Path) -> Play:
+def play(qtbot: QtBot, data_dir: Path, tables_url: str) -> Play:
     """Run a scene in a window on the simulated market, both on the loop of the program."""
 
     def run(scene: Scene) -> None:
         async def work() -> None:
             async with serving(SimulatedMarket(seed=5)) as server:
-                settings = settings_in(data_dir, server.ws_url, server.rest_url, symbols="BTCUSDT,ETHUSDT,SOLUSDT")
+                settings = settings_in(
+                    data_dir,
+                    server.ws_url,
+                    server.rest_url,
+                    database_url=tables_url,
+                    symbols="BTCUSDT,ETHUSDT,SOLUSDT",
+                )
                 async with open_window(settings, simulated=False) as running:
                     await until(lambda: shown(running))
                     await scene(running, server)
@@ -37,13 +41,7 @@ def play(qtbot: QtBot, data_dir: Path) -> Play:
 
 
 @pytest.fixture
-def quotes_url() -> Iterator[str]:
-    with empty_schema(shared_server(EMBEDDED)) as url:
-        yield url
-
-
-@pytest.fixture
-def play_quotes(qtbot: QtBot, data_dir: Path, quotes_url: str) -> PlayQuotes:
+def play_quotes(qtbot: QtBot, data_dir: Path, tables_url: str) -> PlayQuotes:
     """Run a scene in a window on EUR/USD of a loopback OANDA, whose market is always open, and on Binance beside it."""
 
     def run(scene: QuoteScene, token: str = TOKEN) -> None:
@@ -57,7 +55,7 @@ def play_quotes(qtbot: QtBot, data_dir: Path, quotes_url: str) -> PlayQuotes:
                     server.rest_url,
                     oanda_rest_url=oanda.url,
                     oanda_stream_url=oanda.url,
-                    database_url=quotes_url,
+                    database_url=tables_url,
                     symbols="oanda:EURUSD,BTCUSDT",
                     interval="1m",
                 )

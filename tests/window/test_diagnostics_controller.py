@@ -95,14 +95,16 @@ async def test_totals_become_rates_and_distributions_means(data_dir: Path) -> No
 
 
 def test_the_window_shows_metrics_and_log_while_they_are_open(
-    qapp: QApplication, data_dir: Path, caplog: pytest.LogCaptureFixture
+    qapp: QApplication, data_dir: Path, tables_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
 
     async def work() -> None:
         async with serving(SimulatedMarket(seed=5)) as server:
             port = free_port()
-            settings = settings_in(data_dir, server.ws_url, server.rest_url, symbols="BTCUSDT", serve_port=port)
+            settings = settings_in(
+                data_dir, server.ws_url, server.rest_url, symbols="BTCUSDT", serve_port=port, database_url=tables_url
+            )
             async with open_window(settings) as running:
                 dock = running.window.diagnostics
                 assert dock.note.text() == f"Server: 0 clients, 0 requests at http://127.0.0.1:{port}"

@@ -67,8 +67,9 @@ def test_a_range_that_is_not_stored_is_exported_and_then_stored(
     async def scene(running: Running, server: SandboxServer) -> None:
         await until(lambda: running.engine.database)
         running.chart.pictures.folder.note(tmp_path / "chart.png")
-        running.engine.history.store.save_listing("BTCUSDT", 1)  # so that the bar has an answer to wait for
+        running.engine.history.store.save_listing("ETHUSDT", 1)  # so that the bar has an answer to wait for
         dialog = dialog_of(running)
+        dialog.form.rows.symbols.set_texts(["ETH/USDT"])  # candles of the one that the chart shows may be stored
         dialog.form.rows.intervals.set_texts(["15m"])
         dialog.form.rows.range.buttons[Range.DAY].click()
         figure = dialog.card.rows[0].figure
@@ -86,7 +87,7 @@ def test_a_range_that_is_not_stored_is_exported_and_then_stored(
     play(scene)
     assert shown_folders == [str(tmp_path)]
     (path,) = tmp_path.glob("*.csv")
-    assert path.name.startswith("BTCUSDT-15m-20")
+    assert path.name.startswith("ETHUSDT-15m-20")
     assert len(path.read_text().splitlines()) == 97
     assert json.loads((tmp_path / f"{path.name}.meta.json").read_text())["complete"] is True
 

@@ -67,10 +67,12 @@ def prices_shown(running: Running) -> dict[str, str]:
     return {place: text for place, text in shown.items() if text}
 
 
-def test_a_flood_of_trades_never_shows_two_prices_in_one_frame(qtbot: QtBot, data_dir: Path) -> None:
+def test_a_flood_of_trades_never_shows_two_prices_in_one_frame(qtbot: QtBot, data_dir: Path, tables_url: str) -> None:
     async def work() -> None:
         async with serving(SimulatedMarket(seed=5, rate=400)) as server:
-            settings = settings_in(data_dir, server.ws_url, server.rest_url, symbols="BTCUSDT,ETHUSDT")
+            settings = settings_in(
+                data_dir, server.ws_url, server.rest_url, symbols="BTCUSDT,ETHUSDT", database_url=tables_url
+            )
             async with open_window(settings) as running:
                 painted = PaintedPrices(running)
                 chart = running.chart
@@ -92,10 +94,14 @@ def test_a_flood_of_trades_never_shows_two_prices_in_one_frame(qtbot: QtBot, dat
     run_on_qt_loop(work)
 
 
-def test_what_is_not_live_is_dimmed_and_comes_back_with_the_exchange(qtbot: QtBot, data_dir: Path) -> None:
+def test_what_is_not_live_is_dimmed_and_comes_back_with_the_exchange(
+    qtbot: QtBot, data_dir: Path, tables_url: str
+) -> None:
     async def work() -> None:
         async with serving(SimulatedMarket(seed=5, rate=50)) as server:
-            settings = settings_in(data_dir, server.ws_url, server.rest_url, symbols="BTCUSDT,ETHUSDT")
+            settings = settings_in(
+                data_dir, server.ws_url, server.rest_url, symbols="BTCUSDT,ETHUSDT", database_url=tables_url
+            )
             async with open_window(settings) as running:
                 window, engine = running.window, running.engine
                 await until(lambda: running.session.joined and tones(running) == {False})

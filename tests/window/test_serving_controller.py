@@ -34,7 +34,9 @@ async def status(url: str) -> int:
         return answer.status
 
 
-def test_the_switch_serves_and_says_where_until_it_is_turned_off(qapp: QApplication, data_dir: Path) -> None:
+def test_the_switch_serves_and_says_where_until_it_is_turned_off(
+    qapp: QApplication, data_dir: Path, tables_url: str
+) -> None:
     data_dir.mkdir()
 
     async def work() -> None:
@@ -43,7 +45,14 @@ def test_the_switch_serves_and_says_where_until_it_is_turned_off(qapp: QApplicat
             addresses = server.ws_url, server.rest_url
             # Where the file has the port and the user turned the switch off, the window starts without a server.
             settings = replace(
-                settings_in(data_dir, *addresses, symbols="BTCUSDT", serve_port=port, metrics_port=metrics_port),
+                settings_in(
+                    data_dir,
+                    *addresses,
+                    symbols="BTCUSDT",
+                    serve_port=port,
+                    metrics_port=metrics_port,
+                    database_url=tables_url,
+                ),
                 origins={},
             )
             before = load_state(settings)

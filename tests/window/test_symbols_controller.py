@@ -14,10 +14,12 @@ from tests.sandbox.helpers import serving
 from widgets.symbols.stored_symbols_dialog import StoredSymbolsDialog
 
 
-def test_the_dialog_lists_what_is_recorded_and_goes_to_a_day(qtbot: QtBot, data_dir: Path) -> None:
+def test_the_dialog_lists_what_is_recorded_and_goes_to_a_day(qtbot: QtBot, data_dir: Path, tables_url: str) -> None:
     async def work() -> None:
         async with serving(SimulatedMarket(seed=5)) as server:
-            settings = settings_in(data_dir, server.ws_url, server.rest_url, symbols="BTCUSDT,ETHUSDT")
+            settings = settings_in(
+                data_dir, server.ws_url, server.rest_url, symbols="BTCUSDT,ETHUSDT", database_url=tables_url
+            )
             async with open_window(settings, simulated=False) as running:
                 window, engine = running.window, running.engine
                 await until(lambda: engine.database is not None and engine.database.writer.status.stored)

@@ -46,10 +46,12 @@ def klines_at(interval: Interval, time_us: int) -> list[Candle]:
     ]
 
 
-def test_zoom_and_place_come_back_while_following_and_in_the_past(qtbot: QtBot, data_dir: Path) -> None:
+def test_zoom_and_place_come_back_while_following_and_in_the_past(
+    qtbot: QtBot, data_dir: Path, tables_url: str
+) -> None:
     async def work() -> None:
         async with serving(SimulatedMarket(seed=5)) as server:
-            settings = settings_in(data_dir, server.ws_url, server.rest_url, symbols="BTCUSDT")
+            settings = settings_in(data_dir, server.ws_url, server.rest_url, symbols="BTCUSDT", database_url=tables_url)
             async with open_window(settings) as running:
                 await until(lambda: has_candles_in_view(running) and running.chart.navigator.has_candles)
                 running.chart.navigator.zoom(1.7)
@@ -81,10 +83,12 @@ def test_zoom_and_place_come_back_while_following_and_in_the_past(qtbot: QtBot, 
     run_on_qt_loop(work)
 
 
-def test_where_there_are_no_candles_the_view_goes_to_the_first_or_to_the_latest(qtbot: QtBot, data_dir: Path) -> None:
+def test_where_there_are_no_candles_the_view_goes_to_the_first_or_to_the_latest(
+    qtbot: QtBot, data_dir: Path, tables_url: str
+) -> None:
     async def work() -> None:
         async with serving(SimulatedMarket(seed=5)) as server:
-            settings = settings_in(data_dir, server.ws_url, server.rest_url, symbols="BTCUSDT")
+            settings = settings_in(data_dir, server.ws_url, server.rest_url, symbols="BTCUSDT", database_url=tables_url)
             keep({"centre us": 1_000_000_000_000_000, "candle px": 20.0}, settings)  # 2001: before its listing
             async with open_window(settings) as running:
                 await until(lambda: has_candles_in_view(running))
@@ -96,7 +100,9 @@ def test_where_there_are_no_candles_the_view_goes_to_the_first_or_to_the_latest(
                 session = running.session
                 long_ago = klines_at(session.interval, there_us - 30 * DAY_US)  # the nearest to the place kept below
                 running.engine.database.store.save_klines(session.symbol, session.interval, long_ago)
-        settings = settings_in(data_dir, f"ws://{NOWHERE}", f"http://{NOWHERE}", symbols="BTCUSDT")
+        settings = settings_in(
+            data_dir, f"ws://{NOWHERE}", f"http://{NOWHERE}", symbols="BTCUSDT", database_url=tables_url
+        )
         keep({"centre us": there_us - DAY_US / 2}, settings)  # not stored, and the exchange is away
         async with open_window(settings) as running:
             await until(lambda: running.chart.is_following)

@@ -26,7 +26,7 @@ HOUR_US = DAY_US // 24
 
 
 @pytest.fixture(autouse=True)
-def _no_waits(surroundings: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def _no_waits(named_tables: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retries, "WAITS_S", (0,) * 10)
 
 
@@ -40,8 +40,8 @@ def wanted(server: SandboxServer, start_us: int, end_us: int) -> list[Trade]:
     return server.source.trades("BTCUSDT", first, end - first)
 
 
-def stored(data_dir: Path) -> list[Trade]:
-    database = Database.open(None, data_dir)
+def stored(url: str, data_dir: Path) -> list[Trade]:
+    database = Database.open(url, data_dir)
     try:
         return database.store.trades("BTCUSDT", 0, 1 << 62)
     finally:
@@ -49,7 +49,7 @@ def stored(data_dir: Path) -> list[Trade]:
 
 
 def test_trades_come_from_archive_and_exchange_and_a_second_run_asks_for_nothing(
-    data_dir: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    data_dir: Path, named_tables: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     start_us, end_us = today_us() - 3 * DAY_US, today_us() - DAY_US + 2 * HOUR_US
     arguments = ["--from", format_time(start_us), "--to", format_time(end_us)]
@@ -63,7 +63,7 @@ def test_trades_come_from_archive_and_exchange_and_a_second_run_asks_for_nothing
         trades = wanted(server, start_us, end_us)
         assert (said["read"], said["stored"], said["held"], said["refused"]) == (len(trades), len(trades), 0, 0)
         assert (said["missing"], said["skipped"], said["files"][0]["source"]) == (0, [], "rest")
-        assert stored(data_dir) == trades
+        assert stored(named_tables, data_dir) == trades
         # Two more days, from the archive.
         earlier_us = start_us - 2 * DAY_US
         arguments = ["--from", format_time(earlier_us), "--to", format_time(end_us)]
@@ -128,7 +128,7 @@ def test_candles_are_fetched_until_now_and_what_cannot_be_had_is_named(
 
 @needs_signals
 def test_a_download_that_is_killed_or_cancelled_goes_on_where_it_was(
-    data_dir: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    data_dir: Path, named_tables: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     start_us, end_us = today_us() - 4 * DAY_US, today_us() - DAY_US
     arguments = ["history", "BTCUSDT", "trades", "--from", format_time(start_us), "--to", format_time(end_us)]
@@ -148,7 +148,7 @@ def test_a_download_that_is_killed_or_cancelled_goes_on_where_it_was(
         server.faults.clear()
         assert main([*arguments, "--json"]) == 0
         assert json.loads(capsys.readouterr().out)["skipped"] == []
-        assert stored(data_dir) == wanted(server, start_us, end_us)
+        assert stored(named_tables, data_dir) == wanted(server, start_us, end_us)
     assert main(["db", "verify"]) == 0
 
 
@@ -198,8 +198,13 @@ def test_a_window_reads_lines_and_ends_the_command_by_closing_its_input(
     ],
 )
 def test_wrong_usage_is_one_sentence_and_makes_no_file(
-    data_dir: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], said: str
+    data_dir: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    said: str,
 ) -> None:
+    monkeypatch.delenv("CRYPTOPIPE_DATABASE_URL")
     assert main(["history", *arguments]) == 2
     assert said in capsys.readouterr().err
     assert not data_dir.exists()

@@ -24,7 +24,7 @@ HOURS = ["--from", "2026-07-08T10:00", "--to", "2026-07-08T12:00"]
 MINUTE = Interval.parse("1m")
 
 
-pytestmark = pytest.mark.usefixtures("surroundings")
+pytestmark = pytest.mark.usefixtures("named_tables")
 
 
 @contextmanager
@@ -42,7 +42,7 @@ def candle_requests(server: OandaSandbox) -> int:
 
 
 def test_minutes_of_bid_ask_and_mid_are_stored_and_those_of_an_hour_are_whole(
-    data_dir: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    data_dir: Path, named_tables: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with broker(monkeypatch) as server:
         assert main(["history", EUR, "1m", *HOURS]) == 0
@@ -57,7 +57,7 @@ def test_minutes_of_bid_ask_and_mid_are_stored_and_those_of_an_hour_are_whole(
         # Of a longer range the rest is asked for.
         assert main(["history", EUR, "1m", HOURS[0], "2026-07-08T09:00", *HOURS[2:]]) == 0
         assert capsys.readouterr().out == "60 1m candles of bid, ask and mid read, 60 stored, 0 held already.\n"
-    database = Database.open(None, data_dir)
+    database = Database.open(named_tables, data_dir)
     try:
         bid, ask, mid = (
             database.store.of_side(side).candles(EUR, MINUTE) for side in (PriceSide.BID, PriceSide.ASK, PriceSide.MID)
@@ -117,11 +117,15 @@ def test_what_cannot_be_fetched_is_one_sentence_and_an_exit_code(
 
 
 def test_an_export_asks_the_broker_for_what_is_not_recorded(
-    data_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    data_dir: Path,
+    named_tables: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     out = tmp_path / "bid.csv"
     begin_us = parse_time("2026-07-08T10:00")
-    database = Database.open(None, data_dir)
+    database = Database.open(named_tables, data_dir)
     loader = database.tick_loader()
     ticks = [Tick(EUR, begin_us + second * SECOND_US, 0, 200_000_000, 200_002_000) for second in range(60)]
     loader.store_ticks(ticks, (EUR, begin_us, begin_us + 60 * SECOND_US))

@@ -26,7 +26,7 @@ DAY = ["--from", "2019-02-04", "--to", "2019-02-05"]
 TICKS = 136_741  # of the recorded day
 
 
-pytestmark = pytest.mark.usefixtures("surroundings")
+pytestmark = pytest.mark.usefixtures("named_tables")
 
 
 @contextmanager
@@ -39,8 +39,8 @@ def broker(made: DukascopySandbox, monkeypatch: pytest.MonkeyPatch) -> Iterator[
 
 
 @contextmanager
-def opened(data_dir: Path) -> Iterator[Database]:
-    database = Database.open(None, data_dir)
+def opened(url: str, data_dir: Path) -> Iterator[Database]:
+    database = Database.open(url, data_dir)
     try:
         yield database
     finally:
@@ -49,6 +49,7 @@ def opened(data_dir: Path) -> Iterator[Database]:
 
 def test_the_recorded_day_comes_whole_and_a_second_run_asks_for_no_tick(
     data_dir: Path,
+    named_tables: str,
     shared_data: Callable[[str], Path],
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
@@ -66,7 +67,7 @@ def test_the_recorded_day_comes_whole_and_a_second_run_asks_for_no_tick(
         said = json.loads(capsys.readouterr().out)
         assert (said["read"], said["hours"]["known"]) == (0, 24)
         assert server.asked("ticks") == asked
-    with opened(data_dir) as database:
+    with opened(named_tables, data_dir) as database:
         for side in (PriceSide.BID, PriceSide.ASK):
             minutes = database.store.of_side(side).candles(EUR, Interval.parse("1m"))
             assert len(minutes) == 1440
@@ -75,7 +76,7 @@ def test_the_recorded_day_comes_whole_and_a_second_run_asks_for_no_tick(
 
 
 def test_an_hour_without_ticks_is_an_answer_and_closed_time_is_not_asked_for(
-    data_dir: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    data_dir: Path, named_tables: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # From Friday 20:00, an hour before the forex week ends in summer, to Sunday 23:00, two hours after it begins.
     weekend = ["--from", "2026-07-10T20:00", "--to", "2026-07-12T23:00"]
@@ -90,7 +91,7 @@ def test_an_hour_without_ticks_is_an_answer_and_closed_time_is_not_asked_for(
     assert (kept["symbol"], kept["gaps"]) == (EUR, 1)
     assert main(["db", "sessions", "oanda:USDJPY"]) == 2
     assert capsys.readouterr().err.startswith("cryptopipe: Nothing of oanda:USDJPY is stored")
-    with opened(data_dir) as database, connect(database.url) as connection:
+    with opened(named_tables, data_dir) as database, connect(database.url) as connection:
         days = "SELECT session_date FROM session_gaps WHERE symbol = %s"
         assert connection.execute(days, (EUR,)).fetchall() == [(date(2026, 7, 13),)]
         sessions = "SELECT session_start FROM trading_sessions WHERE exchange = %s AND session_date = '2026-07-13'"
@@ -99,7 +100,7 @@ def test_an_hour_without_ticks_is_an_answer_and_closed_time_is_not_asked_for(
 
 
 def test_a_whole_group_is_fetched_and_two_brokers_at_once_are_not(
-    data_dir: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    data_dir: Path, named_tables: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hour = ["--from", "2026-07-08T10:00", "--to", "2026-07-08T11:00"]
     with broker(DukascopySandbox(SimulatedArchive(ticks_per_hour=5)), monkeypatch):
@@ -119,7 +120,7 @@ def test_a_whole_group_is_fetched_and_two_brokers_at_once_are_not(
         assert "write quotes instead" in capsys.readouterr().err
         assert main(["history", "BTCUSDT", "quotes", *hour]) == 2
         assert "BTCUSDT has trades, not quotes" in capsys.readouterr().err
-    with opened(data_dir) as database:
+    with opened(named_tables, data_dir) as database:
         assert {"dukascopy:EURUSD", "dukascopy:USDJPY"} <= database.store.symbol_names()
 
 

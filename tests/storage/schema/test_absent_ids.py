@@ -20,9 +20,9 @@ from storage.postgres.connection import connect
 from storage.schema.id_ranges import ABSENT, COVERAGE, read, record_absent
 from storage.schema.migrate import Migration, migrate, migrations
 from storage.trades.trade_ledger import BatchResult, TradeLedger
-from tests.servers import empty_schema
 from tests.storage.damage import clear
 from tests.storage.helpers import World, some_trades, stored
+from tests.tables import our_tables
 
 INTERVALS = [Interval.parse(name) for name in ("1s", "5s", "13m", "1h")]
 
@@ -142,9 +142,7 @@ def test_no_absence_is_recorded_in_the_tables_of_a_newer_program(url: str) -> No
 
 @pytest.fixture(scope="module")
 def shared_url(server_url: str):
-    with empty_schema(server_url) as url:
-        with connect(url) as connection:
-            migrate(connection)
+    with our_tables(server_url) as url:
         yield url
 
 

@@ -15,9 +15,8 @@ from app.market.units import E8
 from storage.candles.read_only import NullWriter
 from storage.postgres.connection import connect
 from storage.quotes.tick_ledger import TickLedger
-from storage.schema.migrate import migrate
 from storage.sides.market_store import MarketStore, ReadOnlyMarketStore
-from tests.servers import empty_schema
+from tests.tables import our_tables
 from tests.tick_candles import with_places
 
 SYMBOL, MINUTE, HOUR = "oanda:EURUSD", Interval.parse("1m"), Interval.parse("1h")
@@ -36,9 +35,8 @@ TICKS = list(
 
 @pytest.fixture(scope="module")
 def url(server_url: str) -> Iterator[str]:
-    with empty_schema(server_url) as url:
+    with our_tables(server_url) as url:
         with connect(url) as connection:
-            migrate(connection)
             ledger = TickLedger(connection)
             ledger.store(TICKS, (SYMBOL, FRIDAY_US, FRIDAY_US + HOUR_US))
             ledger.store([], (SYMBOL, SUNDAY_US, SUNDAY_US + HOUR_US))

@@ -25,10 +25,9 @@ from app.market.symbol import Symbol
 from app.market.units import E8, parse_e8
 from storage.postgres.connection import Connection, connect
 from storage.quotes.tick_ledger import TickLedger
-from storage.schema.migrate import migrate
 from storage.sides.market_store import MarketStore, ReadOnlyMarketStore
 from tests.market.calendar.helpers import us
-from tests.servers import empty_schema
+from tests.tables import our_tables
 from tests.tick_candles import with_places
 
 SYMBOL = "oanda:EURUSD"
@@ -39,9 +38,7 @@ TABLES = "trading_sessions, session_gaps, fetched_quotes, quotes, quote_klines, 
 
 @pytest.fixture(scope="module")
 def url(server_url: str) -> Iterator[str]:
-    with empty_schema(server_url) as url:
-        with connect(url) as connection:
-            migrate(connection)
+    with our_tables(server_url) as url:
         yield url
 
 

@@ -34,7 +34,7 @@ LISTINGS = [Listing("BTC", "60000", "0.01", "0.00001", 1.0)]
 
 
 @asynccontextmanager
-async def world(data_dir: Path) -> AsyncIterator[tuple[Running, SandboxServer, SandboxServer]]:
+async def world(data_dir: Path, url: str) -> AsyncIterator[tuple[Running, SandboxServer, SandboxServer]]:
     """A window, the exchange it records, and an archive of the same market at an address of its own."""
     market = SimulatedMarket(3, LISTINGS, history=timedelta(days=5), rate=0.05, clock=SystemClock())
     async with serving(market) as server, serving(market) as archive:
@@ -43,6 +43,7 @@ async def world(data_dir: Path) -> AsyncIterator[tuple[Running, SandboxServer, S
             server.ws_url,
             server.rest_url,
             archive_url=archive.rest_url,
+            database_url=url,
             symbols="BTCUSDT",
             repair_trades=0,  # so that nothing but the download fetches trades
         )
@@ -80,13 +81,15 @@ async def ended(dialog: DownloadDialog) -> None:
     await until(lambda: dialog.state is DownloadState.EDITING, seconds=90)
 
 
-def test_wrong_checksums_and_cut_off_files_are_named_and_come_with_the_next_try(qtbot: QtBot, data_dir: Path) -> None:
+def test_wrong_checksums_and_cut_off_files_are_named_and_come_with_the_next_try(
+    qtbot: QtBot, data_dir: Path, tables_url: str
+) -> None:
     end_us = today_us()
     start_us = end_us - 3 * DAY_US
     wrong, cut = (format_time(end_us - days * DAY_US)[:10] for days in (2, 1))
 
     async def work() -> None:
-        async with world(data_dir) as (running, _, archive):
+        async with world(data_dir, tables_url) as (running, _, archive):
             archive.faults.archive.misstate_checksum(times=None, path=wrong)
             archive.faults.archive.spoil(Flaw.ZIP_CUT, path=cut)
             dialog = opened(running, start_us, end_us)
@@ -114,12 +117,14 @@ def test_wrong_checksums_and_cut_off_files_are_named_and_come_with_the_next_try(
     run_on_qt_loop(work)
 
 
-def test_an_archive_that_goes_away_is_waited_for_while_the_window_lives(qtbot: QtBot, data_dir: Path) -> None:
+def test_an_archive_that_goes_away_is_waited_for_while_the_window_lives(
+    qtbot: QtBot, data_dir: Path, tables_url: str
+) -> None:
     end_us = today_us()
     start_us = end_us - 3 * DAY_US
 
     async def work() -> None:
-        async with world(data_dir) as (running, _, archive):
+        async with world(data_dir, tables_url) as (running, _, archive):
             archive.faults.archive.slow_next(60.0, path=format_time(end_us - 2 * DAY_US)[:10])
             dialog = opened(running, start_us, end_us)
             dialog.start_button.click()
@@ -147,14 +152,14 @@ def test_an_archive_that_goes_away_is_waited_for_while_the_window_lives(qtbot: Q
 
 
 def test_cancelled_or_closed_in_the_middle_it_keeps_what_is_stored_and_leaves_no_process(
-    qtbot: QtBot, data_dir: Path
+    qtbot: QtBot, data_dir: Path, tables_url: str
 ) -> None:
     end_us = today_us()
     start_us = end_us - 3 * DAY_US
     slow, yesterday = format_time(start_us)[:10], format_time(end_us - DAY_US)[:10]
 
     async def work() -> None:
-        async with world(data_dir) as (running, _, archive):
+        async with world(data_dir, tables_url) as (running, _, archive):
             archive.faults.archive.slow_next(60.0, path=slow, times=None)
             dialog = opened(running, start_us, end_us)
             dialog.start_button.click()
@@ -172,18 +177,20 @@ def test_cancelled_or_closed_in_the_middle_it_keeps_what_is_stored_and_leaves_no
         assert children() == []
 
     run_on_qt_loop(work)
-    database = Database.open(None, data_dir)
+    database = Database.open(tables_url, data_dir)
     try:
         assert database.store.fetched_trades("BTCUSDT").complement(start_us, end_us - 1).count() == DAY_US
     finally:
         assert database.close()
 
 
-def test_one_download_runs_at_a_time_and_is_cancelled_even_before_it_fetches(qtbot: QtBot, data_dir: Path) -> None:
+def test_one_download_runs_at_a_time_and_is_cancelled_even_before_it_fetches(
+    qtbot: QtBot, data_dir: Path, tables_url: str
+) -> None:
     end_us = today_us()
 
     async def work() -> None:
-        async with world(data_dir) as (running, server, archive):
+        async with world(data_dir, tables_url) as (running, server, archive):
             await until(running.chart.visible_range_us)
             server.requests.clear()
             dialog = opened(running, end_us - 3 * DAY_US, end_us)
@@ -217,9 +224,9 @@ def test_one_download_runs_at_a_time_and_is_cancelled_even_before_it_fetches(qtb
     run_on_qt_loop(work)
 
 
-def test_the_trades_in_view_are_fetched_and_the_chart_shows_them(qtbot: QtBot, data_dir: Path) -> None:
+def test_the_trades_in_view_are_fetched_and_the_chart_shows_them(qtbot: QtBot, data_dir: Path, tables_url: str) -> None:
     async def work() -> None:
-        async with world(data_dir) as (running, server, _):
+        async with world(data_dir, tables_url) as (running, server, _):
             chart = running.chart
             await until(chart.visible_range_us)
             # A candle at either end is proved by a trade beside it, which a quiet market may not have.

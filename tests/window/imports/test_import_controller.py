@@ -29,13 +29,13 @@ def trades_csv(folder: Path) -> Path:
 
 
 def test_a_file_dropped_on_the_chart_is_imported_while_recording_goes_on(
-    qtbot: QtBot, data_dir: Path, tmp_path: Path
+    qtbot: QtBot, data_dir: Path, tables_url: str, tmp_path: Path
 ) -> None:
     path = trades_csv(tmp_path)
 
     async def work() -> None:
         async with serving(SimulatedMarket(seed=5)) as server:
-            settings = settings_in(data_dir, server.ws_url, server.rest_url, symbols="BTCUSDT")
+            settings = settings_in(data_dir, server.ws_url, server.rest_url, symbols="BTCUSDT", database_url=tables_url)
             async with open_window(settings, simulated=False) as running:
                 engine = running.engine
                 await until(lambda: engine.database is not None and engine.database.writer.status.stored)

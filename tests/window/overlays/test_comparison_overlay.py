@@ -22,7 +22,9 @@ from widgets.view_values import DifferenceView
 MINUTE = Interval.parse("1m")
 
 
-def test_a_changed_candle_is_marked_and_escape_takes_the_mark_away(qtbot: QtBot, data_dir: Path) -> None:
+def test_a_changed_candle_is_marked_and_escape_takes_the_mark_away(
+    qtbot: QtBot, data_dir: Path, tables_url: str
+) -> None:
     market = SimulatedMarket(seed=5)
     noon_us = MINUTE.open_time_us(market.now_us()) - 8 * MINUTE.length_us  # of what is stored beforehand
     first = market.first_id_from("BTCUSDT", noon_us - 3 * MINUTE.length_us)
@@ -31,7 +33,7 @@ def test_a_changed_candle_is_marked_and_escape_takes_the_mark_away(qtbot: QtBot,
 
     async def work() -> None:
         async with serving(market) as server:
-            settings = settings_in(data_dir, server.ws_url, server.rest_url, symbols="BTCUSDT")
+            settings = settings_in(data_dir, server.ws_url, server.rest_url, symbols="BTCUSDT", database_url=tables_url)
             async with open_window(settings) as running:
                 engine, chart, controller = running.engine, running.chart, running.controller.chart_controller
                 await until(lambda: engine.database is not None)
