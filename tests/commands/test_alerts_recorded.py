@@ -18,7 +18,7 @@ from tests.commands.play import Play
 from tests.commands.test_alerts import document
 from tests.program import exchange, needs_signals, point_to, started, wait_for
 
-KILLS = int(os.environ.get("ALERT_KILLS", "3"))  # make alertcrash has 100
+KILLS = int(os.environ.get("ALERT_KILLS", "2"))  # make alertcrash has 100
 pytestmark = needs_signals
 
 

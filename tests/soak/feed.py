@@ -140,12 +140,21 @@ class Recording:
 class Soak:
     """Injects a plan of faults into a recording, and compares what is stored."""
 
-    def __init__(self, scene: Scene, stored: Stored, recording: Recording, report: FeedReport, data_dir: Path) -> None:
+    def __init__(
+        self,
+        scene: Scene,
+        stored: Stored,
+        recording: Recording,
+        report: FeedReport,
+        data_dir: Path,
+        longest_outage_s: float,
+    ) -> None:
         self._scene = scene
         self._stored = stored
         self._recording = recording
         self._report = report
         self._data_dir = data_dir
+        self._longest_outage_s = longest_outage_s
         self._refusals: list[tuple[float, float]] = []
         self._database_turn = asyncio.Lock()
         self._kill_turn = asyncio.Lock()
@@ -177,7 +186,7 @@ class Soak:
         self._report.kinds[name] += 1
         if kind.is_outage:
             async with self._database_turn:
-                scene.outage_s = scene.random.uniform(2.0, 15.0)
+                scene.outage_s = scene.random.uniform(2.0, self._longest_outage_s)
                 await do(kind.begin, scene)
                 await do(kind.end, scene)
             return
@@ -268,7 +277,9 @@ async def soak(options: argparse.Namespace, folder: Path, report: FeedReport) ->
             environment = {f"CRYPTOPIPE_{name.upper()}": value for name, value in settings.items()}
             recording = Recording({**os.environ, **environment, "XDG_CONFIG_HOME": str(folder)}, report)
             try:
-                await Soak(scene, Stored(scene, database.url), recording, report, data_dir).run(injections, seconds)
+                stored = Stored(scene, database.url)
+                run = Soak(scene, stored, recording, report, data_dir, options.longest_outage)
+                await run.run(injections, seconds)
             finally:
                 if recording.process is not None and recording.process.returncode is None:
                     await recording.kill()
@@ -284,6 +295,7 @@ def options_of(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--faults", type=int, default=1000, help="in all, including kills and outages (1000)")
     parser.add_argument("--kills", type=int, default=20, help="of the recording process (20)")
     parser.add_argument("--outages", type=int, default=20, help="of the database (20)")
+    parser.add_argument("--longest-outage", type=float, default=15.0, metavar="S", help="of the database (15 s)")
     parser.add_argument("--rate", type=float, default=3000.0, help="trades per second over all symbols (3000)")
     parser.add_argument("--weight", type=int, default=60_000, help="REST weight allowed per minute (60000)")
     parser.add_argument("--queue", type=int, default=20_000, help="most trades queued in memory (20000)")

@@ -24,7 +24,9 @@ def test_a_plan_is_the_seeds_and_has_all_that_was_asked_for() -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="its server is ended by signals of Unix")
 async def test_a_short_soak_loses_and_doubles_nothing(reachable_folder: Path) -> None:
-    options = options_of("--minutes 0.2 --faults 14 --kills 1 --outages 1 --rate 300 --seed 2".split())
+    options = options_of(
+        "--minutes 0.1 --faults 14 --kills 1 --outages 1 --longest-outage 4 --rate 300 --seed 2".split()
+    )
     report = FeedReport(2, "a test")
     folder = reachable_folder / "soak"
     folder.mkdir(mode=0o711)

@@ -16,24 +16,21 @@ from app.sandbox.dukascopy.server import DukascopySandbox
 from app.sandbox.dukascopy.sources import SimulatedArchive
 from storage.database import Database
 from storage.files.times import parse_time
-from storage.postgres.connection import connect
-from storage.schema.migrate import migrate
 from tests.program import needs_signals, served, set_surroundings, started, wait_for
-from tests.servers import EMBEDDED, empty_schema, shared_server
+from tests.servers import EMBEDDED, shared_server
+from tests.tables import our_tables
 
 EUR = "dukascopy:EURUSD"
 START, END, HOURS = "2026-07-06", "2026-07-09", 72  # Monday to Wednesday: no hour is closed
-PARALLEL, KILLS, PER_HOUR = 4, 6, 40
+PARALLEL, KILLS, PER_HOUR = 4, 3, 40
 POINT_E8 = 1_000
 
 
 @pytest.fixture
 def url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     set_surroundings(monkeypatch, tmp_path, tmp_path / "data")
-    with empty_schema(shared_server(EMBEDDED)) as url:
+    with our_tables(shared_server(EMBEDDED)) as url:
         monkeypatch.setenv("CRYPTOPIPE_DATABASE_URL", url)
-        with connect(url) as connection:
-            migrate(connection)
         yield url
 
 
@@ -50,7 +47,7 @@ def test_a_download_killed_in_the_middle_goes_on_where_it_was(
         for number in range(KILLS):
             asked = server.asked("ticks")
             with started(*command) as process:
-                wait_for(lambda asked=asked, number=number: server.asked("ticks") > asked + 2 * number, process)
+                wait_for(lambda asked=asked, number=number: server.asked("ticks") > asked + 4 * number, process)
                 time.sleep(chance.uniform(0.0, 0.2))
                 process.kill()
         assert server.asked("ticks") < HOURS  # else the kills came too late to be any

@@ -13,14 +13,14 @@ import pytest
 from tests.storage.research.helpers import Place, some_minutes
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "research.md"
-MONTHS = 4
-START_US = 1_704_067_200_000_000  # 2024-01-01
+START_US = 1_706_745_600_000_000  # 2024-02-01
+DAYS, MONTHS = 58, 2  # within February and March
 
 
 @pytest.fixture
 def filled(place: Place) -> Place:
-    """Four months of rows of 60 minutes for a symbol, and two weeks for another one."""
-    for at, (symbol, days) in enumerate((("BTCUSDT", MONTHS * 30), ("ETHUSDT", 14))):
+    """Two months of rows of 60 minutes for a symbol, and two weeks for another one."""
+    for at, (symbol, days) in enumerate((("BTCUSDT", DAYS), ("ETHUSDT", 14))):
         place.save(some_minutes(days * 1440, seed=at, start_us=START_US), symbol)
     place.research.build(["BTCUSDT", "ETHUSDT"], [60])
     with place.connect() as connection:
@@ -72,7 +72,7 @@ def queries_read_one_partition_by_their_index(filled: Place) -> None:
 def status_counts_rows_partitions_and_what_a_month_reads(filled: Place) -> None:
     found = filled.research.status(["BTCUSDT"])
     assert [(one.table, one.symbol, one.rows, one.partitions, one.month_reads) for one in found] == [
-        ("ohlcv_60m", "BTCUSDT", MONTHS * 30 * 1440 - 59, MONTHS, 1)
+        ("ohlcv_60m", "BTCUSDT", DAYS * 1440 - 59, MONTHS, 1)
     ]
     assert found[0].bytes > 10_000_000
     assert (found[0].updates, found[0].hot_share) == (0, 1.0)
