@@ -7,12 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from storage.postgres.connection import connect
-from storage.schema.migrate import migrate
 from tests.commands.play import Play
 from tests.program import set_surroundings, unchanged_process
-from tests.servers import EMBEDDED, empty_schema, shared_server
+from tests.servers import EMBEDDED, shared_server
 from tests.storage.helpers import World
+from tests.tables import our_tables
 
 
 @pytest.fixture
@@ -33,10 +32,8 @@ def named_tables(surroundings: None, tables_url: str, monkeypatch: pytest.Monkey
 @pytest.fixture
 def play(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Play]:
     set_surroundings(monkeypatch, tmp_path, tmp_path / "data")
-    with empty_schema(shared_server(EMBEDDED)) as url, unchanged_process():
+    with our_tables(shared_server(EMBEDDED)) as url, unchanged_process():
         monkeypatch.setenv("CRYPTOPIPE_DATABASE_URL", url)
-        with connect(url) as connection:
-            migrate(connection)
         world = World(url)
         folder = tmp_path / "files"
         folder.mkdir()

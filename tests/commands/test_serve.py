@@ -30,10 +30,11 @@ from tests.program import (
     started,
     wait_for,
 )
-from tests.servers import EMBEDDED, empty_schema, forget, shared_server
+from tests.servers import EMBEDDED, forget, shared_server
 from tests.serving.helpers import record
 from tests.storage.helpers import some_trades
 from tests.storage.quotes.helpers import some_ticks
+from tests.tables import our_tables
 
 pytestmark = pytest.mark.usefixtures("surroundings")
 
@@ -41,7 +42,7 @@ pytestmark = pytest.mark.usefixtures("surroundings")
 @pytest.fixture
 def recorder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Database]:
     """A database that this process records into and the program's settings name."""
-    with empty_schema(shared_server(EMBEDDED)) as url:
+    with our_tables(shared_server(EMBEDDED)) as url:
         monkeypatch.setenv("CRYPTOPIPE_DATABASE_URL", url)
         database = Database.open(url, tmp_path)
         yield database

@@ -30,7 +30,8 @@ from storage.database import Database
 from storage.postgres.connection import connect
 from tests.live.helpers import START_US, FakeExchange, HandClock
 from tests.market.helpers import recorded_trades
-from tests.servers import editions, empty_schema, shared_server
+from tests.servers import editions, shared_server
+from tests.tables import our_tables
 
 MINUTE = Interval.parse("1m")
 LATER_US = 10 * 86_400 * SECOND_US
@@ -42,7 +43,7 @@ NUMBERS = itertools.count(1)
 
 @pytest.fixture(scope="module", params=editions())
 def database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
-    with empty_schema(shared_server(request.param)) as url:
+    with our_tables(shared_server(request.param)) as url:
         opened = Database.open(url, tmp_path_factory.mktemp("compare"))
         yield opened
         assert opened.close()

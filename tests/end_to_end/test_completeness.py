@@ -27,7 +27,8 @@ from tests.candle_files import write_candles
 from tests.live.charts.helpers import shown
 from tests.live.helpers import SYMBOL, folded
 from tests.live.market import Market
-from tests.servers import EMBEDDED, empty_schema, shared_server
+from tests.servers import EMBEDDED, shared_server
+from tests.tables import our_tables
 
 INTERVALS = [Interval.parse(name) for name in ("1m", "13m", "17s", "90s", "1h", "181m")]
 START_US = Interval.parse("1d").open_time_us(1_709_200_000 * SECOND_US)
@@ -108,7 +109,7 @@ def test_of_a_live_builder(world: World, interval: Interval) -> None:
 
 @pytest.fixture(scope="module")
 def database(tmp_path_factory):
-    with empty_schema(shared_server(EMBEDDED)) as url:
+    with our_tables(shared_server(EMBEDDED)) as url:
         opened = Database.open(url, tmp_path_factory.mktemp("complete"))
         yield opened
         assert opened.close()

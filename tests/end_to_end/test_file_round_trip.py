@@ -27,7 +27,8 @@ from storage.files.readers.open_rows import open_rows
 from storage.files.target import NewFile
 from storage.integrity.verify import verify
 from storage.postgres.connection import connect
-from tests.servers import EMBEDDED, empty_schema, shared_server
+from tests.servers import EMBEDDED, shared_server
+from tests.tables import our_tables
 from tests.trade_files import FIFTEEN_DIGITS, LAST_US, MOST, amounts
 
 DECADE_US = 3_650 * 86_400 * 1_000_000
@@ -44,7 +45,7 @@ def databases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Databases]:
     with ExitStack() as ending:
         opened = []
         for name in Databases._fields:
-            url = ending.enter_context(empty_schema(shared_server(EMBEDDED)))
+            url = ending.enter_context(our_tables(shared_server(EMBEDDED)))
             opened.append(Database.open(url, tmp_path_factory.mktemp(name)))
             ending.callback(opened[-1].close)
         yield Databases(*opened)

@@ -35,8 +35,9 @@ from storage.loading.bulk_loader import BulkLoader
 from tests.live.helpers import START_US, FakeExchange, HandClock, figures
 from tests.live.transfers.test_candle_transfer import Kept
 from tests.row_files import trade_batch
-from tests.servers import EMBEDDED, empty_schema, shared_server
+from tests.servers import EMBEDDED, shared_server
 from tests.storage.loading.test_candle_batches import minutes_of
+from tests.tables import our_tables
 
 MINUTE, FIVE = Interval.parse("1m"), Interval.parse("5m")
 DAY_US = 86_400 * SECOND_US
@@ -47,7 +48,7 @@ Pieces = list[tuple[int, int]]
 
 @pytest.fixture(scope="module")
 def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
-    with empty_schema(shared_server(EMBEDDED)) as url:
+    with our_tables(shared_server(EMBEDDED)) as url:
         opened = Database.open(url, tmp_path_factory.mktemp("mixed"))
         yield opened
         assert opened.close()

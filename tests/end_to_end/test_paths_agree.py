@@ -18,7 +18,8 @@ from storage.database import Database
 from storage.integrity.gap_report import read_gaps
 from storage.postgres.connection import connect
 from tests.candle_files import candle_row, write_candles
-from tests.servers import EMBEDDED, editions, empty_schema, shared_server
+from tests.servers import EMBEDDED, editions, shared_server
+from tests.tables import our_tables
 
 INTERVALS = [*MENU_INTERVALS, *(Interval.parse(name) for name in ("13m", "181m", "90s", "2m+1m", "1h+5m", "181m+60m"))]
 START_US = Interval.parse("1d").open_time_us(1_709_200_000 * SECOND_US)  # 2024-02-29, a month of its own kind
@@ -74,7 +75,7 @@ def busy_hours(draw):
 
 @pytest.fixture(scope="module", params=editions())
 def database(request, tmp_path_factory):
-    with empty_schema(shared_server(request.param)) as url:
+    with our_tables(shared_server(request.param)) as url:
         opened = Database.open(url, tmp_path_factory.mktemp("agree"))
         yield opened
         assert opened.close()

@@ -20,11 +20,13 @@ DAY_US = 86_400_000_000
 
 @pytest.mark.parametrize("seed", [1])
 def test_every_switch_is_painted_however_quickly_they_follow_each_other(
-    qtbot: QtBot, data_dir: Path, seed: int
+    qtbot: QtBot, data_dir: Path, tables_url: str, seed: int
 ) -> None:
     async def work() -> None:
         async with serving(SimulatedMarket(seed=5, history=timedelta(days=5), rate=200.0)) as server:
-            settings = settings_in(data_dir, server.ws_url, server.rest_url, symbols=",".join(SYMBOLS))
+            settings = settings_in(
+                data_dir, server.ws_url, server.rest_url, symbols=",".join(SYMBOLS), database_url=tables_url
+            )
             async with open_window(settings) as running:
                 await until(lambda: running.engine.database is not None and running.session.joined)
                 switcher = Switcher(running, SYMBOLS, seed=seed, back_us=3 * DAY_US)

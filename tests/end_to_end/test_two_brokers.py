@@ -30,7 +30,8 @@ from storage.spool.disk_spool import TICK_FILE_NAME
 from tests.brokers.binance.helpers import until
 from tests.keyrings import MemoryKeyring, using
 from tests.sandbox.helpers import serving
-from tests.servers import EMBEDDED, empty_schema, shared_server
+from tests.servers import EMBEDDED, shared_server
+from tests.tables import our_tables
 
 EUR, BTC = "oanda:EURUSD", "BTCUSDT"
 TAPE = SimulatedTape(seed=3, prices_per_s=8.0, always_open=True)
@@ -43,7 +44,7 @@ class Brokers(NamedTuple):
 
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
-    with empty_schema(shared_server(EMBEDDED)) as url:
+    with our_tables(shared_server(EMBEDDED)) as url:
         yield url
 
 
@@ -209,7 +210,7 @@ async def test_a_change_of_the_database_loses_no_tick_and_claims_none_of_the_oth
     brokers: Brokers, tmp_path: Path, url: str
 ) -> None:
     received: list[Tick] = []
-    with empty_schema(shared_server(EMBEDDED)) as other:
+    with our_tables(shared_server(EMBEDDED)) as other:
         async with running(settings_for(brokers, tmp_path, url), [EUR]) as engine:
             engine.quotes.recorder.on_event = received.append
             await until(lambda: len(received) > 20 and engine.database is not None, "ticks")

@@ -11,12 +11,11 @@ from collections.abc import Iterator
 import pytest
 
 from app.live.recording.recorder import Recorder
-from storage.postgres.connection import connect
-from storage.schema.migrate import migrate
 from tests.live.databases import FakeWriter
 from tests.live.helpers import recorder_for
-from tests.servers import EMBEDDED, empty_schema, shared_server
+from tests.servers import EMBEDDED, shared_server
 from tests.storage.helpers import World
+from tests.tables import our_tables
 
 
 @pytest.fixture
@@ -29,9 +28,7 @@ async def recorder() -> Recorder:
 
 @pytest.fixture
 def world() -> Iterator[World]:
-    with empty_schema(shared_server(EMBEDDED)) as url:
-        with connect(url) as connection:
-            migrate(connection)
+    with our_tables(shared_server(EMBEDDED)) as url:
         opened = World(url)
         yield opened
         opened.close()

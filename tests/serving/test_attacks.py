@@ -24,9 +24,10 @@ from app.serving.program import Follower
 from app.serving.server import Limits
 from app.serving.service import Ports, ServingService
 from storage.database import Database
-from tests.servers import EMBEDDED, empty_schema, shared_server
+from tests.servers import EMBEDDED, shared_server
 from tests.serving.helpers import record
 from tests.storage.helpers import some_trades
+from tests.tables import our_tables
 
 TRADES = 50
 PATIENCE_S = 30.0
@@ -84,7 +85,7 @@ def read_answer(connection: socket.socket) -> bytes:
 @pytest.fixture(scope="module")
 def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
     """A server that waits a second for requests."""
-    with empty_schema(shared_server(EMBEDDED)) as url:
+    with our_tables(shared_server(EMBEDDED)) as url:
         database = Database.open(url, tmp_path_factory.mktemp("attacked"))
         clock = SystemClock()
         limits = Limits(request_within_s=REQUEST_WITHIN_S)

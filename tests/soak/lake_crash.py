@@ -37,11 +37,11 @@ from storage.lake.object_store import ObjectStore
 from storage.lake.open_store import open_object_store
 from storage.loading.bulk_loader import BulkLoader
 from storage.postgres.connection import Connection, connect
-from storage.schema.migrate import migrate
 from tests.benchmarks.bench_import import FIRST_ID, made_day
 from tests.object_server import ObjectServer
-from tests.servers import EMBEDDED, empty_schema, shared_server, stop_shared_servers
+from tests.servers import EMBEDDED, shared_server, stop_shared_servers
 from tests.soak.round_trip import trade_differences
+from tests.tables import our_tables
 
 PATIENCE_S = 300.0
 _POLL_S = 0.02
@@ -99,10 +99,7 @@ class LakeCrash:
     def run(self, kills: int) -> Report:
         """Kill so many pushes and so many pulls, each at a random moment; then end both, and compare."""
         server = shared_server(EMBEDDED)
-        with empty_schema(server) as source, empty_schema(server) as target:
-            for url in (source, target):
-                with connect(url) as connection:
-                    migrate(connection)
+        with our_tables(server) as source, our_tables(server) as target:
             self._fill(source)
             days = len(self._day_rows) - 2
             for left in range(kills, 0, -1):

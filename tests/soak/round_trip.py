@@ -33,7 +33,8 @@ from storage.files.times import format_time
 from storage.postgres.connection import connect
 from storage.rollups.levels import LEVELS
 from tests.benchmarks.bench_import import peaks_of
-from tests.servers import EMBEDDED, empty_schema, shared_server, stop_shared_servers
+from tests.servers import EMBEDDED, shared_server, stop_shared_servers
+from tests.tables import our_tables
 
 TRADED, PUBLISHED = "BTCUSDT", "ETHUSDT"
 FIRST_ID = 3_735_683_259
@@ -160,7 +161,7 @@ class RoundTrip:
 
     def run(self, trades: int, candles: int, sheet_rows: int, formats: Sequence[FileFormat]) -> None:
         """Make the rows, and bring them through a file of each format."""
-        with empty_schema(self._server_url) as url:
+        with our_tables(self._server_url) as url:
             self.fill(url, trades, candles)
             for file_format in formats:
                 shown = min(trades, sheet_rows) if file_format is FileFormat.XLSX else trades
@@ -191,7 +192,7 @@ class RoundTrip:
         path = self._folder / f"{rows.symbol}-{rows.interval}.{file_format}"
         out = ["--stored", "--out", str(path), "--json"]
         exported = self._command(["export", rows.symbol, rows.interval, *rows.span, *out], source_url)
-        with empty_schema(self._server_url) as target_url:
+        with our_tables(self._server_url) as target_url:
             imported = self._command(["import", str(path), "--json"], target_url)
             # Some of the candles are incomplete: they are in the file, and the command says so.
             wanted_code = 0 if rows.interval == "trades" else 3
@@ -279,7 +280,7 @@ def _unequal(source_url: str, target_url: str, queries: dict[str, tuple[str, str
 
 
 def schema_of(url: str) -> str:
-    """Return the schema that a URL of `tests.servers.empty_schema` is for."""
+    """Return the schema that a URL of `tests.tables.our_tables` is for."""
     with connect(url) as connection:
         found = connection.execute("SELECT current_schema()").fetchone()
     assert found is not None

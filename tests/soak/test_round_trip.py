@@ -12,13 +12,14 @@ from app.main import main
 from app.market.file_format import FileFormat
 from storage.postgres.connection import connect
 from tests.program import set_surroundings, unchanged_process
-from tests.servers import EMBEDDED, empty_schema, shared_server
+from tests.servers import EMBEDDED, shared_server
 from tests.soak.round_trip import (
     Ended,
     RoundTrip,
     candle_differences,
     trade_differences,
 )
+from tests.tables import our_tables
 
 TRADES, CANDLES = 2_000, 300
 
@@ -45,7 +46,7 @@ def test_trades_and_candles_come_back_through_the_commands(tmp_path: Path, capsy
 
 def test_the_comparison_sees_every_damage(tmp_path: Path) -> None:
     server_url = shared_server(EMBEDDED)
-    with empty_schema(server_url) as source_url, empty_schema(server_url) as target_url:
+    with our_tables(server_url) as source_url, our_tables(server_url) as target_url:
         for url in (source_url, target_url):
             RoundTrip(server_url, tmp_path).fill(url, TRADES, CANDLES)
 

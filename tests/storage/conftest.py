@@ -8,13 +8,12 @@ from typing import Any
 
 import pytest
 
-from storage.postgres.connection import connect
-from storage.schema.migrate import migrate
 from storage.server import run_program
 from storage.server.embedded_server import EmbeddedServer
 from tests.servers import empty_schema, forget, shared_server, spread_over_editions
 from tests.storage.helpers import World
 from tests.storage.listening import TlsServer, listening, make_certificate, make_guarded_user, postgres_with_tls
+from tests.tables import our_tables
 
 pytest_generate_tests = spread_over_editions
 
@@ -64,11 +63,10 @@ def empty_url(server_url: str) -> Iterator[str]:
 
 
 @pytest.fixture
-def url(empty_url: str) -> str:
+def url(server_url: str) -> Iterator[str]:
     """A schema with our tables, as a URL."""
-    with connect(empty_url) as connection:
-        migrate(connection)
-    return empty_url
+    with our_tables(server_url) as url:
+        yield url
 
 
 @pytest.fixture

@@ -14,12 +14,11 @@ import pytest
 
 from app.main import main
 from app.market.trade import Trade
-from storage.postgres.connection import connect
-from storage.schema.migrate import migrate
 from tests.program import set_surroundings, unchanged_process
-from tests.servers import EMBEDDED, empty_schema, shared_server
+from tests.servers import EMBEDDED, shared_server
 from tests.storage.helpers import World, stored
 from tests.storage.lake.trades import days_of_trades, on_days
+from tests.tables import our_tables
 
 TRADES = days_of_trades(5, 400)
 INSIDE = on_days(TRADES, 1, 3)
@@ -68,11 +67,8 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
     monkeypatch.setenv("HOME", str(tmp_path / "home"))  # or this machine's profile has a key
     monkeypatch.chdir(tmp_path)
     server = shared_server(EMBEDDED)
-    with empty_schema(server) as url, empty_schema(server) as other, unchanged_process():
+    with our_tables(server) as url, our_tables(server) as other, unchanged_process():
         monkeypatch.setenv("CRYPTOPIPE_DATABASE_URL", url)
-        for each in (url, other):
-            with connect(each) as connection:
-                migrate(connection)
         world = World(url)
         world.record(TRADES)
         world.close()

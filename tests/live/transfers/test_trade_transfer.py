@@ -24,18 +24,16 @@ from app.market.trade import Trade
 from storage.candles import trade_columns
 from storage.files.export_file import rows_file
 from storage.files.target import NewFile
-from storage.schema.migrate import migrate
 from tests.live.helpers import START_US
-from tests.servers import EMBEDDED, empty_schema, shared_server
+from tests.servers import EMBEDDED, shared_server
 from tests.storage.helpers import World
+from tests.tables import our_tables
 
 
 @pytest.fixture(scope="module")
 def world() -> Iterator[World]:
-    with empty_schema(shared_server(EMBEDDED)) as url:
+    with our_tables(shared_server(EMBEDDED)) as url:
         world = World(url)
-        with world.connect() as connection:
-            migrate(connection)
         yield world
         world.close()
 

@@ -15,9 +15,8 @@ from app.market.columns.candle_columns import candles_of
 from app.market.interval import SECOND_US, Interval
 from app.market.trade import Trade
 from storage.candles import column_reader
-from storage.schema.migrate import migrate
-from tests.servers import empty_schema
 from tests.storage.helpers import START_US, World
+from tests.tables import our_tables
 
 INTERVALS = [Interval.parse(name) for name in "1s 5s 1m 3m 15m 1h 1d 1M".split()]
 _symbols = itertools.count(1)
@@ -25,10 +24,8 @@ _symbols = itertools.count(1)
 
 @pytest.fixture(scope="module")
 def shared_world(server_url: str) -> Iterator[World]:
-    with empty_schema(server_url) as url:
+    with our_tables(server_url) as url:
         world = World(url)
-        with world.connect() as connection:
-            migrate(connection)
         yield world
         world.close()
 

@@ -20,9 +20,8 @@ from app.market.coverage import IdRanges
 from app.market.interval import MENU_INTERVALS, SECOND_US, Interval
 from app.market.symbol import Symbol
 from app.market.trade import Trade
-from storage.schema.migrate import migrate
-from tests.servers import empty_schema
 from tests.storage.helpers import PATIENCE_S, START_US, World, compress, folded, some_trades
+from tests.tables import our_tables
 
 ALL_INTERVALS = [
     *MENU_INTERVALS,
@@ -36,10 +35,8 @@ _symbols = itertools.count(1)
 
 @pytest.fixture(scope="module")
 def shared_world(server_url: str) -> Iterator[World]:
-    with empty_schema(server_url) as url:
+    with our_tables(server_url) as url:
         world = World(url)
-        with world.connect() as connection:
-            migrate(connection)
         yield world
         world.close()
 

@@ -21,11 +21,11 @@ from storage.integrity.verify import verify
 from storage.postgres.connection import Connection, connect
 from storage.schema.editions import COMPRESSED_TABLES, conversion_state
 from storage.schema.id_ranges import union_and_overlaps
-from storage.schema.migrate import migrate
 from storage.trades.trade_ledger import TradeLedger
-from tests.servers import drop_roles, empty_schema
+from tests.servers import drop_roles
 from tests.storage.damage import DAMAGERS, DAY_US, LEVEL_TABLES, Damager, clear, content, expected_differences, mended
 from tests.storage.helpers import PATIENCE_S, START_US, World, compress, some_trades
+from tests.tables import our_tables
 
 SECOND_US = 1_000_000
 
@@ -33,8 +33,7 @@ SECOND_US = 1_000_000
 @pytest.fixture(scope="module")
 def connection(server_url: str) -> Iterator[Connection]:
     """Tables shared by this module's tests; each test first clears them."""
-    with empty_schema(server_url) as url, connect(url) as made:
-        migrate(made)
+    with our_tables(server_url) as url, connect(url) as made:
         yield made
 
 

@@ -21,10 +21,9 @@ from storage.lake.verify import Verification
 from storage.loading.bulk_loader import BulkLoader
 from storage.postgres.connection import connect
 from storage.quotes.tick_store import TickStore
-from storage.schema.migrate import migrate
 from storage.sides.market_store import MarketStore
-from tests.servers import empty_schema
 from tests.storage.lake.trades import FIRST_DAY_US
+from tests.tables import our_tables
 
 SYMBOL = "dukascopy:EURUSD"
 HOUR_US = 3_600_000_000
@@ -81,9 +80,7 @@ def test_quotes_come_back_with_their_places_and_the_times_fetched(url: str, serv
     finally:
         stored.close()
     assert Verification(lake).run([(LakeKind.QUOTES, SYMBOL, "")]).problems == []
-    with empty_schema(server_url) as other_url:
-        with connect(other_url) as connection:
-            migrate(connection)
+    with our_tables(server_url) as other_url:
         other = MarketStore(lambda: connect(other_url))
         try:
             assert [one.stored for one in pull(other_url, other, lake).days] == [500, 0, 500, 500]

@@ -23,6 +23,7 @@ from storage.trades.repeated_trades import unconfirmed
 from storage.trades.stored_columns import read_columns
 from tests.row_files import trade_batch
 from tests.storage.helpers import World, compress, some_trades, stored
+from tests.tables import our_tables
 
 STORED_OTHERWISE = "it contradicts the stored trade of the same id"
 
@@ -169,12 +170,7 @@ def test_stored_columns_are_what_lookups_find(trial_world: World, data: st.DataO
 
 @pytest.fixture(scope="module")
 def trial_world(server_url: str) -> Iterator[World]:
-    from storage.schema.migrate import migrate
-    from tests.servers import empty_schema
-
-    with empty_schema(server_url) as url:
-        with connect(url) as connection:
-            migrate(connection)
+    with our_tables(server_url) as url:
         made = World(url)
         made.record(some_trades(3_000, seed=9))
         yield made

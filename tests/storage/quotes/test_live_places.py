@@ -12,10 +12,9 @@ from hypothesis import strategies as st
 from app.market.quotes.tick import Tick
 from storage.postgres.connection import connect
 from storage.quotes.tick_writer import LiveTickLedger
-from storage.schema.migrate import migrate
 from storage.writing.batch_writer import BatchResult
-from tests.servers import empty_schema
 from tests.storage.quotes.helpers import START_US, SYMBOL, assert_rollups_match, clear, stored_ticks
+from tests.tables import our_tables
 from tests.tick_candles import with_places
 
 pytestmark = pytest.mark.embedded_only
@@ -29,9 +28,7 @@ def ledgers(url: str) -> Iterator[tuple[LiveTickLedger, LiveTickLedger]]:
 
 @pytest.fixture(scope="module")
 def shared_url(server_url: str) -> Iterator[str]:
-    with empty_schema(server_url) as url:
-        with connect(url) as connection:
-            migrate(connection)
+    with our_tables(server_url) as url:
         yield url
 
 

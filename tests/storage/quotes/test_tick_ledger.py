@@ -22,7 +22,6 @@ from storage.quotes.refused_ticks import MOST_SIZE_E8, refusal_reason
 from storage.quotes.tick_ledger import TickLedger
 from storage.schema.migrate import Migration, migrate, migrations
 from storage.writing.batch_writer import BatchResult
-from tests.servers import empty_schema
 from tests.storage.helpers import PATIENCE_S
 from tests.storage.quotes.helpers import (
     START_US,
@@ -32,6 +31,7 @@ from tests.storage.quotes.helpers import (
     some_ticks,
     stored_ticks,
 )
+from tests.tables import our_tables
 
 HOUR_US = 3_600_000_000
 
@@ -172,9 +172,7 @@ def test_the_largest_that_is_not_refused_can_be_stored(ledger: TickLedger) -> No
 
 @pytest.fixture(scope="module")
 def shared_url(server_url: str) -> Iterator[str]:
-    with empty_schema(server_url) as url:
-        with connect(url) as connection:
-            migrate(connection)
+    with our_tables(server_url) as url:
         yield url
 
 

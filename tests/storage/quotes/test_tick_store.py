@@ -18,10 +18,9 @@ from storage.postgres.connection import connect
 from storage.postgres.pool import ConnectionPool
 from storage.quotes.tick_ledger import TickLedger
 from storage.quotes.tick_store import TickStore
-from storage.schema.migrate import migrate
-from tests.servers import empty_schema
 from tests.storage.helpers import compress
 from tests.storage.quotes.helpers import START_US, SYMBOL, some_ticks
+from tests.tables import our_tables
 from tests.tick_candles import candle_of_tick, combine_ticks
 
 TYPED = [
@@ -41,9 +40,8 @@ TICKS = [
 
 @pytest.fixture(scope="module")
 def store(server_url: str) -> Iterator[TickStore]:
-    with empty_schema(server_url) as url:
+    with our_tables(server_url) as url:
         with connect(url) as connection:
-            migrate(connection)
             ledger = TickLedger(connection)
             ledger.store([*TICKS[::2], *some_ticks(300, symbol="dukascopy:EURUSD", seed=9)])
             compress(connection, "quotes")  # where that can be, so that the others come late

@@ -21,7 +21,8 @@ from app.sandbox.server.server import SandboxServer
 from storage.database import Database
 from storage.files.readers.open_rows import open_rows
 from tests.sandbox.helpers import NOW_US, ManualClock, serving, small_market
-from tests.servers import EMBEDDED, empty_schema, shared_server
+from tests.servers import EMBEDDED, shared_server
+from tests.tables import our_tables
 
 TODAY_US = NOW_US - NOW_US % DAY_US  # 2026-08-14
 
@@ -82,7 +83,7 @@ class World:
 async def world(tmp_path: Path, *, rate: float = 0.05, days: int = 4, now_us: int = NOW_US) -> AsyncIterator[World]:
     """A `World` of its own, whose market begins some days ago; everything is closed afterwards."""
     market = small_market(rate=rate, history=timedelta(days=days), clock=ManualClock(now_us))
-    with empty_schema(shared_server(EMBEDDED)) as url:
+    with our_tables(shared_server(EMBEDDED)) as url:
         database = Database.open(url, tmp_path)
         try:
             async with serving(market) as server:
