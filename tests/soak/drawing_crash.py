@@ -40,7 +40,7 @@ class Child:
     """A desktop in a process of its own. ``lines`` are those read so far."""
 
     def __init__(self, folder: Path, url: str, seed: int, mode: str) -> None:
-        folder.mkdir(exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
         self.lines: list[dict[str, Any]] = []
         self._coming: queue.Queue[dict[str, Any] | None] = queue.Queue()
         self.process = subprocess.Popen(
