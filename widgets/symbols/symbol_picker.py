@@ -9,9 +9,9 @@ stays open, and each Enter or click adds a symbol or removes it. Either choice l
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import Any
+from typing import Any, cast
 
-from PySide6.QtCore import QPoint, QRect, Qt, Signal
+from PySide6.QtCore import QEvent, QPoint, QRect, Qt, Signal
 from PySide6.QtGui import QColor, QKeyEvent, QPainter, QPen
 from PySide6.QtWidgets import QApplication, QHBoxLayout, QPushButton, QWidget
 
@@ -171,12 +171,21 @@ class SymbolPicker(ListPicker):
         self.open_at(top_left, self.edit)
         self.edit.end(False)
 
+    def event(self, event: QEvent) -> bool:
+        if event.type() is QEvent.Type.ShortcutOverride and self._adds_all(cast(QKeyEvent, event)):
+            event.accept()  # the window's command of that key waits until the picker is closed
+            return True
+        return super().event(event)
+
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        is_enter = event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter)
-        if self._adding and is_enter and event.modifiers() & Qt.KeyboardModifier.ControlModifier:
+        if self._adds_all(event):
             self._choose_all()
         else:
             super().keyPressEvent(event)
+
+    def _adds_all(self, event: QKeyEvent) -> bool:
+        is_enter = event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter)
+        return self._adding and is_enter and bool(event.modifiers() & Qt.KeyboardModifier.ControlModifier)
 
     def _arrange(self) -> None:
         foot = QHBoxLayout()

