@@ -154,6 +154,7 @@ _ROWS: dict[CommandGroup, tuple[tuple[str, ...], ...]] = {
     CommandGroup.PANES: (
         ("next_pane", "F6", "choose the next pane"),
         ("previous_pane", "Shift+F6", "choose the pane before"),
+        ("maximise_pane", "Alt+Return", "give a pane all the room, or show all again", "double click on its title"),
         ("grow_pane", "Ctrl+Up", "make the chosen pane higher", "drag the line between panes"),
         ("shrink_pane", "Ctrl+Down", "make the chosen pane lower"),
         ("pane_up", "Ctrl+Shift+Up", "move the chosen pane up"),

@@ -45,6 +45,7 @@ from widgets.chart.painting.scene import Scene, SceneLayout
 from widgets.chart.painting.scene_builder import difference_marks, gap_marks, update_scene, value_text
 from widgets.chart.painting.text_cache import TextStyles
 from widgets.chart.panes.dirty_regions import DirtyRegions
+from widgets.chart.panes.pane_focus import PaneFocus
 from widgets.chart.panes.pane_set import PaneSet, make_pane
 from widgets.keys import CommandGroup
 from widgets.theme.palettes import Palette
@@ -130,13 +131,17 @@ class ChartView(QWidget):
             self._canvas, self._scene, self._panes, self.navigator, self.reading_tools, self._hint
         )
         self.keyboard = Keyboard(self._scene, self._panes, self.navigator)
-        for part in (self.appearance, self.indicators, self.reading_tools, self.pictures):
+        self._pane_focus = PaneFocus(
+            self._scene, self._panes, self.indicators.entries, lambda: self._readout.pointer, self.noted.emit
+        )
+        for part in (self.appearance, self.indicators, self.reading_tools, self.pictures, self._pane_focus):
             self.keyboard.commands.update(part.commands())
-        for speaker in (self.indicators, self.reading_tools):
+        for speaker in (self.indicators, self.reading_tools, self._pane_focus):
             self.keyboard.reasons.update(speaker.reasons())
         self.keyboard.commands.update(drawing_commands(self.drawings))
         self.keyboard.reasons.update(drawing_reasons(self.drawings))
         self._gestures.add_grab(self.drawings)
+        self._gestures.add_grab(self._pane_focus)
         self.keyboard.add_context(CommandGroup.DRAWING, lambda: self.drawings.takes_keys)
         self.keyboard.add_cancel(self.reading_tools.clear_measure)
         self.keyboard.add_cancel(self.drawings.cancel)

@@ -319,7 +319,7 @@ class ChartWidget(ChartView):
             self._date_entry = DateEntry(self.window(), self._time_us)
             self._date_entry.time_chosen.connect(self._choose_time)
         rules, zone = self._rules(), self.appearance.time_style.zone
-        corner = self.mapTo(self.window(), self._scene.price.rect.topLeft().toPoint())
+        corner = self.mapTo(self.window(), self._scene.leading.rect.topLeft().toPoint())
         x = corner.x() + (int(self._scene.layout.panes.width()) - self._date_entry.sizeHint().width()) // 2
         top_left = QPoint(x, corner.y() + _DATE_ENTRY_TOP_PX)
         self._date_entry.open_for(rules, "UTC" if rules is UTC else zone.title, top_left)
@@ -338,7 +338,7 @@ class ChartWidget(ChartView):
         return self.mapTo(self.window(), QPoint(style.px(16), style.px(_DATE_ENTRY_TOP_PX)))
 
     def _open_context_menu(self, position: QPointF, at: QPoint) -> None:
-        pane = self._scene.pane_at(position.y()) or self._scene.price
+        pane = self._scene.pane_at(position.y()) or self._scene.leading
         drawing = self.drawings.drawing_at(position)
         if drawing is not None:
             self.drawings.choose(drawing.id)
@@ -378,7 +378,7 @@ class ChartWidget(ChartView):
         menu.addSeparator()
         menus.fill_style_menus(menu, self._panes)
         menu.addSeparator()
-        menus.fill_pane_menu(menu, self._panes, pane)
+        menus.fill_pane_menu(menu, self._panes, pane, self._pane_focus.toggle)
         menu.addSeparator()
 
     def _fill_alert_entry(self, menu: QMenu, position: QPointF) -> None:
@@ -455,7 +455,7 @@ class ChartWidget(ChartView):
         self._show_zone()  # the style of times may be another
         layout = self._scene.layout
         self._states.setGeometry(layout.panes.toAlignedRect())
-        self._chip.place_in(self._scene.price.rect.toAlignedRect())
+        self._chip.place_in(self._scene.leading.rect.toAlignedRect())
         self.bar.set_axis_width(layout.value_axis.width())
 
 

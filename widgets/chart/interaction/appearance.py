@@ -79,6 +79,7 @@ class Appearance:
         return {
             "style": self._panes.style.to_values(),
             "panes": self._panes.layout.to_values(),
+            "maximised pane": self._scene.maximised_pane,
             "times": self._scene.time_style.to_values(),
             "magnet": self._scene.price_snap,
             "indicators": self._panes.studies.to_values(),
@@ -87,7 +88,8 @@ class Appearance:
 
     def restore(self, values: Mapping[str, Any]) -> None:
         """Restore the values of `to_values`; invalid ones fall back to the defaults."""
-        self._panes.restore(PaneLayout.from_values(values.get("panes")), values.get("indicators"))
+        layout, studies = PaneLayout.from_values(values.get("panes")), values.get("indicators")
+        self._panes.restore(layout, studies, values.get("maximised pane"))
         self._scene.price_snap = values.get("magnet") is True
         self._scene.legend_folded = values.get("indicators folded") is True
         self.set_time_style(TimeStyle.from_values(values.get("times"), system_rules()))

@@ -198,7 +198,8 @@ class Gestures:
 
     def _pane_at(self, position: QPointF) -> str:
         pane = self._scene.pane_at(position.y())
-        return (pane or self._scene.panes[-1]).key
+        below = self._scene.panes[-1] if self._scene.maximised_pane is None else self._scene.leading
+        return (pane or below).key
 
     def _is_over_auto_button(self, position: QPointF) -> bool:
         return auto_button_rect(self._scene, self._scene.pane(self._pane_at(position))).contains(position)

@@ -168,9 +168,16 @@ def fill_axis_menu(menu: QMenu, panes: PaneSet, pane: Pane, reset: Callable[[str
         fill_scale_menu(menu, panes)
 
 
-def fill_pane_menu(menu: QMenu, panes: PaneSet, key: str) -> None:
-    """Add moving and closing a pane, and opening the panes that are closed."""
+def fill_pane_menu(menu: QMenu, panes: PaneSet, key: str, maximise: Callable[[str], object]) -> None:
+    """
+    Add moving and closing a pane, giving it all the room, and opening the panes that are closed.
+
+    ``maximise``: gives the pane of a key all the room, or shows all panes again.
+    """
     at, keys, title = panes.layout.index(key), panes.layout.keys, panes.title_of(key)
+    text = f"Maximise {title}" if panes.maximised is None else "Show all panes"
+    whole = menu.addAction(f"{text}{_key_hint('maximise_pane')}", partial(maximise, key))
+    whole.setEnabled(len(keys) > 1)
     up = menu.addAction(f"Move {title} up{_key_hint('pane_up')}", lambda: panes.move(key, -1))
     up.setEnabled(at > 0)
     down = menu.addAction(f"Move {title} down{_key_hint('pane_down')}", lambda: panes.move(key, 1))

@@ -120,7 +120,9 @@ class ReadingTools:
         before = -time_scale.x_of(bar.slot - _MARGIN_SLOTS)
         if max(beyond, before) > 0:
             self._navigator.step(before if before > 0 else -beyond)
-        self.point_at(QPointF(time_scale.x_of(bar.slot), scene.price.y_of(bar.close)))
+        leading = scene.leading
+        y = leading.y_of(bar.close) if leading is scene.price else leading.rect.center().y()
+        self.point_at(QPointF(time_scale.x_of(bar.slot), y))
         return True
 
     # Measuring

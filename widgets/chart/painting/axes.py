@@ -155,7 +155,7 @@ class ValueAxis(_Axis):
         rect = pixels.rect(self._rect)
         scene, line, colour = self._scene, pixels.line, self._scene.colours.line
         painter.fillRect(rect.left(), rect.top(), line, rect.height(), colour)
-        for pane in scene.panes[:-1]:
+        for _, pane in scene.separated:
             painter.fillRect(rect.left(), pixels.y(pane.rect.bottom()) - line // 2, rect.width(), line, colour)
 
     def _paint_labels(self, painter: QPainter, pixels: DevicePixels) -> None:

@@ -84,7 +84,7 @@ class PanesItem(SceneItem):
 
     def _paint_separators(self, painter: QPainter, pixels: DevicePixels) -> None:
         scene = self._scene
-        for index, pane in enumerate(scene.panes[:-1]):
+        for index, pane in scene.separated:
             is_marked = index == scene.marked_separator
             left, y = pixels.x(pane.rect.left()), pixels.y(pane.rect.bottom())
             width = pixels.x(pane.rect.right()) - left

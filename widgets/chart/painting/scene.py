@@ -149,6 +149,7 @@ class Scene:
     named_pane: str | None = None  # key of the pane on whose axis the pointer is
     marked_separator: int | None = None  # index of the pane above, while hovered or dragged
     chosen_pane: str | None = None  # key of the pane that the keyboard acts on
+    maximised_pane: str | None = None  # key of the pane that has all the room; the others are out of view
     exposed: QRegion = field(default_factory=QRegion)
     guard: PaintGuard = field(default_factory=PaintGuard)
 
@@ -177,6 +178,16 @@ class Scene:
         """The price pane."""
         return self.pane(PRICE)
 
+    @property
+    def leading(self) -> Pane:
+        """The price pane or, where another one has all the room, that one."""
+        return self.pane(self.maximised_pane or PRICE)
+
+    @property
+    def separated(self) -> list[tuple[int, Pane]]:
+        """The panes in view that have another one below them, with their indices from the top."""
+        return [] if self.maximised_pane is not None else list(enumerate(self.panes[:-1]))
+
     def pane(self, key: str) -> Pane:
         """Return the pane of that key. Raises KeyError for an unknown one."""
         for pane in self.panes:
@@ -190,8 +201,8 @@ class Scene:
 
     def separator_at(self, y: float) -> int | None:
         """Return the index of the pane above the separator within a pointer's reach of ``y``, or None."""
-        edges = (pane.rect.bottom() for pane in self.panes[:-1])
-        return next((index for index, edge in enumerate(edges) if abs(y - edge) <= SEPARATOR_REACH_PX), None)
+        reached = (index for index, pane in self.separated if abs(y - pane.rect.bottom()) <= SEPARATOR_REACH_PX)
+        return next(reached, None)
 
     @property
     def last_is_rising(self) -> bool:

@@ -134,5 +134,5 @@ def separator_rects(scene: Scene) -> list[QRectF]:
     panes = scene.layout.panes
     return [
         QRectF(panes.left(), pane.rect.bottom() - SEPARATOR_REACH_PX, panes.width(), 2 * SEPARATOR_REACH_PX)
-        for pane in scene.panes[:-1]
+        for _, pane in scene.separated
     ]

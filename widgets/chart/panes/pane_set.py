@@ -34,6 +34,7 @@ _STUDY_MARGINS = Margins(24.0, 8.0)
 _PRICE_TICK_PX, _TICK_PX = 56.0, 36.0
 _COMPARED_PX = 2.0  # the line of the chart's own symbol beside others
 _STEP_PX = 24.0  # that a key grows a pane by
+_OUT_OF_VIEW_PX = -100_000.0  # the top of panes while another one has all the room: far above the chart
 
 TITLES = {PRICE: "Price", VOLUME: "Volume"}
 
@@ -108,7 +109,7 @@ class PaneSet:
     The panes of one scene. ``changed``: called after each change by the user, and after each change of a study.
 
     `set_style`, `set_layout` and `restore` are for the program; the other methods are the user's. One pane may be
-    chosen, for the keyboard: `choose_next`, then `grow`, `move` and `close`.
+    chosen, for the keyboard: `choose_next`, then `grow`, `move` and `close`. One may have all the room: `maximise`.
     """
 
     def __init__(self, scene: Scene, changed: Callable[[], object]) -> None:
@@ -162,6 +163,8 @@ class PaneSet:
         self.reserve_legend_rows(self._scene.legend_rows)
         if self._scene.chosen_pane not in layout.keys:
             self._scene.chosen_pane = None
+        if self._scene.maximised_pane not in layout.keys:
+            self._scene.maximised_pane = None
         self._scene.marked_separator = None
 
     @property
@@ -217,6 +220,11 @@ class PaneSet:
         for pane, height in zip(self._scene.panes, self._heights(), strict=True):
             pane.rect, pane.scale = QRectF(area.left(), top, area.width(), height), self._scene.styles.scale
             top += height
+        maximised = self._scene.maximised_pane
+        if maximised is not None:
+            for pane in self._scene.panes:
+                pane.rect.moveTop(_OUT_OF_VIEW_PX)
+            self._scene.pane(maximised).rect = QRectF(area)
 
     def drag(self, separator: int, by_px: float) -> None:
         """Move a separator, named by the index of the pane above it, down by logical pixels."""
@@ -225,14 +233,33 @@ class PaneSet:
     def choose_next(self, by: int) -> None:
         """Choose the pane ``by`` places below the chosen one; without one, from the top; past the last, none."""
         keys: list[str | None] = [None, *self._layout.keys]
-        at = keys.index(self._scene.chosen_pane)
-        self._scene.chosen_pane = keys[(at + by) % len(keys)]
+        present = self._scene.chosen_pane
+        if self._scene.maximised_pane is not None:
+            keys, present = keys[1:], self._scene.maximised_pane  # the next one has all the room, then
+        chosen = keys[(keys.index(present) + by) % len(keys)]
+        self._scene.chosen_pane = chosen
+        if self._scene.maximised_pane is not None:
+            self._scene.maximised_pane = chosen
         self._changed()
 
     def choose(self, key: str | None) -> None:
         """Choose a pane; None: none."""
         self._scene.chosen_pane = key
         self._changed()
+
+    @property
+    def maximised(self) -> str | None:
+        """The key of the pane that has all the room; None: they share it."""
+        return self._scene.maximised_pane
+
+    def maximise(self, key: str | None) -> bool:
+        """Give a pane all the room; None: all panes share it again. False: there is no other pane, or no change."""
+        if key == self._scene.maximised_pane or (key is not None and len(self._layout.keys) < 2):
+            return False
+        self._scene.maximised_pane = key
+        self._scene.marked_separator = None
+        self._changed()
+        return True
 
     def grow(self, key: str, steps: int) -> None:
         """Make a pane higher by that many steps, at the cost of its neighbour."""
@@ -335,15 +362,22 @@ class PaneSet:
         self.studies.remove(key)
         self._apply(self._layout.without(key) if key not in TITLES else self._layout)
 
-    def restore(self, layout: PaneLayout, studies: object) -> None:
-        """Show these panes, and restore the studies from the values of `StudySet.to_values`."""
+    def restore(self, layout: PaneLayout, studies: object, maximised: object = None) -> None:
+        """
+        Show these panes, and restore the studies from the values of `StudySet.to_values`.
+
+        ``maximised``: the key of the pane that has all the room; any other value: none has.
+        """
         self.studies.restore(studies)
         for study in self.studies:
             if study.has_pane:
                 layout = layout.with_pane(study.key)
+        self._scene.maximised_pane = maximised if isinstance(maximised, str) and len(layout.keys) > 1 else None
         self.set_layout(layout)
 
     def _apply(self, layout: PaneLayout) -> None:
+        if layout.keys != self._layout.keys:
+            self._scene.maximised_pane = None  # what the user opened or closed is seen
         self.set_layout(layout)
         self._changed()
 
@@ -351,6 +385,7 @@ class PaneSet:
         if layout != self._layout:
             # The separator that is being dragged stays marked, which a new layout would end.
             marked = self._scene.marked_separator
+            self._scene.maximised_pane = None  # what the user moved, opened or closed is seen
             self.set_layout(layout)
             self._scene.marked_separator = marked
             self._changed()
