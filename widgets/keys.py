@@ -173,6 +173,7 @@ _ROWS: dict[CommandGroup, tuple[tuple[str, ...], ...]] = {
         ("close_chart", "Ctrl+W", "close a chart", "× in its head"),
         ("compare_symbols", "Ctrl+U", "compare with other symbols, as lines in percent", "⊞, a head's menu"),
         ("link_chart", "Ctrl+L", "link a chart: symbol, interval, time, crosshair", "the square in its head"),
+        ("looks_by_symbol", "", "keep indicators, panes and style for each symbol, or no longer", "⊞"),
         ("chart_wider", "Alt+Shift+Right", "make a chart wider", "drag the line between charts"),
         ("chart_narrower", "Alt+Shift+Left", "make a chart narrower", "double click on the line: equal parts"),
         ("chart_higher", "Alt+Shift+Down", "make a chart higher"),

@@ -305,7 +305,10 @@ class WindowController(QObject):
 
     def show_on(self, one: OpenChart, name: str, interval: Interval) -> None:
         """Show this symbol and interval on a chart and, if that is the active one, in the window."""
-        is_other, one.symbol, one.interval = name != one.symbol, name, interval
+        before, one.symbol, one.interval = one.symbol, name, interval
+        is_other = name != before
+        if is_other and "workspace" in self.__dict__ and self.workspace.looks.change(one, before):
+            self._on_appearance_changed(one)
         if one is self.charts.active:
             self._state.symbol, self._state.interval = name, interval
         if not self._engine.is_recorded(name):

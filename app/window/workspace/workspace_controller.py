@@ -20,6 +20,7 @@ from app.window.open_charts import OpenChart, OpenCharts
 from app.window.window_state import WindowState
 from app.window.workspace.chart_links import ChartLinks
 from app.window.workspace.chart_room import ChartRoom
+from app.window.workspace.symbol_looks import SymbolLooks
 from app.window.workspace.workspace_document import (
     LINKED_PARTS,
     MOST_CHARTS,
@@ -98,6 +99,7 @@ class WorkspaceController(QObject):
         self._detached: list[ChartRoom] = []
         self.links = ChartLinks(charts, host.show_on, self)
         self.links.changed.connect(self._on_links_changed)
+        self.looks = SymbolLooks(charts)
         self._commands: dict[str, Callable[[OpenChart], object]] = {
             **self.switcher.commands,
             "split_right": partial(self.split, in_columns=True),
@@ -109,6 +111,7 @@ class WorkspaceController(QObject):
             "detach_chart": self.detach,
             "compare_symbols": self.open_compare_menu,
             "link_chart": self.open_link_menu,
+            "looks_by_symbol": lambda _: self.toggle_looks(),
             "chart_wider": partial(self._resize, by=_STEP, in_columns=True),
             "chart_narrower": partial(self._resize, by=-_STEP, in_columns=True),
             "chart_higher": partial(self._resize, by=_STEP, in_columns=False),
@@ -178,6 +181,8 @@ class WorkspaceController(QObject):
                 self._with_key(keys[key]).controller.compare_with(entry.compare)
         groups = {keys[key]: entry.link for key, entry in workspace.charts.items()}
         self.links.restore(groups, workspace.links)
+        looks = {keys[key]: entry.looks for key, entry in workspace.charts.items()}
+        self.looks.restore(looks, is_on=workspace.looks_by_symbol)
         self._charts.activate(self._with_key(keys[workspace.active]))
         if there and len(keys) > 1:
             self._show_layout()
@@ -194,6 +199,7 @@ class WorkspaceController(QObject):
             active=self._charts.active.key,
             maximised=self.main.maximised,
             links=self.links.chosen_parts,
+            looks_by_symbol=self.looks.is_on,
             windows=[
                 DetachedWindow(room.layout, place, room.unknown)
                 for room, place in zip(self._detached, places, strict=True)
@@ -207,7 +213,8 @@ class WorkspaceController(QObject):
         view, link = one.chart.view_values(), self.links.group_of(one)
         compare = one.controller.compared
         window = self._rooms.index(self._room_of(one)) - 1
-        return ChartEntry(one.symbol, one.interval, appearance, view, link, compare, window, unknown)
+        looks = self.looks.of(one)
+        return ChartEntry(one.symbol, one.interval, appearance, view, link, compare, window, looks, unknown)
 
     # Commands
 
@@ -235,6 +242,9 @@ class WorkspaceController(QObject):
         menu.addSeparator()
         for text, (number, columns) in _ARRANGEMENTS.items():
             menu.addAction(text, partial(self.arrange, number, columns))
+        menu.addSeparator()
+        text = text_with_key("Keep indicators and style for each symbol", "looks_by_symbol")
+        _tickable(menu, text, self.looks.is_on, self.toggle_looks)
         menu.addSeparator()
         for command, text in {"new_workspace": "New workspace", "import_workspace": "Import workspaces…"}.items():
             menu.addAction(text_with_key(text, command), partial(self.run, command))
@@ -414,6 +424,13 @@ class WorkspaceController(QObject):
         pop_up(menu, one.chart.mapToGlobal(QPoint(style.px(16), style.px(40))))
         menu.setActiveAction(menu.actions()[0])
 
+    def toggle_looks(self) -> None:
+        """Let each chart keep panes, indicators and style for each symbol in this workspace, or no longer."""
+        self.looks.is_on = not self.looks.is_on
+        often = "keep" if self.looks.is_on else "no longer keep"
+        self._window.toasts.show(f"Charts of this workspace {often} indicators, panes and style for each symbol.")
+        self.changed.emit()
+
     def activate(self, one: OpenChart) -> None:
         """Make a chart the active one, with the focus."""
         room = self._room_of(one)
@@ -475,7 +492,9 @@ class WorkspaceController(QObject):
 
     def _open_like(self, like: OpenChart, symbol: str) -> OpenChart:
         """Open a chart that looks like another one, not loaded yet."""
-        return self._open_chart(self._room_of(like), symbol, like.interval, like.chart.appearance_values())
+        one = self._open_chart(self._room_of(like), symbol, like.interval, like.chart.appearance_values())
+        self.looks.copy(like, one)
+        return one
 
     def _open_chart(self, room: ChartRoom, symbol: str, interval: Interval, appearance: dict[str, Any]) -> OpenChart:
         grid = self._grid_of(room)

@@ -21,9 +21,10 @@ USUALLY_LINKED = ("symbol", "time", "crosshair")
 MOST_LINKS = 6
 USUAL_NAME = "Main"
 MOST_CHARTS = 64
+MOST_LOOKS = 100
 _LONGEST_NAME = 60
-_CHART_FIELDS = ("key", "symbol", "interval", "appearance", "view", "link", "compare", "window")
-_WORKSPACE_FIELDS = ("name", "charts", "layout", "active", "maximised", "links", "windows")
+_CHART_FIELDS = ("key", "symbol", "interval", "appearance", "view", "link", "compare", "window", "looks")
+_WORKSPACE_FIELDS = ("name", "charts", "layout", "active", "maximised", "links", "windows", "looks by symbol")
 _FIELDS = ("format", "version", "shown", "workspaces")
 
 
@@ -32,7 +33,8 @@ class ChartEntry:
     """
     One chart. ``appearance`` is of `ChartWidget.appearance_values` without the templates, ``view`` of its
     `ChartWidget.view_values`. ``link``: the number of its group, 0 for none. ``window``: the index of its detached
-    window among `Workspace.windows`, -1 for the main window. ``unknown``: fields of other versions.
+    window among `Workspace.windows`, -1 for the main window. ``looks``: of other symbols, as parts of ``appearance``.
+    ``unknown``: fields of other versions.
     """
 
     symbol: str
@@ -42,6 +44,7 @@ class ChartEntry:
     link: int = 0
     compare: tuple[str, ...] = ()
     window: int = -1
+    looks: dict[str, dict[str, Any]] = field(default_factory=dict)
     unknown: dict[str, Any] = field(default_factory=dict)
 
 
@@ -59,7 +62,8 @@ class Workspace:
     """
     Charts by their keys, and their layout in the main window. ``active`` is a key, ``maximised`` one or None.
 
-    ``links``: for groups that link other parts than `USUALLY_LINKED`, which.
+    ``links``: for groups that link other parts than `USUALLY_LINKED`, which. ``looks_by_symbol``: each chart keeps a
+    look for each symbol.
     """
 
     name: str
@@ -69,6 +73,7 @@ class Workspace:
     maximised: int | None = None
     links: dict[int, tuple[str, ...]] = field(default_factory=dict)
     windows: list[DetachedWindow] = field(default_factory=list)
+    looks_by_symbol: bool = False
     unknown: dict[str, Any] = field(default_factory=dict)
 
     def linked_parts(self, link: int) -> tuple[str, ...]:
@@ -79,7 +84,8 @@ class Workspace:
     def is_plain(self) -> bool:
         """Whether it is one chart with nothing that only several charts have."""
         (first, *others) = self.charts.values()
-        return not (others or first.link or first.compare or self.links or self.windows or self.unknown)
+        has_more = first.link or first.compare or first.looks or self.looks_by_symbol
+        return not (others or has_more or self.links or self.windows or self.unknown)
 
 
 @dataclass(slots=True)
@@ -177,6 +183,7 @@ def _workspace_values(workspace: Workspace) -> dict[str, Any]:
             {**one.unknown, "layout": to_values(one.layout), "place": None if one.place is None else list(one.place)}
             for one in workspace.windows
         ],
+        "looks by symbol": workspace.looks_by_symbol,
     }
 
 
@@ -191,6 +198,7 @@ def _chart_values(key: int, chart: ChartEntry) -> dict[str, Any]:
         "window": chart.window,
         "view": chart.view,
         "appearance": chart.appearance,
+        "looks": chart.looks,
     }
 
 
@@ -221,6 +229,7 @@ def _workspace(values: object) -> Workspace | None:
         maximised if isinstance(maximised, int) and maximised in shown else None,
         _links(values.get("links")),
         windows,
+        values.get("looks by symbol") is True,
         _others(values, _WORKSPACE_FIELDS),
     )
 
@@ -248,8 +257,16 @@ def _chart(values: object) -> tuple[int, ChartEntry] | None:
         link if 0 <= link <= MOST_LINKS else 0,
         tuple(dict.fromkeys(compared)),
         max(_whole(values.get("window"), -1), -1),
+        _looks(values.get("looks")),
         _others(values, _CHART_FIELDS),
     )
+
+
+def _looks(values: object) -> dict[str, dict[str, Any]]:
+    """Return looks by symbol, the newest of them if there are too many."""
+    found = values.items() if isinstance(values, Mapping) else ()
+    looks = {name: dict(look) for name, look in found if isinstance(name, str) and name and isinstance(look, Mapping)}
+    return {name: looks[name] for name in list(looks)[-MOST_LOOKS:]}
 
 
 def _windows(values: object, charts: dict[int, ChartEntry]) -> list[DetachedWindow]:

@@ -61,6 +61,7 @@ def workspaces(draw: st.DrawFn, name: str) -> Workspace:
             draw(st.integers(0, MOST_LINKS)),
             tuple(draw(st.lists(symbols, unique=True, max_size=3))),
             place,
+            draw(st.dictionaries(symbols, st.dictionaries(st.text(max_size=4), values, max_size=2), max_size=2)),
             draw(unknown),
         )
         for key, place in zip(keys, places, strict=True)
@@ -84,6 +85,7 @@ def workspaces(draw: st.DrawFn, name: str) -> Workspace:
         draw(st.none() | st.sampled_from(keys_of(layout))),
         draw(st.dictionaries(st.integers(1, MOST_LINKS), groups, max_size=3)),
         windows,
+        draw(st.booleans()),
         draw(unknown),
     )
 
