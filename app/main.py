@@ -195,6 +195,7 @@ async def _run_engine(
             keeper = StateKeeper(shown.state, settings.data_dir, shown.remember)
             for signal in (controller.state_changed, serving.state_changed, shown.window.placed):
                 signal.connect(keeper.note)
+            keeper.written.connect(controller.show_saving)
             controller.start()
             serving.start()
             async with launch.port.answering(shown.window.bring_to_front):

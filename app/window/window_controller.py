@@ -94,6 +94,7 @@ class WindowController(QObject):
         self._settings = settings
         self._simulated = simulated
         self._serving_problem = ""
+        self._saving: tuple[int | None, str] = (None, "")  # see `show_saving`
         self._panel_values = PanelValues(
             engine,
             spread_percent=settings.spread_percent,
@@ -156,6 +157,7 @@ class WindowController(QObject):
 
         workspace = WorkspaceController(self.charts, self._window, self._state, self)
         workspace.changed.connect(self.state_changed)
+        workspace.switcher.show_saving(*self._saving)
         return workspace
 
     @cached_property
@@ -212,6 +214,19 @@ class WindowController(QObject):
         self._state.chart, self._state.view = self._chart.appearance_values(), self._chart.view_values()
         if "workspace" in self.__dict__ and self._state.lasting is None:
             self._state.workspaces = self.workspace.values()
+
+    def show_saving(self, saved_us: int | None, trouble: str) -> None:
+        """
+        Show when the state was saved, UTC microseconds or None, and why what came later could not be; empty: it is.
+
+        Trouble is said once in a toast, because one plain chart has no tabs to say it at.
+        """
+        if trouble and trouble != self._saving[1]:
+            reason = f"{trouble[:1].lower()}{trouble[1:]}"
+            self._window.toasts.show(f"Charts and layout are not saved: {reason}. The program goes on trying.")
+        self._saving = saved_us, trouble
+        if "workspace" in self.__dict__:
+            self.workspace.switcher.show_saving(saved_us, trouble)
 
     def set_serving_problem(self, sentence: str) -> None:
         """Show why the data is not served, until the user dismisses it; an empty text ends that."""

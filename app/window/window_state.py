@@ -154,8 +154,11 @@ def load_state(settings: Settings) -> WindowState:
 
 
 def save_state(state: WindowState, data_dir: Path) -> None:
-    """Save the state: `encode_state`, then `write_state`."""
-    write_state(encode_state(state), data_dir)
+    """Save the state: `encode_state`, then `write_state`; log why, where that fails."""
+    try:
+        write_state(encode_state(state), data_dir)
+    except OSError as error:
+        logger.warning("the window's state was not saved: %s", error)
 
 
 def encode_state(state: WindowState) -> bytes:
@@ -182,25 +185,23 @@ def encode_state(state: WindowState) -> bytes:
     return msgspec.json.format(msgspec.json.encode(stored))
 
 
-def write_state(data: bytes, data_dir: Path) -> bool:
+def write_state(data: bytes, data_dir: Path) -> None:
     """
     Write the state's file by renaming a complete one that is on the disk: a crash leaves the old one or the new one.
 
-    Returns False, and logs why, where that fails. Only one thread at a time may write.
+    Only one thread at a time may write.
+
+    Raises:
+        OSError: If the disk is full, or the folder cannot be written to; the file is as it was.
     """
     path = data_dir / _FILE
     temporary = path.with_suffix(".part")
-    try:
-        with open(temporary, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-        _sync_folder(data_dir)
-    except OSError as error:
-        logger.warning("the window's state was not saved: %s", error)
-        return False
-    return True
+    with open(temporary, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(temporary, path)
+    _sync_folder(data_dir)
 
 
 def _sync_folder(folder: Path) -> None:

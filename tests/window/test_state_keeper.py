@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import os
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -64,11 +66,11 @@ def test_a_slow_disk_never_puts_an_older_state_after_a_newer_one(
 ) -> None:
     go_on, begun, real = threading.Event(), threading.Event(), window_state.write_state
 
-    def slow_first(data: bytes, folder: Path) -> bool:
+    def slow_first(data: bytes, folder: Path) -> None:
         if not begun.is_set():
             begun.set()
             assert go_on.wait(20)
-        return real(data, folder)
+        real(data, folder)
 
     monkeypatch.setattr("app.window.state_keeper.write_state", slow_first)
 
@@ -104,3 +106,45 @@ def test_the_file_is_on_the_disk_before_it_takes_its_name(tmp_path: Path, monkey
     window_state.save_state(new_state(), tmp_path)
     assert done == ["fsync", "replace", "fsync"]
     assert [path.name for path in tmp_path.iterdir()] == ["window.json"]
+
+
+def test_a_full_disk_is_reported_until_a_later_try_succeeds(
+    tmp_path: Path, qapp: QApplication, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("app.window.state_keeper._RETRY_MS", 20)
+    is_full, real = threading.Event(), os.fsync
+
+    def fsync(descriptor: int) -> None:
+        if is_full.is_set():
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        real(descriptor)
+
+    monkeypatch.setattr(window_state.os, "fsync", fsync)
+
+    async def work() -> None:
+        state, outcomes = new_state(), list[tuple[int | None, str]]()
+        keeper = StateKeeper(state, tmp_path, lambda: None)
+        keeper.written.connect(lambda *outcome: outcomes.append(outcome))
+        is_full.set()
+        keeper.note()
+        await until(lambda: len(outcomes) > 2)
+        assert set(outcomes) == {(None, "No space left on device")}
+        assert saved_symbol(tmp_path) is None
+        is_full.clear()
+        await until(lambda: saved_symbol(tmp_path) == "BTCUSDT")
+        await until(lambda: outcomes[-1][1] == "")
+        first_us = outcomes[-1][0]
+        assert abs(first_us - time.time_ns() // 1000) < 20_000_000
+        is_full.set()
+        state.symbol = "ETHUSDT"
+        keeper.save_now()
+        assert outcomes[-1] == (first_us, "No space left on device")
+        assert saved_symbol(tmp_path) == "BTCUSDT"
+        is_full.clear()
+        await until(lambda: saved_symbol(tmp_path) == "ETHUSDT")  # though nothing changes any more
+        await keeper.stop()
+
+    run_on_qt_loop(work)
+    assert [record.getMessage() for record in caplog.records if record.levelname == "WARNING"] == [
+        "the window's state was not saved: No space left on device"
+    ] * 2

@@ -1,16 +1,22 @@
-"""The tabs of the workspaces, across the window's top."""
+"""The tabs of the workspaces, across the window's top, and when all of it was saved."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QMenu
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QHBoxLayout, QMenu, QSizePolicy
 
 from widgets.controls.key_hints import text_with_key
+from widgets.controls.labels import ElidedLabel
+from widgets.controls.number_format import utc_time
 from widgets.symbols.list_tabs import ListTabs, TabWords
+from widgets.theme import style
 
 HEIGHT = 36
+_GAP_PX = 10
 _WORDS = TabWords("Workspaces", "workspace", "Menu of the workspaces")
 _MENU = {
     "duplicate_workspace": "Duplicate",
@@ -21,7 +27,8 @@ _MENU = {
 
 class WorkspaceTabs(ListTabs):
     """
-    One tab for each workspace; see `ListTabs`.
+    One tab for each workspace; see `ListTabs`. ``saving`` says when they were saved last, where there is room for it,
+    and always why they could not be.
 
     Signals:
         command_requested: Do this with a workspace; carries the name of a command in `widgets.keys` and its index.
@@ -32,6 +39,45 @@ class WorkspaceTabs(ListTabs):
     def __init__(self) -> None:
         super().__init__(_WORDS, HEIGHT)
         self.setObjectName("workspaceTabs")
+        self._is_in_trouble = False
+        self.saving = ElidedLabel("", "faint", style.font(style.SMALL_PX))
+        self.saving.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Preferred)
+        row = self.layout()
+        assert isinstance(row, QHBoxLayout)
+        row.insertWidget(row.count() - 1, self.saving)
+        row.insertSpacing(row.count() - 1, _GAP_PX)
+        self.set_saving(None, "")
+
+    def set_saving(self, saved_us: int | None, trouble: str) -> None:
+        """Say when the file was written, UTC microseconds or None, and in ``trouble`` why it lacks what came later."""
+        self._is_in_trouble = bool(trouble)
+        at = utc_time(saved_us)
+        if trouble:
+            self.saving.setText(f"Not saved: {trouble[:1].lower()}{trouble[1:]}")
+            since = "Nothing of this run is" if saved_us is None else f"What has changed since {at} is not"
+            self.saving.setToolTip(f"{since} saved: {trouble}. The program goes on trying.")
+        else:
+            self.saving.setText("" if saved_us is None else f"Saved {at.split()[-2]}")
+            self.saving.setToolTip(f"The charts and workspaces were saved on {at}.")
+        self.saving.setAccessibleName(self.saving.text())
+        style.set_tone(self.saving, "warning" if trouble else "faint")
+        self._fit_saving()
+
+    def set_lists(self, names: Sequence[str], shown: int) -> None:
+        super().set_lists(names, shown)
+        if hasattr(self, "saving"):
+            self._fit_saving()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit_saving()
+
+    def _fit_saving(self) -> None:
+        """Let the time give way to the tabs; a trouble stays."""
+        parts = (self.bar, self.add_button, self.saving, self.menu_button)
+        needed = sum(part.sizeHint().width() for part in parts) + 4 * _GAP_PX
+        has_room = self._is_in_trouble or needed <= self.width()
+        self.saving.setVisible(has_room and bool(self.saving.text()))
 
     def menu_of(self, index: int) -> QMenu:
         menu = super().menu_of(index)

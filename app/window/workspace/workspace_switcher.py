@@ -66,6 +66,7 @@ class WorkspaceSwitcher:
         self._charts, self._window, self._on_change = charts, window, on_change
         self._document = Workspaces([Workspace(USUAL_NAME, {}, 0, 0)])
         self._tabs: WorkspaceTabs | None = None
+        self._saving: tuple[int | None, str] = (None, "")
         self.folder = SaveFolder()
         self._with_index: dict[str, Callable[[int], object]] = {
             "duplicate_workspace": self.duplicate,
@@ -232,6 +233,12 @@ class WorkspaceSwitcher:
             self._tabs.set_lists(self.names, self.shown)
             self._tabs.setVisible(is_wanted)
 
+    def show_saving(self, saved_us: int | None, trouble: str) -> None:
+        """Say at the tabs when all was saved, UTC microseconds, and why what came later could not be; see its tabs."""
+        self._saving = saved_us, trouble
+        if self._tabs is not None:
+            self._tabs.set_saving(saved_us, trouble)
+
     def set_palette(self, palette: Palette) -> None:
         """Draw the tabs in a palette."""
         if self._tabs is not None:
@@ -240,6 +247,7 @@ class WorkspaceSwitcher:
     def _made_tabs(self) -> WorkspaceTabs:
         tabs = WorkspaceTabs()
         tabs.set_palette(self._window.colours)
+        tabs.set_saving(*self._saving)
         tabs.shown_requested.connect(self.show)
         tabs.add_requested.connect(self.add)
         tabs.rename_requested.connect(self.rename)

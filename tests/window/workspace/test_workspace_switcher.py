@@ -15,6 +15,7 @@ from app.sandbox.server.server import SandboxServer
 from app.window.open_charts import OpenChart
 from tests.end_to_end.helpers import Running, until
 from tests.window.playing import Play
+from widgets.controls.toast import Toast
 from widgets.workspace.workspace_tabs import WorkspaceTabs
 
 CONTROL = Qt.KeyboardModifier.ControlModifier
@@ -166,5 +167,22 @@ def test_the_tabs_menu_offers_what_can_be_done_with_a_workspace(play: Play) -> N
         picker = running.window.symbol_picker
         assert picker.y() > tabs_of(running).height() + 40
         picker.dismiss()
+
+    play(scene)
+
+
+def test_the_tabs_say_when_all_was_saved_and_a_toast_why_it_is_not(play: Play) -> None:
+    async def scene(running: Running, server: SandboxServer) -> None:
+        controller, window = running.controller, running.window
+        controller.show_saving(1_795_846_351_000_000, "")
+        controller.workspace.run("split_right")
+        assert tabs_of(running).saving.text() == "Saved 06:12:31"
+        controller.show_saving(1_795_846_351_000_000, "No space left on device")
+        controller.show_saving(1_795_846_351_000_000, "No space left on device")
+        assert tabs_of(running).saving.text() == "Not saved: no space left on device"
+        said = [toast.spoken for toast in window.findChildren(Toast)]
+        assert said == ["Charts and layout are not saved: no space left on device. The program goes on trying."]
+        controller.show_saving(1_795_846_352_000_000, "")
+        assert tabs_of(running).saving.text() == "Saved 06:12:32"
 
     play(scene)
