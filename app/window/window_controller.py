@@ -259,6 +259,8 @@ class WindowController(QObject):
         window.templates_requested.connect(lambda at: self._chart.open_templates(at))
         window.charts_command_requested.connect(lambda command: self.workspace.run(command))
         window.arrangement_requested.connect(lambda at: self.workspace.open_menu(at))
+        window.top_bar.compare_requested.connect(lambda at: self.workspace.open_compare_menu(self.charts.active, at))
+        window.top_bar.links_requested.connect(lambda at: self.workspace.open_link_menu(self.charts.active, at))
         window.date_entry_requested.connect(lambda: self._chart.open_date_entry())
         window.retry_database_requested.connect(engine.retry_database)
         window.retry_feed_requested.connect(lambda: self.chart_controller.retry())

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from PySide6.QtCore import QPoint, QSize, Qt, Signal
-from PySide6.QtGui import QFont
+from PySide6.QtGui import QFont, QIcon
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QToolButton, QWidget
 
 from app.market.interval import Interval
@@ -34,6 +34,7 @@ _MARGIN_PX = 8
 _SPACING = 8
 _PRICE_PX, _CHANGE_PX = 96, 68
 _USUAL_PRICE, _USUAL_CHANGE = "000,000.00", "−000.00 %"
+_WIDEST_LINKS = " Linked: symbol, interval, time, crosshair"
 _ON_BUTTON = Qt.ToolButtonStyle.ToolButtonTextBesideIcon, Qt.ToolButtonStyle.ToolButtonIconOnly
 
 
@@ -47,7 +48,8 @@ class TopBar(QFrame):
         chart_menu_requested, indicators_requested: The button of price styles, or of indicators, was pressed; carry
             the point on the screen to open their menu at.
         alert_requested: The button of alerts was pressed: set one.
-        arrangement_requested: The button of the charts' arrangement was pressed; carries such a point, too.
+        compare_requested, arrangement_requested, links_requested: The button that compares with other symbols, that of
+            the charts' arrangement, or that of the active chart's links was pressed; carry such a point, too.
         theme_requested: The theme button was pressed; carries the theme's name.
         panel_requested: Show the side panel, or hide it; carries whether to show it.
     """
@@ -57,7 +59,9 @@ class TopBar(QFrame):
     chart_menu_requested = Signal(QPoint)
     indicators_requested = Signal(QPoint)
     alert_requested = Signal()
+    compare_requested = Signal(QPoint)
     arrangement_requested = Signal(QPoint)
+    links_requested = Signal(QPoint)
     theme_requested = Signal(str)
     panel_requested = Signal(bool)
 
@@ -80,8 +84,13 @@ class TopBar(QFrame):
         self.alert_button = tool_button("Alert", "")
         set_key_tip(self.alert_button, "Set an alert", "alert")
         self.alert_button.setText(" Alert")
-        self.arrangement = tool_button("Arrange charts", "Open and arrange charts")
-        self._dividers = divider(), divider()
+        self.compare_button = tool_button("Compare", "")
+        set_key_tip(self.compare_button, "Compare with other symbols", "compare_symbols")
+        self.compare_button.setText(" Compare")
+        self.arrangement = ChoiceButton("Arrange charts", "Open and arrange charts")
+        self.links = ChoiceButton()
+        self._link_icon: QIcon | None = None  # None: there is nothing to link
+        self._dividers = divider(), divider(), divider()
         self.search = tool_button("Search symbols", "")
         set_key_tip(self.search, "Search symbols", "symbols", otherwise="or just type")
         self._show_search_key()
@@ -116,6 +125,20 @@ class TopBar(QFrame):
         self.set_palette(DARK)
         self._measure()
         self._connect_signals()
+
+    def _texts_in(self, fit: BarFit) -> dict[QToolButton, bool]:
+        """Return which buttons have a text beside their icon."""
+        return {
+            **dict.fromkeys((self.chart_button, self.indicators_button), fit.texts),
+            **dict.fromkeys((self.compare_button, self.alert_button, self.search), fit.more_texts),
+            self.arrangement: fit.more_texts and bool(self.arrangement.text()),
+            self.links: fit.link_words,
+        }
+
+    @property
+    def _labelled(self) -> tuple[QToolButton, ...]:
+        """The buttons of what is on the chart, from left to right."""
+        return self.chart_button, self.indicators_button, self.compare_button, self.alert_button
 
     @property
     def fit(self) -> BarFit:
@@ -189,6 +212,27 @@ class TopBar(QFrame):
         self._measure()
         self._fitting.fit()
 
+    def set_arrangement(self, text: str) -> None:
+        """Show how the charts are arranged in few signs; empty for one chart."""
+        if text != self.arrangement.text().strip():
+            self.arrangement.setText(f" {text}" if text else "")
+            self.arrangement.setAccessibleName(f"Arrange charts: {text}" if text else "Arrange charts")
+            self._measure()
+            self._fitting.fit()
+
+    def set_links(self, icon: QIcon | None, words: str = "") -> None:
+        """Show what the active chart is linked in, with its group's badge; None: there is one chart only."""
+        has_changed = (icon is None) != (self._link_icon is None) or f" {words}" != self.links.text()
+        self._link_icon = icon
+        if icon is not None:
+            self.links.setIcon(icon)
+            self.links.setText(f" {words}")
+            self.links.setAccessibleName(words)
+            set_key_tip(self.links, f"{words}. Choose the group, and what it shares", "link_chart")
+        if has_changed:
+            self._measure()
+            self._fitting.fit()
+
     def follow_keys(self) -> None:
         """Show the key of the search now; tool tips follow by themselves."""
         self._show_search_key()
@@ -222,7 +266,9 @@ class TopBar(QFrame):
         self.arrangement.setIcon(icons.icon("grid", palette.dim))
         self._show_panel_icon()
         self.menu_button.setIcon(icons.icon("menu", palette.dim))
-        self.chart_button.set_palette(palette)
+        for button in (self.chart_button, self.arrangement, self.links):
+            button.set_palette(palette)
+        self.compare_button.setIcon(icons.icon("compare", palette.dim))
         self.chart_button.setIcon(icons.icon("candles", palette.dim))
         self.indicators_button.setIcon(icons.icon("indicators", palette.dim))
         self.alert_button.setIcon(icons.icon("bell", palette.dim))
@@ -259,28 +305,35 @@ class TopBar(QFrame):
 
     def _measure(self) -> None:
         """Note how wide the buttons with icon and text are, with their text and without."""
-        for button in (self.chart_button, self.indicators_button, self.alert_button, self.search):
+        for button in (*self._labelled, self.search, self.arrangement, self.links):
             button.ensurePolished()
-            before, px = button.toolButtonStyle(), []
+            before, text, px = button.toolButtonStyle(), button.text(), []
+            if button is self.links:
+                button.setText(_WIDEST_LINKS)  # another chart's words must not make other parts leave
             for style_with_or_without in _ON_BUTTON:
                 button.setToolButtonStyle(style_with_or_without)
                 px.append(button.sizeHint().width())
             button.setToolButtonStyle(before)
+            if button is self.links:
+                button.setText(text)
             self._labelled_px[button] = (px[0], px[1])
 
     def _place(self) -> None:
         """Keep in the bar what has room; the order of leaving is that of `top_bar_fit`."""
         fit = self._fit_now = widest_fit(len(self.intervals.favourites), self._width_of, self.width())
         self.symbol.set_compact(not fit.market)
-        for button in (self.chart_button, self.indicators_button, self.alert_button, self.search):
-            button.setToolButtonStyle(_ON_BUTTON[0 if fit.texts else 1])
+        for button, has_text in self._texts_in(fit).items():
+            button.setToolButtonStyle(_ON_BUTTON[0 if has_text else 1])
         self.price.setVisible(fit.price)
         self.change.setVisible(fit.change)
         self.intervals.fit_to(fit.intervals, with_custom=fit.custom)
         for part in (self._dividers[1], self.chart_button, self.indicators_button, self.alert_button):
             part.setVisible(fit.styles)
         self.search.setVisible(fit.search)
-        self.arrangement.setVisible(fit.layout)
+        self.compare_button.setVisible(fit.styles and fit.compare)
+        for part in (self._dividers[2], self.arrangement):
+            part.setVisible(fit.layout)
+        self.links.setVisible(fit.links and self._link_icon is not None)
         self.theme.setVisible(fit.theme)
         self.export_button.setVisible(fit.export)
         self.panel_button.setVisible(fit.panel)
@@ -291,12 +344,18 @@ class TopBar(QFrame):
         """Return the width that the bar needs for these parts, in logical pixels."""
         widths = [self.symbol.width_when(compact=not fit.market)]
         widths += [figure.slot_px() for figure, has in ((self.price, fit.price), (self.change, fit.change)) if has]
-        dividers = [self._dividers[0].width()] * (2 if fit.styles else 1)
-        widths += [*dividers, self.intervals.width_of(fit.intervals, with_custom=fit.custom)]
-        styles = self.chart_button, self.indicators_button, self.alert_button
-        labelled = [*((button, fit.styles) for button in styles), (self.search, fit.search)]
-        widths += [self._labelled_px[button][0 if fit.texts else 1] for button, has in labelled if has]
-        others = [(self.arrangement, fit.layout), (self.theme, fit.theme), (self.export_button, fit.export)]
+        widths += [self._dividers[0].width()] * (1 + fit.styles + fit.layout)
+        widths += [self.intervals.width_of(fit.intervals, with_custom=fit.custom)]
+        shown = {
+            **dict.fromkeys(self._labelled, fit.styles),
+            self.compare_button: fit.styles and fit.compare,
+            self.search: fit.search,
+            self.arrangement: fit.layout,
+            self.links: fit.links and self._link_icon is not None,
+        }
+        texts = self._texts_in(fit)
+        widths += [self._labelled_px[button][0 if texts[button] else 1] for button, has in shown.items() if has]
+        others = [(self.theme, fit.theme), (self.export_button, fit.export)]
         others += [(self.overflow_button, fit.has_overflow), (self.panel_button, fit.panel), (self.menu_button, True)]
         widths += [part.sizeHint().width() for part, has in others if has]
         return sum(widths) + _SPACING * len(widths) + 2 * _MARGIN_PX  # one gap more: around the stretch between
@@ -305,11 +364,13 @@ class TopBar(QFrame):
         """List in the » menu what has left the bar: same icon, text and key."""
         fit, custom, dim = self._fit_now, self.intervals.custom, self._palette.dim
         theme_icon = "sun" if self._other_theme == "light" else "moon"
+        has_compare, link_icon = fit.styles and fit.compare, self._link_icon
         custom_offer = ("Custom interval", custom.name) if custom is not None else ("Type an interval…", "")
         self.overflow.clear()
         offers: tuple[tuple[bool, str, str, str, Callable[[], object]], ...] = (
             (not fit.styles, "candles", f"{self._price_style or 'Candles'}…", "", self.ask_for_styles),
             (not fit.styles, "indicators", "Indicators…", key_text("indicators"), self.ask_for_indicators),
+            (not has_compare, "compare", "Compare…", key_text("compare_symbols"), self._ask_to_compare),
             (not fit.styles, "bell", "Alert…", key_text("alert"), self.alert_requested.emit),
             (not fit.custom, "clock", *custom_offer, self.intervals.request_custom),
             (not fit.search, "search", "Search symbols…", key_text("symbols"), self.picker_requested.emit),
@@ -321,6 +382,9 @@ class TopBar(QFrame):
         for has_left, name, text, key, call in offers:
             if has_left:
                 self.overflow.add(icons.icon(name, dim), text, key, call)
+        if link_icon is not None and not fit.links:
+            words = f"{self.links.accessibleName()}…"
+            self.overflow.add(link_icon, words, key_text("link_chart"), self._ask_for_links)
 
     def _show_panel_icon(self) -> None:
         palette = self._palette
@@ -338,6 +402,14 @@ class TopBar(QFrame):
         button = self.arrangement
         self.arrangement_requested.emit(self._below(self.overflow_button if button.isHidden() else button))
 
+    def _ask_to_compare(self) -> None:
+        button = self.compare_button
+        self.compare_requested.emit(self._below(self.overflow_button if button.isHidden() else button))
+
+    def _ask_for_links(self) -> None:
+        button = self.links
+        self.links_requested.emit(self._below(self.overflow_button if button.isHidden() else button))
+
     def _below(self, part: QWidget) -> QPoint:
         return part.mapToGlobal(QPoint(0, self.height() - part.y() + 4))
 
@@ -348,7 +420,9 @@ class TopBar(QFrame):
         self.chart_button.clicked.connect(lambda: self.ask_for_styles())
         self.indicators_button.clicked.connect(lambda: self.ask_for_indicators())
         self.alert_button.clicked.connect(lambda: self.alert_requested.emit())
+        self.compare_button.clicked.connect(lambda: self._ask_to_compare())
         self.arrangement.clicked.connect(lambda: self._ask_for_arrangement())
+        self.links.clicked.connect(lambda: self._ask_for_links())
         self.theme.clicked.connect(lambda: self._ask_for_theme())
         self.panel_button.clicked.connect(self.panel_requested)
         self.intervals.favourites_changed.connect(self._fitting.fit)
@@ -359,7 +433,7 @@ class TopBar(QFrame):
         layout.setSpacing(_SPACING)
         left: tuple[QWidget, ...] = (
             *(self.symbol, self.price, self.change, self._dividers[0], self.intervals, self._dividers[1]),
-            *(self.chart_button, self.indicators_button, self.alert_button, self.arrangement),
+            *(*self._labelled, self._dividers[2], self.arrangement, self.links),
         )
         right = (
             *(self.search, self.theme, self.export_button, self.overflow_button, self.panel_button, self.menu_button),
@@ -369,5 +443,5 @@ class TopBar(QFrame):
         layout.addStretch(1)
         for part in right:
             layout.addWidget(part)
-        for button in (self.arrangement, self.theme, self.overflow_button, self.panel_button, self.menu_button):
+        for button in (self.theme, self.overflow_button, self.panel_button, self.menu_button):
             button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonIconOnly)

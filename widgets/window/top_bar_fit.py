@@ -10,24 +10,36 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
+_BEFORE_INTERVALS = (
+    *("more_texts", "link_words", "market", "texts", "custom"),
+    *("export", "layout", "theme", "compare", "search"),
+)
+_AFTER_INTERVALS = ("links", "change", "styles", "panel", "price")
+
 
 @dataclass(frozen=True, slots=True)
 class BarFit:
     """
-    The parts in the bar. ``market``: the market's name beside the symbol's; ``texts``: of buttons that have an icon.
+    The parts in the bar. ``market``: the market's name beside the symbol's; ``texts``: of buttons that have an icon;
+    ``more_texts``: also of those whose icon is plain enough: compare, alert, the charts' arrangement and the search.
 
     ``intervals``: how many interval buttons; ``custom``: the slot of the last interval typed; ``styles``: the buttons
-    of price styles and indicators; ``layout``: the button of the charts' arrangement.
+    of price styles, indicators and alerts; ``layout``: the button of the charts' arrangement; ``links``: the button of
+    the active chart's links, with words or as the badge alone.
     """
 
     intervals: int
+    more_texts: bool = True
+    link_words: bool = True
     market: bool = True
     texts: bool = True
     custom: bool = True
     export: bool = True
     layout: bool = True
     theme: bool = True
+    compare: bool = True
     search: bool = True
+    links: bool = True
     change: bool = True
     styles: bool = True
     panel: bool = True
@@ -37,20 +49,20 @@ class BarFit:
     def has_overflow(self) -> bool:
         """Whether the » menu has entries."""
         is_whole = self.custom and self.export and self.layout and self.theme
-        return not (is_whole and self.search and self.styles and self.panel)
+        return not (is_whole and self.compare and self.search and self.links and self.styles and self.panel)
 
 
 def fits(intervals: int) -> Iterator[BarFit]:
     """Yield what the bar holds, from all of it to the least; ``intervals`` is the number of interval buttons."""
     fit = BarFit(intervals)
     yield fit
-    for part in ("market", "texts", "custom", "export", "layout", "theme", "search"):
+    for part in _BEFORE_INTERVALS:
         fit = replace(fit, **{part: False})
         yield fit
     for shown in range(intervals - 1, -1, -1):
         fit = replace(fit, intervals=shown)
         yield fit
-    for part in ("change", "styles", "panel", "price"):
+    for part in _AFTER_INTERVALS:
         fit = replace(fit, **{part: False})
         yield fit
 

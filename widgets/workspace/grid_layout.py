@@ -117,6 +117,17 @@ def grid_of(keys: Sequence[int], columns: int) -> Node:
     return split_of(False, rows)
 
 
+def shape_of(node: Node) -> tuple[int, int] | None:
+    """Return columns and rows of a grid in which every row has as many charts; None for any other arrangement."""
+    rows = node.parts if isinstance(node, Split) and not node.in_columns else (node,)
+    counts = set()
+    for row in rows:
+        if isinstance(row, Split) and any(isinstance(part, Split) for part in row.parts):
+            return None
+        counts.add(len(row.parts) if isinstance(row, Split) else 1)
+    return (counts.pop(), len(rows)) if len(counts) == 1 else None
+
+
 def to_values(node: Node) -> Any:
     """Return the node as plain values for `from_values`: a key, or an object of ``split``, ``parts`` and ``shares``."""
     if not isinstance(node, Split):

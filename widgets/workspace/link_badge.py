@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QFont, QPainter, QPaintEvent, QPen
+from PySide6.QtGui import QColor, QFont, QIcon, QPainter, QPaintEvent, QPen, QPixmap
 from PySide6.QtWidgets import QToolButton
 
 from widgets.chart.painting.colours import line_colour, text_on
 from widgets.theme import style
 from widgets.theme.palettes import DARK, Palette
 
+NOT_LINKED, NOTHING = "Not linked", "nothing yet"
 _SIDE_PX, _RADIUS_PX = 14, 3
+_RATIOS = (1.0, 1.5, 2.0, 3.0)
 _COLOUR_NUMBERS = (1, 0, 2, 3, 4, 5)  # of the line colours, from group 1 on
 
 
@@ -29,7 +31,7 @@ class LinkBadge(QToolButton):
     def set_group(self, group: int, parts: tuple[str, ...]) -> None:
         """Show the group and say what it links; 0: none."""
         self._group = group
-        words = f"Linked in group {group}: {', '.join(parts) or 'nothing yet'}" if group else "Not linked"
+        words = f"Linked in group {group}: {', '.join(parts) or NOTHING}" if group else NOT_LINKED
         self.setAccessibleName(words)
         self.setToolTip(f"{words}; click to choose")
         self.update()
@@ -48,17 +50,39 @@ class LinkBadge(QToolButton):
         if self.hasFocus():
             painter.setPen(QPen(QColor(self._palette.accent), 1))
             painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), _RADIUS_PX + 1, _RADIUS_PX + 1)
-        if self._group:
-            ground = group_colour(self._palette, self._group)
-            painter.setPen(Qt.PenStyle.NoPen)
-            painter.setBrush(ground)
-            painter.drawRoundedRect(square, _RADIUS_PX, _RADIUS_PX)
-            painter.setPen(text_on(ground))
-            painter.drawText(square, Qt.AlignmentFlag.AlignCenter, str(self._group))
-        else:
-            painter.setPen(QPen(QColor(self._palette.faint if self.underMouse() else self._palette.edge), 1.5))
-            painter.drawRoundedRect(square.adjusted(1, 1, -1, -1), _RADIUS_PX, _RADIUS_PX)
+        edge = self._palette.faint if self.underMouse() else self._palette.edge
+        _paint(painter, square, self._palette, self._group, QColor(edge))
         painter.end()
+
+
+def badge_icon(palette: Palette, group: int) -> QIcon:
+    """Return the badge of a group, 0 for none, in the present size of text."""
+    icon, side = QIcon(), style.px(_SIDE_PX + 2)
+    for ratio in _RATIOS:
+        pixmap = QPixmap(round(side * ratio), round(side * ratio))
+        pixmap.setDevicePixelRatio(ratio)
+        pixmap.fill(Qt.GlobalColor.transparent)
+        painter = QPainter(pixmap)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setFont(style.font(style.SMALL_PX, QFont.Weight.DemiBold))
+        _paint(painter, QRectF(0, 0, side, side).adjusted(1, 1, -1, -1), palette, group, QColor(palette.dim))
+        painter.end()
+        icon.addPixmap(pixmap)
+    return icon
+
+
+def _paint(painter: QPainter, square: QRectF, palette: Palette, group: int, edge: QColor) -> None:
+    """Paint the square of a group with its number; for none, its ``edge`` alone."""
+    if group:
+        ground = group_colour(palette, group)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(ground)
+        painter.drawRoundedRect(square, _RADIUS_PX, _RADIUS_PX)
+        painter.setPen(text_on(ground))
+        painter.drawText(square, Qt.AlignmentFlag.AlignCenter, str(group))
+    else:
+        painter.setPen(QPen(edge, 1.5))
+        painter.drawRoundedRect(square.adjusted(1, 1, -1, -1), _RADIUS_PX, _RADIUS_PX)
 
 
 def group_colour(palette: Palette, group: int) -> QColor:

@@ -39,7 +39,8 @@ from widgets.view_values import WatchRow
 from widgets.window.main_window import MainWindow
 from widgets.workspace.chart_grid import ChartGrid
 from widgets.workspace.detached_window import DetachedWindow as DetachedChartWindow
-from widgets.workspace.grid_layout import grid_of, keys_of, resized, with_keys, with_neighbour, without
+from widgets.workspace.grid_layout import grid_of, keys_of, resized, shape_of, with_keys, with_neighbour, without
+from widgets.workspace.link_badge import NOT_LINKED, NOTHING, badge_icon
 
 MOST_COMPARED = 16
 _MOST_OFFERED = 24
@@ -376,8 +377,8 @@ class WorkspaceController(QObject):
         for room in self._detached:
             self._end_window(room)
 
-    def open_link_menu(self, one: OpenChart) -> None:
-        """Open the menu of a chart's links below its head."""
+    def open_link_menu(self, one: OpenChart, at: QPoint | None = None) -> None:
+        """Open the menu of a chart's links at a point of the screen; None: below its head."""
         room = self._room_of(one)
         if room.grid is None or len(self._charts.all) < 2:
             self._window.toasts.show(f"Open another chart first{key_in_brackets('split_right')}, then link the two.")
@@ -397,7 +398,7 @@ class WorkspaceController(QObject):
                 menu, f"Share the {part}", bool(group) and part in parts, partial(self.links.set_parts, group, other)
             )
             action.setEnabled(bool(group))
-        pop_up(menu, head.mapToGlobal(head.rect().bottomLeft()))
+        pop_up(menu, at or head.mapToGlobal(head.rect().bottomLeft()))
         menu.setActiveAction(menu.actions()[group])
 
     def compare(self, one: OpenChart, names: Sequence[str]) -> None:
@@ -406,8 +407,8 @@ class WorkspaceController(QObject):
         self._host.compare_on(one, chosen[:MOST_COMPARED])
         self.changed.emit()
 
-    def open_compare_menu(self, one: OpenChart) -> None:
-        """Open the menu of symbols to compare a chart's with."""
+    def open_compare_menu(self, one: OpenChart, at: QPoint | None = None) -> None:
+        """Open the menu of symbols to compare a chart's with, at a point of the screen; None: in the chart's corner."""
         menu, compared = context_menu(self._window), one.controller.compared
         offered = [name for name in dict.fromkeys([*compared, *self._state.watchlist]) if name != one.symbol]
         for name in offered[:_MOST_OFFERED]:
@@ -421,7 +422,7 @@ class WorkspaceController(QObject):
         )
         stop = menu.addAction("Compare no longer", partial(self.compare, one, ()))
         stop.setEnabled(bool(compared))
-        pop_up(menu, one.chart.mapToGlobal(QPoint(style.px(16), style.px(40))))
+        pop_up(menu, at or one.chart.mapToGlobal(QPoint(style.px(16), style.px(40))))
         menu.setActiveAction(menu.actions()[0])
 
     def toggle_looks(self) -> None:
@@ -489,6 +490,17 @@ class WorkspaceController(QObject):
             if room.window is not None:
                 room.window.set_palette(self._window.colours)
         self.switcher.set_palette(self._window.colours)
+        self._show_links()
+
+    def _show_links(self) -> None:
+        """Say in the top bar how many charts there are, and what the active one shares with others."""
+        bar, count = self._window.top_bar, len(self._keys)
+        shape = shape_of(self.main.layout) if not self._detached else None
+        bar.set_arrangement("" if count < 2 else f"{count} charts" if shape is None else f"{shape[0]} × {shape[1]}")
+        group = self.links.group_of(self._charts.active)
+        shared = ", ".join(self.links.parts_of(group)) or NOTHING
+        words = f"Linked: {shared}" if group else NOT_LINKED
+        bar.set_links(None if count < 2 else badge_icon(self._window.colours, group), words)
 
     def _open_like(self, like: OpenChart, symbol: str) -> OpenChart:
         """Open a chart that looks like another one, not loaded yet."""
@@ -542,6 +554,7 @@ class WorkspaceController(QObject):
         for room in self._rooms:
             room.show(self._charts.active.key)
         self.switcher.show_tabs()
+        self._show_links()
         self.renew()
 
     def _with_key(self, key: int) -> OpenChart:
@@ -550,6 +563,7 @@ class WorkspaceController(QObject):
         return one
 
     def _on_links_changed(self) -> None:
+        self._show_links()
         self.renew()
         self.changed.emit()
 
@@ -562,6 +576,7 @@ class WorkspaceController(QObject):
         for room in self._rooms:
             if room.grid is not None:
                 room.grid.set_active(one.key)
+        self._show_links()
         self.changed.emit()
 
     @property

@@ -18,9 +18,11 @@ from tests.widgets.window.long_texts import LONG_QUOTE, LONG_STATUS
 from widgets.chart.chart_widget import ChartWidget
 from widgets.keys import key_text
 from widgets.theme import text_size
+from widgets.theme.palettes import DARK
 from widgets.view_values import QuoteView, WatchRow
 from widgets.window.main_window import MainWindow
 from widgets.window.top_bar_fit import BarFit, fits
+from widgets.workspace.link_badge import badge_icon
 
 WIDTHS = (800, 960, 1100, 1280, 1440, 1920)
 PERCENTS = (100, 125, 150, 175, 200)
@@ -35,6 +37,8 @@ def shown(prepared: QApplication) -> Iterator[MainWindow]:
     made.set_interval(Interval.parse("5m"))
     made.set_symbol(BTCUSDT)
     made.set_price_style("Heikin-Ashi")
+    made.top_bar.set_arrangement("4 × 4")
+    made.top_bar.set_links(badge_icon(DARK, 1), "Linked: symbol, time, crosshair")
     made.set_simulated(True)
     made.set_watchlist([WatchRow(BTCUSDT, 61693.94, -0.53), WatchRow(SATS, 0.00000012, 14.1), WatchRow(ETHUSDT)])
     made.set_quote(QuoteView(BTCUSDT, 61693.94, -0.53))
@@ -130,6 +134,8 @@ def test_each_part_that_left_is_in_the_overflow_menu_which_is_absent_while_empty
             "Light theme": fit.theme,
             f"Indicators…\t{key_text('indicators')}": fit.styles,
             f"Alert…\t{key_text('alert')}": fit.styles,
+            f"Compare…\t{key_text('compare_symbols')}": fit.styles and fit.compare,
+            f"Linked: symbol, time, crosshair…\t{key_text('link_chart')}": fit.links,
             "Heikin-Ashi…": fit.styles,
         }
         assert {text for text, is_in_bar in expected.items() if not is_in_bar} == set(listed)
@@ -144,6 +150,8 @@ def test_what_is_chosen_in_the_overflow_menu_is_done(shown: MainWindow, qtbot: Q
         "Light": shown.theme_requested,
         "Indicators": shown.indicators_requested,
         "Heikin-Ashi": shown.chart_menu_requested,
+        "Compare": shown.top_bar.compare_requested,
+        "Linked": shown.top_bar.links_requested,
     }
     for name, signal in signals.items():
         with qtbot.waitSignal(signal, timeout=1000):
@@ -235,10 +243,10 @@ def test_parts_leave_in_the_order_of_their_importance() -> None:
                 left.append(name)
         before = fit
     assert left == [
-        *("market", "texts", "custom", "export", "layout", "theme", "search", "intervals", "intervals"),
-        *("change", "styles", "panel", "price"),
+        *("more_texts", "link_words", "market", "texts", "custom", "export", "layout", "theme", "compare", "search"),
+        *("intervals", "intervals", "links", "change", "styles", "panel", "price"),
     ]
-    assert before == BarFit(0, *[False] * 11)
+    assert before == BarFit(0, *[False] * 15)
 
 
 def test_the_status_bar_drops_whole_entries_and_cuts_none(shown: MainWindow) -> None:

@@ -16,6 +16,7 @@ from widgets.workspace.grid_layout import (
     grid_of,
     keys_of,
     resized,
+    shape_of,
     split_of,
     to_values,
     with_neighbour,
@@ -154,3 +155,13 @@ def test_charts_are_arranged_in_rows() -> None:
     assert grid_of([1, 2, 3], 3) == split_of(True, (1, 2, 3))
     assert grid_of([1, 2, 3], 1) == split_of(False, (1, 2, 3))
     assert keys_of(grid_of([1, 2, 3, 4, 5], 2)) == [1, 2, 3, 4, 5]
+
+
+def test_a_regular_grid_has_a_shape_and_any_other_arrangement_has_none() -> None:
+    assert shape_of(1) == (1, 1)
+    assert shape_of(grid_of([1, 2], 2)) == (2, 1)
+    assert shape_of(grid_of([1, 2, 3], 1)) == (1, 3)
+    assert shape_of(grid_of(list(range(6)), 3)) == (3, 2)
+    assert shape_of(grid_of([1, 2, 3], 2)) is None
+    assert shape_of(with_neighbour(grid_of([1, 2], 2), 2, 3, in_columns=False)) is None
+    assert shape_of(with_neighbour(grid_of([1, 2, 3, 4], 2), 4, 5, in_columns=False)) is None

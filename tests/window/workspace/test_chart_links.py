@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QPointF
+from PySide6.QtCore import QPoint, QPointF
 from PySide6.QtWidgets import QMenu
 
 from app.market.interval import Interval
@@ -116,5 +116,48 @@ def test_the_menu_of_links_ticks_the_group_and_what_it_shares(play: Play) -> Non
         badge = workspace.main.grid.frames[first.key].head.link
         assert badge.accessibleName() == "Linked in group 1: symbol, interval, time, crosshair"
         assert workspace.links.group_of(second) == 1
+
+    play(scene)
+
+
+def test_the_top_bar_says_what_the_active_chart_shares_and_opens_its_menus(play: Play) -> None:
+    async def scene(running: Running, server: SandboxServer) -> None:
+        workspace, charts, bar = running.controller.workspace, running.controller.charts, running.window.top_bar
+        running.window.resize(1920, 800)
+        assert not bar.links.isVisible()
+        workspace.arrange(4, 2)
+        first, second, third, _ = charts.all
+        assert bar.links.isVisible()
+        assert bar.links.accessibleName() == "Not linked"
+        assert bar.arrangement.text().strip() == "2 × 2"
+        for one in (first, second):
+            workspace.links.put_into(one, 2)
+        assert bar.links.text().strip() == "Linked: symbol, time, crosshair"
+        workspace.links.set_parts(2, ("interval",))
+        assert bar.links.accessibleName() == "Linked: interval"
+        workspace.activate(third)
+        assert bar.links.accessibleName() == "Not linked"
+        workspace.activate(second)
+        assert bar.links.accessibleName() == "Linked: interval"
+        bar.links.click()
+        menu = next(each for each in running.window.findChildren(QMenu) if each.isVisible())
+        assert [action.text() for action in menu.actions() if action.isChecked()] == [
+            "Group 2: BTC/USDT 1m",
+            "Share the interval",
+        ]
+        next(action for action in menu.actions() if action.text() == "Not linked").trigger()
+        menu.close()
+        assert workspace.links.group_of(second) == 0
+        bar.compare_button.click()
+        menu = next(each for each in running.window.findChildren(QMenu) if each.isVisible())
+        assert menu.mapToGlobal(QPoint()).y() >= bar.mapToGlobal(QPoint(0, bar.height())).y()
+        next(action for action in menu.actions() if action.text() == "SOL/USDT").trigger()
+        menu.close()
+        assert second.controller.compared == ("SOLUSDT",)
+        workspace.close(third)
+        assert bar.arrangement.text().strip() == "3 charts"
+        workspace.run("new_workspace")
+        assert not bar.links.isVisible()
+        assert bar.arrangement.text() == ""
 
     play(scene)
