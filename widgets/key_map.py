@@ -4,6 +4,8 @@ Which keys give which command now: the usual ones, and what the user changed. Pu
 Only the changes are kept. A key that the user gave to one command is taken from all others where both would count, for
 as long as that change lasts: put back, it returns to where it was. So a command that a later version adds never takes
 a key of the user's.
+
+A key may be two steps, pressed one after the other: ``"Ctrl+K, S"``. Its first step means nothing alone then, anywhere.
 """
 
 from __future__ import annotations
@@ -22,6 +24,11 @@ class Scope:
     def meets(self, other: Scope) -> bool:
         """Return whether one key cannot have a meaning in both."""
         return self.everywhere or other.everywhere or self.place == other.place
+
+
+def steps_of(key: str) -> list[str]:
+    """Return what is pressed one after the other: one step for most keys, or two."""
+    return key.split(", ")
 
 
 class KeyMap:
@@ -71,9 +78,17 @@ class KeyMap:
         return next((one for one in self._holders.get(key, ()) if self._scopes[one].place == place), None)
 
     def holders(self, command: str, keys: Iterable[str]) -> dict[str, list[str]]:
-        """Return from which other commands ``command`` would take these keys, by key; without those that are free."""
-        found = {key: [one for one in self._holders.get(key, ()) if self._clash(command, one)] for key in keys}
-        return {key: holders for key, holders in found.items() if holders}
+        """
+        Return the keys that other commands would lose to ``command`` with these keys, and which commands, by key.
+
+        Those are the same keys, the first steps of these, and the keys of two steps that begin with one of these.
+        """
+        wanted, found = list(keys), dict[str, list[str]]()
+        for other, held in self._keys.items():
+            for key in held:
+                if any(self._clash(command, one, other, key) for one in wanted):
+                    found.setdefault(key, []).append(other)
+        return found
 
     def assign(self, command: str, keys: Iterable[str]) -> None:
         """
@@ -85,8 +100,9 @@ class KeyMap:
         self._usual[command]  # raises before anything is changed
         wanted = tuple(dict.fromkeys(keys))
         for other, given in list(self._changes.items()):
-            if self._clash(command, other):
-                self._changes[other] = tuple(key for key in given if key not in wanted)
+            self._changes[other] = tuple(
+                key for key in given if not any(self._clash(command, one, other, key) for one in wanted)
+            )
         self._changes[command] = wanted
         self._apply()
 
@@ -108,8 +124,8 @@ class KeyMap:
         self._changes = {}
         for command in self._usual:
             if command in changes:
-                taken = self._taken_from(command)
-                self._changes[command] = tuple(dict.fromkeys(key for key in changes[command] if key not in taken))
+                given = tuple(key for key in changes[command] if not self._is_taken(command, key))
+                self._changes[command] = tuple(dict.fromkeys(given))
         self._apply()
 
     def _apply(self) -> None:
@@ -117,14 +133,23 @@ class KeyMap:
         self._changes = {one: keys for one, keys in self._changes.items() if keys != self._usual[one]}
         self._keys, self._holders = {}, {}
         for command, usual in self._usual.items():
-            taken = self._taken_from(command)
-            self._keys[command] = self._changes.get(command, tuple(key for key in usual if key not in taken))
+            left = self._changes.get(command)
+            if left is None:
+                left = tuple(key for key in usual if not self._is_taken(command, key))
+            self._keys[command] = left
             for key in self._keys[command]:
                 self._holders.setdefault(key, []).append(command)
 
-    def _taken_from(self, command: str) -> set[str]:
-        """Return the keys that changes gave to commands with which ``command`` cannot share one."""
-        return {key for other, keys in self._changes.items() if self._clash(command, other) for key in keys}
+    def _is_taken(self, command: str, key: str) -> bool:
+        """Return whether changes gave another command a key beside which ``command`` cannot have this one."""
+        return any(self._clash(command, key, other, each) for other, keys in self._changes.items() for each in keys)
 
-    def _clash(self, one: str, other: str) -> bool:
-        return one != other and self._scopes[one].meets(self._scopes[other])
+    def _clash(self, one: str, key: str, other: str, other_key: str) -> bool:
+        """Return whether two commands cannot have these keys both."""
+        if one == other:
+            return False
+        steps, other_steps = steps_of(key), steps_of(other_key)
+        if len(steps) == len(other_steps) == 1:
+            return key == other_key and self._scopes[one].meets(self._scopes[other])
+        # Whoever waits for a second step takes the first one wherever the focus is.
+        return key == other_key if len(steps) == len(other_steps) else steps[0] == other_steps[0]

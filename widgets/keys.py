@@ -7,7 +7,7 @@ users may change: `current_keys` has those in force, and all functions but `key_
 The keys of `WINDOW_WIDE` groups work wherever the focus is (`window.keyboard`), those of `FOCUSED` groups while their
 own part has the focus, such as the watchlist's rows, all others while the chart has it (`chart.interaction.keyboard`).
 A command may have no key: then it is for the mouse and the command palette. Gestures of the mouse alone, and typing,
-have no command and are only listed.
+have no command and are only listed. A key of two steps, ``"Ctrl+K, S"``, works wherever the focus is.
 
 To add a command, write a row here and give its call to a `widgets.commands.CommandPart` under the same name.
 """
@@ -21,7 +21,7 @@ from enum import Enum
 from PySide6.QtCore import QKeyCombination, Qt
 from PySide6.QtGui import QKeyEvent, QKeySequence
 
-from widgets.key_map import KeyMap, Scope
+from widgets.key_map import KeyMap, Scope, steps_of
 
 
 class CommandGroup(Enum):
@@ -265,6 +265,9 @@ KEY_BINDINGS = tuple(
 
 _BY_COMMAND = {binding.command: binding for binding in KEY_BINDINGS if binding.command}
 _PORTABLE = QKeySequence.SequenceFormat.PortableText
+COMMAND_MODIFIERS = (
+    Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.AltModifier | Qt.KeyboardModifier.MetaModifier
+)
 _MODIFIERS = (
     Qt.KeyboardModifier.ShiftModifier
     | Qt.KeyboardModifier.ControlModifier
@@ -292,17 +295,26 @@ def key_of(event: QKeyEvent) -> str:
 
 
 def same_key(key: str) -> str:
-    """Return a key as the table writes it, which is equal for equal keys; empty for a text that is no single key."""
-    return "" if combination_of(key) is None else QKeySequence(key).toString(_PORTABLE)
+    """
+    Return a key as the table writes it, which is equal for equal keys; empty for a text that is none.
+
+    Of two steps, the first must be one that types nothing.
+    """
+    steps = combinations_of(key)
+    is_key = len(steps) == 1 or (len(steps) == 2 and can_begin(steps[0]))
+    return QKeySequence(key).toString(_PORTABLE) if is_key else ""
 
 
-def combination_of(key: str) -> QKeyCombination | None:
-    """Return a key and its modifiers; None for a text that is no single key."""
+def combinations_of(key: str) -> list[QKeyCombination]:
+    """Return the steps of a key, each with its modifiers; none for a text that is no key."""
     sequence = QKeySequence(key)
-    if sequence.count() != 1:
-        return None
-    found: QKeyCombination = sequence[0]  # type: ignore[index]  # because the stubs lack it
-    return None if found.key() in (Qt.Key.Key_unknown, Qt.Key(0)) else found
+    found: list[QKeyCombination] = [sequence[at] for at in range(sequence.count())]  # type: ignore[index]  # because the stubs lack it
+    return [] if any(each.key() in (Qt.Key.Key_unknown, Qt.Key(0)) for each in found) else found
+
+
+def can_begin(step: QKeyCombination) -> bool:
+    """Return whether a key can be the first of two steps: it types nothing and moves nothing in a field."""
+    return bool(step.keyboardModifiers() & COMMAND_MODIFIERS) or Qt.Key.Key_F1 <= step.key() <= Qt.Key.Key_F35
 
 
 def binding_of(command: str) -> KeyBinding:
@@ -355,12 +367,16 @@ def texts_of(keys: Iterable[str], *, native: bool = True) -> list[str]:
     """Return keys for display: as this system writes them, or the same on every system."""
     form, keys = QKeySequence.SequenceFormat.NativeText if native else _PORTABLE, list(keys)
     # “=” is “+” without Shift: it works, but to list it beside “+” would only puzzle.
-    return [_with_arrow(QKeySequence(key).toString(form)) for key in keys if key != "=" or "+" not in keys]
+    return [_text_of(key, form) for key in keys if key != "=" or "+" not in keys]
 
 
 def bindings_by_group() -> dict[CommandGroup, list[KeyBinding]]:
     """Return all bindings by their sections."""
     return {group: [binding for binding in KEY_BINDINGS if binding.group is group] for group in CommandGroup}
+
+
+def _text_of(key: str, form: QKeySequence.SequenceFormat) -> str:
+    return ", ".join(_with_arrow(QKeySequence(step).toString(form)) for step in steps_of(key))
 
 
 def _with_arrow(keys: str) -> str:

@@ -29,11 +29,12 @@ from PySide6.QtWidgets import (
 
 from widgets.controls.bar_parts import ICON_PX
 from widgets.controls.labels import ElidedLabel, label
+from widgets.key_map import steps_of
 from widgets.keys import binding_of, current_keys, key_of, keys_of, texts_of
 from widgets.palette.command_rows import title_of
 from widgets.palette.key_caps import CapColours, caps_width, draw_caps
 from widgets.palette.key_delegate import INSET_PX, ROW_PX
-from widgets.palette.key_rules import is_modifier, refusal
+from widgets.palette.key_rules import first_refusal, is_modifier, refusal
 from widgets.theme import icons, style
 from widgets.theme.palettes import DARK, Palette
 
@@ -70,16 +71,16 @@ class KeyListener(QWidget):
         super().__init__()
         self.palette_now: Palette = DARK
         self._keys: tuple[str, ...] = ()
-        self._held = ""
+        self._held = self._asked = ""
         self.setAccessibleName(f"Press the keys for “{title}”; Esc stops")
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAttribute(Qt.WidgetAttribute.WA_InputMethodEnabled, False)
         style.sized(self, fixed_height=_FIELD_HEIGHT_PX)
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
 
-    def show_keys(self, keys: Sequence[str]) -> None:
-        """Show these keys as the ones pressed; none: ask for some."""
-        self._keys, self._held = tuple(texts_of(keys)), ""
+    def show_keys(self, keys: Sequence[str], prompt: str = "") -> None:
+        """Show these keys as the ones pressed; none: ask for some. ``prompt``: what to press, in words of one's own."""
+        self._keys, self._held, self._asked = tuple(texts_of(keys)), "", prompt
         self.updateGeometry()
         self.update()
 
@@ -136,7 +137,7 @@ class KeyListener(QWidget):
         painter.end()
 
     def _prompt(self) -> str:
-        return self._held or ("or press others" if self._keys else "Press keys, Esc stops")
+        return self._held or self._asked or ("or press others" if self._keys else "Press keys, Esc stops")
 
     def _hold(self, event: QKeyEvent) -> None:
         """Show which modifiers are held down."""
@@ -152,7 +153,7 @@ class KeyEditor(QWidget):
     """
     Changes the keys of one command in its row.
 
-    ``is_adding``: keep those it has. Call `listen` or `offer` once it is shown.
+    ``is_adding``: keep those it has. ``has_steps``: take keys of two steps. Call `listen` or `offer` once it is shown.
 
     Signals:
         chosen: Give the command these keys; carries a tuple of them. Whom they are taken from has been named.
@@ -164,9 +165,10 @@ class KeyEditor(QWidget):
     stopped = Signal()
     resized = Signal()
 
-    def __init__(self, command: str, palette: Palette, *, is_adding: bool = False) -> None:
+    def __init__(self, command: str, palette: Palette, *, is_adding: bool = False, has_steps: bool = False) -> None:
         super().__init__()
-        self.command = command
+        self.command, self._has_steps = command, has_steps
+        self._first = ""  # the first of two steps, once it is pressed
         self._kept = keys_of(command) if is_adding else ()
         self._wanted: tuple[str, ...] = ()
         self.setObjectName("keyEditor")
@@ -198,8 +200,7 @@ class KeyEditor(QWidget):
         """Take the next keys pressed."""
         # The focus first: a button that is hidden gives it to whatever comes next, and the row would close.
         self.listener.setFocus(Qt.FocusReason.OtherFocusReason)
-        self.listener.show_keys(())
-        self._say("")
+        self._ask_again("")
 
     def offer(self, keys: Sequence[str]) -> None:
         """Take these keys as if they had been pressed: at once where they are free, else after the user agrees."""
@@ -212,7 +213,7 @@ class KeyEditor(QWidget):
         sentences = []
         for key, commands in taken.items():
             holders = " and ".join(f"“{title_of(binding_of(command))}”" for command in commands)
-            sentences.append(f"{texts_of([key])[0]} is taken: {holders}.")
+            sentences.append(f"{_clash_of(key, self._wanted)}: {holders}.")
         self._say(" ".join(sentences), is_clash=True)
         self.take_button.setFocus(Qt.FocusReason.OtherFocusReason)
 
@@ -231,11 +232,25 @@ class KeyEditor(QWidget):
         event.accept()  # the dialog must not close, nor the list move
 
     def _on_pressed(self, key: str) -> None:
+        if self._has_steps and not self._first:
+            if sentence := first_refusal(key):
+                self._ask_again(sentence)
+                return
+            self._first = key
+            self.listener.show_keys((key,), "then the second ones")
+            self._say("")
+            return
+        key = f"{self._first}, {key}" if self._first else key
         if sentence := refusal(self.command, key):
-            self.listener.show_keys(())
-            self._say(sentence)
+            self._ask_again(sentence)
         else:
             self.offer((key,))
+
+    def _ask_again(self, sentence: str) -> None:
+        """Wait for keys from the start; say why those before cannot be, if they cannot."""
+        self._first = ""
+        self.listener.show_keys((), "Press the first ones, Esc stops" if self._has_steps else "")
+        self._say(sentence)
 
     def _say(self, sentence: str, *, is_clash: bool = False) -> None:
         """Show a sentence below, or nothing; ``is_clash``: with the buttons that answer it."""
@@ -297,3 +312,13 @@ class KeyEditor(QWidget):
         layout.addWidget(self._line, 1)
         self._line.hide()
         self._answers.hide()
+
+
+def _clash_of(key: str, wanted: Sequence[str]) -> str:
+    """Return in words how a key that another command has stands in the way of those wanted."""
+    held = texts_of([key])[0]
+    if key in wanted:
+        return f"{held} is taken"
+    if any(steps_of(each)[0] == key for each in wanted):
+        return f"{held} alone would work no longer"
+    return f"{held}, which begins with {texts_of(steps_of(key)[:1])[0]}, would work no longer"

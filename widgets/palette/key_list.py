@@ -7,10 +7,10 @@ from PySide6.QtGui import QKeyEvent, QKeySequence, QMouseEvent
 from PySide6.QtWidgets import QLineEdit, QListView
 
 from widgets.controls.list_picker import ROW_ROLE
-from widgets.keys import key_of, texts_of
+from widgets.keys import COMMAND_MODIFIERS, key_of, texts_of
 from widgets.palette.key_delegate import KeyDelegate
 from widgets.palette.key_rows import KeyRow
-from widgets.palette.key_rules import COMMAND_MODIFIERS, is_modifier
+from widgets.palette.key_rules import is_modifier
 
 ENTER = (Qt.Key.Key_Return, Qt.Key.Key_Enter)
 _PUT_BACK = (Qt.Key.Key_Delete, Qt.Key.Key_Backspace)
@@ -56,11 +56,13 @@ class KeyList(QListView):
 
     Signals:
         change_requested: Change the keys of the current command; carries whether to keep those it has.
+        steps_requested: Give the current command keys of two steps.
         put_back_requested: Put back its usual keys.
         typed: A letter was typed, for the search; carries it.
     """
 
     change_requested = Signal(bool)
+    steps_requested = Signal()
     put_back_requested = Signal()
     typed = Signal(str)
 
@@ -75,7 +77,9 @@ class KeyList(QListView):
         self.setVerticalScrollMode(QListView.ScrollMode.ScrollPerPixel)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        if event.key() in ENTER:
+        if event.key() in ENTER and event.modifiers() & Qt.KeyboardModifier.ControlModifier:
+            self.steps_requested.emit()
+        elif event.key() in ENTER:
             self.change_requested.emit(bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier))
         elif event.key() in _PUT_BACK:
             self.put_back_requested.emit()

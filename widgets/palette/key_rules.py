@@ -5,11 +5,9 @@ from __future__ import annotations
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QKeySequence
 
-from widgets.keys import WINDOW_WIDE, binding_of, combination_of, texts_of
+from widgets.key_map import steps_of
+from widgets.keys import COMMAND_MODIFIERS, WINDOW_WIDE, binding_of, can_begin, combinations_of, texts_of
 
-COMMAND_MODIFIERS = (
-    Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.AltModifier | Qt.KeyboardModifier.MetaModifier
-)
 _MODIFIER_KEYS = frozenset(
     {
         Qt.Key.Key_Shift,
@@ -57,9 +55,12 @@ def refusal(command: str, key: str) -> str:
     Raises:
         KeyError: If there is no such command.
     """
-    binding, pressed = binding_of(command), combination_of(key)
-    if pressed is None:
+    binding, steps = binding_of(command), combinations_of(key)
+    if not steps:
         return "This system does not know that key: press another."
+    if len(steps) > 1:
+        return first_refusal(steps_of(key)[0]) or _second_refusal(steps_of(key)[1])
+    (pressed,) = steps
     shown = texts_of([key])[0]
     if pressed.key() in (Qt.Key.Key_Tab, Qt.Key.Key_Backtab):
         return f"{shown} is for going from part to part: press other keys."
@@ -72,4 +73,22 @@ def refusal(command: str, key: str) -> str:
         return f"{shown} closes and gives up: press other keys."
     if binding.group in WINDOW_WIDE and pressed.key() in _OF_LISTS_AND_FIELDS:
         return f"Lists and fields need {shown}: add Ctrl or Alt."
+    return ""
+
+
+def first_refusal(step: str) -> str:
+    """Return in one sentence why a key cannot be the first of two steps; empty if it can."""
+    steps = combinations_of(step)
+    if not steps:
+        return "This system does not know that key: press another."
+    shown = texts_of([step])[0]
+    return "" if can_begin(steps[0]) else f"{shown} alone has its own meaning: begin with Ctrl, Alt or a function key."
+
+
+def _second_refusal(step: str) -> str:
+    pressed, shown = combinations_of(step)[0], texts_of([step])[0]
+    if pressed.key() in (Qt.Key.Key_Tab, Qt.Key.Key_Backtab):
+        return f"{shown} is for going from part to part: press other keys."
+    if pressed.key() == Qt.Key.Key_Escape:
+        return f"{shown} closes and gives up: press other keys."
     return ""

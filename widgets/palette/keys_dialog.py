@@ -78,6 +78,7 @@ class KeysDialog(QDialog):
         self.search.down_pressed.connect(lambda: self.view.setFocus(Qt.FocusReason.OtherFocusReason))
         self.search.enter_pressed.connect(lambda: self.change())
         self.view.change_requested.connect(lambda is_adding: self.change(is_adding=is_adding))
+        self.view.steps_requested.connect(lambda: self.change(has_steps=True))
         self.view.put_back_requested.connect(self.put_back)
         self.view.typed.connect(self._type)
         give_menu(self.view, self.menu_at)
@@ -108,9 +109,10 @@ class KeysDialog(QDialog):
 
     def say(self, sentence: str) -> None:
         """Show a sentence over the buttons; an empty one: how the keyboard is used here."""
-        enter, shift, back = texts_of(["Return"])[0], texts_of(["Shift+Return"])[0], texts_of(["Del"])[0]
+        enter, shift, steps, back = texts_of(["Return", "Shift+Return", "Ctrl+Return", "Del"])
         usual = (
-            f"{enter} or a double click changes a command's keys, {shift} adds some, {back} puts back its usual ones."
+            f"{enter} or a double click changes a command's keys, {shift} adds some, {steps} takes two one after the "
+            f"other, {back} puts back the usual ones."
         )
         self.hint.setText(sentence or usual)
 
@@ -134,10 +136,10 @@ class KeysDialog(QDialog):
 
     # What the user does with a row
 
-    def change(self, *, is_adding: bool = False) -> None:
-        """Listen for the keys of the selected command; ``is_adding``: besides those it has."""
+    def change(self, *, is_adding: bool = False, has_steps: bool = False) -> None:
+        """Listen for the keys of the selected command; ``is_adding``: besides its own; ``has_steps``: two in a row."""
         if (row := self.current()) is not None:
-            self._open_editor(row.command, is_adding=is_adding).listen()
+            self._open_editor(row.command, is_adding=is_adding, has_steps=has_steps).listen()
 
     def put_back(self) -> None:
         """Give the selected command its usual keys; where others have them by now, ask first."""
@@ -159,6 +161,7 @@ class KeysDialog(QDialog):
             return menu
         menu.addAction("Change…", self.change)
         menu.addAction("Add others…", lambda: self.change(is_adding=True))
+        menu.addAction("Two keys one after the other…", lambda: self.change(has_steps=True))
         menu.addAction("Use no keys", self.clear).setEnabled(bool(row.keys))
         usual = " or ".join(row.was or ()) or "no keys"
         back = menu.addAction(f"Put back {usual}" if row.was is not None else "Put back", self.put_back)
@@ -194,10 +197,10 @@ class KeysDialog(QDialog):
 
     # The editor in its row
 
-    def _open_editor(self, command: str, *, is_adding: bool = False) -> KeyEditor:
+    def _open_editor(self, command: str, *, is_adding: bool = False, has_steps: bool = False) -> KeyEditor:
         self._close_editor()
         row = self.model.row_of(command)
-        editor = self.editor = KeyEditor(command, self._palette, is_adding=is_adding)
+        editor = self.editor = KeyEditor(command, self._palette, is_adding=is_adding, has_steps=has_steps)
         self.view.setIndexWidget(self.model.index(row), editor)
         editor.resized.connect(self._fit_editor)
         editor.chosen.connect(lambda keys: self._assign(command, keys))

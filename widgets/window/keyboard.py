@@ -1,9 +1,9 @@
 """
 The window's keyboard: its commands by their keys, and typing that opens the interval entry or the symbol picker.
 
-Keys such as Ctrl+K are Qt's shortcuts and work wherever the focus is. A single character must reach a field that has
-the focus, so it counts only when no widget has taken it: then the window hands it to `WindowKeyboard.handle`. The
-chart's own keys are in `chart.interaction.keyboard`; both read the table of `keys`.
+Keys such as Ctrl+K, and all keys of two steps, are Qt's shortcuts and work wherever the focus is. A single character
+must reach a field that has the focus, so it counts only when no widget has taken it: then the window hands it to
+`WindowKeyboard.handle`. The chart's own keys are in `chart.interaction.keyboard`; both read the table of `keys`.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from PySide6.QtCore import QObject, Qt
 from PySide6.QtGui import QKeyEvent, QKeySequence, QShortcut
 from PySide6.QtWidgets import QWidget
 
+from widgets.key_map import steps_of
 from widgets.keys import KEY_BINDINGS, WINDOW_WIDE, command_of, keys_of
 
 _COMMAND_MODIFIERS = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.AltModifier
@@ -22,7 +23,7 @@ _COMMAND_MODIFIERS = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.A
 
 class WindowKeyboard(QObject):
     """
-    Gives ``run`` the commands of the `WINDOW_WIDE` groups, by name.
+    Gives ``run`` the commands of the `WINDOW_WIDE` groups, by name, and any command that has a key of two steps.
 
     A digit goes to ``open_interval``, a letter in upper case to ``open_symbol``.
     """
@@ -49,7 +50,9 @@ class WindowKeyboard(QObject):
             shortcut.deleteLater()
         self._shortcuts, self._by_character = [], set()
         for binding in KEY_BINDINGS:
-            for key in keys_of(binding.command) if binding.command and binding.group in WINDOW_WIDE else ():
+            for key in keys_of(binding.command) if binding.command else ():
+                if binding.group not in WINDOW_WIDE and len(steps_of(key)) == 1:
+                    continue
                 if len(key) > 1:
                     call = partial(self._run, binding.command)
                     self._shortcuts.append(QShortcut(QKeySequence(key), self._window, call))

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QLabel, QMessageBox
+from PySide6.QtWidgets import QApplication, QLabel, QMessageBox
 from pytestqt.qtbot import QtBot
 
+from widgets.commands import CommandSet
 from widgets.keys import KEY_BINDINGS, current_keys, key_text, keys_of
 from widgets.palette.command_rows import HeadRow
 from widgets.palette.key_rows import KeyFilter, KeyRow
@@ -249,14 +250,17 @@ def test_the_menu_of_a_row_offers_what_can_be_done(dialog: KeysDialog, qtbot: Qt
     assert [(one.text(), one.isEnabled()) for one in menu.actions()] == [
         ("Change…", True),
         ("Add others…", True),
+        ("Two keys one after the other…", True),
         ("Use no keys", True),
         ("Put back", False),
     ]
-    menu.actions()[2].trigger()
+    menu.actions()[3].trigger()
     assert keys_of("log") == ()
     assert key_text("log") == ""
     menu = dialog.menu_at(QPoint(-1, -1))
-    assert [one.text() for one in menu.actions() if one.isEnabled()] == ["Change…", "Add others…", "Put back Alt+L"]
+    assert [one.text() for one in menu.actions() if one.isEnabled()] == [
+        *("Change…", "Add others…", "Two keys one after the other…", "Put back Alt+L"),
+    ]
 
 
 def test_everything_has_a_name(dialog: KeysDialog, qtbot: QtBot) -> None:
@@ -282,3 +286,52 @@ def test_a_clash_has_room_in_its_row(dialog: KeysDialog, qtbot: QtBot, percent: 
         assert dialog.view.viewport().rect().contains(editor.geometry())
     finally:
         text_size.set_percent(100)
+
+
+def test_two_keys_one_after_the_other_are_given_work_and_name_what_they_cost(
+    dialog: KeysDialog, window: MainWindow, qtbot: QtBot
+) -> None:
+    ran: list[str] = []
+    for command in ("log", "palette", "drawing_left"):
+        window.commands.add(lambda command=command: CommandSet({command: lambda: ran.append(command)}))
+    choose(dialog, "log")
+    qtbot.keyClick(dialog.view, Key.Key_Return, CTRL)
+    assert dialog.editor is not None
+    listener = dialog.editor.listener
+    qtbot.keyClick(listener, Key.Key_S)
+    assert dialog.editor.sentence.text() == "S alone has its own meaning: begin with Ctrl, Alt or a function key."
+    assert refusal("log", "Ctrl+K, Tab").startswith("Tab is for going from part to part")
+    assert refusal("log", "Ctrl+K, Esc").startswith("Esc closes and gives up")
+    qtbot.keyClick(listener, Key.Key_K, CTRL)
+    qtbot.keyClick(listener, Key.Key_S)
+    assert dialog.editor.sentence.text() == "Ctrl+K alone would work no longer: “Open the symbol picker”."
+    qtbot.keyClick(dialog.editor.take_button, Key.Key_Return)
+    assert keys_of("log") == ("Ctrl+K, S",)
+    assert keys_of("symbols") == ()
+    assert dialog.current().keys == ("Ctrl+K, S",)
+    choose(dialog, "drawing_left")  # of another part of the window: it may begin with the same key, and ends with another
+    qtbot.keyClick(dialog.view, Key.Key_Return, CTRL)
+    qtbot.keyClick(dialog.editor.listener, Key.Key_K, CTRL)
+    qtbot.keyClick(dialog.editor.listener, Key.Key_Up, CTRL)
+    assert keys_of("drawing_left") == ("Ctrl+K, Ctrl+Up",)
+    dialog.accept()
+    window.activateWindow()
+    qtbot.waitUntil(window.isActiveWindow)
+    for focused in (window.chart, window.watchlist):
+        focused.setFocus()
+        target = QApplication.focusWidget()
+        for second, modifiers in ((Key.Key_S, NONE), (Key.Key_Up, CTRL)):
+            qtbot.keyClick(target, Key.Key_K, CTRL)
+            qtbot.keyClick(target, second, modifiers)
+    assert ran == ["log", "drawing_left"] * 2
+    assert not window.symbol_picker.isVisible()
+    qtbot.keyClick(window.chart.focusProxy(), Key.Key_S)
+    assert window.symbol_picker.isVisible()  # a letter alone still searches
+    window.symbol_picker.dismiss()
+    window.command_access.open_keys("palette")
+    qtbot.waitUntil(lambda: dialog.editor is not None and dialog.editor.listener.hasFocus())
+    qtbot.keyClick(dialog.editor.listener, Key.Key_K, CTRL)
+    assert dialog.editor.sentence.text() == (
+        "Ctrl+K, S, which begins with Ctrl+K, would work no longer: “Turn a logarithmic price axis on or off”. "
+        "Ctrl+K, Ctrl+↑, which begins with Ctrl+K, would work no longer: “Move the drawing a candle to the left”."
+    )

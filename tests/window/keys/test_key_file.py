@@ -13,7 +13,7 @@ from app.window.keys.key_file import KeyFile, read_keys, write_keys
 from widgets.keys import KEY_BINDINGS
 
 COMMANDS = [binding.command for binding in KEY_BINDINGS if binding.command]
-KEYS = ["Ctrl+Shift+M", "Alt+.", "F7", "+", "Ctrl+Left", "Meta+K", "Ctrl+Shift+?"]
+KEYS = ["Ctrl+Shift+M", "Alt+.", "F7", "+", "Ctrl+Left", "Meta+K", "Ctrl+Shift+?", "Ctrl+K, S", "F2, Ctrl+,"]
 
 # A JSON number may come back as another one: only what is not our own could be any JSON, and it is kept as it is.
 json_values = st.none() | st.booleans() | st.integers(-9, 9) | st.text(max_size=3) | st.lists(st.text(max_size=2))
@@ -67,7 +67,8 @@ def test_there_may_be_no_file(tmp_path: Path) -> None:
         ('{"keys": 7}', "holds no keys", {}),
         ('{"keys": {"measure": "Ctrl+M"}}', "The keys of one command in keys.json could not be read", {}),
         ('{"keys": {"measure": [1], "log": ["no key"]}}', "The keys of 2 commands in", {}),
-        ('{"keys": {"measure": ["Ctrl+K, Ctrl+M"], "log": ["F8"]}}', "The keys of one command", {"log": ("F8",)}),
+        ('{"keys": {"measure": ["Ctrl+K, Ctrl+M, B"], "log": ["F8"]}}', "The keys of one command", {"log": ("F8",)}),
+        ('{"keys": {"measure": ["S, B"], "log": ["F8, B"]}}', "The keys of one command", {"log": ("F8, B",)}),
         ('{"keys": {"measure": []}}', "", {"measure": ()}),
         ("{}", "", {}),
     ],
