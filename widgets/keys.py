@@ -142,6 +142,7 @@ _ROWS: dict[CommandGroup, tuple[tuple[str, ...], ...]] = {
         ("drawing_far_down", "Shift+Down", "move the drawing far down"),
         ("edit_drawing", "F2", "type the drawing's text", "double click"),
         ("drawing_menu", "Return", "open the drawing's menu", "right click"),
+        ("alert_drawing", "Alt+Shift+N", "set an alert on the drawing", "the bell beside it"),
         ("copy_drawing", "Ctrl+C", "copy the drawing, as JSON"),
         ("cut_drawing", "Ctrl+X", "cut the drawing out"),
         ("duplicate_drawing", "Ctrl+Shift+U", "duplicate the drawing", "Ctrl+drag"),

@@ -293,6 +293,7 @@ class WindowController(QObject):
         chart, toasts = one.chart, self._window.toasts
         chart.download_requested.connect(lambda: self.downloads.download_view())
         chart.alert_requested.connect(lambda price: self.alerts.open_new(one.symbol, price))
+        chart.drawings.alert_requested.connect(lambda drawing: self.alerts.open_on_drawing(drawing))
         chart.jump_cancelled.connect(self._on_jump_cancelled)
         chart.simulated_market_requested.connect(self.simulated_market_requested)
         chart.appearance_changed.connect(partial(self._on_appearance_changed, one))

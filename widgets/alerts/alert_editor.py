@@ -28,7 +28,7 @@ from app.market.alerts.alert import Repeat, Rule
 from app.market.alerts.language import read_rule
 from app.market.errors import UsageError
 from app.market.symbol import Symbol
-from widgets.alerts.alert_views import AlertForm, DraftView
+from widgets.alerts.alert_views import AlertForm, DraftView, DrawingChoice
 from widgets.alerts.draft_chart import DraftChart
 from widgets.alerts.when_fields import WhenFields
 from widgets.alerts.when_form import WhenKind
@@ -51,6 +51,7 @@ class AlertEditor(QWidget):
         draft_changed(AlertForm, Rule): judge this draft; after a pause in typing, and only where it is a condition.
         save_requested(AlertForm), delete_requested(int), cancel_requested(): a button of the foot.
         sound_requested(): let the sound be heard.
+        drawings_requested(str): give `set_drawings` those of that symbol.
     """
 
     draft_changed = Signal(object, object)
@@ -58,6 +59,7 @@ class AlertEditor(QWidget):
     delete_requested = Signal(int)
     cancel_requested = Signal()
     sound_requested = Signal()
+    drawings_requested = Signal(str)
 
     def __init__(self, palette: Palette = DARK) -> None:
         super().__init__()
@@ -148,6 +150,7 @@ class AlertEditor(QWidget):
             self._symbols[form.symbol] = Symbol(form.symbol, "", "")
             self.symbol.addItem(form.symbol, form.symbol)
         self._choose_symbol(form.symbol)
+        self.drawings_requested.emit(form.symbol)
         self.when.set_text(form.when)
         self.repeats[form.repeat].setChecked(True)
         self.expires.setChecked(form.expires_us is not None)
@@ -162,6 +165,11 @@ class AlertEditor(QWidget):
         self._check()
         self._judge()
 
+    def set_drawings(self, symbol: str, drawings: Sequence[DrawingChoice]) -> None:
+        """Offer the drawings of a symbol, if that is the one chosen."""
+        if symbol == str(self.symbol.currentData() or ""):
+            self.when.set_drawings(drawings)
+
     def set_can_save(self, *, can_save: bool) -> None:
         """Whether the database takes changes."""
         self._can_save = can_save
@@ -175,6 +183,7 @@ class AlertEditor(QWidget):
     def set_palette(self, palette: Palette) -> None:
         """Paint in these colours."""
         self.chart.set_palette(palette)
+        self.when.set_icon_colour(palette.dim)
         self.play.setIcon(icons.icon("speaker", palette.accent))
         self.delete_button.setIcon(icons.icon("trash", palette.falling))
 
@@ -187,7 +196,7 @@ class AlertEditor(QWidget):
 
     def _connect(self) -> None:
         self.when.changed.connect(self._on_change)
-        self.symbol.currentIndexChanged.connect(self._on_change)
+        self.symbol.currentIndexChanged.connect(self._on_symbol)
         self._repeat_group.buttonToggled.connect(self._on_change)
         self.expires.toggled.connect(self.end.setEnabled)
         self.expires.toggled.connect(self._on_change)
@@ -201,12 +210,19 @@ class AlertEditor(QWidget):
     def _on_level(self, at: int, price: float) -> None:
         self.when.set_level(at, price)
 
+    def _on_symbol(self) -> None:
+        self.drawings_requested.emit(str(self.symbol.currentData() or ""))
+        self._on_change()
+
     def _on_change(self) -> None:
         self._check()
         self._judge_timer.start()
 
     def _rule(self) -> Rule | str:
         """Return the condition, or a sentence on what is missing."""
+        if self.when.lacks_drawings:
+            name = self.chosen_symbol.display_name or "This symbol"
+            return f"{name} has no drawing that a price can cross: draw one on its chart."
         if not self.when.is_filled:
             return "Fill in the condition."
         try:

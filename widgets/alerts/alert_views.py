@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from app.market.alerts.alert import Repeat, Rule
 from app.market.alerts.stored_alert import AlertState
@@ -50,6 +51,19 @@ class FiringRow:
     why: str
     late: str = ""
     is_provisional: bool = False
+
+
+class DrawingChoice(NamedTuple):
+    """
+    A drawing that the price may cross, as it is offered. ``icon``: the name of its kind's.
+
+    ``has_sides``: it is crossed upwards or downwards; not so a vertical line, which time crosses.
+    """
+
+    drawing_id: str
+    title: str
+    icon: str
+    has_sides: bool = True
 
 
 @dataclass(frozen=True, slots=True)

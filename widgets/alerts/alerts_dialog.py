@@ -65,6 +65,7 @@ class AlertsDialog(QDialog):
         firing_requested(FiringRow): show a firing on the chart.
         check_requested(): prove the firings again.
         sound_requested(): let the sound be heard.
+        drawings_requested(str): give the editor the drawings of that symbol.
     """
 
     edit_requested = Signal(object)
@@ -75,6 +76,7 @@ class AlertsDialog(QDialog):
     firing_requested = Signal(object)
     check_requested = Signal()
     sound_requested = Signal()
+    drawings_requested = Signal(str)
 
     def __init__(self, palette: Palette = DARK, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -257,6 +259,7 @@ class AlertsDialog(QDialog):
         editor.delete_requested.connect(self.delete_requested)
         editor.cancel_requested.connect(self.end_editing)
         editor.sound_requested.connect(self.sound_requested)
+        editor.drawings_requested.connect(self.drawings_requested)
 
     def _arranged(
         self,

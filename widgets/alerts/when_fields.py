@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QComboBox, QLineEdit, QWidget
 
 from app.market.alerts.language import read_rule
 from app.market.errors import UsageError
+from widgets.alerts.alert_views import DrawingChoice
 from widgets.alerts.when_form import FIELDS, USUAL, WhenKind, form_of_rule, text_of_form
 from widgets.controls.flow_layout import FlowLayout
 from widgets.controls.labels import label
 from widgets.dialogs.form_parts import combo
-from widgets.theme import style
+from widgets.theme import icons, style
 
 _WAYS = {"": "either way", "up": "upwards", "down": "downwards"}
 _TIMES = "30s 1m 5m 15m 30m 1h 4h 1d".split()
@@ -31,6 +33,9 @@ _TEXTS = {
     "target": ("Value or indicator to cross", "", 96),
     "text": ("Condition", "", 260),
 }
+
+
+_ORDER = "drawing indicator way price low high percent within multiple candles target lasting text".split()
 
 
 def _narrow(box: QComboBox, letters: int) -> None:
@@ -52,6 +57,8 @@ class WhenFields(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.kinds: Sequence[WhenKind] = tuple(WhenKind)
+        self._drawings: dict[str, DrawingChoice] = {}
+        self._colour = ""  # of icons
         self.kind = QComboBox()
         self.kind.setAccessibleName("When")
         _narrow(self.kind, 12)
@@ -75,6 +82,11 @@ class WhenFields(QWidget):
             way.addItem(text, key)
         way.currentIndexChanged.connect(self.changed)
         self.fields["way"] = way
+        drawing = QComboBox()
+        drawing.setAccessibleName("Drawing")
+        _narrow(drawing, 24)
+        drawing.currentIndexChanged.connect(self._on_drawing)
+        self.fields["drawing"] = drawing
         for name, texts, spoken in (
             ("within", _TIMES, "Within"),
             ("lasting", _LASTING, "For"),
@@ -102,12 +114,19 @@ class WhenFields(QWidget):
     def text(self) -> str:
         """The condition as it is written; it may not be one yet."""
         values = {name: self._value(name) for name in self.fields}
+        if "way" not in self._shown_fields():
+            values["way"] = ""
         return text_of_form(self.current_kind, {**values, "of": self.candle.currentText().strip()})
 
     @property
     def is_filled(self) -> bool:
         """Whether no field of the kind is empty."""
         return all(self._value(name) or name == "way" for name in FIELDS[self.current_kind])
+
+    @property
+    def lacks_drawings(self) -> bool:
+        """Whether a drawing is to be chosen and there is none."""
+        return self.current_kind is WhenKind.DRAWING and not self._drawings and not self._value("drawing")
 
     def set_text(self, text: str) -> None:
         """Show a condition; one that cannot be read is shown as text."""
@@ -124,6 +143,22 @@ class WhenFields(QWidget):
         self.blockSignals(False)
         self._on_kind()
 
+    def set_drawings(self, drawings: Sequence[DrawingChoice]) -> None:
+        """Offer these drawings; the chosen one stays, as long as it is among them or its alert is edited."""
+        offered = {one.drawing_id: one for one in drawings}
+        if offered == self._drawings:
+            return
+        chosen, self._drawings = self._value("drawing"), offered
+        self._fill_drawings(chosen)
+        self._show_fields()
+        self.changed.emit()
+
+    def set_icon_colour(self, colour: str) -> None:
+        """Draw the icons of drawings in a colour."""
+        if colour != self._colour:
+            self._colour = colour
+            self._fill_drawings(self._value("drawing"))
+
     def set_level(self, at: int, price: float) -> None:
         """Wait at another price: the first or the second of the condition's."""
         names = [name for name in FIELDS[self.current_kind] if name in ("price", "low", "high")]
@@ -136,9 +171,8 @@ class WhenFields(QWidget):
         self.candle.setVisible(shown)
 
     def _in_order(self) -> list[QWidget]:
-        order = ("indicator", "way", "price", "low", "high", "percent", "within", "multiple", "candles", "target")
         found: list[QWidget] = []
-        for name in (*order, "lasting", "text"):
+        for name in _ORDER:
             found.append(self.fields[name])
             if name in self._beside:
                 found.append(self._beside[name])
@@ -148,7 +182,7 @@ class WhenFields(QWidget):
         field = self.fields[name]
         if isinstance(field, QLineEdit):
             return field.text().strip()
-        return str(field.currentData() or "") if name == "way" else field.currentText().strip()
+        return str(field.currentData() or "") if name in ("way", "drawing") else field.currentText().strip()
 
     def _set_value(self, name: str, value: str) -> None:
         field = self.fields[name]
@@ -156,11 +190,44 @@ class WhenFields(QWidget):
             field.setText(value)
         elif name == "way":
             field.setCurrentIndex(list(_WAYS).index(value))
+        elif name == "drawing":
+            self._fill_drawings(value)
         else:
             field.setCurrentText(value)
 
+    def _fill_drawings(self, chosen: str) -> None:
+        """List the drawings, with one more if an alert's drawing is not among them."""
+        box = self.fields["drawing"]
+        assert isinstance(box, QComboBox)
+        box.blockSignals(True)
+        box.clear()
+        for one in self._drawings.values():
+            box.addItem(icons.icon(one.icon, self._colour) if self._colour else QIcon(), one.title, one.drawing_id)
+        if chosen and chosen not in self._drawings:
+            box.addItem("A drawing that was removed", chosen)
+        box.setCurrentIndex(max(box.findData(chosen), 0))
+        box.setToolTip(box.currentText())
+        box.blockSignals(False)
+
+    def _on_drawing(self) -> None:
+        box = self.fields["drawing"]
+        assert isinstance(box, QComboBox)
+        box.setToolTip(box.currentText())
+        self._show_fields()
+        self.changed.emit()
+
     def _on_kind(self) -> None:
-        shown = FIELDS[self.current_kind]
+        self._show_fields()
+        self.changed.emit()
+
+    def _shown_fields(self) -> tuple[str, ...]:
+        drawing = self._drawings.get(self._value("drawing"))
+        if self.current_kind is WhenKind.DRAWING and drawing is not None and not drawing.has_sides:
+            return ("drawing",)
+        return FIELDS[self.current_kind]
+
+    def _show_fields(self) -> None:
+        shown = self._shown_fields()
         for name, field in self.fields.items():
             field.setVisible(name in shown)
             if name in self._beside:
@@ -168,4 +235,3 @@ class WhenFields(QWidget):
         self.set_candle_shown(shown=not self.current_kind.is_trouble)
         self._layout.invalidate()
         self.updateGeometry()
-        self.changed.emit()

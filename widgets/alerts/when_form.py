@@ -1,7 +1,7 @@
 """
 A condition as the fields of a form, and as the text that `app.market.alerts.language` reads.
 
-Kinds that the form has no fields for, such as crossing a drawing, are edited as text.
+What is no condition is edited as text.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from enum import Enum
 
 from app.market.alerts.alert import (
     Direction,
+    DrawingCrosses,
     IndicatorCrosses,
     PriceCrosses,
     PriceInRange,
@@ -34,6 +35,7 @@ class WhenKind(Enum):
     CROSSES = "Price crosses"
     ENTERS = "Price enters"
     LEAVES = "Price leaves"
+    DRAWING = "Price crosses drawing"
     MOVES = "Price moves by"
     VOLUME = "Volume exceeds"
     INDICATOR = "Indicator crosses"
@@ -58,6 +60,7 @@ FIELDS: dict[WhenKind, tuple[str, ...]] = {
     WhenKind.CROSSES: ("way", "price"),
     WhenKind.ENTERS: ("low", "high"),
     WhenKind.LEAVES: ("low", "high"),
+    WhenKind.DRAWING: ("drawing", "way"),
     WhenKind.MOVES: ("way", "percent", "within"),
     WhenKind.VOLUME: ("multiple", "candles"),
     WhenKind.INDICATOR: ("indicator", "way", "target"),
@@ -93,6 +96,8 @@ def text_of_form(kind: WhenKind, fields: Fields) -> str:
         case WhenKind.ENTERS | WhenKind.LEAVES:
             verb = "enters" if kind is WhenKind.ENTERS else "leaves"
             return f"price {verb} {value['low']} to {value['high']}{of}"
+        case WhenKind.DRAWING:
+            return f"price crosses {way}drawing {fields.get('drawing', '')}{of}"
         case WhenKind.MOVES:
             return f"moves {way}{value['percent']}% in {fields.get('within', '')}{of}"
         case WhenKind.VOLUME:
@@ -116,6 +121,8 @@ def form_of_rule(rule: Rule) -> tuple[WhenKind, dict[str, str]]:
         case PriceInRange(low_e8, high_e8, enters):
             kind = WhenKind.ENTERS if enters else WhenKind.LEAVES
             return kind, {**fields, "low": plain(low_e8), "high": plain(high_e8)}
+        case DrawingCrosses(drawing_id, direction):
+            return WhenKind.DRAWING, {**fields, "drawing": drawing_id, "way": _way(direction)}
         case PriceMoves(percent_e8, window_us, direction):
             within = Interval(window_us // 1_000_000).name
             return WhenKind.MOVES, {**fields, "percent": plain(percent_e8), "within": within, "way": _way(direction)}

@@ -121,6 +121,11 @@ class DrawingBoard:
         """Whether there is a step to do again."""
         return self._book is not None and self._book.can_redo(symbol)
 
+    @property
+    def is_stored(self) -> bool:
+        """Whether the database in use has all that was drawn here."""
+        return self._book is not None and not self._book.changes and not self._waiting
+
     async def run(self) -> None:
         """Keep drawings until cancelled."""
         await self._is_wanted.wait()

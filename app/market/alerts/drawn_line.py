@@ -40,6 +40,13 @@ class DrawnLine(NamedTuple):
         """Whether a time belongs to it."""
         return (self.start_us is None or time_us >= self.start_us) and (self.end_us is None or time_us <= self.end_us)
 
+    def price(self, time_us: int) -> float | None:
+        """Return its price at a time, in the quote asset, for display; None where that does not belong to it."""
+        if not self.covers(time_us):
+            return None
+        share = (time_us - self.time0_us) / (self.time1_us - self.time0_us)
+        return (self.price0_e8 + share * (self.price1_e8 - self.price0_e8)) / E8
+
     def side(self, time_us: int, price_e8: int) -> int:
         """Return a number below 0 if a price is below the line at a time, above 0 if above, 0 if on it."""
         length_us = self.time1_us - self.time0_us

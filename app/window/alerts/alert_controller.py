@@ -22,12 +22,15 @@ from app.concurrency.tasks import Tasks
 from app.live.engine import Engine
 from app.market.alerts.alert import Firing, Incident, Rule
 from app.market.alerts.stored_alert import NewAlert, StoredAlert
+from app.market.drawings.drawing import Drawing
 from app.market.errors import StoreError, UsageError
 from app.market.ports.alerts import AlertBook
 from app.market.symbol import BROKER, Symbol, broker_of
 from app.market.units import E8
 from app.window.alerts import alert_values as values
+from app.window.alerts import alert_words as words
 from app.window.alerts.announcer import Announcer, Fired
+from app.window.alerts.drawing_alerts import DrawingAlerts
 from widgets.alerts.alert_views import AlertForm, AlertsView, DraftView, FiringRow
 from widgets.chart.alert_lines.alert_line import AlertLine
 from widgets.chart.chart_widget import ChartWidget
@@ -61,7 +64,14 @@ class AlertController(QObject):
         self, engine: Engine, window: MainWindow, charts: ShownCharts, go_to: Callable[[str, int, str], object]
     ) -> None:
         super().__init__(window)
-        self.announcer = Announcer(window, self._symbol_of, show=self._show_fired, pause=self._pause_fired)
+        self.drawings = DrawingAlerts(engine.drawings, engine.clock, self._symbol_of, self._offer_drawings)
+        self.announcer = Announcer(
+            window,
+            self._symbol_of,
+            show=self._show_fired,
+            pause=self._pause_fired,
+            drawing_of=self.drawings.drawing_of,
+        )
         self.dialog: AlertsDialog | None = None
         self._engine, self._window, self._charts, self._go_to = engine, window, charts, go_to
         self._alerts: Sequence[StoredAlert] = ()
@@ -87,6 +97,7 @@ class AlertController(QObject):
         self._engine.alerts.on_firing = None
         self._engine.alerts.on_change = None
         self.announcer.stop()
+        self.drawings.stop()
         await self._tasks.end()
 
     def read(self, after_s: float = 0.0) -> None:
@@ -113,7 +124,8 @@ class AlertController(QObject):
             from app.window.alerts.draft_judge import DraftJudge
             from widgets.alerts.alerts_dialog import AlertsDialog
 
-            self._drafts = DraftJudge(self._book, self._tasks, self._engine.exchange_clock.now_us)
+            now_us = self._engine.exchange_clock.now_us
+            self._drafts = DraftJudge(self._book, self._tasks, now_us, self.drawings.settled)
             dialog = self.dialog = AlertsDialog(self._window.colours, self._window)
             dialog.edit_requested.connect(self._edit)
             dialog.switch_requested.connect(self._switch)
@@ -123,6 +135,7 @@ class AlertController(QObject):
             dialog.firing_requested.connect(self._show_firing)
             dialog.check_requested.connect(self._check)
             dialog.sound_requested.connect(QApplication.beep)
+            dialog.drawings_requested.connect(self._offer_drawings)
             dialog.finished.connect(self._on_closed)
             dialog.editor.set_can_save(can_save=self._can_change)
             self._show_dialog()
@@ -140,6 +153,14 @@ class AlertController(QObject):
         name = symbol if broker_of(symbol) == BROKER else ""
         dialog.edit(AlertForm(None, name, when), self._engine.exchange_clock.now_us())
         return dialog
+
+    def open_on_drawing(self, drawing: Drawing) -> None:
+        """Open the dialog with a new alert on a drawing."""
+        if broker_of(drawing.symbol) != BROKER:
+            self._window.toasts.show(f"Alerts are judged by trades: {drawing.symbol} has quotes alone.")
+            return
+        form = AlertForm(None, drawing.symbol, f"price crosses drawing {drawing.id}")
+        self.open().edit(form, self._engine.exchange_clock.now_us())
 
     def set_palette(self) -> None:
         """Draw the dialog in the window's colours."""
@@ -159,11 +180,18 @@ class AlertController(QObject):
             return
         now_us, fired = self._engine.exchange_clock.now_us(), values.fired_counts(self._alerts, self._counts)
         rows = [
-            values.row_of(one, self._symbol_of(one.symbol), self._last_e8(one.symbol), fired[one.alert_id], now_us)
+            values.row_of(
+                one,
+                self._symbol_of(one.symbol),
+                self._last_e8(one.symbol),
+                fired[one.alert_id],
+                now_us,
+                self.drawings.drawing_of(one),
+            )
             for one in self._alerts
             if one.replaced_by is None
         ]
-        history = values.history_of(self._alerts, self._symbol_of, now_us)
+        history = values.history_of(self._alerts, self._symbol_of, now_us, self.drawings.drawing_of)
         names = [name for name in self._engine.recorded if broker_of(name) == BROKER]
         symbols = [self._engine.symbol(name) for name in names]
         dialog.set_view(AlertsView(rows, history, symbols, self._trouble))
@@ -177,6 +205,10 @@ class AlertController(QObject):
             symbol = charts[0][1] if charts else ""
             last_e8 = self._last_e8(symbol)
             self.open_new(symbol, None if last_e8 is None else last_e8 / E8)
+
+    def _offer_drawings(self, symbol: str) -> None:
+        if self.dialog is not None:
+            self.dialog.editor.set_drawings(symbol, self.drawings.choices(symbol))
 
     def _judge(self, form: AlertForm, rule: Rule) -> None:
         dialog = self.dialog
@@ -209,9 +241,9 @@ class AlertController(QObject):
             self._window.toasts.show(str(error))
             return
         if form.alert_id is None:
-            self._change(lambda alerts: alerts.add(new), self._on_saved)
+            self._change(lambda alerts: alerts.add(new), self._on_saved, new.rule)
         else:
-            self._change(partial(_changed, form.alert_id, new), self._on_saved)
+            self._change(partial(_changed, form.alert_id, new), self._on_saved, new.rule)
 
     def _on_saved(self) -> None:
         if self.dialog is not None:
@@ -228,7 +260,7 @@ class AlertController(QObject):
         self._on_saved()
         if removed is not None:
             again = values.new_alert(values.form_of(removed))
-            title = values.row_of(removed, self._symbol_of(removed.symbol), None, 0, 0).title
+            title = words.title_of(removed, self._symbol_of(removed.symbol), self.drawings.drawing_of(removed))
             self._window.toasts.show(
                 f"The alert “{title}” is deleted, and its history.",
                 "Undo",
@@ -251,10 +283,19 @@ class AlertController(QObject):
             ),
         )
 
-    def _change(self, change: Callable[[AlertBook], object], done: Callable[[], object] = lambda: None) -> None:
-        self._tasks.begin(self._run_change(change, done))
+    def _change(
+        self,
+        change: Callable[[AlertBook], object],
+        done: Callable[[], object] = lambda: None,
+        rule: Rule | None = None,
+    ) -> None:
+        self._tasks.begin(self._run_change(change, done, rule))
 
-    async def _run_change(self, change: Callable[[AlertBook], object], done: Callable[[], object]) -> None:
+    async def _run_change(
+        self, change: Callable[[AlertBook], object], done: Callable[[], object], rule: Rule | None
+    ) -> None:
+        if rule is not None:
+            await self.drawings.settled(rule)
         try:
             alerts = self._book()
             await in_background(lambda: change(alerts), "change-alerts")
@@ -310,8 +351,10 @@ class AlertController(QObject):
         for one in watching:
             by_symbol.setdefault(one.symbol, []).append(one)
         self._lines = {symbol: values.lines_of(several) for symbol, several in by_symbol.items()}
+        self.drawings.set_watching(watching)
 
     def _show_lines(self, *, again: bool = False) -> None:
+        self.drawings.show_bells([chart for chart, _ in self._charts()])
         for chart, symbol in self._charts():
             found = self._lines.get(symbol, [])
             if not found and not chart.has_alert_lines:

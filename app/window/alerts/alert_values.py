@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from app.market.alerts.alert import (
+    DrawingCrosses,
     Firing,
     Incident,
     IndicatorCrosses,
@@ -15,6 +17,7 @@ from app.market.alerts.alert import (
 )
 from app.market.alerts.language import read_rule
 from app.market.alerts.stored_alert import AlertState, NewAlert, StoredAlert
+from app.market.drawings.drawing import Drawing
 from app.market.durations import length
 from app.market.symbol import Symbol
 from app.market.units import E8
@@ -22,25 +25,39 @@ from app.window.alerts import alert_words as words
 from widgets.alerts.alert_toast import ToastText
 from widgets.alerts.alert_views import AlertForm, AlertRow, FiringRow
 from widgets.chart.alert_lines.alert_line import AlertLine
+from widgets.chart.drawings.kinds import icon_of
 
 SymbolOf = Callable[[str], Symbol | None]
+DrawingOf = Callable[[StoredAlert], Drawing | None]
+"""Returns the drawing that an alert is on, None if it is on none or the drawing is not known."""
 _MOST_FIRINGS = 2_000  # in the history
 _CONFIRMED_AFTER_US = 10_000_000
 _LATE_US = 1_000_000  # a firing that was found sooner after its trade is not worth a length
 
 
-def row_of(alert: StoredAlert, symbol: Symbol | None, last_e8: int | None, fired: int, now_us: int) -> AlertRow:
-    """Return the list's row of an alert. ``fired``: how often, by its former rules too."""
+def no_drawing(alert: StoredAlert) -> None:
+    """Know no drawing."""
+
+
+def row_of(
+    alert: StoredAlert,
+    symbol: Symbol | None,
+    last_e8: int | None,
+    fired: int,
+    now_us: int,
+    drawing: Drawing | None = None,
+) -> AlertRow:
+    """Return the list's row of an alert. ``fired``: how often, by its former rules too; ``drawing``: what it is on."""
     repeat = words.repeat_text(alert.rule, alert.repeat)
-    condition = words.condition_text(alert.rule, symbol)
+    condition = words.condition_text(alert.rule, symbol, drawing)
     return AlertRow(
         alert.alert_id,
         symbol,
         alert.name or condition,
         f"{condition}, {repeat}" if alert.name else repeat,
         alert.state(now_us),
-        _icon_of(alert),
-        distance_percent(alert, last_e8),
+        icon_of(drawing.kind) if drawing is not None else _icon_of(alert),
+        distance_percent(alert, last_e8, now_us),
         fired,
         words.end_text(alert.expires_us),
         alert.notifies,
@@ -48,9 +65,13 @@ def row_of(alert: StoredAlert, symbol: Symbol | None, last_e8: int | None, fired
     )
 
 
-def distance_percent(alert: StoredAlert, last_e8: int | None) -> float | None:
-    """Return how far the last price is from where an alert fires, in percent; None where no price decides."""
-    levels = [line.price for line in lines_of([alert])]
+def distance_percent(alert: StoredAlert, last_e8: int | None, now_us: int) -> float | None:
+    """Return how far the last price is from where an alert fires, in percent; None where no price decides now."""
+    condition = alert.rule.condition
+    if isinstance(condition, DrawingCrosses):
+        levels = [level for line in condition.lines if (level := line.price(now_us)) is not None]
+    else:
+        levels = [line.price for line in lines_of([alert])]
     if not last_e8 or not levels:
         return None
     return min((100 * (level * E8 - last_e8) / last_e8 for level in levels), key=abs)
@@ -114,7 +135,9 @@ def new_alert(form: AlertForm) -> NewAlert:
     )
 
 
-def history_of(alerts: Sequence[StoredAlert], symbol_of: SymbolOf, now_us: int) -> list[FiringRow]:
+def history_of(
+    alerts: Sequence[StoredAlert], symbol_of: SymbolOf, now_us: int, drawing_of: DrawingOf = no_drawing
+) -> list[FiringRow]:
     """
     Return the firings of all alerts, the newest first; those by a former rule are of the alert as it is now.
 
@@ -123,7 +146,7 @@ def history_of(alerts: Sequence[StoredAlert], symbol_of: SymbolOf, now_us: int) 
     rows = list[FiringRow]()
     for one in alerts:
         symbol = symbol_of(one.symbol)
-        title, alert_id = words.title_of(one, symbol), one.replaced_by or one.alert_id
+        title, alert_id = words.title_of(one, symbol, drawing_of(one)), one.replaced_by or one.alert_id
         for fired in one.firings:
             late_us = fired.noted_us - fired.time_us
             late = f"{length(late_us / 1e6)} late" if fired.is_late and late_us > _LATE_US else ""
@@ -150,10 +173,16 @@ def fired_counts(alerts: Iterable[StoredAlert], counts: Mapping[int, int]) -> di
 
 
 def toast_of(
-    alert: StoredAlert, firing: Firing | Incident, symbol: Symbol | None, *, late: bool, more: int = 0
+    alert: StoredAlert,
+    firing: Firing | Incident,
+    symbol: Symbol | None,
+    drawing: Drawing | None = None,
+    *,
+    late: bool,
+    more: int = 0,
 ) -> ToastText:
     """Return what a toast says of a firing; ``more``: how many others there is no room for."""
-    title = words.happened_text(alert, firing, symbol)
+    title = words.happened_text(alert, firing, symbol, drawing)
     repeat = words.repeat_text(alert.rule, alert.repeat)
     if isinstance(firing, Incident):
         where, by = firing.reason, f"{words.time_text(firing.time_us)} · {repeat}"
@@ -163,6 +192,12 @@ def toast_of(
     if more:
         by = f"{by} · and {more:,} more"
     return ToastText(title, where, by, alert.name)
+
+
+def drawings_watched(alerts: Iterable[StoredAlert]) -> dict[str, int]:
+    """Return how many of these alerts are on each drawing, by its id."""
+    on_drawings = (one.rule.condition for one in alerts)
+    return dict(Counter(one.drawing_id for one in on_drawings if isinstance(one, DrawingCrosses)))
 
 
 def watching(alerts: Iterable[StoredAlert], now_us: int) -> list[StoredAlert]:
@@ -176,6 +211,8 @@ def _icon_of(alert: StoredAlert) -> str:
             return "clock"
         case IndicatorCrosses():
             return "indicators"
+        case DrawingCrosses():
+            return "draw-trend-line"
         case Trouble():
             return "warning"
         case _:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from app.market.alerts.alert import (
     Direction,
+    DrawingCrosses,
     Firing,
     Incident,
     IndicatorCrosses,
@@ -21,10 +22,12 @@ from app.market.alerts.alert import (
 from app.market.alerts.language import text_of_rule
 from app.market.alerts.reasons import plain
 from app.market.alerts.stored_alert import StoredAlert
+from app.market.drawings.drawing import Drawing
 from app.market.indicators.chosen import ChosenIndicator
 from app.market.interval import Interval
 from app.market.symbol import Symbol
 from app.market.units import E8
+from app.window.alerts import drawing_words
 from widgets.controls.number_format import SPACE, UNKNOWN, count, price
 
 _WAYS = {None: "", Direction.UP: " upwards", Direction.DOWN: " downwards"}
@@ -43,8 +46,8 @@ def price_text(price_e8: int, symbol: Symbol | None) -> str:
     return price(price_e8 / E8, symbol)
 
 
-def condition_text(rule: Rule, symbol: Symbol | None) -> str:
-    """Say what an alert waits for: “Price crosses 0.6180 upwards”."""
+def condition_text(rule: Rule, symbol: Symbol | None, drawing: Drawing | None = None) -> str:
+    """Say what an alert waits for: “Price crosses 0.6180 upwards”. ``drawing``: the one that it is on, if known."""
     condition: object = rule.condition  # there may be kinds without words of their own
     match condition:
         case PriceCrosses(price_e8, direction):
@@ -60,6 +63,8 @@ def condition_text(rule: Rule, symbol: Symbol | None) -> str:
         case IndicatorCrosses(indicator, target, direction):
             other = f"{target:g}" if isinstance(target, float) else _title_of(target)
             return f"{_title_of(indicator)} of {rule.interval} crosses {other}{_WAYS[direction]}"
+        case DrawingCrosses(_, direction):
+            return f"{_drawing_text(condition, symbol, drawing)}{_WAYS[direction]}"
         case Trouble(kind, for_us):
             return f"{_TROUBLES[kind]} for {Interval(for_us // 1_000_000).name}"
         case _:
@@ -84,12 +89,14 @@ def line_text(rule: Rule, edge: str) -> str:
             return condition_text(rule, None)
 
 
-def title_of(alert: StoredAlert, symbol: Symbol | None) -> str:
+def title_of(alert: StoredAlert, symbol: Symbol | None, drawing: Drawing | None = None) -> str:
     """Return an alert's name or, if it has none, what it waits for."""
-    return alert.name or condition_text(alert.rule, symbol)
+    return alert.name or condition_text(alert.rule, symbol, drawing)
 
 
-def happened_text(alert: StoredAlert, firing: Firing | Incident, symbol: Symbol | None) -> str:
+def happened_text(
+    alert: StoredAlert, firing: Firing | Incident, symbol: Symbol | None, drawing: Drawing | None = None
+) -> str:
     """Say what has happened: “XRP/USDT above 0.6180”."""
     if isinstance(firing, Incident):
         assert isinstance(alert.rule.condition, Trouble)
@@ -108,8 +115,14 @@ def happened_text(alert: StoredAlert, firing: Firing | Incident, symbol: Symbol 
             return f"{name} {verb} {price_text(low_e8, symbol)} to {price_text(high_e8, symbol)}"
         case PriceMoves():
             return f"{name} {(firing.reason or 'moved').replace(' ', SPACE)}"  # the figure stays in one line
+        case DrawingCrosses() if drawing is not None:
+            title = drawing_words.title_of(drawing, symbol)
+            if not drawing_words.has_sides(drawing):
+                return f"{name} has reached the {_lower(title)}"
+            way = "above" if firing.direction is Direction.UP else "below"
+            return f"{name} {way} the {_lower(title)}"
         case _:
-            return f"{name}: {condition_text(alert.rule, symbol)}"
+            return f"{name}: {condition_text(alert.rule, symbol, drawing)}"
 
 
 def time_text(time_us: int) -> str:
@@ -128,6 +141,18 @@ def end_text(expires_us: int | None) -> str:
 def trade_text(trade_id: int | None) -> str:
     """Return a trade's number: “trade 612,904,118”."""
     return UNKNOWN if trade_id is None else f"trade {count(trade_id)}"
+
+
+def _drawing_text(condition: DrawingCrosses, symbol: Symbol | None, drawing: Drawing | None) -> str:
+    if drawing is None:
+        return "Price crosses a drawing" if condition.lines else "Price crosses a drawing that was removed"
+    title = _lower(drawing_words.title_of(drawing, symbol))
+    return f"Price crosses the {title}" if drawing_words.has_sides(drawing) else f"First trade from the {title}"
+
+
+def _lower(title: str) -> str:
+    """Return a drawing's title inside a sentence; Fibonacci keeps its letter."""
+    return title if title.startswith("Fibonacci") else title[:1].lower() + title[1:]
 
 
 def _title_of(chosen: ChosenIndicator) -> str:

@@ -17,7 +17,7 @@ from PySide6.QtWidgets import QApplication
 from app.market.alerts.alert import Firing, Incident
 from app.market.alerts.stored_alert import StoredAlert
 from app.market.symbol import Symbol
-from app.window.alerts.alert_values import toast_of
+from app.window.alerts.alert_values import DrawingOf, no_drawing, toast_of
 from app.window.alerts.desktop_notifications import DesktopNotifications
 from widgets.alerts.alert_toast import AlertToast, ToastText
 from widgets.window.main_window import MainWindow
@@ -50,12 +50,13 @@ class Announcer(QObject):
         *,
         show: Callable[[Fired], object],
         pause: Callable[[Fired], object],
+        drawing_of: DrawingOf = no_drawing,
     ) -> None:
         super().__init__(window)
         self.notifications = DesktopNotifications()
         self.on_shown: Callable[[Fired], object] = lambda fired: None
         self._window, self._symbol_of = window, symbol_of
-        self._show, self._pause = show, pause
+        self._show, self._pause, self._drawing_of = show, pause, drawing_of
         self._gathered: list[Fired] = []
         self._left_out = 0
         self._toasts: dict[int, AlertToast] = {}  # by alert; some may be gone
@@ -95,7 +96,14 @@ class Announcer(QObject):
         for at, fired in enumerate(several):
             more = left_out if at == len(several) - 1 else 0
             name = fired.firing.symbol if isinstance(fired.firing, Incident) else fired.alert.symbol
-            text = toast_of(fired.alert, fired.firing, self._symbol_of(name), late=fired.is_late, more=more)
+            text = toast_of(
+                fired.alert,
+                fired.firing,
+                self._symbol_of(name),
+                self._drawing_of(fired.alert),
+                late=fired.is_late,
+                more=more,
+            )
             self._show_toast(fired, text)
             if fired.alert.notifies:
                 self.notifications.show(text.title, "\n".join(filter(None, (text.where, text.name or text.by))))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from app.concurrency.background import in_background
 from app.concurrency.tasks import Tasks
@@ -31,10 +31,17 @@ class DraftJudge:
     Judges one draft at a time.
 
     ``book`` returns the alerts of the database in use, and may raise StoreError. ``now_us``: the exchange's time.
+    ``settled`` is awaited before a rule is judged.
     """
 
-    def __init__(self, book: Callable[[], AlertBook], tasks: Tasks, now_us: Callable[[], int]) -> None:
-        self._book, self._tasks, self._now_us = book, tasks, now_us
+    def __init__(
+        self,
+        book: Callable[[], AlertBook],
+        tasks: Tasks,
+        now_us: Callable[[], int],
+        settled: Callable[[Rule], Awaitable[None]],
+    ) -> None:
+        self._book, self._tasks, self._now_us, self._settled = book, tasks, now_us, settled
         self._work: asyncio.Task[None] | None = None
 
     def judge(self, form: AlertForm, rule: Rule, show: Callable[[DraftView], object]) -> None:
@@ -60,6 +67,7 @@ class DraftJudge:
             candles = alerts.draft_candles(form.symbol, interval, interval.open_time_us(draft.from_us), now_us)
             return draft, list(candles) if draft.trades else []
 
+        await self._settled(rule)
         try:
             alerts = self._book()
             draft, candles = await in_background(lambda: work(alerts), "judge-draft")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from PySide6.QtWidgets import QComboBox
 from pytestqt.qtbot import QtBot
 
 from app.market.alerts.language import read_rule, text_of_rule
 from tests.widgets.cleanup import close_and_delete
+from widgets.alerts.alert_views import DrawingChoice
 from widgets.alerts.when_fields import WhenFields
 from widgets.alerts.when_form import FIELDS, USUAL, WhenKind, form_of_rule, text_of_form
 
@@ -15,6 +17,7 @@ RULES = (
     "price crosses up 0.00000001 of 5m",
     "price enters 90 to 110",
     "price leaves 90.5 to 110 of 1h",
+    "price crosses down drawing 6f1c0c52-98a4-4a6e-9f0e-0b8a3f8f2a11 of 5m",
     "moves 2% in 5m",
     "moves down 0.5% in 90s of 15m",
     "volume > 3x average 20 of 5m",
@@ -39,6 +42,41 @@ def test_the_fields_of_a_condition_say_the_same_condition(text: str, qtbot: QtBo
     assert read_rule(edited.text) == rule
     shown = {name for name, field in edited.fields.items() if not field.isHidden()}
     assert shown == set(FIELDS[kind])
+    close_and_delete(edited)
+
+
+LINE, MOMENT = (f"6f1c0c52-98a4-4a6e-9f0e-0b8a3f8f2a1{at}" for at in (1, 2))
+OFFERED = (
+    DrawingChoice(LINE, "Trend line “Supply”", "draw-trend-line"),
+    DrawingChoice(MOMENT, "Vertical line at 28 Nov 2026 06:00 UTC", "draw-vertical-line", has_sides=False),
+)
+
+
+def test_a_drawing_is_chosen_by_its_name_and_a_vertical_line_has_no_direction(qtbot: QtBot) -> None:
+    edited = WhenFields()
+    edited.set_text(f"price crosses up drawing {LINE}")
+    edited.set_drawings(OFFERED)
+    box = edited.fields["drawing"]
+    assert isinstance(box, QComboBox)
+    assert box.currentText() == "Trend line “Supply”"
+    assert edited.text == f"price crosses up drawing {LINE} of 1m"
+    box.setCurrentIndex(1)
+    assert edited.fields["way"].isHidden()
+    assert edited.text == f"price crosses drawing {MOMENT} of 1m"
+    edited.set_drawings(OFFERED[:1])  # it was removed meanwhile: its alert is not about another drawing
+    assert box.currentText() == "A drawing that was removed"
+    assert edited.text.endswith(f"drawing {MOMENT} of 1m")
+    close_and_delete(edited)
+
+
+def test_without_a_drawing_there_is_none_to_choose(qtbot: QtBot) -> None:
+    edited = WhenFields()
+    edited.kind.setCurrentIndex(edited.kinds.index(WhenKind.DRAWING))
+    assert edited.lacks_drawings
+    assert not edited.is_filled
+    edited.set_drawings(OFFERED)
+    assert not edited.lacks_drawings
+    assert read_rule(edited.text) == read_rule(f"price crosses drawing {LINE}")
     close_and_delete(edited)
 
 

@@ -7,10 +7,12 @@ import pytest
 from app.market.alerts.alert import Direction, Firing, Incident, Pause, Repeat
 from app.market.alerts.language import read_rule
 from app.market.alerts.stored_alert import AlertState, StoredAlert, StoredFiring, StoredIncident
+from app.market.drawings.drawing import Anchor, Drawing, DrawingKind
 from app.market.symbol import Symbol
 from app.market.units import E8
 from app.window.alerts import alert_values as values
 from app.window.alerts import alert_words as words
+from app.window.alerts import drawing_words
 
 XRP = Symbol("XRPUSDT", "XRP", "USDT", E8 // 10_000)
 DAY_US = 86_400_000_000
@@ -91,3 +93,52 @@ def test_a_toast_says_what_happened() -> None:
     incident = Incident(7, "XRPUSDT", 0, "2 trades missing", 3, 4)
     gap = values.toast_of(alert("trades missing"), incident, XRP, late=False, more=0)
     assert (gap.title, gap.where) == ("XRP/USDT: trades missing", "2 trades missing")
+
+
+def drawing(kind: DrawingKind, *anchors: Anchor, text: str = "") -> Drawing:
+    return Drawing(LINE_ID, "XRPUSDT", kind, anchors, text=text)
+
+
+LINE_ID = "6f1c0c52-98a4-4a6e-9f0e-0b8a3f8f2a11"
+LINE = f"price crosses up drawing {LINE_ID} along 0.6@0,0.7@1000000,0,2000000"
+
+
+@pytest.mark.parametrize(
+    ("drawn", "title"),
+    [
+        (drawing(DrawingKind.TREND_LINE, Anchor(0, 0.6), Anchor(9, 0.7)), "Trend line, 0.6000 to 0.7000"),
+        (drawing(DrawingKind.RAY, Anchor(0, 0.6), Anchor(9, 0.7), text="Third\ntest"), "Ray “Third test”"),
+        (drawing(DrawingKind.HORIZONTAL_LINE, Anchor(0, 0.61)), "Horizontal line at 0.6100"),
+        (
+            drawing(DrawingKind.VERTICAL_LINE, Anchor(1_795_845_600_000_000, 0.61)),
+            "Vertical line at 28 Nov 2026 06:00 UTC",
+        ),
+        (drawing(DrawingKind.NOTE, Anchor(0, 0.61), text="x" * 60), f"Note “{'x' * 39}…”"),
+    ],
+)
+def test_a_drawing_is_called_by_its_text_or_its_place(drawn: Drawing, title: str) -> None:
+    assert drawing_words.title_of(drawn, XRP) == title
+
+
+def test_an_alert_on_a_drawing_is_told_by_the_drawings_name() -> None:
+    on_line, line = alert(LINE), drawing(DrawingKind.TREND_LINE, Anchor(0, 0.6), Anchor(9, 0.7))
+    row = values.row_of(on_line, XRP, 61_000_000, 0, 500_000, line)
+    assert row.title == "Price crosses the trend line, 0.6000 to 0.7000 upwards"
+    assert row.icon == "draw-trend-line"
+    assert row.distance == pytest.approx(100 * (0.65 - 0.61) / 0.61)
+    assert values.row_of(on_line, XRP, 61_000_000, 0, 3_000_000, line).distance is None  # beyond its end
+    assert words.condition_text(on_line.rule, XRP) == "Price crosses a drawing upwards"
+    gone = alert(f"price crosses drawing {LINE_ID}")
+    assert words.condition_text(gone.rule, XRP) == "Price crosses a drawing that was removed"
+    firing = Firing(7, 3, 500_000, 65_000_000, Direction.DOWN)
+    toast = values.toast_of(on_line, firing, XRP, line, late=False)
+    assert toast.title == "XRP/USDT below the trend line, 0.6000 to 0.7000"
+    assert values.drawings_watched([on_line, gone, alert("price crosses 1")]) == {LINE_ID: 2}
+
+
+def test_a_text_is_not_offered_and_the_topmost_comes_first() -> None:
+    text = drawing(DrawingKind.TEXT, Anchor(0, 0.6), text="Here")
+    line = drawing(DrawingKind.TREND_LINE, Anchor(0, 0.6), Anchor(9, 0.7))
+    moment = drawing(DrawingKind.VERTICAL_LINE, Anchor(0, 0.6))
+    offered = drawing_words.choices_of([line, text, moment], XRP)
+    assert [(one.icon, one.has_sides) for one in offered] == [("draw-vertical-line", False), ("draw-trend-line", True)]

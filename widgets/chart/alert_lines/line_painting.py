@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QColor, QPainter, QPainterPath, QPen
+from PySide6.QtCore import QPointF, QRectF
+from PySide6.QtGui import QColor, QPainter, QPen
 
 from widgets.chart.alert_lines.alert_line import AlertLine, Drag
+from widgets.chart.alert_lines.bell import paint_bell
 from widgets.chart.painting.axes import LABEL_PADDING_PX, last_price_place, value_label_height
 from widgets.chart.painting.device_pixels import Dashes, DevicePixels, mixed
 from widgets.chart.painting.scene import PADDING_PX, Scene
@@ -224,19 +225,3 @@ class LinePainting:
         painter.setBrush(ground)
         painter.drawRoundedRect(rect.adjusted(0.5, 0.5, -0.5, -0.5), _RADIUS_PX, _RADIUS_PX)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
-
-
-def paint_bell(painter: QPainter, centre: QPointF, size: float, colour: QColor) -> None:
-    """Paint a bell, ``size`` logical pixels high."""
-    unit = size / 10
-    x, y = centre.x(), centre.y()
-    path = QPainterPath(QPointF(x - 4.2 * unit, y + 2.4 * unit))
-    path.cubicTo(x - 2.6 * unit, y + 0.9 * unit, x - 3.6 * unit, y - 4.4 * unit, x, y - 4.4 * unit)
-    path.cubicTo(x + 3.6 * unit, y - 4.4 * unit, x + 2.6 * unit, y + 0.9 * unit, x + 4.2 * unit, y + 2.4 * unit)
-    path.closeSubpath()
-    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-    painter.setBrush(Qt.BrushStyle.NoBrush)
-    painter.setPen(QPen(colour, 1.2 * unit, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap, Qt.PenJoinStyle.RoundJoin))
-    painter.drawPath(path)
-    painter.drawLine(QPointF(x - 1.0 * unit, y + 4.4 * unit), QPointF(x + 1.0 * unit, y + 4.4 * unit))
-    painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)

@@ -7,7 +7,7 @@ that was placed or changed shows once the owner gives it back by `set_drawings`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -30,6 +30,7 @@ from widgets.chart.drawings.kinds import KINDS, words_of
 from widgets.chart.painting.canvas import ChartCanvas
 from widgets.chart.painting.scene import Scene
 from widgets.controls.context_menu import context_menu, pop_up
+from widgets.keys import key_in_brackets
 
 if TYPE_CHECKING:  # made, and loaded, when first used: the window opens without
     from widgets.chart.drawings.style_bar import StyleBar
@@ -48,12 +49,14 @@ class ChartDrawings(QObject):
     Signals:
         put_requested(object): store this tuple of `Drawing`, new or changed, as one step of undo.
         remove_requested(str): remove the drawing of that id.
+        alert_requested(object): set an alert on that `Drawing`.
         tool_changed(): `tool`, `keeps_tool`, `is_locked` or `is_shown` is another.
         changed(): the drawings, the chosen one, or what can be undone, are others.
     """
 
     put_requested = Signal(object)
     remove_requested = Signal(str)
+    alert_requested = Signal(object)
     tool_changed = Signal()
     changed = Signal()
 
@@ -93,6 +96,13 @@ class ChartDrawings(QObject):
         self.set.set_drawings(drawings)
         self._frame()
         self.changed.emit()
+
+    def set_alerts(self, alerts: Mapping[str, int]) -> None:
+        """Show a bell on these drawings: by id how many alerts wait for each."""
+        if alerts != self.set.alerts:
+            self.set.alerts = dict(alerts)
+            self._frame()
+            self._place_bar()
 
     def follow(self, series: CandleSeries | None) -> None:
         """Take the series on the chart; call it as each frame begins."""
@@ -248,8 +258,12 @@ class ChartDrawings(QObject):
         self._put(changed)
 
     def remove(self, drawing: Drawing) -> None:
-        """Remove a drawing."""
+        """Remove a drawing; say so where alerts wait for it."""
         self.remove_requested.emit(drawing.id)
+        if count := self.set.alerts.get(drawing.id, 0):
+            alerts = "its alert fires" if count == 1 else f"its {count} alerts fire"
+            undo = f"Undo brings it back{key_in_brackets('undo_drawing')}."
+            self._note(f"{KINDS[drawing.kind].title} removed; {alerts} no more. {undo}")
 
     def remove_chosen(self) -> bool:
         """Remove the chosen drawing, unless it is locked; False where there is none."""
@@ -299,6 +313,10 @@ class ChartDrawings(QObject):
     def edit_text(self, drawing: Drawing) -> None:
         """Let the user type a drawing's text in its place."""
         self._edit(drawing)
+
+    def ask_for_alert(self, drawing: Drawing) -> None:
+        """Ask the owner for an alert on a drawing."""
+        self.alert_requested.emit(drawing)
 
     def copy(self, drawing: Drawing) -> None:
         """Put a drawing on the clipboard, as JSON."""
@@ -353,7 +371,7 @@ class ChartDrawings(QObject):
         shown = drawing if drawing is not None and is_still and not drawing.hidden else None
         if shown is None and ("_bar" not in self.__dict__ or self._bar.isHidden()):
             return
-        self._bar.show_drawing(shown, self._scene.palette)
+        self._bar.show_drawing(shown, self._scene.palette, 0 if shown is None else self.set.alerts.get(shown.id, 0))
         if shown is not None:
             self._bar.place_beside(self.place_of(shown), self._scene.price.rect)
 

@@ -26,6 +26,7 @@ def drawing_commands(drawings: ChartDrawings) -> dict[str, Callable[[], object]]
         "drawing_to_front": drawings.bring_to_front,
         "drawing_to_back": drawings.send_to_back,
         "drawing_menu": drawings.open_menu,
+        "alert_drawing": drawings.ask_for_alert,
     }
     return {
         **{info.command: partial(_toggle_tool, drawings, kind) for kind, info in KINDS.items()},
@@ -50,6 +51,7 @@ def drawing_reasons(drawings: ChartDrawings) -> dict[str, Callable[[], str]]:
     on_chosen += [f"{name}_drawing" for name in ("copy", "cut", "duplicate", "edit", "lock", "hide")]
     return {
         **dict.fromkeys(on_chosen, lambda: "" if drawings.chosen is not None else choose),
+        "alert_drawing": lambda: _no_alert_reason(drawings) if drawings.chosen is not None else choose,
         **dict.fromkeys(
             ("next_drawing", "previous_drawing"), lambda: "" if drawings.drawings else "There is no drawing yet."
         ),
@@ -66,6 +68,11 @@ def _with_chosen(drawings: ChartDrawings, call: Callable[[Drawing], object]) -> 
     if drawing is not None:
         call(drawing)
     return drawing is not None
+
+
+def _no_alert_reason(drawings: ChartDrawings) -> str:
+    info = KINDS[drawings.chosen.kind] if drawings.chosen is not None else None
+    return "" if info is None or info.has_lines else f"A {info.title.lower()} has no line for the price to cross."
 
 
 def _cut(drawings: ChartDrawings, drawing: Drawing) -> None:

@@ -37,6 +37,7 @@ class DrawingChanges(Protocol):
     def bring_to_front(self, drawing: Drawing) -> None: ...
     def send_to_back(self, drawing: Drawing) -> None: ...
     def remove(self, drawing: Drawing) -> None: ...
+    def ask_for_alert(self, drawing: Drawing) -> None: ...
 
 
 def fill_drawing_menu(menu: QMenu, changes: DrawingChanges, drawing: Drawing, palette: Palette) -> None:
@@ -46,6 +47,9 @@ def fill_drawing_menu(menu: QMenu, changes: DrawingChanges, drawing: Drawing, pa
     if not drawing.locked:
         menu.addAction(f"Text…\t{key_text('edit_drawing')}", partial(changes.edit_text, drawing))
         fill_style_menus(menu, changes, drawing, palette)
+        menu.addSeparator()
+    if info.has_lines:
+        menu.addAction(f"Alert…\t{key_text('alert_drawing')}", partial(changes.ask_for_alert, drawing))
         menu.addSeparator()
     menu.addAction(f"Copy\t{key_text('copy_drawing')}", partial(changes.copy, drawing))
     menu.addAction(f"Duplicate\t{key_text('duplicate_drawing')}", partial(changes.duplicate, drawing))

@@ -17,6 +17,8 @@ from PySide6.QtGui import QColor, QPainter, QPen, QPixmap, QPolygonF
 
 from app.market.drawings.drawing import Drawing
 from app.market.series.series import CandleSeries
+from widgets.chart.alert_lines.bell import paint_bell
+from widgets.chart.drawings.bell_places import BELL_PX, bell_places
 from widgets.chart.drawings.drawing_set import DrawingSet, Group
 from widgets.chart.drawings.figures import View
 from widgets.chart.drawings.handles import HANDLE_PX, handles_of
@@ -250,6 +252,7 @@ class DrawingsItem(SceneItem):
             self._painter.paint_lines(painter, pixels, view, beside)
         self._paint_margin(painter, pixels, self._margin.labels(scene, groups, view, drawings.chosen))
         pixels.logical()
+        self._paint_bells(painter)
         chosen = drawings.chosen_drawing
         if chosen is not None and not chosen.locked and (not chosen.hidden or drawings.preview is not None):
             self._paint_handles(painter, chosen)
@@ -278,6 +281,19 @@ class DrawingsItem(SceneItem):
             pixmap.setDevicePixelRatio(1.0)
             made = self._margin_picture = labels, key, pixmap
         painter.drawPixmap(pixels.x(left), area.top(), made[2])
+
+    def _paint_bells(self, painter: QPainter) -> None:
+        watched = self._drawings.watched()
+        if watched is None:
+            return
+        colours = self._scene.colours
+        size = BELL_PX * self._scene.styles.scale
+        for point in bell_places(watched, self._drawings.view(), size):
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            painter.setPen(QPen(colours.accent, 1.0))
+            painter.setBrush(colours.background)
+            painter.drawEllipse(point, size, size)
+            paint_bell(painter, point, size, colours.accent)
 
     def _paint_handles(self, painter: QPainter, drawing: Drawing) -> None:
         series = self._drawings.series

@@ -38,8 +38,8 @@ class DrawingSet:
     """
     Drawings on one scene's price pane, in the order of painting.
 
-    ``chosen``: the id of the drawing that handles, keys and the style bar act on. ``series``: the one on the chart, set
-    by each frame.
+    ``alerts``: by id how many alerts wait for a drawing; these have a bell. ``chosen``: the id of the drawing that
+    handles, keys and the style bar act on. ``series``: the one on the chart, set by each frame.
     """
 
     def __init__(self, scene: Scene) -> None:
@@ -56,6 +56,7 @@ class DrawingSet:
         self._groups_key: _Key = ()
         self._projected: list[tuple[Group, Projection]] = []
         self._projected_key: _Key = ()
+        self.alerts: dict[str, int] = {}
         self.chosen: str | None = None
         self.series: CandleSeries | None = None
 
@@ -168,6 +169,19 @@ class DrawingSet:
                 key, drawings, shapes, figures, LabelColumns(drawings, shapes, series.interval)
             )
         return kept
+
+    def watched(self) -> Group | None:
+        """Return the drawings in the scene that alerts wait for, a changed one as it is being changed; None if none."""
+        series = self.series
+        if not self.alerts or series is None or not self.groups():
+            return None
+        preview = self._preview
+        shown = self._painted(None)
+        members = [preview if preview is not None and one.id == preview.id else one for one in shown]
+        members = [one for one in members if one.id in self.alerts]
+        shapes = [self.shape(one) for one in members]
+        key = (series.interval, *members, *map(id, shapes))
+        return self._group("watched", key, series, lambda: members) if members else None
 
     def view(self, reach: float = 0.0) -> View:
         """Return where the price pane shows what; ``reach``: how far beyond its sides it goes."""

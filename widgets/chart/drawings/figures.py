@@ -230,7 +230,7 @@ class _Strokes:
         """Return the strokes where each is a straight line of pixels."""
         (x1, x2), y1, y2 = self._xs(view), view.ys(self.start_prices), view.ys(self.end_prices)
         dx, dy = x2 - x1, y2 - y1
-        low, high = _inside(x1, y1, dx, dy, self.least, self.most, view.box)
+        low, high = inside_box(x1, y1, dx, dy, self.least, self.most, view.box)
         shown = low < high
         x1, y1, dx, dy, low, high = (part[shown] for part in (x1, y1, dx, dy, low, high))
         pieces = np.column_stack((x1 + dx * low, y1 + dy * low, x1 + dx * high, y1 + dy * high))
@@ -261,7 +261,7 @@ class _Strokes:
         prices = from_price + (at - starts) / spans * (self.end_prices[shown, None] - from_price)
         xs, ys = view.xs(view.time_scale.axis.all_at(at)), view.ys(prices)
         x1, y1, dx, dy = (part.ravel() for part in (xs[:, :-1], ys[:, :-1], np.diff(xs), np.diff(ys)))
-        begin, end = _inside(x1, y1, dx, dy, np.zeros(len(x1)), np.ones(len(x1)), view.box)
+        begin, end = inside_box(x1, y1, dx, dy, np.zeros(len(x1)), np.ones(len(x1)), view.box)
         kept = (begin < end) & ((np.abs(dx) > 1e-6) | (np.abs(dy) > 1e-6))
         rows = np.repeat(np.flatnonzero(shown), xs.shape[1] - 1)[kept]
         x1, y1, dx, dy, begin, end = (part[kept] for part in (x1, y1, dx, dy, begin, end))
@@ -326,7 +326,7 @@ def _cuts(view: View, first: float, last: float) -> tuple[Floats, Floats]:
     return np.linspace(0.0, 1.0, pieces + 1), np.array(breaks, np.float64)
 
 
-def _inside(
+def inside_box(
     x: Floats, y: Floats, dx: Floats, dy: Floats, low: Floats, high: Floats, box: tuple[float, float, float, float]
 ) -> tuple[Floats, Floats]:
     """

@@ -59,6 +59,7 @@ class StyleBar(QFrame):
         self.dash = self._menu_button("Line", lambda menu, changes, one, _: fill_dash_menu(menu, changes, one))
         self.fill = self._button("Fill", "", self._turn_fill)
         self.text = self._button("Text", "edit_drawing", lambda one: self._changes.edit_text(one))
+        self.alert = self._button("Alert", "alert_drawing", lambda one: self._changes.ask_for_alert(one))
         self.lock = self._button("Lock", "lock_drawing", lambda one: self._changes.change(one, locked=not one.locked))
         self.copy = self._button("Duplicate", "duplicate_drawing", lambda one: self._changes.duplicate(one))
         self.more = self._menu_button("More", fill_drawing_menu)
@@ -70,13 +71,13 @@ class StyleBar(QFrame):
         row = QHBoxLayout(self)
         row.setContentsMargins(4, 2, 4, 2)
         row.setSpacing(2)
-        for part in (self._grip, *self._styling, self.lock, self.copy, self.more, self.remove):
+        for part in (self._grip, *self._styling, self.alert, self.lock, self.copy, self.more, self.remove):
             row.addWidget(part)
         self.hide()
 
-    def show_drawing(self, drawing: Drawing | None, palette: Palette) -> None:
-        """Show a drawing's style; None hides the bar."""
-        shown = drawing, palette, style.px(HEIGHT)
+    def show_drawing(self, drawing: Drawing | None, palette: Palette, alerts: int = 0) -> None:
+        """Show a drawing's style, and whether ``alerts`` wait for it; None hides the bar."""
+        shown = drawing, palette, style.px(HEIGHT), alerts
         if shown == self._shown:
             return  # most frames
         self._shown = shown
@@ -99,6 +100,8 @@ class StyleBar(QFrame):
         self.lock.setIcon(
             icons.icon("lock" if drawing.locked else "lock-open", palette.dim, checked_color=palette.accent)
         )
+        self.alert.setIcon(icons.icon("bell", palette.accent if alerts else palette.dim))
+        self._name(self.alert, f"Alert ({alerts} set)" if alerts else "Alert", "alert_drawing")
         self._name(self.lock, "Unlock" if drawing.locked else "Lock", "lock_drawing")
         for part in self._styling:
             part.setVisible(not drawing.locked)
@@ -106,6 +109,7 @@ class StyleBar(QFrame):
         for part in (self.width_button, self.dash):
             part.setVisible(not drawing.locked and info.has_lines)
         self.fill.setVisible(not drawing.locked and info.can_fill)
+        self.alert.setVisible(info.has_lines)
         self.setAccessibleDescription(f"{info.title}: {look.width} pixels, {look.dash}")
         self.adjustSize()
 
