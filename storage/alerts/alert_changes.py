@@ -113,7 +113,7 @@ def change(connection: Connection, alert_id: int, new: NewAlert) -> bool:
         if found is None:
             return False
         symbol, by_trades, rule, repeat = found
-        new = new._replace(rule=with_lines(connection, symbol, new.rule))
+        new = new._replace(rule=with_lines(connection, symbol, new.rule, rule))
         values = {**_values(new._replace(symbol=symbol)), "id": alert_id, "newest": _newest(connection, symbol)}
         is_other = rule != values["rule"] or repeat != values["repeat"]
         if by_trades and is_other:

@@ -6,10 +6,13 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from app.market.alerts.alert import DrawingCrosses, Rule
-from app.market.alerts.drawn_line import DrawnLine, drawn_lines
+from app.market.alerts.drawn_parts import DrawnMoment, DrawnPart, drawn_parts
+from app.market.alerts.drawn_regression import are_of
 from app.market.alerts.language import read_rule
+from app.market.drawings.drawing import Drawing, DrawingKind
 from app.market.drawings.drawing_json import read_known
 from app.market.errors import StoreError, UsageError
+from storage.alerts.channel_minutes import channel_lines
 from storage.postgres.connection import Connection
 
 _CONTENT = "SELECT content::text FROM drawings WHERE id = %s AND symbol = %s AND content IS NOT NULL"
@@ -22,9 +25,11 @@ _ON_DRAWINGS = """
 """
 
 
-def with_lines(connection: Connection, symbol: str, rule: Rule) -> Rule:
+def with_lines(connection: Connection, symbol: str, rule: Rule, before: str = "") -> Rule:
     """
     Return a rule with the lines of its drawing as they are now; a rule on no drawing as it is. Raises psycopg.Error.
+
+    ``before``: the text of the alert's rule so far.
 
     Raises:
         StoreError: If the symbol has no such drawing, or no price can cross it.
@@ -36,10 +41,15 @@ def with_lines(connection: Connection, symbol: str, rule: Rule) -> Rule:
     drawing = None if row is None else read_known(row[0])
     if drawing is None:
         raise StoreError(f"{symbol} has no drawing {condition.drawing_id}: cryptopipe drawings list shows them.")
+    was = read_rule(before).condition if before else condition
+    lines = was.lines if isinstance(was, DrawingCrosses) and was.drawing_id == condition.drawing_id else ()
     try:
-        return replace(rule, condition=replace(condition, lines=drawn_lines(drawing)))
+        parts = _parts(connection, drawing, lines)
     except UsageError as error:
         raise StoreError(str(error)) from error
+    if condition.direction is not None and any(isinstance(one, DrawnMoment) for one in parts):
+        raise StoreError(f"Time crosses a vertical line, neither up nor down: leave out “{condition.direction}”.")
+    return replace(rule, condition=replace(condition, lines=parts))
 
 
 def moved_drawings(connection: Connection, symbols: Collection[str]) -> list[tuple[str, int, Rule]]:
@@ -52,7 +62,7 @@ def moved_drawings(connection: Connection, symbols: Collection[str]) -> list[tup
     for symbol, alert_id, text in connection.execute(_ON_DRAWINGS, (list(symbols),)).fetchall():
         rule = read_rule(text)
         assert isinstance(rule.condition, DrawingCrosses)
-        lines: tuple[DrawnLine, ...] = ()
+        lines: tuple[DrawnPart, ...] = ()
         try:
             now = with_lines(connection, symbol, rule)
             assert isinstance(now.condition, DrawingCrosses)
@@ -62,3 +72,10 @@ def moved_drawings(connection: Connection, symbols: Collection[str]) -> list[tup
         if lines != rule.condition.lines:
             found.append((symbol, alert_id, replace(rule, condition=replace(rule.condition, lines=lines))))
     return found
+
+
+def _parts(connection: Connection, drawing: Drawing, before: tuple[DrawnPart, ...]) -> tuple[DrawnPart, ...]:
+    """Return what of a drawing can be crossed; ``before``: the parts of the rule so far. Raises UsageError."""
+    if drawing.kind is not DrawingKind.REGRESSION_CHANNEL:
+        return drawn_parts(drawing)
+    return before if are_of(drawing, before) else channel_lines(connection, drawing)

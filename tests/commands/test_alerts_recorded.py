@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import subprocess
 import time
+import uuid
 from collections.abc import Iterator
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from app.main import main
 from app.sandbox.server.server import SandboxServer
 from tests.commands.play import Play
 from tests.commands.test_alerts import document
@@ -48,20 +52,49 @@ def has_live_firing_after(play: Play, alert_id: int, trade_id: int, count: int) 
     return len(final) > count and any(not one["late"] and one["trade_id"] > trade_id for one in final)
 
 
+def micros(time_text: str) -> int:
+    return round(datetime.fromisoformat(time_text).timestamp() * 1e6)
+
+
 def stop(process: subprocess.Popen[str]) -> None:
     process.terminate()
     said = process.communicate(timeout=60)
     assert process.returncode == 0, said
 
 
+def draw(play: Play, price: float, time_us: int) -> list[int]:
+    """Draw levels around a price, a zigzag by hand from a time on, and a vertical line; return alerts on them."""
+    levels = [1 + (at - 25) / 10_000 for at in range(50)]
+    style = {"levels": levels, "extend": "both"}
+    zigzag = [[time_us + at * 1_000_000, price * (1 + (-1) ** at / 5_000)] for at in range(3_600)]
+    kinds = {
+        "fibonacci_retracement": ([[0, price], [1, 0.0]], style),
+        "freehand": (zigzag, {}),
+        "vertical_line": ([[time_us + 10_000_000, price]], {}),
+    }
+    drawings = [
+        {"id": str(uuid.uuid4()), "symbol": "BTCUSDT", "kind": kind, "anchors": anchors, "style": style}
+        for kind, (anchors, style) in kinds.items()
+    ]
+    path = play.folder / "drawings.json"
+    path.write_text(json.dumps({"format": "cryptopipe-drawings", "version": 1, "drawings": drawings}))
+    assert main(["drawings", "import", str(path)]) == 0
+    play.capsys.readouterr()
+    return [add(play, f"price crosses drawing {one['id']}") for one in drawings]
+
+
 def test_an_alert_from_before_the_first_recording_outlives_kills(play: Play, server: SandboxServer) -> None:
     first = add(play, "moves 0.001% in 10s")
     once = add(play, "moves 0.001% in 10s", "once")
+    drawn = list[int]()
     for kill in range(KILLS):
         with started("collect") as process:
             wait_for(partial(has_firings, play, first, 4 * (kill + 1)), process)
             process.kill()
             process.wait()
+        if not drawn:
+            last = firings(play, first)[-1]
+            drawn = draw(play, float(last["price"]), micros(last["time"]))
     last_id = firings(play, first)[-1]["trade_id"]
     with started("collect") as process:
         wait_for(partial(has_live_firing_after, play, first, last_id, 4 * KILLS), process)
@@ -75,7 +108,10 @@ def test_an_alert_from_before_the_first_recording_outlives_kills(play: Play, ser
     assert (report["missed"], report["doubled"], report["invented"]) == (0, 0, 0)
     kept = firings(play, first)
     assert len(firings(play, once)) == 1
-    assert report["firings"] + report["provisional"] == len(kept) + 1
+    crossed = [len(firings(play, one)) for one in drawn]
+    assert crossed[2] == 1  # the vertical line
+    assert min(crossed[:2]) > 0
+    assert report["firings"] + report["provisional"] == len(kept) + 1 + sum(crossed)
     assert report["firings"] > 4 * KILLS + 1
     assert not firings(play, later)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
 
-from app.market.alerts.drawn_line import DrawnLine
+from app.market.alerts.drawn_parts import DrawnPart
 from app.market.indicators.chosen import ChosenIndicator
 from app.market.interval import Interval
 
@@ -92,7 +92,7 @@ class IndicatorCrosses:
 @dataclass(frozen=True, slots=True)
 class DrawingCrosses:
     """
-    The price crosses a line of a drawing.
+    The price crosses a line or a path of a drawing, or time its moment.
 
     Up: the trade before was below the line at its own time, this one is at or above it at its; down alike. Where one
     of both times does not belong to the line, nothing is crossed. ``lines``: as the drawing was when the alert began
@@ -101,7 +101,7 @@ class DrawingCrosses:
 
     drawing_id: str
     direction: Direction | None = None
-    lines: tuple[DrawnLine, ...] = ()
+    lines: tuple[DrawnPart, ...] = ()
 
 
 class TroubleKind(StrEnum):

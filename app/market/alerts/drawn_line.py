@@ -5,9 +5,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from app.market.drawings.drawing import Drawing
-from app.market.drawings.geometry import PriceLine, lines_of
-from app.market.errors import UsageError
+from app.market.drawings.geometry import PriceLine
 from app.market.units import E8, format_e8, parse_e8
 
 _TEXT = re.compile(r"(-?[\d.]+)@(-?\d+),(-?[\d.]+)@(-?\d+),(-?\d*),(-?\d*)")
@@ -31,7 +29,7 @@ class DrawnLine(NamedTuple):
     def text(self) -> str:
         """What `read_line` reads: ``65000@1783504800000000,65210.5@1783508400000000,,``."""
         first, second = (
-            f"{format_e8(price).rstrip('0').rstrip('.')}@{time}"
+            f"{amount_text(price)}@{time}"
             for price, time in ((self.price0_e8, self.time0_us), (self.price1_e8, self.time1_us))
         )
         return f"{first},{second},{_end_text(self.start_us)},{_end_text(self.end_us)}"
@@ -53,29 +51,41 @@ class DrawnLine(NamedTuple):
         rise_e8 = self.price1_e8 - self.price0_e8
         return (price_e8 - self.price0_e8) * length_us - rise_e8 * (time_us - self.time0_us)
 
-    def bounds_e8(self, from_us: int, until_us: int) -> tuple[int, int]:
-        """Return its lowest price in a time, rounded up, and its highest, rounded down, as if it had no ends."""
+    def went(self, before: tuple[int, int], now: tuple[int, int]) -> int:
+        """
+        Return 1 if the price went through it upwards from one trade to the next, -1 downwards, 0 if it did not.
+
+        A trade is its time and price. Where one of both times does not belong to the line, nothing is crossed.
+        """
+        if not (self.covers(before[0]) and self.covers(now[0])):
+            return 0
+        return went(self.side(*before), self.side(*now))
+
+    def bounds_e8(self, from_us: int, until_us: int) -> tuple[int, int] | None:
+        """
+        Return its lowest price in a time, rounded up, and its highest, rounded down; None where it has none then.
+
+        Where only a part of the time belongs to it, it is taken as if all did.
+        """
+        if (self.start_us is not None and self.start_us > until_us) or (
+            self.end_us is not None and self.end_us < from_us
+        ):
+            return None
         length_us = self.time1_us - self.time0_us
         rise_e8 = self.price1_e8 - self.price0_e8
         ends = [self.price0_e8 * length_us + rise_e8 * (one - self.time0_us) for one in (from_us, until_us)]
         return -(-min(ends) // length_us), max(ends) // length_us
 
 
-def drawn_lines(drawing: Drawing) -> tuple[DrawnLine, ...]:
-    """
-    Return the lines of a drawing that a price can cross.
+def drawn_line(line: PriceLine) -> DrawnLine:
+    """Return a line of a drawing in whole numbers. Raises OverflowError."""
+    (time0_us, price0), (time1_us, price1) = line.first, line.second
+    return DrawnLine(time0_us, round(price0 * E8), time1_us, round(price1 * E8), line.start_us, line.end_us)
 
-    Raises:
-        UsageError: If it has none, or prices beyond what can be counted in 1e-8.
-    """
-    try:
-        found = tuple(map(_line, lines_of(drawing)))
-    except OverflowError as error:
-        raise UsageError("The prices of the drawing are out of range: move it.") from error
-    if not found:
-        kind = drawing.kind.replace("_", " ")
-        raise UsageError(f"No price crosses a {kind}: choose a line, a channel, an area or Fibonacci levels.")
-    return found
+
+def went(was: int, is_now: int) -> int:
+    """Return 1 if a price came from below a line (``was`` below 0) to it or above, -1 from above, 0 if neither."""
+    return 1 if was < 0 <= is_now else -1 if was > 0 >= is_now else 0
 
 
 def read_line(text: str) -> DrawnLine:
@@ -84,18 +94,19 @@ def read_line(text: str) -> DrawnLine:
     if match is None:
         raise ValueError(text)
     price0, time0, price1, time1, start, end = match.groups()
-    line = DrawnLine(int(time0), _amount(price0), int(time1), _amount(price1), _end(start), _end(end))
+    line = DrawnLine(int(time0), amount_of(price0), int(time1), amount_of(price1), _end(start), _end(end))
     if line.time0_us >= line.time1_us:
         raise ValueError(text)
     return line
 
 
-def _line(line: PriceLine) -> DrawnLine:
-    (time0_us, price0), (time1_us, price1) = line.first, line.second
-    return DrawnLine(time0_us, round(price0 * E8), time1_us, round(price1 * E8), line.start_us, line.end_us)
+def amount_text(price_e8: int) -> str:
+    """Return a price as `amount_of` reads it: ``-65210.5``."""
+    return format_e8(price_e8).rstrip("0").rstrip(".")
 
 
-def _amount(text: str) -> int:
+def amount_of(text: str) -> int:
+    """Return the price of a text, in 1e-8. Raises ValueError."""
     return -parse_e8(text[1:]) if text.startswith("-") else parse_e8(text)
 
 

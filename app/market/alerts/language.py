@@ -31,7 +31,7 @@ from app.market.alerts.alert import (
     TroubleKind,
     VolumeExceeds,
 )
-from app.market.alerts.drawn_line import DrawnLine, read_line
+from app.market.alerts.drawn_parts import DrawnPart, read_part
 from app.market.alerts.reasons import plain
 from app.market.errors import UsageError
 from app.market.indicators.chosen import ChosenIndicator, read_indicators, text_of_indicators
@@ -141,9 +141,9 @@ def _direction(text: str | None) -> Direction | None:
     return None if text is None else Direction(text.lower())
 
 
-def _lines(text: str | None) -> tuple[DrawnLine, ...]:
+def _lines(text: str | None) -> tuple[DrawnPart, ...]:
     try:
-        return tuple(map(read_line, text.split(";"))) if text else ()
+        return tuple(map(read_part, text.split(";"))) if text else ()
     except ValueError as error:
         raise UsageError("The lines of the drawing cannot be read: leave out “along” and what follows.") from error
 

@@ -1,5 +1,5 @@
 """
-Prices that cross the lines of drawings.
+Prices that cross the lines and paths of drawings, and time that reaches their moments.
 
 Lines rise and fall with time, so there is no order to look prices up in. Instead a box is kept: a span of time and of
 prices around the newest trade through which no line runs. As long as trades stay inside, nothing is crossed, however
@@ -8,7 +8,10 @@ many lines there are; a trade that leaves it is compared with every line.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from app.market.alerts.alert import Direction, DrawingCrosses
+from app.market.alerts.drawn_parts import DrawnMoment
 
 _BOX_US = 1_000_000
 _BACK_US = 10_000  # times of trades cross within milliseconds
@@ -56,16 +59,27 @@ class LineCrossings:
         self._make_box(time_us, price_e8)
         return found
 
+    def _moments(self) -> Iterator[DrawnMoment]:
+        for condition in self._conditions.values():
+            for part in condition.lines:
+                if isinstance(part, DrawnMoment):
+                    yield part
+
     def _make_box(self, time_us: int, price_e8: int) -> None:
-        self._from_us, self._until_us = time_us - _BACK_US, time_us + _BOX_US
+        from_us, until_us = time_us - _BACK_US, time_us + _BOX_US
+        for moment in self._moments():
+            if moment.time_us <= time_us:
+                from_us = max(from_us, moment.time_us)
+            else:
+                until_us = min(until_us, moment.time_us - 1)
+        self._from_us, self._until_us = from_us, until_us
         low_e8, high_e8 = -_ENDLESS, _ENDLESS
         for condition in self._conditions.values():
             for line in condition.lines:
-                if (line.start_us is not None and line.start_us > self._until_us) or (
-                    line.end_us is not None and line.end_us < self._from_us
-                ):
+                bounds = line.bounds_e8(from_us, until_us)
+                if bounds is None:
                     continue
-                lowest_e8, highest_e8 = line.bounds_e8(self._from_us, self._until_us)
+                lowest_e8, highest_e8 = bounds
                 if highest_e8 < price_e8:
                     low_e8 = max(low_e8, highest_e8)
                 elif lowest_e8 > price_e8:
@@ -79,11 +93,9 @@ class LineCrossings:
 def _crossed(condition: DrawingCrosses, before: tuple[int, int], now: tuple[int, int]) -> Direction | None:
     """Return the way in which a price went through the first line that it crosses; None if it crosses none."""
     for line in condition.lines:
-        if not (line.covers(before[0]) and line.covers(now[0])):
-            continue
-        was, is_now = line.side(*before), line.side(*now)
-        if was < 0 <= is_now and condition.direction is not Direction.DOWN:
+        way = line.went(before, now)
+        if way > 0 and condition.direction is not Direction.DOWN:
             return Direction.UP
-        if was > 0 >= is_now and condition.direction is not Direction.UP:
+        if way < 0 and condition.direction is not Direction.UP:
             return Direction.DOWN
     return None

@@ -48,8 +48,7 @@ def lines_of(drawing: Drawing) -> tuple[PriceLine, ...]:
     Return the lines of a drawing that have one price at a time; () for a kind without, or one that stands upright.
 
     Edges of a channel, of a rectangle and of a price range are lines, and so are Fibonacci levels. A vertical line, a
-    text, a note and what is drawn by hand have none; the lines of a regression channel depend on candles
-    (`regression`).
+    text, a note and what is drawn by hand have none; the lines of a regression channel depend on candles.
     """
     anchors, extend = drawing.anchors, drawing.style.extend
     match drawing.kind:
@@ -75,35 +74,11 @@ def lines_of(drawing: Drawing) -> tuple[PriceLine, ...]:
             return ()
 
 
-class Regression(NamedTuple):
-    """A line of least squares, and how far the candles' closes are from it: ``deviation``, their standard deviation."""
-
-    line: PriceLine
-    deviation: float
-
-
-def regression(times_us: Sequence[int], closes: Sequence[float]) -> Regression | None:
-    """
-    Return the line through these closes at these times; None with fewer than two different times.
-
-    The deviation is that of the population: the root of the mean square.
-    """
-    count = len(times_us)
-    if count < 2 or times_us[0] == times_us[-1]:
-        return None
-    origin_us = times_us[0]
-    mean_time = sum(time_us - origin_us for time_us in times_us) / count
-    mean_price = sum(closes) / count
-    spread = sum((time_us - origin_us - mean_time) ** 2 for time_us in times_us)
-    together = sum(
-        (time_us - origin_us - mean_time) * (close - mean_price)
-        for time_us, close in zip(times_us, closes, strict=True)
-    )
-    slope = together / spread
-    ends = [Anchor(one, mean_price + slope * (one - origin_us - mean_time)) for one in (times_us[0], times_us[-1])]
-    line = PriceLine(ends[0], ends[1], times_us[0], times_us[-1])
-    square = sum((close - line.unbounded_price(time_us)) ** 2 for time_us, close in zip(times_us, closes, strict=True))
-    return Regression(line, (square / count) ** 0.5)
+def line_ends(start_us: int, end_us: int, extend: Extend) -> tuple[int | None, int | None]:
+    """Return the first and the last time of a line between two times that is extended so; None without an end."""
+    if extend is Extend.BOTH:
+        return None, None
+    return start_us, None if extend is Extend.RIGHT else end_us
 
 
 def _level(price: float, start_us: int | None, end_us: int | None) -> PriceLine:
@@ -112,7 +87,7 @@ def _level(price: float, start_us: int | None, end_us: int | None) -> PriceLine:
 
 def _levels(prices: Sequence[float], anchors: Sequence[Anchor], extend: Extend) -> tuple[PriceLine, ...]:
     times = [one.time_us for one in anchors]
-    start_us, end_us = _ends(min(times), max(times), extend)
+    start_us, end_us = line_ends(min(times), max(times), extend)
     return tuple(_level(price, start_us, end_us) for price in dict.fromkeys(prices))
 
 
@@ -120,7 +95,7 @@ def _straight(first: Anchor, second: Anchor, extend: Extend) -> tuple[PriceLine,
     if first.time_us == second.time_us:
         return ()
     earlier, later = sorted((first, second))
-    return (PriceLine(earlier, later, *_ends(earlier.time_us, later.time_us, extend)),)
+    return (PriceLine(earlier, later, *line_ends(earlier.time_us, later.time_us, extend)),)
 
 
 def _ray(first: Anchor, second: Anchor) -> tuple[PriceLine, ...]:
@@ -141,9 +116,3 @@ def _channel(anchors: Sequence[Anchor], extend: Extend) -> tuple[PriceLine, ...]
         return edges
     moved = [one._replace(price=one.price + distance) for one in (edge.first, edge.second)]
     return edge, PriceLine(moved[0], moved[1], edge.start_us, edge.end_us)
-
-
-def _ends(start_us: int, end_us: int, extend: Extend) -> tuple[int | None, int | None]:
-    if extend is Extend.BOTH:
-        return None, None
-    return start_us, None if extend is Extend.RIGHT else end_us

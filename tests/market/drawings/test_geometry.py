@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import statistics
-
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from app.market.drawings.drawing import Anchor, Drawing, DrawingKind, DrawingStyle, Extend
-from app.market.drawings.geometry import RETRACEMENT_LEVELS, lines_of, regression
+from app.market.drawings.geometry import RETRACEMENT_LEVELS, lines_of
 
 ID = "01234567-89ab-4cde-8f01-23456789abcd"
 prices = st.floats(1e-6, 1e6)
@@ -79,21 +77,3 @@ def test_what_has_no_price_at_a_time_has_no_line() -> None:
     for kind in (DrawingKind.VERTICAL_LINE, DrawingKind.TEXT, DrawingKind.NOTE):
         assert lines(kind, (1, 1.0)) == ()
     assert lines(DrawingKind.FREEHAND, (1, 1.0), (2, 2.0)) == ()
-
-
-@given(st.lists(st.tuples(st.integers(0, 10**6), prices), min_size=2, max_size=50, unique_by=lambda one: one[0]))
-def test_the_regression_is_that_of_the_standard_library(closes: list[tuple[int, float]]) -> None:
-    closes.sort()
-    times, values = [time * 60_000_000 for time, _ in closes], [price for _, price in closes]
-    found = regression(times, values)
-    slope, intercept = statistics.linear_regression(times, values)
-    assert found is not None
-    for time_us in (times[0], times[-1]):
-        assert found.line.price(time_us) == pytest.approx(intercept + slope * time_us, rel=1e-6, abs=1e-3)
-    distances = [value - (intercept + slope * time_us) for time_us, value in zip(times, values, strict=True)]
-    assert found.deviation == pytest.approx(statistics.pstdev(distances), rel=1e-4, abs=1e-3)
-
-
-def test_one_candle_has_no_regression() -> None:
-    assert regression([1], [1.0]) is None
-    assert regression([], []) is None
