@@ -81,6 +81,8 @@ def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> 
     is_last_of_file = nextitem is None or nextitem.path != item.path
     if is_last_of_file and "PySide6.QtWidgets" in sys.modules:
         gc.collect()
+        if gc.get_freeze_count() == 0:
+            gc.freeze()  # a window of this file undid it
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
@@ -114,6 +116,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return next(places, len(_LONGEST_FIRST))
 
     items.sort(key=rank)  # stable: within a file, tests stay in their order
+
+
+def pytest_collection_finish() -> None:
+    """Leave all tests and modules out of the collections of garbage: to scan them after each file takes minutes."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_sessionfinish() -> None:
