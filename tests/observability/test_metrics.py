@@ -30,10 +30,17 @@ from tests.sandbox.helpers import serving
 
 
 @asynccontextmanager
-async def recording(data_dir: Path) -> AsyncIterator[tuple[Engine, Settings]]:
+async def recording(data_dir: Path, url: str) -> AsyncIterator[tuple[Engine, Settings]]:
     """An engine that records a simulated market and has stored some of it."""
     async with serving(SimulatedMarket(seed=3)) as server:
-        settings = settings_in(data_dir, server.ws_url, server.rest_url, symbols="BTCUSDT,ETHUSDT", batch_seconds=0.05)
+        settings = settings_in(
+            data_dir,
+            server.ws_url,
+            server.rest_url,
+            symbols="BTCUSDT,ETHUSDT",
+            batch_seconds=0.05,
+            database_url=url,
+        )
         async with engine_for(settings) as engine:
             engine.start(settings.symbols)
             try:
@@ -43,8 +50,8 @@ async def recording(data_dir: Path) -> AsyncIterator[tuple[Engine, Settings]]:
                 await engine.close()
 
 
-async def test_the_served_metrics_are_the_figures_of_the_parts(data_dir: Path) -> None:
-    async with recording(data_dir) as (engine, settings):
+async def test_the_served_metrics_are_the_figures_of_the_parts(data_dir: Path, tables_url: str) -> None:
+    async with recording(data_dir, tables_url) as (engine, settings):
         settings = replace(settings, metrics_port=free_port())
         async with serving_engine(settings, engine, Metrics(engine)) as served:
             assert (served.url, served.problem) == ("", "")
@@ -87,8 +94,8 @@ def test_names_follow_the_conventions_of_prometheus() -> None:
         assert not re.search(r"_(ms|us|milliseconds|minutes|mb)(_|$)", declared.name), "base units only"
 
 
-async def test_two_engines_of_one_process_never_mix(data_dir: Path) -> None:
-    async with recording(data_dir) as (engine, settings), engine_for(settings) as other:
+async def test_two_engines_of_one_process_never_mix(data_dir: Path, tables_url: str) -> None:
+    async with recording(data_dir, tables_url) as (engine, settings), engine_for(settings) as other:
         busy, idle = registry_of(Metrics(engine)), registry_of(Metrics(other))
         assert busy.get_sample_value("cryptopipe_trades_received_total")
         assert idle.get_sample_value("cryptopipe_trades_received_total") == 0

@@ -64,9 +64,9 @@ class TwoCharts:
 
 
 @contextlib.asynccontextmanager
-async def two_charts(data_dir: Path) -> AsyncIterator[tuple[TwoCharts, Engine]]:
+async def two_charts(data_dir: Path, url: str) -> AsyncIterator[tuple[TwoCharts, Engine]]:
     async with serving(SimulatedMarket(seed=5, rate=200)) as server:
-        settings = settings_in(data_dir, server.ws_url, server.rest_url, symbols="BTCUSDT,ETHUSDT")
+        settings = settings_in(data_dir, server.ws_url, server.rest_url, symbols="BTCUSDT,ETHUSDT", database_url=url)
         async with engine_for(settings) as engine:
             both = TwoCharts(engine)
             engine.start(["BTCUSDT", "ETHUSDT"])
@@ -95,10 +95,10 @@ def is_followed(controller: ChartController, engine: Engine) -> bool:
 
 
 def test_two_charts_follow_the_market_live_side_by_side_and_one_goes_on_when_the_other_is_closed(
-    qtbot: QtBot, data_dir: Path
+    qtbot: QtBot, data_dir: Path, tables_url: str
 ) -> None:
     async def work() -> None:
-        async with two_charts(data_dir) as (both, engine):
+        async with two_charts(data_dir, tables_url) as (both, engine):
             (one, other), (chart, other_chart) = both.controllers, both.charts
             painted: list[ChartController] = []
             one.first_painted.connect(lambda: painted.append(one))
@@ -185,10 +185,10 @@ def test_a_chart_that_seems_complete_during_a_wait_keeps_the_long_wait(backoff: 
 
 
 def test_two_charts_of_the_same_candles_share_one_series_and_look_at_different_times(
-    qtbot: QtBot, data_dir: Path
+    qtbot: QtBot, data_dir: Path, tables_url: str
 ) -> None:
     async def work() -> None:
-        async with two_charts(data_dir) as (both, engine):
+        async with two_charts(data_dir, tables_url) as (both, engine):
             one, other = both.controllers
             one.show("BTCUSDT", Interval.parse("1m"))
             await until(lambda: session_of(one).joined and both.charts[0].accessibleDescription())
@@ -215,12 +215,12 @@ def test_two_charts_of_the_same_candles_share_one_series_and_look_at_different_t
 
 
 def test_a_chart_out_of_view_sleeps_and_is_up_to_date_once_it_is_seen(
-    qtbot: QtBot, data_dir: Path, monkeypatch: pytest.MonkeyPatch
+    qtbot: QtBot, data_dir: Path, tables_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("app.window.chart_controller._SLEEP_AFTER_S", 2)
 
     async def work() -> None:
-        async with two_charts(data_dir) as (both, engine):
+        async with two_charts(data_dir, tables_url) as (both, engine):
             (one, other), (chart, other_chart) = both.controllers, both.charts
             one.show("BTCUSDT", Interval.parse("1m"))
             other.show("ETHUSDT", Interval.parse("1m"))

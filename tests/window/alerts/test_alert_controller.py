@@ -24,9 +24,9 @@ from widgets.window.main_window import MainWindow
 
 
 @asynccontextmanager
-async def window_of(data_dir: Path, *, rate: float = 40.0) -> AsyncIterator[Running]:
+async def window_of(data_dir: Path, url: str, *, rate: float = 40.0) -> AsyncIterator[Running]:
     async with serving(SimulatedMarket(seed=5, rate=rate)) as server:
-        settings = settings_in(data_dir, server.ws_url, server.rest_url, symbols="BTCUSDT,ETHUSDT")
+        settings = settings_in(data_dir, server.ws_url, server.rest_url, symbols="BTCUSDT,ETHUSDT", database_url=url)
         async with open_window(settings) as running:
             await until(lambda: running.engine.database is not None and running.engine.database.writer.status.stored)
             await until(lambda: running.session is not None and len(running.session.series))
@@ -64,9 +64,11 @@ async def judged_beyond(running: Running, trade_id: int) -> StoredAlert:
             await asyncio.sleep(0.05)
 
 
-def test_an_alert_set_on_the_chart_shows_as_a_line_and_fires_with_a_toast(qtbot: QtBot, data_dir: Path) -> None:
+def test_an_alert_set_on_the_chart_shows_as_a_line_and_fires_with_a_toast(
+    qtbot: QtBot, data_dir: Path, tables_url: str
+) -> None:
     async def work() -> None:
-        async with window_of(data_dir) as running:
+        async with window_of(data_dir, tables_url) as running:
             window, controller = running.window, running.controller.alerts
             assert not running.chart.has_alert_lines
             assert window.status_bar.alerts.isHidden()
@@ -104,9 +106,9 @@ def test_an_alert_set_on_the_chart_shows_as_a_line_and_fires_with_a_toast(qtbot:
     run_on_qt_loop(work)
 
 
-def test_a_dragged_line_is_saved_on_release_and_esc_puts_it_back(qtbot: QtBot, data_dir: Path) -> None:
+def test_a_dragged_line_is_saved_on_release_and_esc_puts_it_back(qtbot: QtBot, data_dir: Path, tables_url: str) -> None:
     async def work() -> None:
-        async with window_of(data_dir, rate=5) as running:
+        async with window_of(data_dir, tables_url, rate=5) as running:
             controller, chart = running.controller.alerts, running.chart
             alert_id = await add(running, f"price crosses up {last_price(running) * 1.0005:.2f}", name="drag me")
             await until(lambda: chart.has_alert_lines and chart.alert_lines.lines)
@@ -133,9 +135,9 @@ def test_a_dragged_line_is_saved_on_release_and_esc_puts_it_back(qtbot: QtBot, d
     run_on_qt_loop(work)
 
 
-def test_what_another_program_changes_is_seen(qtbot: QtBot, data_dir: Path) -> None:
+def test_what_another_program_changes_is_seen(qtbot: QtBot, data_dir: Path, tables_url: str) -> None:
     async def work() -> None:
-        async with window_of(data_dir, rate=5) as running:
+        async with window_of(data_dir, tables_url, rate=5) as running:
             controller, database = running.controller.alerts, running.engine.database
             assert database is not None
             alert_id = await add(running, f"price crosses {last_price(running) * 1.001:.2f}")
@@ -152,9 +154,11 @@ def test_what_another_program_changes_is_seen(qtbot: QtBot, data_dir: Path) -> N
     run_on_qt_loop(work)
 
 
-def test_the_dialog_lists_pauses_and_proves_and_a_trade_number_goes_to_its_place(qtbot: QtBot, data_dir: Path) -> None:
+def test_the_dialog_lists_pauses_and_proves_and_a_trade_number_goes_to_its_place(
+    qtbot: QtBot, data_dir: Path, tables_url: str
+) -> None:
     async def work() -> None:
-        async with window_of(data_dir) as running:
+        async with window_of(data_dir, tables_url) as running:
             window, controller = running.window, running.controller.alerts
             fast = await add(running, "moves 0.001% in 10s", name="Fast move")
             await add(running, "recorder in trouble", symbol="")
@@ -179,9 +183,11 @@ def test_the_dialog_lists_pauses_and_proves_and_a_trade_number_goes_to_its_place
     run_on_qt_loop(work)
 
 
-def test_pausing_from_a_toast_keeps_the_firing_and_ends_the_others(qtbot: QtBot, data_dir: Path) -> None:
+def test_pausing_from_a_toast_keeps_the_firing_and_ends_the_others(
+    qtbot: QtBot, data_dir: Path, tables_url: str
+) -> None:
     async def work() -> None:
-        async with window_of(data_dir) as running:
+        async with window_of(data_dir, tables_url) as running:
             window, controller = running.window, running.controller.alerts
             await add(running, "moves 0.001% in 10s")
             await until(lambda: toasts(window))
@@ -199,9 +205,11 @@ def test_pausing_from_a_toast_keeps_the_firing_and_ends_the_others(qtbot: QtBot,
     run_on_qt_loop(work)
 
 
-def test_a_draft_says_what_is_missing_and_a_deleted_alert_comes_back(qtbot: QtBot, data_dir: Path) -> None:
+def test_a_draft_says_what_is_missing_and_a_deleted_alert_comes_back(
+    qtbot: QtBot, data_dir: Path, tables_url: str
+) -> None:
     async def work() -> None:
-        async with window_of(data_dir, rate=5) as running:
+        async with window_of(data_dir, tables_url, rate=5) as running:
             window, controller = running.window, running.controller.alerts
             dialog = controller.open_new("BTCUSDT")
             editor = dialog.editor

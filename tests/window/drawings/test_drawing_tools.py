@@ -94,12 +94,12 @@ def test_tools_of_the_strip_reach_the_chart(play: Play) -> None:
     play(scene)
 
 
-def test_a_drawing_and_its_undo_are_there_after_a_restart(qtbot: QtBot, data_dir: Path) -> None:
+def test_a_drawing_and_its_undo_are_there_after_a_restart(qtbot: QtBot, data_dir: Path, tables_url: str) -> None:
     kept = []
 
     async def work(*, again: bool) -> None:
         async with serving(SimulatedMarket(seed=5)) as server:
-            settings = settings_in(data_dir, server.ws_url, server.rest_url, symbols="BTCUSDT")
+            settings = settings_in(data_dir, server.ws_url, server.rest_url, symbols="BTCUSDT", database_url=tables_url)
             async with open_window(settings, simulated=False) as running:
                 await until(lambda: shown(running))
                 if not again:
