@@ -331,14 +331,27 @@ class ChartView(QWidget):
         return not self._frames.is_due and not self._text_timer.isActive() and self.drawings.is_at_rest
 
     def picture(self) -> QPixmap:
-        """Return the chart in device pixels, without the crosshair. Runs two frames: without it, and with it again."""
+        """
+        Return the chart in device pixels, with its name, without the crosshair.
+
+        Runs two frames: without the crosshair, and with it again.
+        """
         pointer, self._readout.pointer = self._readout.pointer, None
+        names_itself, self._scene.names_itself = self._scene.names_itself, True
         self._run_frame()
+        self._refresh_texts()
         self.drawings.sharpen()
         pixmap: QPixmap = self._canvas.grab()
-        self._readout.pointer = pointer
+        self._readout.pointer, self._scene.names_itself = pointer, names_itself
         self._run_frame()
+        self._refresh_texts()
         return pixmap
+
+    def set_names_itself(self, *, names_itself: bool) -> None:
+        """Say symbol and interval in the legend, or, where a head above the chart says them, not."""
+        if names_itself != self._scene.names_itself:
+            self._scene.names_itself = names_itself
+            self._refresh_texts()
 
     # Frames
 

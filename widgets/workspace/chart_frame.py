@@ -37,6 +37,7 @@ class ChartFrame(QWidget):
         margin = 0 if is_alone else 1
         self._box.setContentsMargins(margin, margin, margin, margin)
         self.head.setVisible(not is_alone)
+        self.chart.set_names_itself(names_itself=is_alone)
         self.update()
 
     def set_active(self, is_active: bool) -> None:

@@ -1,4 +1,8 @@
-"""The badge of a chart's group of links: a number on a square in the group's colour, so that colour is not all."""
+"""
+The badge of a chart's group of links: a number on a square in the group's colour, so that colour is not all.
+
+A chain stands for no group.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,7 @@ from PySide6.QtGui import QColor, QFont, QIcon, QPainter, QPaintEvent, QPen, QPi
 from PySide6.QtWidgets import QToolButton
 
 from widgets.chart.painting.colours import line_colour, text_on
-from widgets.theme import style
+from widgets.theme import icons, style
 from widgets.theme.palettes import DARK, Palette
 
 NOT_LINKED, NOTHING = "Not linked", "nothing yet"
@@ -17,7 +21,7 @@ _COLOUR_NUMBERS = (1, 0, 2, 3, 4, 5)  # of the line colours, from group 1 on
 
 
 class LinkBadge(QToolButton):
-    """A button that names its group; a square without a number stands for none."""
+    """A button that names its group."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -50,8 +54,8 @@ class LinkBadge(QToolButton):
         if self.hasFocus():
             painter.setPen(QPen(QColor(self._palette.accent), 1))
             painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), _RADIUS_PX + 1, _RADIUS_PX + 1)
-        edge = self._palette.faint if self.underMouse() else self._palette.edge
-        _paint(painter, square, self._palette, self._group, QColor(edge))
+        chain = self._palette.text if self.underMouse() else self._palette.faint
+        _paint(painter, square, self._palette, self._group, chain, self.devicePixelRatioF())
         painter.end()
 
 
@@ -65,24 +69,24 @@ def badge_icon(palette: Palette, group: int) -> QIcon:
         painter = QPainter(pixmap)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setFont(style.font(style.SMALL_PX, QFont.Weight.DemiBold))
-        _paint(painter, QRectF(0, 0, side, side).adjusted(1, 1, -1, -1), palette, group, QColor(palette.dim))
+        _paint(painter, QRectF(0, 0, side, side).adjusted(1, 1, -1, -1), palette, group, palette.dim, ratio)
         painter.end()
         icon.addPixmap(pixmap)
     return icon
 
 
-def _paint(painter: QPainter, square: QRectF, palette: Palette, group: int, edge: QColor) -> None:
-    """Paint the square of a group with its number; for none, its ``edge`` alone."""
-    if group:
-        ground = group_colour(palette, group)
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(ground)
-        painter.drawRoundedRect(square, _RADIUS_PX, _RADIUS_PX)
-        painter.setPen(text_on(ground))
-        painter.drawText(square, Qt.AlignmentFlag.AlignCenter, str(group))
-    else:
-        painter.setPen(QPen(edge, 1.5))
-        painter.drawRoundedRect(square.adjusted(1, 1, -1, -1), _RADIUS_PX, _RADIUS_PX)
+def _paint(painter: QPainter, square: QRectF, palette: Palette, group: int, chain: str, ratio: float) -> None:
+    """Paint the square of a group with its number; for none, a chain in that colour."""
+    if not group:
+        side = round(square.width())
+        painter.drawPixmap(square.topLeft(), icons.pixmap("link", chain, side, ratio))
+        return
+    ground = group_colour(palette, group)
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(ground)
+    painter.drawRoundedRect(square, _RADIUS_PX, _RADIUS_PX)
+    painter.setPen(text_on(ground))
+    painter.drawText(square, Qt.AlignmentFlag.AlignCenter, str(group))
 
 
 def group_colour(palette: Palette, group: int) -> QColor:

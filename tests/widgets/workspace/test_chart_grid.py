@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from PySide6.QtCore import QPoint, Qt
@@ -11,9 +12,12 @@ from PySide6.QtWidgets import QApplication, QSplitter
 from pytestqt.qtbot import QtBot
 
 from app.market.interval import Interval
+from app.market.quotes.tick import PriceSide
+from tests.widgets.chart.charts import BTC, MINUTE, series_of, zigzag
 from tests.widgets.cleanup import close_and_delete
 from tests.widgets.conftest import BTCUSDT, SATS
 from widgets.chart.chart_widget import ChartWidget
+from widgets.chart.model.legend import ComparedFigure, Tone, compare_pieces, legend_pieces, without_name
 from widgets.theme.palettes import LIGHT
 from widgets.view_values import WatchRow
 from widgets.workspace.chart_grid import ChartGrid
@@ -174,3 +178,32 @@ def test_a_split_within_a_split_is_shown(grid: ChartGrid) -> None:
     QApplication.processEvents()
     assert place(grid, 2)[0] == pytest.approx(250, abs=3)
     assert place(grid, 4)[0] == pytest.approx(625, abs=4)
+
+
+def test_a_chart_below_a_head_leaves_its_name_to_it_but_not_in_a_picture(grid: ChartGrid, qtbot: QtBot) -> None:
+    chart = grid.frames[1].chart
+    chart.set_series(series_of(zigzag(50)), BTC)
+    assert "BTC" not in chart.legend_text
+    assert chart.legend_text.startswith(("O ", "H ", "C "))
+    assert "BTC/USDT · 1m" in chart._canvas.accessibleDescription()
+    painted: list[str] = []
+    chart.painted.connect(lambda: painted.append(chart.legend_text))
+    chart.picture()
+    assert any(text.startswith("BTC/USDT · 1m") for text in painted)
+    assert "BTC" not in chart.legend_text
+    for key in (2, 3, 4):
+        grid.remove(key)
+    grid.show_layout(1)
+    assert chart.legend_text.startswith("BTC/USDT · 1m")
+
+
+def test_a_legend_without_a_name_keeps_what_stands_nowhere_else() -> None:
+    bar = series_of(zigzag(2)).bar(-1)
+    named = legend_pieces(BTC, MINUTE, bar)
+    assert without_name(named, BTC, PriceSide.MID) == named[1:]
+    euro = replace(BTC, name="oanda:EURUSD", base="EUR", quote="USD")
+    pieces = without_name(legend_pieces(euro, MINUTE, bar, side=PriceSide.BID), euro, PriceSide.BID)
+    assert pieces[0].text.startswith("bid · OANDA")
+    assert pieces[0].rank > 0
+    compared = compare_pieces(BTC, MINUTE, "27 Nov 05:00", [ComparedFigure("ETH", Tone.LINE_1, 4.3)])
+    assert [piece.text for piece in without_name(compared, BTC, PriceSide.MID)][:2] == ["Since 27 Nov 05:00", "■ ETH"]

@@ -18,7 +18,15 @@ from app.market.symbol import Symbol
 from widgets.chart.indicators.compare_lines import CompareLine, compare_lines
 from widgets.chart.interaction.measure_tool import MeasureTool
 from widgets.chart.interaction.price_snap import snap_to_prices
-from widgets.chart.model.legend import ComparedFigure, Piece, Tone, compare_pieces, legend_pieces, volume_title
+from widgets.chart.model.legend import (
+    ComparedFigure,
+    Piece,
+    Tone,
+    compare_pieces,
+    legend_pieces,
+    volume_title,
+    without_name,
+)
 from widgets.chart.model.pane_layout import PRICE, VOLUME
 from widgets.chart.painting.axes import last_price_rect
 from widgets.chart.painting.canvas import ChartCanvas
@@ -124,9 +132,12 @@ class Readout:
         return " ".join(piece.text for piece in self._legend(series))
 
     def _title(self, pane: Pane, series: CandleSeries | None) -> list[Piece]:
-        if pane.key == PRICE:
-            return fitted_legend(self._scene, self._legend(series))
         symbol = self._scene.symbol
+        if pane.key == PRICE:
+            pieces = self._legend(series)
+            if symbol is not None and not self._scene.names_itself:
+                pieces = without_name(pieces, symbol, self._scene.price_side)
+            return fitted_legend(self._scene, pieces)
         return (
             volume_title(symbol, self.bar) if symbol is not None and series is not None and pane.key == VOLUME else []
         )

@@ -97,6 +97,15 @@ def compare_pieces(symbol: Symbol, interval: Interval, since: str, figures: Sequ
     return pieces
 
 
+def without_name(pieces: Sequence[Piece], symbol: Symbol, side: PriceSide) -> list[Piece]:
+    """Return a legend of these two for a chart whose symbol and interval stand above it already."""
+    kept = [piece for piece in pieces if piece.field != "title"]
+    if kept and kept[0].field == "since":
+        return [kept[0]._replace(text=f"{kept[0].text[0].upper()}{kept[0].text[1:]}"), *kept[1:]]
+    # Which price of ticks is shown, and how its broker sends them, stands nowhere else.
+    return kept if symbol.has_trades else [Piece(f"{side} · {symbol.broker_note}", Tone.LABEL, "side", 4), *kept]
+
+
 TICKS = "Ticks"
 """The name of the volume of a symbol without trades: it counts ticks."""
 COMPLETENESS = "complete"

@@ -145,6 +145,7 @@ class Scene:
     countdown: str = ""
     shows_axis_labels: bool = True  # of the indicators' last values
     legend_rows: int = 0  # rows of indicators below the legend that prices keep clear of
+    names_itself: bool = True  # False: a head above the chart has the symbol's name and the interval
     legend_folded: bool = False  # whether those rows are folded into one
     named_pane: str | None = None  # key of the pane on whose axis the pointer is
     marked_separator: int | None = None  # index of the pane above, while hovered or dragged

@@ -28,7 +28,7 @@ class PaneFocus:
     Finds the pane that the user means. It is the chart's `Grab` for titles, and takes nothing but their double clicks.
 
     ``pointer``: returns the pointer in logical pixels of the view, None off the chart. ``note``: called with a sentence
-    on what was done.
+    on what was done; an empty one takes that back.
     """
 
     def __init__(
@@ -58,6 +58,7 @@ class PaneFocus:
         """Show all panes if one has all the room, else give it to that pane; None: to `key`. False: nothing to do."""
         if self._scene.maximised_pane is not None:
             self._panes.maximise(None)
+            self._note("")
             return True
         key = key or self.key
         if not self._panes.maximise(key):
