@@ -15,7 +15,10 @@ from widgets.theme.palettes import Palette
 
 
 class Popup(QFrame):
-    """A floating panel inside ``window``. Closing returns the focus to the widget that had it before."""
+    """
+    A floating panel inside ``window``, which comes to the front for it. Closing returns the focus to the widget that
+    had it before, which may be in another window of the program.
+    """
 
     _MARGIN = 8
 
@@ -45,6 +48,7 @@ class Popup(QFrame):
         self.show()
         self.raise_()
         focus.setFocus(Qt.FocusReason.PopupFocusReason)
+        _bring_to_front(self._window)
 
     def dismiss(self) -> None:
         """Close the panel, and do nothing else."""
@@ -59,6 +63,7 @@ class Popup(QFrame):
         self.hide()
         if had_focus and self._focus_before is not None:
             self._focus_before.setFocus(Qt.FocusReason.PopupFocusReason)
+            _bring_to_front(self._focus_before)
         self._focus_before = None
 
     def set_palette(self, palette: Palette) -> None:
@@ -82,4 +87,16 @@ class Popup(QFrame):
 
     def _holds(self, widget: QWidget) -> bool:
         # A menu or a list that drops down from the panel is a window of its own, and part of the panel all the same.
-        return widget is self or self.isAncestorOf(widget) or widget.window() is not self.window()
+        window = widget.window()
+        is_beside = window is not self.window() and window.windowType() is not Qt.WindowType.Window
+        return widget is self or self.isAncestorOf(widget) or is_beside
+
+
+def _bring_to_front(part: QWidget) -> None:
+    """Let the keyboard reach a part's window, if another window of the program has it."""
+    active, window = QApplication.activeWindow(), part.window()
+    if active is not None and active is not window:
+        if window.isMinimized():
+            window.showNormal()
+        window.raise_()
+        window.activateWindow()

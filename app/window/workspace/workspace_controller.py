@@ -470,7 +470,8 @@ class WorkspaceController(QObject):
         """Renew the figures in the head of a chart; None: of all charts in view."""
         for room in self._detached:
             if room.window is not None:
-                names = (f"{each.symbol} {each.interval}" for each in map(self._with_key, room.keys))
+                shown = map(self._with_key, room.keys)
+                names = dict.fromkeys(f"{self._host.title_of(each.symbol)} {each.interval}" for each in shown)
                 room.window.setWindowTitle(f"{', '.join(names)} · cryptopipe")
         for each in self._charts.all if one is None else (one,):
             grid = self._room_of(each).grid

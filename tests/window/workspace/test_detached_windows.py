@@ -49,7 +49,7 @@ def test_a_chart_in_a_window_of_its_own_is_the_bars_and_comes_back_when_it_is_cl
         assert own is not window
         assert own.isVisible()
         assert charts.active is second
-        await until(lambda: own.windowTitle() == "ETHUSDT 1m · cryptopipe")
+        await until(lambda: own.windowTitle() == "ETH/USDT 1m · cryptopipe")
         assert "ETH/USDT" in window.windowTitle()
         assert second.chart.bar.isVisible()
         assert second.chart.bar.window() is own
@@ -85,6 +85,28 @@ def test_keys_work_in_a_detached_window_too(play: Play) -> None:
         workspace.run("detach_chart")
         assert first.chart.window() is running.window
         assert running.window.toasts.shown[-1].accessibleName().startswith("Open another chart first")
+
+    play(scene)
+
+
+def test_the_picker_opened_from_a_detached_window_has_the_keyboard_and_gives_it_back(play: Play) -> None:
+    async def scene(running: Running, server: SandboxServer) -> None:
+        first, second = await detached(running)
+        own, window = second.chart.window(), running.window
+        own.activateWindow()
+        await until(own.isActiveWindow)
+        QTest.keyClick(second.chart.focusProxy(), Qt.Key.Key_K, CONTROL)
+        await until(window.isActiveWindow)
+        await until(window.symbol_picker.edit.hasFocus)
+        QTest.keyClicks(window.symbol_picker.edit, "sol")
+        QTest.keyClick(window.symbol_picker.edit, Qt.Key.Key_Return)
+        await until(own.isActiveWindow)
+        assert (first.symbol, second.symbol) == ("BTCUSDT", "SOLUSDT")
+        assert running.controller.charts.active is second
+        QTest.keyClick(second.chart.focusProxy(), Qt.Key.Key_K, CONTROL)
+        await until(window.isActiveWindow)
+        QTest.mouseClick(second.chart.focusProxy().viewport(), Qt.MouseButton.LeftButton)
+        assert not window.symbol_picker.isVisible()
 
     play(scene)
 
