@@ -1,8 +1,9 @@
 """
 Kills the window at random moments while its workspaces change all the time, and compares what the next start restores.
 
-The window is the program's own, off screen, without an exchange or a database. In it an actor splits, closes, links,
-resizes and switches charts and workspaces, and prints each state that is then on the screen. After SIGKILL the file
+The window is the program's own, off screen, without an exchange or a database. In it an actor splits, closes, detaches,
+links, resizes and switches charts and workspaces, gives panes all the room, and prints each state that is then on the
+screen. After SIGKILL the file
 must hold one of these states, no more than a second old, and the next start must show that one.
 
 Usage: ``python -m tests.soak.workspace_crash [--kills N] [--seed N]``; exits with 1 if a state was lost or damaged.
@@ -55,9 +56,9 @@ def act(controller):
         "split_right": number < 6, "split_below": number < 6, "close_chart": number > 1, "next_chart": True,
         "maximise_chart": True, "chart_wider": True, "chart_higher": True, "new_workspace": many < 4,
         "next_workspace": many > 1, "duplicate_workspace": many < 4, "delete_workspace": many > 2,
-        "reset_workspace": chance.random() < 0.1,
+        "reset_workspace": chance.random() < 0.1, "detach_chart": number > 1, "looks_by_symbol": True,
     }
-    others = ["symbol", "interval", "link", "name", "style"]
+    others = ["symbol", "symbol", "interval", "link", "name", "style", "pane", "place"]
     does = chance.choice([name for name, can in choices.items() if can] + others)
     if does == "symbol":
         controller.show_on(one, chance.choice(["BTCUSDT", "ETHUSDT", "SOLUSDT"]), one.interval)
@@ -68,7 +69,14 @@ def act(controller):
     elif does == "name":
         workspace.switcher.rename(chance.randrange(many), f"Desk {chance.randrange(99)}")
     elif does == "style":
-        one.chart.indicators.add("ema", {"period": chance.randrange(2, 99)})
+        kind = chance.choice(["ema", "rsi"])
+        if len(one.chart.indicators.studies) < 5:
+            one.chart.indicators.add(kind, {"period": chance.randrange(2, 99)})
+    elif does == "pane":
+        one.chart._pane_focus.toggle(chance.choice(one.chart._panes.layout.keys))
+    elif does == "place":
+        for room in workspace._detached:
+            room.window.setGeometry(chance.randrange(200), chance.randrange(200), 400 + chance.randrange(200), 300)
     else:
         workspace.run(does, one)
 
@@ -212,11 +220,12 @@ def normal(state: dict[str, Any]) -> Any:
     """Return a state with charts numbered by their places, so that two that look the same are equal."""
     document = json.loads(json.dumps(state))
     for workspace in document["workspaces"].get("workspaces", []):
-        keys = [chart["key"] for chart in workspace["charts"]]
-        layout = from_values(workspace["layout"], keys)
-        assert layout is not None
-        numbers = {key: number for number, key in enumerate(keys_of(layout))}
-        workspace["layout"] = _rounded(to_values(with_keys(layout, numbers)))
+        numbers: dict[int, int] = {}
+        for at, room in enumerate([workspace, *workspace["windows"]], -1):
+            layout = from_values(room["layout"], [one["key"] for one in workspace["charts"] if one["window"] == at])
+            assert layout is not None
+            numbers |= {key: number for number, key in enumerate(keys_of(layout), len(numbers))}
+            room["layout"] = _rounded(to_values(with_keys(layout, numbers)))
         for chart in workspace["charts"]:
             chart["key"] = numbers[chart["key"]]
         workspace["charts"].sort(key=lambda chart: chart["key"])

@@ -165,9 +165,9 @@ def free_name(name: str, taken: Iterable[str]) -> str:
 
 def checked_name(name: object) -> str:
     """Return a name of at most 60 characters in one line; a name that is none is “Workspace”."""
-    text = " ".join(name.split()) if isinstance(name, str) else ""
-    text = "".join(letter for letter in text if letter.isprintable())[:_LONGEST_NAME].strip()
-    return text or "Workspace"
+    given = name if isinstance(name, str) else ""
+    text = "".join(letter for letter in given if letter.isprintable() or letter.isspace())
+    return " ".join(text.split())[:_LONGEST_NAME].strip() or "Workspace"
 
 
 def _workspace_values(workspace: Workspace) -> dict[str, Any]:

@@ -73,7 +73,7 @@ def test_escape_closes_and_gives_the_focus_back_and_its_own_keys_do_too(window: 
 
 def test_a_command_that_cannot_run_is_listed_with_the_reason_and_does_not_run(window: MainWindow, qtbot: QtBot) -> None:
     palette = opened(window, qtbot)
-    QTest.keyClicks(palette.edit, "undo what")
+    QTest.keyClicks(palette.edit, "undo that can")
     row = palette._current()
     assert row is not None
     assert (row.command, row.reason) == ("undo", "There is nothing to undo.")

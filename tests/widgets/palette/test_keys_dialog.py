@@ -309,7 +309,7 @@ def test_two_keys_one_after_the_other_are_given_work_and_name_what_they_cost(
     assert keys_of("log") == ("Ctrl+K, S",)
     assert keys_of("symbols") == ()
     assert dialog.current().keys == ("Ctrl+K, S",)
-    choose(dialog, "drawing_left")  # of another part of the window: it may begin with the same key, and ends with another
+    choose(dialog, "drawing_left")  # it may begin with the same key
     qtbot.keyClick(dialog.view, Key.Key_Return, CTRL)
     qtbot.keyClick(dialog.editor.listener, Key.Key_K, CTRL)
     qtbot.keyClick(dialog.editor.listener, Key.Key_Up, CTRL)

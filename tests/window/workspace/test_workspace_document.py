@@ -189,5 +189,6 @@ def test_charts_of_detached_windows_alone_come_back_into_the_main_window() -> No
 def test_names_are_one_line_and_no_two_are_the_same() -> None:
     assert checked_name("  Night\n watch ") == "Night watch"
     assert checked_name(None) == checked_name("\u200b\n") == "Workspace"
+    assert checked_name("Day \x00 one") == "Day one"
     assert len(checked_name("x" * 100)) == 60
     assert free_name("Main", ["Main", "Main 2"]) == "Main 3"
