@@ -14,7 +14,8 @@ from app.market.drawings.drawing import Drawing, DrawingKind
 from tests.widgets.chart.drawings.helpers import anchor, drawn
 from tests.widgets.cleanup import close_and_delete
 from widgets.chart.drawings.kinds import GROUPS
-from widgets.drawing_tools.drawings_list import EYE, LOCK, NAME, DrawingsList, detail_of, title_of
+from widgets.drawing_tools.drawings_list import DrawingsList
+from widgets.drawing_tools.drawings_model import EYE, LOCK, NAME, detail_of, title_of
 from widgets.drawing_tools.tool_strip import FOLDED_WIDTH, WIDTH, ToolStrip
 from widgets.theme import style
 from widgets.window.main_window import MainWindow
