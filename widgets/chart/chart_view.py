@@ -113,7 +113,14 @@ class ChartView(QWidget):
         self.indicators = IndicatorController(
             self._scene, self._canvas, self._panes, self._repaint_all, self.noted.emit
         )
-        self.drawings = ChartDrawings(self._scene, self._canvas, self._repaint_all, self._snap, self.noted.emit)
+        self.drawings = ChartDrawings(
+            self._scene,
+            self._canvas,
+            self._repaint_all,
+            self._snap,
+            lambda across, up: self.reading_tools.nudge_crosshair(across, up),
+            self.noted.emit,
+        )
         self._canvas.add_item(AxisNamesItem(self._scene))
         self._readout = Readout(
             self._scene,

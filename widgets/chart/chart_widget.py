@@ -338,6 +338,8 @@ class ChartWidget(ChartView):
         return self.mapTo(self.window(), QPoint(style.px(16), style.px(_DATE_ENTRY_TOP_PX)))
 
     def _open_context_menu(self, position: QPointF, at: QPoint) -> None:
+        if self.drawings.put_down_tool():
+            return
         pane = self._scene.pane_at(position.y()) or self._scene.leading
         drawing = self.drawings.drawing_at(position)
         if drawing is not None:

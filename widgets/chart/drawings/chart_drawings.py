@@ -9,10 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from functools import cached_property
-from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject, QPointF, QRectF, Qt, QTimer, Signal
+from PySide6.QtCore import QObject, QPointF, Qt, QTimer, Signal
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QMenu
 
@@ -20,21 +18,18 @@ from app.market.drawings.drawing import Drawing, DrawingKind
 from app.market.interval import Interval
 from app.market.series.series import CandleSeries
 from app.market.symbol import Symbol
+from widgets.chart.drawings.drawing_overlay import DrawingOverlay
 from widgets.chart.drawings.drawing_painting import DrawingFills, DrawingPainter, DrawingsItem
 from widgets.chart.drawings.drawing_set import DrawingSet
 from widgets.chart.drawings.drawing_tool import DrawingTool, ToolCalls
 from widgets.chart.drawings.editing import duplicate, moved, order_above, order_below, pasted
 from widgets.chart.drawings.figures import Figures
-from widgets.chart.drawings.handles import point_of
+from widgets.chart.drawings.handles import place_of
 from widgets.chart.drawings.kinds import KINDS, words_of
 from widgets.chart.painting.canvas import ChartCanvas
-from widgets.chart.painting.scene import Scene
+from widgets.chart.painting.scene import Crosshair, Scene
 from widgets.controls.context_menu import context_menu, pop_up
 from widgets.keys import key_in_brackets
-
-if TYPE_CHECKING:  # made, and loaded, when first used: the window opens without
-    from widgets.chart.drawings.style_bar import StyleBar
-    from widgets.chart.drawings.text_entry import TextEntry
 
 _REFINE_MS = 120  # after the view's last movement
 
@@ -44,7 +39,8 @@ class ChartDrawings(QObject):
     Shows drawings on one scene and lets the user place, choose and change them.
 
     ``frame``: paints everything in the next frame. ``snap``: returns a position moved to a price of its candle, where
-    the magnet is on. ``note``: called with a sentence on what a command did.
+    the magnet is on. ``nudge``: moves the crosshair by so many candles and so many pixels up; False where it cannot.
+    ``note``: called with a sentence on what a command did.
 
     Signals:
         put_requested(object): store this tuple of `Drawing`, new or changed, as one step of undo.
@@ -66,10 +62,11 @@ class ChartDrawings(QObject):
         canvas: ChartCanvas,
         frame: Callable[[], object],
         snap: Callable[[QPointF], QPointF],
+        nudge: Callable[[int, int], bool],
         note: Callable[[str], object],
     ) -> None:
         super().__init__(canvas)
-        self._scene, self._canvas, self._frame, self._note = scene, canvas, frame, note
+        self._scene, self._canvas, self._frame, self._nudge, self._note = scene, canvas, frame, nudge, note
         self.set = DrawingSet(scene)
         self._painter = DrawingPainter(scene, self.set, self._refine_later)
         self._item = DrawingsItem(scene, self.set, self._painter)
@@ -83,9 +80,11 @@ class ChartDrawings(QObject):
         self._refine_timer.setSingleShot(True)
         self._refine_timer.setInterval(_REFINE_MS)
         self._refine_timer.timeout.connect(self._refine)
-        self._edited: Drawing | None = None
+        self._overlay = DrawingOverlay(scene, canvas, self.set, self, self._take_text)
         self._following: Figures | None = None  # of the last frame
-        self.changed.connect(self._place_bar)
+        self._crosshair: Crosshair | None = None  # of the last frame
+        self._symbol_name = ""
+        self.changed.connect(self._overlay.place_bar)
         canvas.add_item_over_panes(self._item)
         scene.price.layers.append(DrawingFills(self.set, self._painter))
 
@@ -102,15 +101,20 @@ class ChartDrawings(QObject):
         if alerts != self.set.alerts:
             self.set.alerts = dict(alerts)
             self._frame()
-            self._place_bar()
+            self._overlay.place_bar()
 
     def follow(self, series: CandleSeries | None) -> None:
         """Take the series on the chart; call it as each frame begins."""
-        if series is not self.set.series:
-            had_interval = self._interval
-            self.set.series = series
-            if had_interval != self._interval:
-                self._tool.take(self._tool.kind)  # anchors placed so far are candles of another interval
+        if series is self.set.series:
+            return
+        had_interval, self.set.series = self._interval, series
+        symbol = "" if self._scene.symbol is None else self._scene.symbol.name
+        if symbol != self._symbol_name:
+            self._symbol_name = symbol
+            self._overlay.end_text()
+            self._tool.take(self._tool.kind)  # anchors placed so far are prices of another symbol
+        elif had_interval != self._interval:
+            self._tool.let_go()
 
     @property
     def drawings(self) -> tuple[Drawing, ...]:
@@ -194,10 +198,14 @@ class ChartDrawings(QObject):
     def drag(self, position: QPointF) -> None:
         """Follow a drag."""
         self._tool.drag(position)
+        shape = self._tool.cursor_at(position)
+        if shape is not None:
+            self._canvas.setCursor(shape)
 
     def release(self, position: QPointF) -> None:
         """Take the release."""
         self._tool.release(position)
+        self._canvas.setCursor(self._tool.cursor_at(position) or Qt.CursorShape.CrossCursor)
 
     def double_click(self, position: QPointF) -> bool:
         """Take a double click; False if it is not about a drawing."""
@@ -243,6 +251,13 @@ class ChartDrawings(QObject):
         had_choice = self.set.chosen is not None
         self.choose(None)
         return had_choice
+
+    def put_down_tool(self) -> bool:
+        """Give up the tool with what is being placed; False where none is chosen."""
+        has_tool = self._tool.kind is not None
+        if has_tool:
+            self.take_tool(None)
+        return has_tool
 
     # Changes by the user
 
@@ -293,8 +308,14 @@ class ChartDrawings(QObject):
         self.change(drawing, order=order_below(self.drawings))
 
     def move_chosen(self, across: int, up: int) -> bool:
-        """Move the chosen drawing by so many candles and so many pixels; False where there is none to move."""
+        """
+        Move the chosen drawing by so many candles and so many pixels, or the crosshair while one is being placed.
+
+        False where there is nothing to move.
+        """
         drawing, interval = self.chosen, self._interval
+        if self._tool.kind is not None:
+            return self._nudge(across, up)
         if drawing is None or drawing.locked or interval is None:
             return False
         by = QPointF(across * max(self._scene.time_scale.bar_px, 1.0), -float(up))
@@ -334,6 +355,9 @@ class ChartDrawings(QObject):
         if found:
             self.put_requested.emit(found)
             self.choose(found[-1].id)
+            self._note(f"Pasted: {KINDS[found[0].kind].title.lower()}." if len(found) == 1 else "Pasted the drawings.")
+        else:
+            self._note("The clipboard has no drawing.")
         return bool(found)
 
     # Menus, keys and the bar
@@ -351,68 +375,39 @@ class ChartDrawings(QObject):
 
     def open_menu(self, drawing: Drawing) -> None:
         """Open the menu of a drawing in its middle."""
-        menu = context_menu(self._canvas)
-        self.fill_menu(menu, drawing)
-        pop_up(menu, self._canvas.mapToGlobal(self.place_of(drawing).center().toPoint()))
+        interval = self._interval
+        if interval is not None:
+            menu = context_menu(self._canvas)
+            self.fill_menu(menu, drawing)
+            middle = place_of(self._scene, interval, drawing).center()
+            pop_up(menu, self._canvas.mapToGlobal(middle.toPoint()))
 
     def end_frame(self) -> None:
-        """Mark what follows the newest candle, where that has changed, and move the bar; call it as each frame ends."""
+        """
+        Bring what depends on the frame up to date: call it as each frame ends.
+
+        That is what follows the newest candle, what is placed at the crosshair, and the bar.
+        """
         groups = self.set.groups()
         following = groups[1].figures if groups and groups[1].drawings else None
         if following is not self._following:
             self._following = following
             self._canvas.repaint_rects([self._scene.price.rect])
-        self._place_bar()
-
-    def _place_bar(self) -> None:
-        """Show the chosen drawing's style beside it, unless it is being dragged."""
-        drawing = self.chosen
-        is_still = self.set.preview is None and self._edited is None and self.set.is_shown
-        shown = drawing if drawing is not None and is_still and not drawing.hidden else None
-        if shown is None and ("_bar" not in self.__dict__ or self._bar.isHidden()):
-            return
-        self._bar.show_drawing(shown, self._scene.palette, 0 if shown is None else self.set.alerts.get(shown.id, 0))
-        if shown is not None:
-            self._bar.place_beside(self.place_of(shown), self._scene.price.rect)
-
-    def place_of(self, drawing: Drawing) -> QRectF:
-        """Return a rectangle around a drawing's anchors, kept in the price pane; logical pixels of the view."""
-        interval, pane = self._interval, self._scene.price.rect
-        if interval is None:
-            return QRectF()
-        points = [point_of(self._scene, interval, anchor) for anchor in drawing.anchors]
-        xs = [min(max(point.x(), pane.left()), pane.right()) for point in points]
-        ys = [min(max(point.y(), pane.top()), pane.bottom()) for point in points]
-        return QRectF(QPointF(min(xs), min(ys)), QPointF(max(xs), max(ys)))
-
-    @cached_property
-    def _bar(self) -> StyleBar:
-        from widgets.chart.drawings.style_bar import StyleBar
-
-        return StyleBar(self._canvas, self)
+        cross = self._scene.crosshair
+        if cross != self._crosshair:  # moved by keys, too
+            self._crosshair = cross
+            if cross is not None:
+                self._tool.hover(QPointF(self._scene.time_scale.x_of(cross.slot), cross.y))
+        self._overlay.place_bar()
 
     # Texts
 
-    @cached_property
-    def _entry(self) -> TextEntry:
-        from widgets.chart.drawings.text_entry import TextEntry
-
-        entry = TextEntry(self._canvas)
-        entry.text_entered.connect(self._take_text)
-        entry.given_up.connect(lambda: self._take_text(None))
-        return entry
-
     def _edit(self, drawing: Drawing) -> None:
-        self._edited = drawing
-        self.set.set_preview(drawing)
+        self._overlay.edit_text(drawing)
         self._frame()
-        self._entry.open_with(drawing.text, self.place_of(drawing).topLeft() - QPointF(4, 20), self._scene.palette)
 
-    def _take_text(self, text: str | None) -> None:
-        """Store the drawing with this text; None: the user gave it up. A text without letters is not placed."""
-        drawing, self._edited = self._edited, None
-        if drawing is None:
-            return
+    def _take_text(self, drawing: Drawing, text: str | None) -> None:
+        """Store a drawing with this text; None: the user gave it up. A text without letters is not placed."""
         self.set.set_preview(None)
         self._frame()
         is_text = drawing.kind in (DrawingKind.TEXT, DrawingKind.NOTE)

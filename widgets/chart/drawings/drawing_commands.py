@@ -47,9 +47,11 @@ def drawing_commands(drawings: ChartDrawings) -> dict[str, Callable[[], object]]
 def drawing_reasons(drawings: ChartDrawings) -> dict[str, Callable[[], str]]:
     """Return why a command cannot run now, by the commands' names; empty texts where it can."""
     choose = f"Choose a drawing first{key_in_brackets('next_drawing')}."
-    on_chosen = [name for name in drawing_commands(drawings) if name.startswith(("drawing_", "remove_"))]
-    on_chosen += [f"{name}_drawing" for name in ("copy", "cut", "duplicate", "edit", "lock", "hide")]
+    on_chosen = ["drawing_menu", "drawing_to_front", "drawing_to_back"]
+    on_chosen += [f"{name}_drawing" for name in ("remove", "copy", "cut", "duplicate", "edit", "lock", "hide")]
+    moves = [f"{name}_{step}" for name in ("drawing", "drawing_far") for step in _STEPS]
     return {
+        **dict.fromkeys(moves, lambda: "" if drawings.takes_keys else choose),
         **dict.fromkeys(on_chosen, lambda: "" if drawings.chosen is not None else choose),
         "alert_drawing": lambda: _no_alert_reason(drawings) if drawings.chosen is not None else choose,
         **dict.fromkeys(

@@ -110,6 +110,12 @@ class DrawingTool:
         self._calls.ended()
         return True
 
+    def let_go(self) -> None:
+        """Give up a drag and a freehand line, as places in the view mean other times now. Placed anchors stay."""
+        self._pressed = None
+        if self._drag is not None or self._points:
+            self._give_up()
+
     def _give_up(self) -> None:
         had = self.is_placing or self._drag is not None
         self._anchors, self._points, self._pressed, self._drag = [], [], None, None
@@ -201,7 +207,9 @@ class DrawingTool:
         if self.kind is not None or self._interval is None or not self._scene.price.rect.contains(position):
             return None
         if self._drag is not None:
-            return Qt.CursorShape.ClosedHandCursor if self._drag.anchor is None else None
+            if self._drag.anchor is not None:
+                return None
+            return Qt.CursorShape.DragCopyCursor if self._drag.is_copy else Qt.CursorShape.ClosedHandCursor
         if self.is_locked:
             return None
         if self._handle_at(position) is not None:
@@ -326,8 +334,9 @@ class DrawingTool:
         self._show(with_anchor(original, drag.anchor, anchor))
 
     def _show(self, drawing: Drawing) -> None:
-        self._drawings.set_preview(drawing)
-        self._calls.frame()
+        if drawing != self._drawings.preview:
+            self._drawings.set_preview(drawing)
+            self._calls.frame()
 
     def _handle_at(self, position: QPointF) -> Handle | None:
         drawing, interval = self._drawings.chosen_drawing, self._interval

@@ -28,6 +28,7 @@ _FILLED = frozenset(
 _EXTENDED = frozenset({DrawingKind.FIBONACCI_RETRACEMENT, DrawingKind.FIBONACCI_EXTENSION})
 _TURN = pi / 4  # lines are straightened to multiples of this
 _COPY_PX = 20.0  # how far a duplicate stands from its original, down and to the right
+_MOST_COPIES = 20  # in a row beside their original; more of them lie in one place
 _SQUARE = frozenset({DrawingKind.RECTANGLE, DrawingKind.PRICE_RANGE})
 
 
@@ -71,8 +72,7 @@ def moved(scene: Scene, interval: Interval, drawing: Drawing, by: QPointF) -> Dr
 
 def duplicate(scene: Scene, interval: Interval, drawing: Drawing, others: Iterable[Drawing], steps: int = 1) -> Drawing:
     """Return a copy of a drawing, with an id of its own, ``steps`` beside it and above all others."""
-    by = QPointF(max(_COPY_PX, scene.time_scale.bar_px), _COPY_PX) * steps
-    copy = moved(scene, interval, drawing, by)
+    copy = moved(scene, interval, drawing, _beside(scene) * steps)
     return replace(copy, id=str(uuid4()), order=order_above(others), revision=0, locked=False, hidden=False)
 
 
@@ -100,10 +100,16 @@ def pasted(text: str, scene: Scene, interval: Interval, symbol: str, others: Seq
             hidden=False,
             revision=0,
         )
-        if any(one.anchors == copy.anchors and one.kind is copy.kind for one in others):
-            copy = moved(scene, interval, copy, QPointF(_COPY_PX, _COPY_PX))
+        for _ in range(_MOST_COPIES):
+            if all(one.anchors != copy.anchors or one.kind is not copy.kind for one in others):
+                break
+            copy = moved(scene, interval, copy, _beside(scene))
         copies.append(copy)
     return tuple(copies)
+
+
+def _beside(scene: Scene) -> QPointF:
+    return QPointF(max(_COPY_PX, scene.time_scale.bar_px), _COPY_PX)
 
 
 def straightened(kind: DrawingKind, start: QPointF, end: QPointF) -> QPointF:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from PySide6.QtCore import QPointF
+from PySide6.QtCore import QPointF, QRectF
 
 from app.market.drawings.drawing import Anchor, Drawing, DrawingKind
 from app.market.interval import Interval
@@ -27,6 +27,14 @@ class Handle(NamedTuple):
 def point_of(scene: Scene, interval: Interval, anchor: Anchor) -> QPointF:
     """Return where an anchor is, in the view's logical pixels."""
     return QPointF(scene.time_scale.x_of(position_of(interval, anchor.time_us)), scene.price.y_of(anchor.price))
+
+
+def place_of(scene: Scene, interval: Interval, drawing: Drawing) -> QRectF:
+    """Return a rectangle around a drawing's anchors, kept in the price pane; the view's logical pixels."""
+    pane, points = scene.price.rect, [point_of(scene, interval, anchor) for anchor in drawing.anchors]
+    xs = [min(max(point.x(), pane.left()), pane.right()) for point in points]
+    ys = [min(max(point.y(), pane.top()), pane.bottom()) for point in points]
+    return QRectF(QPointF(min(xs), min(ys)), QPointF(max(xs), max(ys)))
 
 
 def anchor_at(scene: Scene, interval: Interval, point: QPointF, *, on_candle: bool = True) -> Anchor:

@@ -61,16 +61,17 @@ class TextEntry(QPlainTextEdit):
             self._close()
             self.given_up.emit()
         elif event.key() in _RETURN and not event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
-            self._enter()
+            self.enter()
         else:
             super().keyPressEvent(event)
 
     def focusOutEvent(self, event: QFocusEvent) -> None:
         super().focusOutEvent(event)
         if event.reason() not in (Qt.FocusReason.PopupFocusReason, Qt.FocusReason.ActiveWindowFocusReason):
-            self._enter()
+            self.enter()
 
-    def _enter(self) -> None:
+    def enter(self) -> None:
+        """Take the text as it is now, if it is open."""
         if self._is_open:
             text = self.toPlainText().strip()[:MOST_TEXT]
             self._close()

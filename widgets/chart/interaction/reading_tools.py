@@ -125,6 +125,21 @@ class ReadingTools:
         self.point_at(QPointF(time_scale.x_of(bar.slot), y))
         return True
 
+    def nudge_crosshair(self, across: int, up: int) -> bool:
+        """
+        Move the crosshair by so many candles, and so many logical pixels up within the price pane.
+
+        One that is nowhere comes to the latest candle in view. False without candles.
+        """
+        pointer, pane = self._readout.pointer, self._scene.price.rect
+        if pointer is None:
+            return self.step_crosshair(0)
+        y = min(max(pointer.y() - up, pane.top()), pane.bottom() - 1)
+        if across and not self.step_crosshair(across):
+            return False
+        self.point_at(QPointF((self._readout.pointer or pointer).x(), y))
+        return True
+
     # Measuring
 
     def press_measure(self, position: QPointF, *, begins: bool) -> bool:

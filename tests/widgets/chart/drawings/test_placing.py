@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import pytest
-from PySide6.QtCore import QPointF, Qt
+from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from app.market.drawings.drawing import DrawingKind, check
 from app.market.interval import Interval
 from app.market.series.series import CandleSeries
-from tests.widgets.chart.charts import BTC, canvas_of, place, series_of, settle, slot_at, zigzag
+from tests.widgets.chart.charts import BTC, ETH, LEFT_BUTTON, canvas_of, place, series_of, settle, slot_at, zigzag
 from tests.widgets.chart.drawings.helpers import NO_KEYS, Kept, anchor, click, drag, drawn
 from widgets.chart.chart_widget import ChartWidget
 from widgets.chart.drawings.drawing_commands import drawing_commands
@@ -221,6 +222,85 @@ def test_a_drawing_is_placed_by_keys_alone(qtbot: QtBot, chart: ChartWidget, kep
     press(chart, Key.Key_Space)
     one, other = kept.only.anchors
     assert one.time_us - other.time_us == 5 * 60_000_000
+
+
+def test_what_is_placed_by_keys_follows_the_crosshair(qtbot: QtBot, chart: ChartWidget, kept: Kept) -> None:
+    chart.drawings.take_tool(DrawingKind.TREND_LINE)
+    press(chart, Key.Key_Left)  # the crosshair comes to the latest candle in view
+    settle(qtbot, chart)
+    press(chart, Key.Key_Space)
+    press(chart, Key.Key_Left, SHIFT)
+    settle(qtbot, chart)
+    press(chart, Key.Key_Up, SHIFT)
+    press(chart, Key.Key_Down)
+    settle(qtbot, chart)
+    start, end = chart.drawings.set.preview.anchors
+    assert start.time_us - end.time_us == 10 * 60_000_000
+    assert at(chart, 0, start.price).y() - at(chart, 0, end.price).y() == pytest.approx(9, abs=0.2)
+    press(chart, Key.Key_Space)
+    assert kept.only.anchors == (start, end)
+
+
+def test_placing_goes_on_in_another_interval_and_ends_with_the_symbol(
+    qtbot: QtBot, chart: ChartWidget, kept: Kept
+) -> None:
+    minutes = chart.series
+    hour = Interval.parse("1h")
+    hours = series_of(zigzag(20, hour.slot(anchor(0, 0).time_us) - 10, hour), hour)
+    chart.drawings.take_tool(DrawingKind.TREND_LINE)
+    click(chart, at(chart, 130, 103))
+    for series in (None, hours, None, minutes):
+        chart.set_series(series, BTC)
+    settle(qtbot, chart)
+    click(chart, at(chart, 150, 105))
+    assert [each.time_us for each in kept.only.anchors] == [anchor(130, 0).time_us, anchor(150, 0).time_us]
+    chart.drawings.take_tool(DrawingKind.TREND_LINE)
+    click(chart, at(chart, 130, 103))
+    chart.set_series(None, ETH)
+    chart.set_series(minutes, ETH)
+    settle(qtbot, chart)
+    assert chart.drawings.set.preview is None
+    assert chart.drawings.tool is DrawingKind.TREND_LINE
+
+
+def test_a_right_click_puts_the_tool_down(qtbot: QtBot, chart: ChartWidget, kept: Kept) -> None:
+    chart.drawings.take_tool(DrawingKind.TREND_LINE)
+    click(chart, at(chart, 130, 103))
+    canvas_of(chart).menu_requested.emit(at(chart, 150, 105), QPoint(10, 10))
+    assert chart.drawings.tool is None
+    assert chart.drawings.set.preview is None
+    assert QApplication.activePopupWidget() is None
+    assert not kept.drawings
+
+
+def test_the_pointer_says_what_a_drag_does(qtbot: QtBot, chart: ChartWidget, kept: Kept) -> None:
+    kept.put((drawn(DrawingKind.TREND_LINE, anchor(130, 102), anchor(150, 108)),))
+    canvas, on_line = canvas_of(chart), at(chart, 140, 105)
+    shapes = [canvas.cursor().shape()]
+    for keys in (NO_KEYS, CONTROL):
+        QTest.mousePress(canvas.viewport(), LEFT_BUTTON, keys, on_line.toPoint())
+        on_line += QPointF(30, 0)
+        QTest.mouseMove(canvas.viewport(), on_line.toPoint())
+        shapes.append(canvas.cursor().shape())
+        QTest.mouseRelease(canvas.viewport(), LEFT_BUTTON, keys, on_line.toPoint())
+        shapes.append(canvas.cursor().shape())
+    closed, copies, points = (
+        Qt.CursorShape.ClosedHandCursor,
+        Qt.CursorShape.DragCopyCursor,
+        Qt.CursorShape.PointingHandCursor,
+    )
+    assert shapes == [Qt.CursorShape.CrossCursor, closed, points, copies, points]
+    assert len(kept.drawings) == 2
+
+
+def test_each_paste_lands_beside_the_one_before(qtbot: QtBot, chart: ChartWidget, kept: Kept) -> None:
+    line = drawn(DrawingKind.TREND_LINE, anchor(130, 102), anchor(150, 108))
+    kept.put((line,))
+    chart.drawings.choose(line.id)
+    press(chart, Key.Key_C, CONTROL)
+    for _ in range(3):
+        press(chart, Key.Key_V, CONTROL)
+    assert len({one.anchors for one in kept.drawings.values()}) == 4
 
 
 def test_a_drawing_goes_through_the_clipboard_as_json(qtbot: QtBot, chart: ChartWidget, kept: Kept) -> None:
