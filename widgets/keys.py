@@ -133,6 +133,7 @@ _ROWS: dict[CommandGroup, tuple[tuple[str, ...], ...]] = {
     ),
     CommandGroup.DRAWING: (
         ("place_point", "Space", "place the next point of a drawing at the crosshair", "click"),
+        ("drawing_point", "Shift+Space", "move only the drawing's next point by keys", "drag its handle"),
         ("drawing_left", "Left", "move the drawing or point a candle left", "drag"),
         ("drawing_right", "Right", "move the drawing or point a candle right"),
         ("drawing_up", "Up", "move the drawing or point up"),

@@ -122,7 +122,7 @@ class User(RuleBasedStateMachine):
     def move(self, data: st.DataObject, across: int, up: int) -> None:
         drawing = self.now[data.draw(st.sampled_from(sorted(self.now)))]
         self.chart.drawings.choose(drawing.id)
-        is_moved = self.chart.drawings.move_chosen(across, up)
+        is_moved = self.chart.drawings.keys.move(across, up)
         assert is_moved is not drawing.locked
         moved = self.chart.drawings.chosen
         assert moved is not None

@@ -18,11 +18,12 @@ from app.market.drawings.drawing import Drawing, DrawingKind
 from app.market.interval import Interval
 from app.market.series.series import CandleSeries
 from app.market.symbol import Symbol
-from widgets.chart.drawings.drawing_overlay import DrawingOverlay
+from widgets.chart.drawings.controls.drawing_overlay import DrawingOverlay
+from widgets.chart.drawings.drawing_keys import DrawingKeys, KeyCalls
 from widgets.chart.drawings.drawing_painting import DrawingFills, DrawingPainter, DrawingsItem
 from widgets.chart.drawings.drawing_set import DrawingSet
 from widgets.chart.drawings.drawing_tool import DrawingTool, ToolCalls
-from widgets.chart.drawings.editing import duplicate, moved, order_above, order_below, pasted
+from widgets.chart.drawings.editing import duplicate, order_above, order_below, pasted
 from widgets.chart.drawings.figures import Figures
 from widgets.chart.drawings.handles import place_of
 from widgets.chart.drawings.kinds import KINDS, words_of
@@ -36,7 +37,7 @@ _REFINE_MS = 120  # after the view's last movement
 
 class ChartDrawings(QObject):
     """
-    Shows drawings on one scene and lets the user place, choose and change them.
+    Shows drawings on one scene and lets the user place, choose and change them; ``keys``: by the keyboard.
 
     ``frame``: paints everything in the next frame. ``snap``: returns a position moved to a price of its candle, where
     the magnet is on. ``nudge``: moves the crosshair by so many candles and so many pixels up; False where it cannot.
@@ -66,7 +67,7 @@ class ChartDrawings(QObject):
         note: Callable[[str], object],
     ) -> None:
         super().__init__(canvas)
-        self._scene, self._canvas, self._frame, self._nudge, self._note = scene, canvas, frame, nudge, note
+        self._scene, self._canvas, self._frame, self._note = scene, canvas, frame, note
         self.set = DrawingSet(scene)
         self._painter = DrawingPainter(scene, self.set, self._refine_later)
         self._item = DrawingsItem(scene, self.set, self._painter)
@@ -80,6 +81,7 @@ class ChartDrawings(QObject):
         self._refine_timer.setSingleShot(True)
         self._refine_timer.setInterval(_REFINE_MS)
         self._refine_timer.timeout.connect(self._refine)
+        self.keys = DrawingKeys(scene, self.set, self._tool, KeyCalls(frame, self._put, nudge, note))
         self._overlay = DrawingOverlay(scene, canvas, self.set, self, self._take_text)
         self._following: Figures | None = None  # of the last frame
         self._crosshair: Crosshair | None = None  # of the last frame
@@ -228,7 +230,7 @@ class ChartDrawings(QObject):
         """Choose a drawing; None: none."""
         chosen = drawing_id if self.set.get(drawing_id) is not None else None
         if chosen != self.set.chosen:
-            self.set.chosen = chosen
+            self.set.chosen, self.set.held = chosen, None
             drawing = self.set.get(chosen)
             if drawing is not None:  # for a screen reader; the chart's own words come back with the crosshair
                 self._canvas.setAccessibleDescription(f"Chosen: {words_of(drawing)}")
@@ -245,8 +247,8 @@ class ChartDrawings(QObject):
         return True
 
     def cancel(self) -> bool:
-        """Give up what is being placed, else the tool, else the choice; False where there is none."""
-        if self._tool.cancel():
+        """Give up what is being placed, the tool, the point that keys move, or the choice: the first there is."""
+        if self._tool.cancel() or self.keys.release_point():
             return True
         had_choice = self.set.chosen is not None
         self.choose(None)
@@ -307,30 +309,6 @@ class ChartDrawings(QObject):
         """Paint a drawing before all others."""
         self.change(drawing, order=order_below(self.drawings))
 
-    def move_chosen(self, across: int, up: int) -> bool:
-        """
-        Move the chosen drawing by so many candles and so many pixels, or the crosshair while one is being placed.
-
-        False where there is nothing to move.
-        """
-        drawing, interval = self.chosen, self._interval
-        if self._tool.kind is not None:
-            return self._nudge(across, up)
-        if drawing is None or drawing.locked or interval is None:
-            return False
-        by = QPointF(across * max(self._scene.time_scale.bar_px, 1.0), -float(up))
-        self._put(moved(self._scene, interval, drawing, by))
-        return True
-
-    def place_at_crosshair(self) -> bool:
-        """Place the next anchor where the crosshair is, else at the latest candle; False where no tool is chosen."""
-        scene, cross = self._scene, self._scene.crosshair
-        if cross is not None:
-            return self._tool.place_at(QPointF(scene.time_scale.x_of(cross.slot), cross.y))
-        if scene.last is None:
-            return False
-        return self._tool.place_at(QPointF(scene.time_scale.x_of(scene.last.slot), scene.price.y_of(scene.last.close)))
-
     def edit_text(self, drawing: Drawing) -> None:
         """Let the user type a drawing's text in its place."""
         self._edit(drawing)
@@ -369,7 +347,7 @@ class ChartDrawings(QObject):
 
     def fill_menu(self, menu: QMenu, drawing: Drawing) -> None:
         """Add what can be done with a drawing."""
-        from widgets.chart.drawings.drawing_menu import fill_drawing_menu
+        from widgets.chart.drawings.controls.drawing_menu import fill_drawing_menu
 
         fill_drawing_menu(menu, self, drawing, self._scene.palette)
 

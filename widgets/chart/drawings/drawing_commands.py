@@ -31,10 +31,11 @@ def drawing_commands(drawings: ChartDrawings) -> dict[str, Callable[[], object]]
     return {
         **{info.command: partial(_toggle_tool, drawings, kind) for kind, info in KINDS.items()},
         **{name: partial(_with_chosen, drawings, call) for name, call in with_chosen.items()},
-        **{f"drawing_{name}": partial(drawings.move_chosen, *by) for name, by in _STEPS.items()},
-        **{f"drawing_far_{name}": partial(drawings.move_chosen, _FAR * x, _FAR * y) for name, (x, y) in _STEPS.items()},
+        **{f"drawing_{name}": partial(drawings.keys.move, *by) for name, by in _STEPS.items()},
+        **{f"drawing_far_{name}": partial(drawings.keys.move, _FAR * x, _FAR * y) for name, (x, y) in _STEPS.items()},
         "remove_drawing": drawings.remove_chosen,
-        "place_point": drawings.place_at_crosshair,
+        "place_point": drawings.keys.place_point,
+        "drawing_point": drawings.keys.hold_next_point,
         "paste_drawing": drawings.paste,
         "next_drawing": partial(drawings.choose_beside, 1),
         "previous_drawing": partial(drawings.choose_beside, -1),
@@ -47,7 +48,7 @@ def drawing_commands(drawings: ChartDrawings) -> dict[str, Callable[[], object]]
 def drawing_reasons(drawings: ChartDrawings) -> dict[str, Callable[[], str]]:
     """Return why a command cannot run now, by the commands' names; empty texts where it can."""
     choose = f"Choose a drawing first{key_in_brackets('next_drawing')}."
-    on_chosen = ["drawing_menu", "drawing_to_front", "drawing_to_back"]
+    on_chosen = ["drawing_menu", "drawing_point", "drawing_to_front", "drawing_to_back"]
     on_chosen += [f"{name}_drawing" for name in ("remove", "copy", "cut", "duplicate", "edit", "lock", "hide")]
     moves = [f"{name}_{step}" for name in ("drawing", "drawing_far") for step in _STEPS]
     return {

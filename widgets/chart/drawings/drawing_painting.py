@@ -301,7 +301,8 @@ class DrawingsItem(SceneItem):
             return
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setPen(QPen(self._scene.colours.accent, 1.5))
-        painter.setBrush(self._scene.colours.background)
+        accent, background = self._scene.colours.accent, self._scene.colours.background
         for handle in handles_of(self._scene, series.interval, drawing, self._drawings.shape(drawing)):
+            painter.setBrush(accent if handle.anchor == self._drawings.held else background)
             painter.drawEllipse(handle.point, HANDLE_PX, HANDLE_PX)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)

@@ -39,7 +39,8 @@ class DrawingSet:
     Drawings on one scene's price pane, in the order of painting.
 
     ``alerts``: by id how many alerts wait for a drawing; these have a bell. ``chosen``: the id of the drawing that
-    handles, keys and the style bar act on. ``series``: the one on the chart, set by each frame.
+    handles, keys and the style bar act on. ``held``: the index of its anchor that keys move; None: they move all of it.
+    ``series``: the one on the chart, set by each frame.
     """
 
     def __init__(self, scene: Scene) -> None:
@@ -58,6 +59,7 @@ class DrawingSet:
         self._projected_key: _Key = ()
         self.alerts: dict[str, int] = {}
         self.chosen: str | None = None
+        self.held: int | None = None
         self.series: CandleSeries | None = None
 
     @property
@@ -70,7 +72,7 @@ class DrawingSet:
         self._drawings = tuple(drawings)
         self._by_id = {one.id: one for one in self._drawings}
         if self.chosen not in self._by_id:
-            self.chosen = None
+            self.chosen = self.held = None
         self._shapes = {key: kept for key, kept in self._shapes.items() if key in self._by_id}
         self._regressions = [one for one in self._drawings if one.kind is DrawingKind.REGRESSION_CHANNEL]
         self._content += 1

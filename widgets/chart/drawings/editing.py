@@ -63,10 +63,17 @@ def with_anchor(drawing: Drawing, index: int, anchor: Anchor) -> Drawing:
     return replace(drawing, anchors=tuple(anchors))
 
 
-def moved(scene: Scene, interval: Interval, drawing: Drawing, by: QPointF) -> Drawing:
-    """Return a drawing moved by logical pixels; sideways by whole candles, so that it stays on their middles."""
+def moved(scene: Scene, interval: Interval, drawing: Drawing, by: QPointF, only: int | None = None) -> Drawing:
+    """
+    Return a drawing moved by logical pixels; sideways by whole candles, so that it stays on their middles.
+
+    ``only``: the index of the one anchor to move; None: all.
+    """
     whole = drawing.kind is not DrawingKind.FREEHAND
-    anchors = tuple(moved_anchor(scene, interval, anchor, by, whole_slots=whole) for anchor in drawing.anchors)
+    anchors = tuple(
+        moved_anchor(scene, interval, anchor, by, whole_slots=whole) if only in (None, at) else anchor
+        for at, anchor in enumerate(drawing.anchors)
+    )
     return replace(drawing, anchors=anchors)
 
 

@@ -15,9 +15,9 @@ from app.market.series.series import CandleSeries
 from tests.widgets.chart.charts import BTC, ETH, LEFT_BUTTON, canvas_of, place, series_of, settle, slot_at, zigzag
 from tests.widgets.chart.drawings.helpers import NO_KEYS, Kept, anchor, click, drag, drawn
 from widgets.chart.chart_widget import ChartWidget
+from widgets.chart.drawings.controls.text_entry import TextEntry
 from widgets.chart.drawings.drawing_commands import drawing_commands
 from widgets.chart.drawings.kinds import KINDS
-from widgets.chart.drawings.text_entry import TextEntry
 
 Key = Qt.Key
 CONTROL, SHIFT, ALT = (
@@ -239,6 +239,23 @@ def test_what_is_placed_by_keys_follows_the_crosshair(qtbot: QtBot, chart: Chart
     assert at(chart, 0, start.price).y() - at(chart, 0, end.price).y() == pytest.approx(9, abs=0.2)
     press(chart, Key.Key_Space)
     assert kept.only.anchors == (start, end)
+
+
+def test_keys_move_one_point_of_the_chosen_drawing(qtbot: QtBot, chart: ChartWidget, kept: Kept) -> None:
+    line = drawn(DrawingKind.TREND_LINE, anchor(130, 102), anchor(150, 108))
+    kept.put((line,))
+    chart.drawings.choose(line.id)
+    for _ in range(2):
+        press(chart, Key.Key_Space, SHIFT)
+    press(chart, Key.Key_Right)
+    press(chart, Key.Key_Up, SHIFT)
+    assert kept.only.anchors[0] == line.anchors[0]
+    assert kept.only.anchors[1].time_us == anchor(151, 0).time_us
+    assert at(chart, 0, 108).y() - at(chart, 0, kept.only.anchors[1].price).y() == pytest.approx(10, abs=0.2)
+    press(chart, Key.Key_Escape)
+    assert chart.drawings.chosen == kept.only
+    press(chart, Key.Key_Left)
+    assert kept.only.anchors[0].time_us == anchor(129, 0).time_us
 
 
 def test_placing_goes_on_in_another_interval_and_ends_with_the_symbol(

@@ -9,7 +9,7 @@ from PySide6.QtGui import QColor, QIcon, QMouseEvent, QPainter, QPen, QPixmap
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QMenu, QToolButton, QWidget
 
 from app.market.drawings.drawing import Dash, Drawing
-from widgets.chart.drawings.drawing_menu import (
+from widgets.chart.drawings.controls.drawing_menu import (
     DrawingChanges,
     fill_colour_menu,
     fill_dash_menu,

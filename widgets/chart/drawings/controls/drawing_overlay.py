@@ -15,9 +15,9 @@ from widgets.chart.painting.canvas import ChartCanvas
 from widgets.chart.painting.scene import Scene
 
 if TYPE_CHECKING:  # made, and loaded, when first used: the window opens without
-    from widgets.chart.drawings.drawing_menu import DrawingChanges
-    from widgets.chart.drawings.style_bar import StyleBar
-    from widgets.chart.drawings.text_entry import TextEntry
+    from widgets.chart.drawings.controls.drawing_menu import DrawingChanges
+    from widgets.chart.drawings.controls.style_bar import StyleBar
+    from widgets.chart.drawings.controls.text_entry import TextEntry
 
 _ENTRY_OFFSET = QPointF(4, 20)  # from the field's corner to the drawing's
 
@@ -75,13 +75,13 @@ class DrawingOverlay:
 
     @cached_property
     def _bar(self) -> StyleBar:
-        from widgets.chart.drawings.style_bar import StyleBar
+        from widgets.chart.drawings.controls.style_bar import StyleBar
 
         return StyleBar(self._canvas, self._changes)
 
     @cached_property
     def _entry(self) -> TextEntry:
-        from widgets.chart.drawings.text_entry import TextEntry
+        from widgets.chart.drawings.controls.text_entry import TextEntry
 
         entry = TextEntry(self._canvas)
         entry.text_entered.connect(self._take_text)
