@@ -16,11 +16,10 @@ from typing import NamedTuple
 import numpy as np
 
 from app.market.drawings.drawing import Anchor, Drawing, DrawingKind, Extend
+from app.market.drawings.geometry import EXTENSION_LEVELS, RETRACEMENT_LEVELS
 from app.market.series.series import CandleSeries
 from widgets.chart.scales.value_marks import format_price
 
-RETRACEMENT_LEVELS = (0.0, 0.236, 0.382, 0.5, 0.618, 0.786, 1.0)
-EXTENSION_LEVELS = (0.0, 0.618, 1.0, 1.618, 2.618)
 _GOLDEN_BAND = 0.5, 0.618  # the part of a retracement that its fill marks
 _DEVIATIONS = 2.0  # standard deviations from a regression to the edges of its channel
 

@@ -164,6 +164,26 @@ def test_a_click_chooses_and_stores_nothing(qtbot: QtBot, chart: ChartWidget, ke
     assert chart.center_time_us() == centre
 
 
+@pytest.mark.parametrize(
+    ("kind", "slots", "across"),
+    [
+        (DrawingKind.HORIZONTAL_LINE, (130,), QPointF(0, 1)),
+        (DrawingKind.VERTICAL_LINE, (140,), QPointF(1, 0)),
+        (DrawingKind.TREND_LINE, (130, 150), QPointF(0, 1)),
+        (DrawingKind.FREEHAND, (130, 150), QPointF(0, 1)),
+    ],
+    ids=lambda value: getattr(value, "value", None),
+)
+def test_a_line_is_taken_from_six_pixels_away(
+    qtbot: QtBot, chart: ChartWidget, kept: Kept, kind: DrawingKind, slots: tuple[int, ...], across: QPointF
+) -> None:
+    line = drawn(kind, *(anchor(slot, 104 if across.y() else 109) for slot in slots))  # no handle is near
+    kept.put((line,))
+    for by, chosen in ((5, line), (8, None), (-5, line), (-8, None)):
+        click(chart, at(chart, 140, 104) + across * by)
+        assert chart.drawings.chosen == chosen
+
+
 def test_beside_drawings_the_chart_is_dragged(qtbot: QtBot, chart: ChartWidget, kept: Kept) -> None:
     kept.put((drawn(DrawingKind.RECTANGLE, anchor(120, 102), anchor(160, 108), filled=True),))
     slot = slot_at(chart, 300.0)

@@ -23,6 +23,7 @@ from widgets.theme import style
 from widgets.theme.palettes import Palette
 
 DASHES = {Dash.SOLID: "Solid", Dash.DASHED: "Dashed", Dash.DOTTED: "Dotted"}
+_LEVELS = "Levels, with spaces between them; none: the usual ones"
 EXTENDS = {Extend.NONE: "Not extended", Extend.RIGHT: "To the right", Extend.BOTH: "Both ways"}
 
 
@@ -141,24 +142,36 @@ def _open_colours(parent: QWidget | None, changes: DrawingChanges, drawing: Draw
 def _open_levels(parent: QWidget | None, changes: DrawingChanges, drawing: Drawing) -> None:
     dialog = QInputDialog(parent.window() if parent is not None else None)
     dialog.setWindowTitle(f"Levels of the {KINDS[drawing.kind].title}")
-    dialog.setLabelText("Levels, with spaces between them; none: the usual ones")
+    dialog.setLabelText(_LEVELS)
     dialog.setTextValue(" ".join(f"{level:g}" for level in levels_of(drawing)))
     dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+    dialog.textValueChanged.connect(lambda text: dialog.setLabelText(_wrong_levels(text) or _LEVELS))
     dialog.textValueSelected.connect(lambda text: changes.change_style(drawing, levels=levels_in(text)))
     dialog.open()
 
 
 def levels_in(text: str) -> tuple[float, ...]:
     """Return the levels that a user typed, each once, in the order typed; what is no number is left out."""
-    found: dict[float, None] = {}
-    for word in text.replace(",", " ").replace(";", " ").split():
-        try:
-            level = float(word)
-        except ValueError:
-            continue
-        if isfinite(level):
-            found[level] = None
-    return tuple(found)[:MOST_LEVELS]
+    found = (_level(word) for word in _words(text))
+    return tuple(dict.fromkeys(level for level in found if level is not None))[:MOST_LEVELS]
+
+
+def _wrong_levels(text: str) -> str:
+    """Return a sentence on the first word that is no level; empty where all are."""
+    wrong = [word for word in _words(text) if _level(word) is None]
+    return f"“{wrong[0][:20]}” is not a number and is left out." if wrong else ""
+
+
+def _words(text: str) -> list[str]:
+    return text.replace(",", " ").replace(";", " ").split()
+
+
+def _level(word: str) -> float | None:
+    try:
+        level = float(word)
+    except ValueError:
+        return None
+    return level if isfinite(level) else None
 
 
 def swatch(colour: QColor) -> QIcon:
