@@ -65,6 +65,8 @@ class StyleBar(QFrame):
         self.more = self._menu_button("More", fill_drawing_menu)
         self.remove = self._button("Remove", "remove_drawing", lambda one: self._changes.remove(one))
         self._styling = (self.colour, self.width_button, self.dash, self.fill, self.text)
+        self._left_out: list[QWidget] = []  # for want of room
+        self._room = 0.0
         self.fill.setCheckable(True)
         self.lock.setCheckable(True)
         self.width_button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
@@ -81,6 +83,7 @@ class StyleBar(QFrame):
         if shown == self._shown:
             return  # most frames
         self._shown = shown
+        self._bring_back()
         before, self._drawing = self._drawing, drawing
         if drawing is None:
             self.hide()
@@ -117,10 +120,30 @@ class StyleBar(QFrame):
         """Stand where the bar covers neither the drawing nor its handles: below it, else above, else in a corner."""
         if self._drawing is None:
             return
+        self._fit(pane.width() - 2 * _EDGE_PX)
         self.show()
         self.raise_()
         if not self._is_placed_by_hand:
             self.move(bar_place(self.size(), drawing, pane))
+
+    def _fit(self, room: float) -> None:
+        """Leave out what the menu has, too, where a narrow pane has no room for all of the bar."""
+        if room != self._room:
+            self._bring_back()
+            self._room = room
+        if self._left_out or self.sizeHint().width() <= room:
+            return
+        for part in (self.copy, self.dash, self.fill, self.text, self.width_button, self.lock):
+            if self.sizeHint().width() > room and part.isVisibleTo(self):
+                part.hide()
+                self._left_out.append(part)
+        self.adjustSize()
+
+    def _bring_back(self) -> None:
+        for part in self._left_out:
+            part.show()
+        self._left_out.clear()
+        self.adjustSize()
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         event.accept()  # the chart below takes no part in it
