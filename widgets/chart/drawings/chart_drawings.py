@@ -75,7 +75,7 @@ class ChartDrawings(QObject):
             scene,
             self.set,
             self._item,
-            ToolCalls(frame, self._put, self.choose, self._edit, self.tool_changed.emit, snap),
+            ToolCalls(frame, self._put, self.choose, self.edit_text, self.tool_changed.emit, snap),
         )
         self._refine_timer = QTimer(self)
         self._refine_timer.setSingleShot(True)
@@ -237,15 +237,6 @@ class ChartDrawings(QObject):
             self._frame()
             self.changed.emit()
 
-    def choose_beside(self, by: int) -> bool:
-        """Choose the drawing ``by`` places after the chosen one in the order of painting; False where there is none."""
-        shown = [one.id for one in self.drawings if not one.hidden] if self.set.is_shown else []
-        if not shown:
-            return False
-        at = shown.index(self.set.chosen) if self.set.chosen in shown else (-1 if by > 0 else 0)
-        self.choose(shown[(at + by) % len(shown)])
-        return True
-
     def cancel(self) -> bool:
         """Give up what is being placed, the tool, the point that keys move, or the choice: the first there is."""
         if self._tool.cancel() or self.keys.release_point():
@@ -311,7 +302,8 @@ class ChartDrawings(QObject):
 
     def edit_text(self, drawing: Drawing) -> None:
         """Let the user type a drawing's text in its place."""
-        self._edit(drawing)
+        self._overlay.edit_text(drawing)
+        self._frame()
 
     def ask_for_alert(self, drawing: Drawing) -> None:
         """Ask the owner for an alert on a drawing."""
@@ -379,10 +371,6 @@ class ChartDrawings(QObject):
         self._overlay.place_bar()
 
     # Texts
-
-    def _edit(self, drawing: Drawing) -> None:
-        self._overlay.edit_text(drawing)
-        self._frame()
 
     def _take_text(self, drawing: Drawing, text: str | None) -> None:
         """Store a drawing with this text; None: the user gave it up. A text without letters is not placed."""

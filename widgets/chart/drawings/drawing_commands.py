@@ -37,8 +37,8 @@ def drawing_commands(drawings: ChartDrawings) -> dict[str, Callable[[], object]]
         "place_point": drawings.keys.place_point,
         "drawing_point": drawings.keys.hold_next_point,
         "paste_drawing": drawings.paste,
-        "next_drawing": partial(drawings.choose_beside, 1),
-        "previous_drawing": partial(drawings.choose_beside, -1),
+        "next_drawing": partial(_choose_beside, drawings, 1),
+        "previous_drawing": partial(_choose_beside, drawings, -1),
         "lock_drawings": lambda: drawings.lock_all(locked=not drawings.is_locked),
         "hide_drawings": lambda: drawings.show_all(shown=not drawings.is_shown),
         "keep_tool": lambda: drawings.keep_tool(keeps=not drawings.keeps_tool),
@@ -76,6 +76,17 @@ def _with_chosen(drawings: ChartDrawings, call: Callable[[Drawing], object]) -> 
 def _no_alert_reason(drawings: ChartDrawings) -> str:
     info = KINDS[drawings.chosen.kind] if drawings.chosen is not None else None
     return "" if info is None or info.has_lines else f"A {info.title.lower()} has no line for the price to cross."
+
+
+def _choose_beside(drawings: ChartDrawings, by: int) -> bool:
+    """Choose the drawing ``by`` places after the chosen one in the order of painting."""
+    shown = [one.id for one in drawings.drawings if not one.hidden] if drawings.is_shown else []
+    if not shown:
+        return False
+    chosen = "" if drawings.chosen is None else drawings.chosen.id
+    at = shown.index(chosen) if chosen in shown else (-1 if by > 0 else 0)
+    drawings.choose(shown[(at + by) % len(shown)])
+    return True
 
 
 def _cut(drawings: ChartDrawings, drawing: Drawing) -> None:

@@ -15,8 +15,8 @@ from tests.widgets.chart.charts import BTC, FIRST_SLOT, canvas_of, colour_at, pi
 from tests.widgets.chart.drawings.helpers import Kept, anchor, drawn
 from widgets.chart.chart_widget import ChartWidget
 from widgets.chart.drawings.bell_places import bell_places
+from widgets.chart.drawings.controls.style_bar import StyleBar
 from widgets.chart.drawings.drawing_commands import drawing_reasons
-from widgets.chart.drawings.style_bar import StyleBar
 from widgets.keys import keys_of
 
 Kind = DrawingKind
