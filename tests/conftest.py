@@ -36,6 +36,8 @@ settings.register_profile(
 settings.load_profile("cryptopipe")
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+# Nobody's own passwords are read or changed, and no keyring is waited for; tests that need one make one.
+os.environ.setdefault("PYTHON_KEYRING_BACKEND", "keyring.backends.null.Keyring")
 
 
 def _use_memory_for_temporary_files() -> None:

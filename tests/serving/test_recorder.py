@@ -257,7 +257,7 @@ async def test_clients_that_do_not_read_are_cut_and_neither_readers_nor_the_data
     data_dir: Path, monkeypatch: pytest.MonkeyPatch, reads_in_the_end: bool
 ) -> None:
     monkeypatch.setattr(live_client, "LAST_WORDS_S", 60.0 if reads_in_the_end else 0.1)
-    async with recording(data_dir, SteadyMarket(4_000), symbols="BTCUSDT") as (engine, served, session, _):
+    async with recording(data_dir, SteadyMarket(1_500), symbols="BTCUSDT") as (engine, served, session, _):
         async with session.ws_connect(f"{served.url}/ws/market") as one:
             reader = Listener(one)
             await reader.ask(action="subscribe", symbols=["BTC"], types=["trade"])

@@ -104,6 +104,10 @@ class CandleHistory:
             found.fetched.add_range(first_us, last_us)
         return StoredPage([candles[open_us] for open_us in sorted(candles)][-limit:], found.fetched)
 
+    def asks_lake(self, interval: Interval) -> bool:
+        """Return whether days of the lake can have what an interval lacks in the database."""
+        return self.cold is not None and self.store is not None and self._offered(interval) == _ONE_SECOND
+
     async def published(
         self,
         symbol: str,

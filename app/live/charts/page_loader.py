@@ -183,7 +183,9 @@ class _Loading:
         patience = loop.call_later(_PATIENCE_S, self._offer_soon)
         reading = loop.create_task(self._read())
         try:
-            await asyncio.wait({reading}, timeout=_STORE_PATIENCE_S)
+            # A day of the lake takes seconds: it is never fetched only because the database was slow to answer.
+            patience_s = None if self._history.asks_lake(self._interval) else _STORE_PATIENCE_S
+            await asyncio.wait({reading}, timeout=patience_s)
             await self._ask()
             if not reading.done():
                 self._offer(whatever=True)
