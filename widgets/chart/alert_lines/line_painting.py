@@ -13,11 +13,11 @@ from PySide6.QtCore import QPointF, QRectF
 from PySide6.QtGui import QColor, QPainter, QPen
 
 from widgets.chart.alert_lines.alert_line import AlertLine, Drag
-from widgets.chart.alert_lines.bell import paint_bell
 from widgets.chart.painting.axes import LABEL_PADDING_PX, last_price_place, value_label_height
 from widgets.chart.painting.device_pixels import Dashes, DevicePixels, mixed
 from widgets.chart.painting.scene import PADDING_PX, Scene
 from widgets.chart.painting.scene_builder import value_text
+from widgets.theme.bell import paint_bell
 from widgets.theme.palettes import Palette
 
 _RADIUS_PX, _BELL_PX, _GAP_PX = 4.0, 10.0, 6.0

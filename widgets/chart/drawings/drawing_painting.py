@@ -17,7 +17,6 @@ from PySide6.QtGui import QColor, QPainter, QPen, QPixmap, QPolygonF
 
 from app.market.drawings.drawing import Drawing
 from app.market.series.series import CandleSeries
-from widgets.chart.alert_lines.bell import paint_bell
 from widgets.chart.drawings.bell_places import BELL_PX, bell_places
 from widgets.chart.drawings.drawing_set import DrawingSet, Group
 from widgets.chart.drawings.figures import View
@@ -30,6 +29,7 @@ from widgets.chart.painting.pane import VisibleBars
 from widgets.chart.painting.pane_brush import PaneBrush
 from widgets.chart.painting.scene import Scene
 from widgets.chart.painting.scene_item import SceneItem
+from widgets.theme.bell import paint_bell
 
 _FILL = 0.13
 _FEW = 12  # drawings that are painted without pictures
