@@ -223,6 +223,7 @@ _ROWS: dict[CommandGroup, tuple[tuple[str, ...], ...]] = {
         ("missing", "Ctrl+M", "go to missing trades, and again: to those before", "“trades missing”"),
         ("undo", "Ctrl+Z", "undo the last change that can be undone"),
         ("list_drawings", "Alt+Shift+D", "show the list of drawings", "the tools"),
+        ("list_alerts", "Alt+Shift+A", "show the list of alerts", "Alerts in the side panel"),
         ("undo_drawing", "Ctrl+Alt+Z", "undo the last change of a drawing", "the tools"),
         ("redo_drawing", "Ctrl+Y Ctrl+Shift+Z", "redo the change of a drawing that was undone", "the tools"),
         ("import", "Ctrl+O", "import files of trades or candles", "drop files on the window"),

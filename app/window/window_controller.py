@@ -278,6 +278,7 @@ class WindowController(QObject):
         window.download_dialog_requested.connect(lambda: self.downloads.open())
         window.copy_candles_requested.connect(self._on_copy_candles_requested)
         window.alerts_requested.connect(lambda: self.alerts.open())
+        window.side_panel.alerts.shown.connect(lambda: self.alerts.open_list())
         window.alert_requested.connect(lambda: self.alerts.open_new(self._state.symbol))
         engine.alerts.on_change = self._on_alerts_changed
         window.stored_symbols_requested.connect(lambda: self.stored_symbols.open(self._state.symbol))

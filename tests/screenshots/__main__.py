@@ -19,7 +19,7 @@ from typing import Any
 
 from tests.conftest import SHARED_DATA
 from tests.end_to_end.helpers import RECORDING, run_on_qt_loop
-from tests.screenshots.alert_scenes import alerts
+from tests.screenshots.alert_scenes import alerts, drawing_alerts
 from tests.screenshots.chart_scenes import drawings, forex_week, quotes, recording, studies
 from tests.screenshots.dialog_scenes import database, downloads, export
 from tests.screenshots.shooting import ARCHIVE, Shooting
@@ -34,6 +34,7 @@ Scene = Callable[[Shooting], Coroutine[Any, Any, None]]
 
 SCENES: dict[str, Scene] = {
     "alerts": alerts,
+    "drawing_alerts": drawing_alerts,
     "recording": recording,
     "loading": loading,
     "empty": empty,
@@ -61,7 +62,18 @@ RUNS = [  # theme, scale, size, scenes
         "dark",
         "2",
         SMALL,
-        ("recording", "error", "database", "diagnostics", "studies", "symbols", "downloads", "alerts", "drawings"),
+        (
+            "recording",
+            "error",
+            "database",
+            "diagnostics",
+            "studies",
+            "symbols",
+            "downloads",
+            "alerts",
+            "drawing_alerts",
+            "drawings",
+        ),
     ),
     (
         "light",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+from typing import Any
+from uuid import uuid4
 
 from PySide6.QtCore import QPointF, Qt
 
@@ -11,11 +13,76 @@ from app.concurrency.background import in_background
 from app.market.alerts.alert import Repeat
 from app.market.alerts.language import read_rule
 from app.market.alerts.stored_alert import NewAlert
+from app.market.drawings.drawing import Anchor, Drawing, DrawingKind, DrawingStyle, Extend
 from app.sandbox.market.simulated import SimulatedMarket
 from tests.end_to_end.helpers import open_window, until
 from tests.sandbox.helpers import serving
 from tests.screenshots.shooting import Shooting
 from widgets.theme import text_size
+
+
+async def drawing_alerts(shooting: Shooting) -> None:
+    """Alerts on drawings: bells, the bar with its bell, the list in the side panel, empty and not, and the editor."""
+    text_size.set_percent(int(os.environ.get("CRYPTOPIPE_TEXT_PERCENT", "100")))
+    async with serving(SimulatedMarket(seed=11, rate=60)) as server:
+        settings = shooting.settings(
+            binance_ws_url=server.ws_url,
+            binance_rest_url=server.rest_url,
+            symbols="BTCUSDT,ETHUSDT",
+            interval="1m",
+        )
+        async with open_window(settings) as running:
+            window, chart, controller = running.window, running.chart, running.controller.alerts
+            controller.announcer.notifications.problem = "These are pictures."
+            window.resize(*shooting.size)
+            await until(lambda: running.engine.database is not None and running.engine.database.writer.status.stored)
+            await until(lambda: chart.last_price is not None)
+            window.show_alerts()
+            await shooting.take(running, "alerts-panel-empty")
+            database, last = running.engine.database, chart.last_price
+            scale = chart._scene.price.value_scale
+            low, high = scale.low, scale.high
+            now_us, minute_us = running.engine.exchange_clock.now_us(), 60_000_000
+
+            def at(minutes: int, share: float) -> Anchor:
+                return Anchor(now_us + minutes * minute_us, low + share * (high - low))
+
+            def drawn(kind: DrawingKind, *anchors: Anchor, text: str = "", **style: Any) -> Drawing:
+                return Drawing(str(uuid4()), "BTCUSDT", kind, anchors, DrawingStyle(**style), text)
+
+            lines = [
+                drawn(DrawingKind.TREND_LINE, at(-60, 0.2), at(-20, 0.45), width=2, extend=Extend.RIGHT),
+                drawn(DrawingKind.PARALLEL_CHANNEL, at(-70, 0.5), at(-15, 0.8), at(-70, 0.3), filled=True),
+                drawn(DrawingKind.FIBONACCI_RETRACEMENT, at(-30, 0.05), at(-10, 0.3)),
+                drawn(DrawingKind.HORIZONTAL_LINE, at(-9, 0.92), text="Supply"),
+                drawn(DrawingKind.VERTICAL_LINE, at(3, 0.5)),
+                drawn(DrawingKind.FREEHAND, *(at(-50 + step, 0.6 + (step % 7) / 60) for step in range(25))),
+            ]
+            running.engine.drawings.put(*lines)
+            await until(lambda: len(chart.drawings.drawings) == len(lines) and running.engine.drawings.is_stored)
+            rules = [(f"price crosses drawing {one.id}", "BTCUSDT") for one in lines]
+            rules += [(f"price crosses up {last * 1.001:.2f}", "BTCUSDT"), ("rsi:14 of 1m crosses up 70", "ETHUSDT")]
+            for rule, symbol in rules:
+                new = NewAlert(symbol, read_rule(rule), Repeat.CANDLE, notifies=False)
+                await in_background(lambda new=new: database.alerts.add(new), "picture")
+            await until(lambda: len(controller.alerts) == len(rules))
+            paused = controller.alerts[2].alert_id
+            await in_background(lambda: database.alerts.pause(paused), "picture")
+            panel = window.side_panel.alerts.list
+            await until(lambda: len(panel.model.rows) == len(lines) + 1)
+            await asyncio.sleep(1.5)
+            panel.view.setCurrentIndex(panel.model.index(1))
+            chart.drawings.choose(lines[0].id)
+            await shooting.take(running, "alerts-panel")
+            panel.everywhere.click()
+            chart.drawings.choose(None)
+            await shooting.take(running, "alerts-panel-all")
+            chart.drawings.ask_for_alert(lines[3])
+            dialog = controller.dialog
+            assert dialog is not None
+            await until(lambda: "Would" in dialog.editor.outcome.text() or "No trades" in dialog.editor.outcome.text())
+            await shooting.take_dialog(dialog, "alerts-drawing-editor")
+            dialog.reject()
 
 
 async def alerts(shooting: Shooting) -> None:

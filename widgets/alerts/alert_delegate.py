@@ -14,7 +14,7 @@ from widgets.theme.palettes import DARK, Palette
 
 ROW_PX = 44
 _ICON_PX, _PADDING_PX = 16, 12
-_SWITCH_PX = (28, 16)
+SWITCH_PX = (28, 16)
 
 
 class AlertDelegate(QStyledItemDelegate):
@@ -39,11 +39,12 @@ class AlertDelegate(QStyledItemDelegate):
         super().paint(painter, option, index) if column not in (Column.ALERT,) else self._paint_ground(painter, option)
         painter.save()
         if column is Column.ALERT:
-            self._paint_alert(painter, option.rect, row)
+            rect = option.rect.adjusted(style.px(_PADDING_PX), 0, -4, 0)
+            paint_alert(painter, self._palette, rect, row, row.words)
         elif column is Column.TELLS:
             self._paint_tells(painter, option.rect, row)
         elif column is Column.ON:
-            self._paint_switch(painter, option.rect, row)
+            paint_switch(painter, self._palette, option.rect, row)
         painter.restore()
 
     def _paint_ground(self, painter: QPainter, option: QStyleOptionViewItem) -> None:
@@ -53,25 +54,6 @@ class AlertDelegate(QStyledItemDelegate):
             edge.setWidth(2)
             painter.fillRect(edge, QColor(self._palette.accent))
 
-    def _paint_alert(self, painter: QPainter, rect: QRect, row: AlertRow) -> None:
-        palette, size = self._palette, style.px(_ICON_PX)
-        ratio = painter.device().devicePixelRatioF()
-        left = rect.left() + style.px(_PADDING_PX)
-        pixmap = icons.pixmap(row.icon, palette.accent, size, ratio)
-        painter.drawPixmap(QPointF(left, rect.center().y() - size / 2), pixmap)
-        left += size + style.px(_PADDING_PX)
-        title, words = style.font(weight=QFont.Weight.Medium), style.font(style.SMALL_PX)
-        width = rect.right() - left - 4
-        for text, font, colour, top in (
-            (row.title, title, palette.text, rect.top() + style.px(4)),
-            (row.words, words, palette.dim, rect.top() + style.px(23)),
-        ):
-            painter.setFont(font)
-            painter.setPen(QColor(colour))
-            elided = QFontMetrics(font).elidedText(text, Qt.TextElideMode.ElideRight, width)
-            line = QRect(left, top, width, style.px(18))
-            painter.drawText(line, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, elided)
-
     def _paint_tells(self, painter: QPainter, rect: QRect, row: AlertRow) -> None:
         size, ratio = style.px(_ICON_PX), painter.device().devicePixelRatioF()
         x, y = rect.left() + style.px(4), rect.center().y() - size / 2
@@ -80,19 +62,50 @@ class AlertDelegate(QStyledItemDelegate):
                 painter.drawPixmap(QPointF(x, y), icons.pixmap(name, self._palette.dim, size, ratio))
             x += size + style.px(4)
 
-    def _paint_switch(self, painter: QPainter, rect: QRect, row: AlertRow) -> None:
-        """Paint whether it watches; one that has ended has no switch."""
-        if row.state not in (AlertState.WAITING, AlertState.PAUSED):
-            return
-        is_on = row.state is AlertState.WAITING
-        width, height = (style.px(one) for one in _SWITCH_PX)
-        track = QRectF(0, 0, width, height)
-        track.moveCenter(QPointF(rect.center()))
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(QColor(self._palette.fill if is_on else self._palette.faint))
-        painter.drawRoundedRect(track, height / 2, height / 2)
-        painter.setBrush(QColor("#ffffff"))
-        knob = height - 4
-        left = track.right() - knob - 2 if is_on else track.left() + 2
-        painter.drawEllipse(QRectF(left, track.top() + 2, knob, knob))
+
+def paint_alert(
+    painter: QPainter, palette: Palette, rect: QRect, row: AlertRow, words: str, *, aside: str = "", faint: bool = False
+) -> None:
+    """
+    Paint an alert's icon, its title, and below that ``words`` and, at the right, ``aside``.
+
+    ``faint``: as one that does not watch.
+    """
+    size, ratio, left = style.px(_ICON_PX), painter.device().devicePixelRatioF(), rect.left()
+    pixmap = icons.pixmap(row.icon, palette.dim if faint else palette.accent, size, ratio)
+    painter.drawPixmap(QPointF(left, rect.center().y() - size / 2), pixmap)
+    left += size + style.px(_PADDING_PX)
+    width = rect.right() - left
+    small = style.font(style.SMALL_PX)
+    aside_width = QFontMetrics(small).horizontalAdvance(aside)
+    lower = QRect(left, rect.top() + style.px(23), width, style.px(18))
+    painter.setFont(small)
+    painter.setPen(QColor(palette.dim))
+    painter.drawText(lower, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, aside)
+    for text, font, colour, top, room in (
+        (row.title, style.font(weight=QFont.Weight.Medium), palette.dim if faint else palette.text, 4, width),
+        (words, small, palette.dim, 23, width - aside_width - (style.px(_PADDING_PX) if aside else 0)),
+    ):
+        painter.setFont(font)
+        painter.setPen(QColor(colour))
+        elided = QFontMetrics(font).elidedText(text, Qt.TextElideMode.ElideRight, room)
+        line = QRect(left, rect.top() + style.px(top), room, style.px(18))
+        painter.drawText(line, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, elided)
+
+
+def paint_switch(painter: QPainter, palette: Palette, rect: QRect, row: AlertRow) -> None:
+    """Paint whether an alert watches, in the middle of ``rect``; one that has ended has no switch."""
+    if row.state not in (AlertState.WAITING, AlertState.PAUSED):
+        return
+    is_on = row.state is AlertState.WAITING
+    width, height = (style.px(one) for one in SWITCH_PX)
+    track = QRectF(0, 0, width, height)
+    track.moveCenter(QPointF(rect.center()))
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(QColor(palette.fill if is_on else palette.faint))
+    painter.drawRoundedRect(track, height / 2, height / 2)
+    painter.setBrush(QColor("#ffffff"))
+    knob = height - 4
+    left = track.right() - knob - 2 if is_on else track.left() + 2
+    painter.drawEllipse(QRectF(left, track.top() + 2, knob, knob))

@@ -85,6 +85,7 @@ class WhenFields(QWidget):
         drawing = QComboBox()
         drawing.setAccessibleName("Drawing")
         _narrow(drawing, 24)
+        style.sized(drawing, icon_size=16)
         drawing.currentIndexChanged.connect(self._on_drawing)
         self.fields["drawing"] = drawing
         for name, texts, spoken in (

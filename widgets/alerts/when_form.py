@@ -35,7 +35,7 @@ class WhenKind(Enum):
     CROSSES = "Price crosses"
     ENTERS = "Price enters"
     LEAVES = "Price leaves"
-    DRAWING = "Price crosses drawing"
+    DRAWING = "Crosses drawing"
     MOVES = "Price moves by"
     VOLUME = "Volume exceeds"
     INDICATOR = "Indicator crosses"

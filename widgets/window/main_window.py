@@ -534,6 +534,7 @@ class MainWindow(QMainWindow):
                 "undo_drawing": lambda: self.drawing_undo_requested.emit(),
                 "redo_drawing": lambda: self.drawing_redo_requested.emit(),
                 "list_drawings": self.show_drawings,
+                "list_alerts": self.show_alerts,
                 "export": self.export_requested.emit,
                 "indicators": self.top_bar.ask_for_indicators,
                 "database": self.database_requested.emit,
@@ -569,6 +570,12 @@ class MainWindow(QMainWindow):
         self.side_panel.ask_open(True)
         self.side_panel.pages.show_page(self.side_panel.drawings)
         self.side_panel.drawings.view.setFocus(Qt.FocusReason.ShortcutFocusReason)
+
+    def show_alerts(self) -> None:
+        """Show the list of alerts in the side panel, with the focus in it."""
+        self.side_panel.ask_open(True)
+        self.side_panel.pages.show_page(self.side_panel.alerts)
+        self.side_panel.alerts.list.setFocus(Qt.FocusReason.ShortcutFocusReason)
 
     def _undo(self) -> None:
         """Undo what a toast offers to undo, else the last change of a drawing."""

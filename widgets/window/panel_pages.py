@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QSize, Signal
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QTabBar, QVBoxLayout, QWidget
 
 from widgets.theme import style
@@ -23,7 +24,7 @@ class PanelPages(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.setObjectName("panelPages")
-        self.tabs = QTabBar()
+        self.tabs = _Tabs()
         self.tabs.setObjectName("panelTabs")
         self.tabs.setAccessibleName("Pages of the side panel")
         self.tabs.setDrawBase(False)
@@ -31,6 +32,7 @@ class PanelPages(QWidget):
         self.tabs.setUsesScrollButtons(False)
         self.tabs.setFont(style.font())
         self._titles: list[str] = []
+        self._counts: list[int] = []
         self._stack = QStackedWidget()
         self._row = QHBoxLayout()
         self._row.setContentsMargins(8, 4, 16, 0)
@@ -46,6 +48,7 @@ class PanelPages(QWidget):
     def add(self, title: str, page: QWidget) -> None:
         """Add a page under a tab."""
         self._titles.append(title)
+        self._counts.append(0)
         self._stack.addWidget(page)
         self.tabs.addTab(title)
 
@@ -56,9 +59,9 @@ class PanelPages(QWidget):
     def set_count(self, page: QWidget, count: int) -> None:
         """Say on a page's tab how many entries it has; 0 says nothing."""
         at = self._stack.indexOf(page)
-        text = f"{self._titles[at]} {count:,}" if count else self._titles[at]
-        if self.tabs.tabText(at) != text:
-            self.tabs.setTabText(at, text)
+        if self._counts[at] != count:
+            self._counts[at] = count
+            self._show_titles()
 
     def show_page(self, page: QWidget) -> None:
         """Show a page."""
@@ -75,7 +78,36 @@ class PanelPages(QWidget):
         least = page.minimumSizeHint() if page is not None else QSize()
         return QSize(least.width(), hint.height() + 4 + least.height())
 
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._show_titles()
+
+    def _show_titles(self) -> None:
+        """Say how many entries the pages have; of the others than the one shown only where there is room."""
+        margins = self._row.contentsMargins()
+        buttons = [item.widget() for at in range(1, self._row.count()) if (item := self._row.itemAt(at)) is not None]
+        taken = sum(one.sizeHint().width() + self._row.spacing() for one in buttons if one)
+        room = self.width() - margins.left() - margins.right() - taken
+        self._set_titles(every=True)
+        if self.tabs.sizeHint().width() > room:
+            self._set_titles(every=False)
+
+    def _set_titles(self, *, every: bool) -> None:
+        for at, (title, count) in enumerate(zip(self._titles, self._counts, strict=True)):
+            is_said = count and (every or at == self.tabs.currentIndex())
+            text = f"{title} {count:,}" if is_said else title
+            if self.tabs.tabText(at) != text:
+                self.tabs.setTabText(at, text)
+
     def _show(self, at: int) -> None:
         self._stack.setCurrentIndex(at)
+        self._show_titles()
         self.updateGeometry()
         self.shown.emit(self._stack.currentWidget())
+
+
+class _Tabs(QTabBar):
+    """Tabs that are never narrower than their titles: Qt would scroll the first ones out of view for ever."""
+
+    def minimumSizeHint(self) -> QSize:
+        return self.sizeHint()

@@ -65,14 +65,14 @@ class QuotePanel(QWidget):
         self.ask = QuoteCard("Ask", "rising")
         self.quote: QuoteView | None = None
         self.watch_button = QToolButton(self)
-        self.watch_button.setText("Keep recording")
-        self.watch_button.setAccessibleName("Add the symbol to the watchlist")
-        self.watch_button.setToolTip("Add it to the watchlist, so that it is recorded while other symbols are shown")
-        self.watch_button.setFont(style.font(style.SMALL_PX))
+        self.watch_button.setAccessibleName("Keep recording: add the symbol to the watchlist")
+        self.watch_button.setToolTip(
+            "Keep recording: add it to the watchlist, so that it is recorded while other symbols are shown"
+        )
         self.watch_button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.watch_button.clicked.connect(self._ask_to_watch)
-        style.sized(self.watch_button, fixed_height=24)
-        # Hidden, it keeps its room: the cards below must not jump when it appears.
+        style.sized(self.watch_button, fixed_height=26, icon_size=16)
+        # Hidden, it keeps its room: the tabs beside it must not change when it appears.
         policy = self.watch_button.sizePolicy()
         policy.setRetainSizeWhenHidden(True)
         self.watch_button.setSizePolicy(policy)

@@ -1,4 +1,4 @@
-"""The dock at the right: the watchlist over the quote and the drawings; hidden, it leaves a strip to show it again."""
+"""The dock at the right: the watchlist over quote, drawings and alerts; hidden, it leaves a strip to show it again."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from widgets.alerts.alerts_page import AlertsPage
 from widgets.drawing_tools.drawings_list import DrawingsList
 from widgets.symbols.watchlist import Watchlist
-from widgets.theme import style
+from widgets.theme import icons, style
 from widgets.theme.palettes import Palette
 from widgets.window.panel_handle import PanelHandle
 from widgets.window.panel_pages import PanelPages
@@ -34,7 +35,8 @@ _WIDEST_PX = 640
 
 class SidePanel(QDockWidget):
     """
-    Holds `Watchlist`, as high as its rows, and ``pages``: `QuotePanel`, `DrawingsList`. With less room, they scroll.
+    Holds `Watchlist`, as high as its rows, and ``pages``: `QuotePanel`, `DrawingsList`, `AlertsPage`. With less room,
+    they scroll.
 
     The user's choice (`is_wanted`) outlives a window too narrow for it: the panel comes back with the room.
 
@@ -59,6 +61,7 @@ class SidePanel(QDockWidget):
         self.watchlist = Watchlist()
         self.quote_panel = QuotePanel()
         self.drawings = DrawingsList()
+        self.alerts = AlertsPage()
         self.pages = PanelPages()
         self._strip = _Strip()
         self._strip.clicked.connect(self.toggle)
@@ -138,7 +141,9 @@ class SidePanel(QDockWidget):
 
     def set_palette(self, palette: Palette) -> None:
         self.watchlist.set_palette(palette)
+        self.quote_panel.watch_button.setIcon(icons.icon("star", palette.accent))
         self.drawings.set_palette(palette)
+        self.alerts.set_palette(palette)
         self.handle.set_palette(palette)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
@@ -211,6 +216,7 @@ class SidePanel(QDockWidget):
         layout.addWidget(rule)
         self.pages.add("Quote", self.quote_scroll)
         self.pages.add("Drawings", self.drawings)
+        self.pages.add("Alerts", self.alerts)
         self.pages.add_to_row(self.quote_panel.watch_button)
         layout.addWidget(self.pages, 1)
         return inside

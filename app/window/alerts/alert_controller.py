@@ -39,6 +39,7 @@ from widgets.window.main_window import MainWindow
 
 if TYPE_CHECKING:  # lines and toasts are shown without
     from app.window.alerts.draft_judge import DraftJudge
+    from widgets.alerts.alert_list import AlertList
     from widgets.alerts.alerts_dialog import AlertsDialog
 
 logger = logging.getLogger(__name__)
@@ -83,6 +84,9 @@ class AlertController(QObject):
         self._reading: asyncio.Task[None] | None = None
         self._is_stale = True
         self._renewals = 0
+        self._page = window.side_panel.alerts
+        self._list: AlertList | None = None
+        self._listed_symbol = ""
         self._drafts: DraftJudge | None = None  # while the dialog is open
         engine.alerts.on_firing = self._on_firing
         engine.alerts.on_change = lambda total: self.read()
@@ -109,11 +113,28 @@ class AlertController(QObject):
     def renew(self) -> None:
         """Show what depends on the time, the prices, and on which charts there are."""
         self._renewals += 1
-        if self._renewals % _RENEWALS_PER_SECOND == 0:
-            self._show_dialog()
-            if any(one.expires_us is not None or one.pauses for one in self._alerts):
-                self._find_watching()
+        is_second = self._renewals % _RENEWALS_PER_SECOND == 0
+        if is_second or self._shown_symbol != self._listed_symbol:
+            self._show_rows()
+        if is_second and any(one.expires_us is not None or one.pauses for one in self._alerts):
+            self._find_watching()
         self._show_lines()
+
+    # The side panel
+
+    def open_list(self) -> None:
+        """Fill the list in the side panel; call it when its page comes into view."""
+        if self._list is None:
+            self._list = self._page.list
+            self._list.edit_requested.connect(self._edit_from_list)
+            self._list.switch_requested.connect(self._switch)
+            self._list.delete_requested.connect(self._delete)
+            self.read()
+        self._show_rows()
+
+    def _edit_from_list(self, alert_id: int | None) -> None:
+        self.open()
+        self._edit(alert_id)
 
     # The dialog
 
@@ -138,7 +159,7 @@ class AlertController(QObject):
             dialog.drawings_requested.connect(self._offer_drawings)
             dialog.finished.connect(self._on_closed)
             dialog.editor.set_can_save(can_save=self._can_change)
-            self._show_dialog()
+            self._show_rows()
             dialog.open()
             self.read()
             self._check()
@@ -174,9 +195,10 @@ class AlertController(QObject):
         if dialog is not None:
             dialog.deleteLater()
 
-    def _show_dialog(self) -> None:
-        dialog = self.dialog
-        if dialog is None:
+    def _show_rows(self) -> None:
+        """Show the alerts in the dialog and in the side panel, where these are open."""
+        dialog, panel, self._listed_symbol = self.dialog, self._list, self._shown_symbol
+        if dialog is None and (panel is None or not panel.isVisible()):
             return
         now_us, fired = self._engine.exchange_clock.now_us(), values.fired_counts(self._alerts, self._counts)
         rows = [
@@ -191,6 +213,10 @@ class AlertController(QObject):
             for one in self._alerts
             if one.replaced_by is None
         ]
+        if panel is not None:
+            panel.set_view(rows, self._symbol_of(self._listed_symbol), self._trouble)
+        if dialog is None:
+            return
         history = values.history_of(self._alerts, self._symbol_of, now_us, self.drawings.drawing_of)
         names = [name for name in self._engine.recorded if broker_of(name) == BROKER]
         symbols = [self._engine.symbol(name) for name in names]
@@ -201,8 +227,7 @@ class AlertController(QObject):
         if alert is not None and dialog is not None:
             dialog.edit(values.form_of(alert), self._engine.exchange_clock.now_us())
         elif dialog is not None and alert_id is None:
-            charts = self._charts()
-            symbol = charts[0][1] if charts else ""
+            symbol = self._shown_symbol
             last_e8 = self._last_e8(symbol)
             self.open_new(symbol, None if last_e8 is None else last_e8 / E8)
 
@@ -322,12 +347,12 @@ class AlertController(QObject):
                 self._read_s = self._engine.clock.monotonic_s() - began_s
             except StoreError as error:
                 self._trouble = str(error)
-                self._show_dialog()
+                self._show_rows()
                 return
             self._alerts, self._counts, self._trouble = found.alerts, found.counts, ""
             self._find_watching()
             self._show_lines()
-            self._show_dialog()
+            self._show_rows()
 
     def _check(self) -> None:
         if self.dialog is not None:
@@ -346,6 +371,7 @@ class AlertController(QObject):
 
     def _find_watching(self) -> None:
         watching = values.watching(self._alerts, self._engine.exchange_clock.now_us())
+        self._window.side_panel.pages.set_count(self._page, len(watching))
         self._window.status_bar.set_alerts(len(watching), has_any=bool(self._alerts))
         by_symbol: dict[str, list[StoredAlert]] = {}
         for one in watching:
@@ -386,6 +412,12 @@ class AlertController(QObject):
         self._go_to(symbol, time_us, f"trade {count(trade_id)}")
 
     # Look-ups
+
+    @property
+    def _shown_symbol(self) -> str:
+        """The name of the active chart's symbol; empty without one."""
+        charts = self._charts()
+        return charts[0][1] if charts else ""
 
     def _with_id(self, alert_id: int | None) -> StoredAlert | None:
         return next((one for one in self._alerts if one.alert_id == alert_id), None)

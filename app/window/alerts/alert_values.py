@@ -48,13 +48,11 @@ def row_of(
     drawing: Drawing | None = None,
 ) -> AlertRow:
     """Return the list's row of an alert. ``fired``: how often, by its former rules too; ``drawing``: what it is on."""
-    repeat = words.repeat_text(alert.rule, alert.repeat)
-    condition = words.condition_text(alert.rule, symbol, drawing)
     return AlertRow(
         alert.alert_id,
         symbol,
-        alert.name or condition,
-        f"{condition}, {repeat}" if alert.name else repeat,
+        words.title_of(alert, symbol, drawing),
+        words.words_of(alert, symbol, drawing),
         alert.state(now_us),
         icon_of(drawing.kind) if drawing is not None else _icon_of(alert),
         distance_percent(alert, last_e8, now_us),

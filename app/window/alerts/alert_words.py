@@ -90,8 +90,22 @@ def line_text(rule: Rule, edge: str) -> str:
 
 
 def title_of(alert: StoredAlert, symbol: Symbol | None, drawing: Drawing | None = None) -> str:
-    """Return an alert's name or, if it has none, what it waits for."""
-    return alert.name or condition_text(alert.rule, symbol, drawing)
+    """Return an alert's name, without one the drawing that it is on, else what it waits for."""
+    title = "" if drawing is None else drawing_words.title_of(drawing, symbol)
+    return alert.name or title or condition_text(alert.rule, symbol)
+
+
+def words_of(alert: StoredAlert, symbol: Symbol | None, drawing: Drawing | None = None) -> str:
+    """Return what the title does not say: how often an alert fires and, if called otherwise, what it waits for."""
+    repeat, condition = repeat_text(alert.rule, alert.repeat), condition_text(alert.rule, symbol, drawing)
+    if alert.name:
+        return f"{condition}, {repeat}"
+    if drawing is None:
+        return repeat
+    if not drawing_words.has_sides(drawing):
+        return f"First trade from then on, {repeat}"
+    assert isinstance(alert.rule.condition, DrawingCrosses)
+    return f"Price crosses it{_WAYS[alert.rule.condition.direction]}, {repeat}"
 
 
 def happened_text(

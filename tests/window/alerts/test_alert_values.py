@@ -123,7 +123,11 @@ def test_a_drawing_is_called_by_its_text_or_its_place(drawn: Drawing, title: str
 def test_an_alert_on_a_drawing_is_told_by_the_drawings_name() -> None:
     on_line, line = alert(LINE), drawing(DrawingKind.TREND_LINE, Anchor(0, 0.6), Anchor(9, 0.7))
     row = values.row_of(on_line, XRP, 61_000_000, 0, 500_000, line)
-    assert row.title == "Price crosses the trend line, 0.6000 to 0.7000 upwards"
+    assert (row.title, row.words) == ("Trend line, 0.6000 to 0.7000", "Price crosses it upwards, every time")
+    named = alert(LINE, name="Third test")
+    assert words.words_of(named, XRP, line) == "Price crosses the trend line, 0.6000 to 0.7000 upwards, every time"
+    moment = drawing(DrawingKind.VERTICAL_LINE, Anchor(0, 0.6))
+    assert words.words_of(alert(LINE.replace("up ", "")), XRP, moment) == "First trade from then on, every time"
     assert row.icon == "draw-trend-line"
     assert row.distance == pytest.approx(100 * (0.65 - 0.61) / 0.61)
     assert values.row_of(on_line, XRP, 61_000_000, 0, 3_000_000, line).distance is None  # beyond its end
