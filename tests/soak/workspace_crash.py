@@ -25,13 +25,16 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from PySide6.QtCore import QRect
 
 from tests.program import NOWHERE, hanging_url, silent_server
+from widgets.window.window_placement import fitted_to
 from widgets.workspace.grid_layout import from_values, keys_of, to_values, with_keys
 
 MOST_AGE_S = 1.0
 _LONGEST_S = 5.0  # from the start of a run to its kill
 _PATIENCE_S = 60.0
+_SCREEN = QRect(0, 0, 800, 800)  # off screen
 
 # The program, with an actor that begins once the window is there.
 ACTOR = """
@@ -217,7 +220,11 @@ def _judge_restored(states: list[tuple[float, Any]], expected: Any, report: Repo
 
 
 def normal(state: dict[str, Any]) -> Any:
-    """Return a state with charts numbered by their places, so that two that look the same are equal."""
+    """
+    Return a state with charts numbered by their places, so that two that look the same are equal.
+
+    Windows that the screen is too small for stand where the next start puts them.
+    """
     document = json.loads(json.dumps(state))
     for workspace in document["workspaces"].get("workspaces", []):
         numbers: dict[int, int] = {}
@@ -226,6 +233,8 @@ def normal(state: dict[str, Any]) -> Any:
             assert layout is not None
             numbers |= {key: number for number, key in enumerate(keys_of(layout), len(numbers))}
             room["layout"] = _rounded(to_values(with_keys(layout, numbers)))
+            if room.get("place") is not None:
+                room["place"] = fitted_to(QRect(*room["place"]), _SCREEN, (0, 0, 0, 0)).getRect()
         for chart in workspace["charts"]:
             chart["key"] = numbers[chart["key"]]
         workspace["charts"].sort(key=lambda chart: chart["key"])

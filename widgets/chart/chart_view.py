@@ -139,8 +139,14 @@ class ChartView(QWidget):
         )
         self.keyboard = Keyboard(self._scene, self._panes, self.navigator)
         self._pane_focus = PaneFocus(
-            self._scene, self._panes, self.indicators.entries, lambda: self._readout.pointer, self.noted.emit
+            self._scene,
+            self._canvas,
+            self._panes,
+            self.indicators.entries,
+            pointer=lambda: self._readout.pointer,
+            note=self.noted.emit,
         )
+        self.laid_out.connect(self._pane_focus.place_button)
         for part in (self.appearance, self.indicators, self.reading_tools, self.pictures, self._pane_focus):
             self.keyboard.commands.update(part.commands())
         for speaker in (self.indicators, self.reading_tools, self._pane_focus):
@@ -304,6 +310,7 @@ class ChartView(QWidget):
         self._scene.set_palette(palette)
         self._canvas.setBackground(self._scene.colours.background)
         self.indicators.dismiss_buttons()  # they come back in these colours
+        self._pane_focus.place_button()
         self._refresh_texts()
         self._repaint_all()
 
@@ -348,7 +355,7 @@ class ChartView(QWidget):
         self._run_frame()
         self._refresh_texts()
         self.drawings.sharpen()
-        pixmap: QPixmap = self._canvas.grab()
+        pixmap: QPixmap = self._canvas.viewport().grab()  # without the buttons over it
         self._readout.pointer, self._scene.names_itself = pointer, names_itself
         self._run_frame()
         self._refresh_texts()

@@ -360,6 +360,7 @@ class WorkspaceController(QObject):
         self._window.keys_changed.connect(window.follow_keys)
         window.set_palette(self._window.colours)
         grid.set_palette(self._window.colours)
+        charts[0].chart.setFocus()  # else the first button of its head would have it
         window.show()
         return room
 

@@ -2,7 +2,8 @@
 Which pane a command is about, and giving that pane all the room of the chart.
 
 The chosen pane comes first, then the one under the pointer, then the one that was clicked last. A double click on a
-pane's title, or on the entry of its indicator, gives it all the room, and shows all panes again.
+pane's title, or on the entry of its indicator, gives it all the room, and shows all panes again; so does the button in
+the corner of a pane that has all the room.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtWidgets import QToolButton, QWidget
 
 from widgets.chart.indicators.legend_entries import LegendEntries
 from widgets.chart.model.pane_layout import PRICE
@@ -18,8 +20,12 @@ from widgets.chart.painting.pane import Pane
 from widgets.chart.painting.scene import PADDING_PX, Scene
 from widgets.chart.painting.title_row import legend_width
 from widgets.chart.panes.pane_set import PaneSet
+from widgets.controls.key_hints import set_key_tip
 from widgets.keys import key_in_brackets
+from widgets.theme import icons, style
+from widgets.theme.palettes import Palette
 
+_BUTTON_PX, _ICON_PX, _EDGE_PX = 24, 14, 6
 _ONE_PANE = "The chart has one pane only."
 
 
@@ -27,19 +33,21 @@ class PaneFocus:
     """
     Finds the pane that the user means. It is the chart's `Grab` for titles, and takes nothing but their double clicks.
 
-    ``pointer``: returns the pointer in logical pixels of the view, None off the chart. ``note``: called with a sentence
-    on what was done; an empty one takes that back.
+    ``canvas``: what the button stands on. ``pointer``: returns the pointer in logical pixels of the view, None off the
+    chart. ``note``: called with a sentence on what was done; an empty one takes that back.
     """
 
     def __init__(
         self,
         scene: Scene,
+        canvas: QWidget,
         panes: PaneSet,
         entries: LegendEntries,
         pointer: Callable[[], QPointF | None],
         note: Callable[[str], object],
     ) -> None:
-        self._scene, self._panes, self._entries = scene, panes, entries
+        self._scene, self._canvas, self._panes, self._entries = scene, canvas, panes, entries
+        self._button: _ReturnButton | None = None
         self._pointer, self._note = pointer, note
         self._clicked = PRICE
 
@@ -66,6 +74,17 @@ class PaneFocus:
         back = key_in_brackets("maximise_pane") or ", by a double click on its title"
         self._note(f"{self._panes.title_of(key)} has all the room. Show all panes again{back}.")
         return True
+
+    def place_button(self) -> None:
+        """Show the button that brings all panes back, where one has all the room; call after a layout or a palette."""
+        if self._scene.maximised_pane is None:
+            if self._button is not None:
+                self._button.hide()
+            return
+        if self._button is None:
+            self._button = _ReturnButton(self._canvas)
+            self._button.clicked.connect(lambda: self.toggle())
+        self._button.show_in(self._scene.layout.panes, self._scene.palette)
 
     def commands(self) -> dict[str, Callable[[], object]]:
         """Return what this does for commands of `widgets.keys`, by the commands' names."""
@@ -107,3 +126,27 @@ class PaneFocus:
 
     def cancel(self) -> bool:
         return False
+
+
+class _ReturnButton(QToolButton):
+    """Shows all panes again."""
+
+    def __init__(self, canvas: QWidget) -> None:
+        super().__init__(canvas)
+        self.setObjectName("paneReturn")
+        self.setAccessibleName("Show all panes")
+        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.setCursor(Qt.CursorShape.ArrowCursor)
+        set_key_tip(self, "Show all panes", "maximise_pane")
+
+    def show_in(self, panes: QRectF, palette: Palette) -> None:
+        """Stand in the upper right corner."""
+        style.sized(self, fixed_width=_BUTTON_PX, fixed_height=_BUTTON_PX, icon_size=_ICON_PX)
+        self.setStyleSheet(
+            f"QToolButton {{ background: {palette.raised}; border: 1px solid {palette.line}; border-radius: 4px; }}"
+            f"QToolButton:hover {{ background: {palette.hover}; }}"
+            f"QToolButton:focus {{ border-color: {palette.accent}; }}"
+        )
+        self.setIcon(icons.icon("restore", palette.dim, _ICON_PX))
+        self.move(round(panes.right()) - _EDGE_PX - style.px(_BUTTON_PX), round(panes.top()) + _EDGE_PX)
+        self.show()

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from PySide6.QtCore import QPoint, Qt
+from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QImage
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QMenu
+from PySide6.QtWidgets import QMenu, QToolButton
 from pytestqt.qtbot import QtBot
 
 from tests.widgets.chart.charts import BTC, LEFT_BUTTON, canvas_of, picture, series_of, settle, zigzag
@@ -39,7 +39,7 @@ def in_view(chart: ChartWidget) -> list[str]:
 def point_at(chart: ChartWidget, key: str) -> QPoint:
     """The middle of a pane, with the pointer put there."""
     at = chart._scene.pane(key).rect.center().toPoint()
-    QTest.mouseMove(canvas_of(chart).viewport(), at)
+    canvas_of(chart).hovered.emit(QPointF(at))
     return at
 
 
@@ -183,6 +183,28 @@ def test_a_maximised_pane_is_painted_alone(qtbot: QtBot, with_rsi: ChartWidget) 
         assert len(colours) == 2
         assert rising not in colours
         chart._panes.maximise(None)
+
+
+def test_a_button_in_the_corner_brings_all_panes_back_and_is_in_no_picture(qtbot: QtBot, with_rsi: ChartWidget) -> None:
+    chart = with_rsi
+    assert chart.findChildren(QToolButton, "paneReturn") == []
+    chart._panes.maximise(VOLUME)
+    (button,) = chart.findChildren(QToolButton, "paneReturn")
+    for size in ((500, 300), (900, 600)):
+        chart.resize(*size)
+        settle(qtbot, chart)
+        panes = chart._scene.layout.panes.toRect()
+        assert panes.contains(button.geometry())
+        assert button.geometry().right() > panes.right() - 12
+    assert (button.accessibleName(), button.toolTip()) == ("Show all panes", "Show all panes (Alt+Return)")
+    taken = chart.picture().toImage()
+    button.hide()
+    assert chart.picture().toImage() == taken
+    button.show()
+    button.click()
+    settle(qtbot, chart)
+    assert len(in_view(chart)) == 3
+    assert not button.isVisible()
 
 
 def test_the_crosshair_steps_through_candles_within_the_pane_in_view(qtbot: QtBot, with_rsi: ChartWidget) -> None:
