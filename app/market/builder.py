@@ -92,6 +92,31 @@ class CandleBuilder:
             bucket.taker_quote_e16 += quote_e16
         return bucket.open_us
 
+    def add_candle(self, candle: Candle) -> int:
+        """
+        Add the trades of a shorter candle inside one of these; return that one's open time (UTC microseconds).
+
+        ``candle`` has ids, and is of trades that were not added.
+        """
+        open_us = self.interval.open_time_us(candle.open_time_us)
+        bucket = self._buckets.get(open_us)
+        if bucket is None:
+            bucket = self._buckets[open_us] = _Bucket(open_us)
+        if candle.first_trade_id is not None and candle.first_trade_id < bucket.first_id:
+            bucket.first_id = candle.first_trade_id
+            bucket.open_e8 = candle.open_e8
+        if candle.last_trade_id is not None and candle.last_trade_id > bucket.last_id:
+            bucket.last_id = candle.last_trade_id
+            bucket.close_e8 = candle.close_e8
+        bucket.high_e8 = max(bucket.high_e8, candle.high_e8)
+        bucket.low_e8 = min(bucket.low_e8, candle.low_e8)
+        bucket.volume_e8 += candle.volume_e8
+        bucket.quote_e16 += candle.quote_volume_e16
+        bucket.trades += candle.trades
+        bucket.taker_e8 += candle.taker_buy_volume_e8
+        bucket.taker_quote_e16 += candle.taker_buy_quote_volume_e16
+        return open_us
+
     def seed(self, candle: Candle) -> None:
         """
         Start a candle from the totals of trades that are not added one by one.

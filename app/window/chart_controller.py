@@ -38,6 +38,7 @@ from app.window.navigation.range_navigation import RangeNavigation
 from app.window.overlays.compare_overlay import CompareOverlay
 from app.window.overlays.comparison_overlay import ComparisonOverlay
 from app.window.overlays.gap_overlay import GapOverlay
+from app.window.overlays.joined_sessions import JoinedSessions
 from app.window.overlays.spread_overlay import SpreadOverlay
 from app.window.panel_values import ChartPrice
 from widgets.chart.chart_widget import ChartWidget
@@ -48,7 +49,6 @@ logger = logging.getLogger(__name__)
 
 _LOADING_NEWEST = "Loading the latest candles…"
 _RELOAD_FIRST_S, _RELOAD_LAST_S = 2.0, 60.0
-_SLEEP_AFTER_S = 30  # out of view: who looks at another chart for a moment finds this one up to date
 
 
 class ReloadBackoff:
@@ -84,7 +84,7 @@ class ChartController(QObject):
     Loads and updates what ``chart`` shows, until `stop`.
 
     ``simulated``: the market is a simulation, so an error does not offer one. ``sessions``: those of the charts beside
-    this one, which it shares. A chart out of view for half a minute sleeps until a frame shows it again.
+    this one, which it shares. A chart out of view sleeps, once it has its first candles, until a frame shows it again.
 
     Signals:
         interval_chosen(object): a range of time fits this `Interval`; the owner shows it at once.
@@ -104,8 +104,8 @@ class ChartController(QObject):
         self._tasks = Tasks("a chart")
         self._gap_overlay = GapOverlay(engine, chart, self._tasks.begin)
         self._comparison = ComparisonOverlay(engine, chart, self._tasks.begin)
-        self._spread = SpreadOverlay(engine, chart, self._tasks.begin)
-        self._compare = CompareOverlay(chart, self._share_of, self._tasks.begin)
+        self._spread = SpreadOverlay(chart, self._sessions_beside())
+        self._compare = CompareOverlay(chart, self._sessions_beside())
         self.drawings = DrawingsController(engine.drawings, chart.drawings)
         self._navigation = HistoryNavigation(chart, engine.clock, self._tasks.begin)
         self._ranges = RangeNavigation(
@@ -119,7 +119,6 @@ class ChartController(QObject):
         self._sessions = SharedSessions() if sessions is None else sessions
         self._shared: SharedSession | None = None
         self._listener = SessionListener(self._on_session_state, self._on_session_change)
-        self._unseen_s = 0  # for how many calls of `tick` the chart has been out of view
         self.is_asleep = False
         self._side = PriceSide.MID  # which price of ticks the chart shows
         self._symbol: Symbol | None = None  # as the chart shows it
@@ -192,7 +191,10 @@ class ChartController(QObject):
         """
         if self._shared is not None:
             self._shared.leave(self._listener)
-        self._unseen_s, self.is_asleep = 0, False
+        if self.is_asleep:
+            self.is_asleep = False
+            self._spread.wake()
+            self._compare.wake()
         self._side = self._chart.chart_style.price_side
         self._symbol = self._engine.symbol(name)
         self._series = None
@@ -226,6 +228,9 @@ class ChartController(QObject):
     def compared(self) -> tuple[str, ...]:
         """The names of the symbols that `compare_with` set."""
         return self._compare.names
+
+    def _sessions_beside(self) -> JoinedSessions:
+        return JoinedSessions(self._chart, self._share_of, self._tasks.begin, self._engine.wait_for_clock)
 
     def _share_of(
         self, name: str, interval: Interval, side: PriceSide, calendar: Calendar | None
@@ -313,8 +318,8 @@ class ChartController(QObject):
         """Stop timers and tasks; the chart keeps its last picture."""
         self._chart.set_source(None)
         self._prefetch_timer.stop()
-        self._spread.stop()
         self.drawings.stop()
+        await self._spread.stop()
         await self._compare.stop()
         if self._shared is not None and not self._is_stopped:
             self._is_stopped = True
@@ -350,7 +355,11 @@ class ChartController(QObject):
         shared = self._shared
         if before is not None and before is not database:
             self.show(session.symbol, session.interval)  # no candle of the other database may stay
-        elif shared is None or not shared.is_leader(self._listener):
+        elif shared is None:
+            return
+        elif self.is_asleep:
+            shared.note_outdated()
+        elif not shared.is_leader(self._listener):
             return  # another chart loads the candles
         elif session.read_again():
             shared.begin_beside(session.show_stored())
@@ -376,6 +385,9 @@ class ChartController(QObject):
             if self.is_in_view:
                 self._chart.series_changed()  # no frame was due when the window was restored
             return
+        if self._shared is not None and self._shared.session.state is not SessionState.LOADING and not self.is_in_view:
+            self._fall_asleep(self._shared)
+            return
         self._chart.set_now(self._engine.exchange_clock.now_us())
         self._chart.set_live(self.is_live)
         # A page that is loaded for another chart's view keeps this one's waiting.
@@ -393,10 +405,6 @@ class ChartController(QObject):
         if shared is None or self.is_asleep:
             return
         session = shared.session
-        self._unseen_s = 0 if self.is_in_view else self._unseen_s + 1
-        if self._unseen_s >= _SLEEP_AFTER_S:
-            self._fall_asleep(shared)
-            return
         # While a symbol does not trade, no candles begin.
         is_trading = self._engine.symbol(session.symbol).is_trading
         if is_trading and self._engine.is_receiving(session.symbol) and session.tick():
@@ -408,7 +416,7 @@ class ChartController(QObject):
             if session.is_stale and shared.is_leader(self._listener):
                 shared.begin(session.reload())
         self._gap_overlay.renew()
-        self._spread.renew()
+        self._spread.tick(self._engine.is_receiving)
         self._compare.tick(self._engine.is_receiving)
 
     # Ranges and jumps
@@ -438,15 +446,16 @@ class ChartController(QObject):
     def _fall_asleep(self, shared: SharedSession) -> None:
         """Let nothing happen for a chart that nobody sees; its next frame wakes it."""
         self.is_asleep = True
-        self._spread.stop()
+        self._spread.sleep()
         self._compare.sleep()
         shared.sleep(self._listener)
 
     def _wake(self, shared: SharedSession) -> None:
-        self._unseen_s, self.is_asleep = 0, False
+        self.is_asleep = False
+        self._chart.set_now(self._engine.exchange_clock.now_us())
         shared.wake(self._listener)
         self._compare.wake()
-        self._spread.renew()
+        self._spread.wake()
         self._on_view_moved()
 
     def _check_place(self) -> None:
@@ -531,6 +540,8 @@ class ChartController(QObject):
 
     def _on_painted(self) -> None:
         self._paint_watch.note_paint(self._chart.frame_count)
+        if self.is_asleep and self.is_in_view:
+            self._chart.series_changed()  # the window was restored: the next frame wakes it
         if not self._has_painted and self._paints_before is not None:
             self._has_painted = self._chart.paint_count > self._paints_before
             if self._has_painted:

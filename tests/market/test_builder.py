@@ -93,6 +93,20 @@ def test_candles_of_a_shorter_interval_combine_to_those_of_a_longer(
     assert [combine(open_us, group) for open_us, group in parts.items()] == build(long, given_trades).candles()
 
 
+@given(trades(least=1), intervals, intervals, st.data())
+def test_candles_of_a_shorter_interval_are_added_as_their_trades_would_be(
+    given_trades: list[Trade], one: Interval, other: Interval, data: st.DataObject
+) -> None:
+    short, long = sorted((one, other), key=lambda interval: interval.length_us)
+    assume(short.tiles(long))
+    groups = by_candle(short, given_trades)
+    whole = data.draw(st.sets(st.sampled_from(list(groups))))
+    builder = build(long, [trade for trade in given_trades if short.open_time_us(trade.time_us) not in whole])
+    changed = [builder.add_candle(candle_of(open_us, groups[open_us])) for open_us in whole]
+    assert changed == [long.open_time_us(open_us) for open_us in whole]
+    assert builder.candles() == build(long, given_trades).candles()
+
+
 @given(trades(least=1), intervals, st.data())
 def test_a_candle_joined_at_a_seed_is_the_whole(
     given_trades: list[Trade], interval: Interval, data: st.DataObject

@@ -214,30 +214,40 @@ def test_two_charts_of_the_same_candles_share_one_series_and_look_at_different_t
     run_on_qt_loop(work)
 
 
-def test_a_chart_out_of_view_sleeps_and_is_up_to_date_once_it_is_seen(
-    qtbot: QtBot, data_dir: Path, tables_url: str, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("way", ["hidden", "minimised"])
+def test_a_chart_out_of_view_follows_no_trade_and_is_right_in_the_frame_that_shows_it(
+    qtbot: QtBot, data_dir: Path, tables_url: str, way: str
 ) -> None:
-    monkeypatch.setattr("app.window.chart_controller._SLEEP_AFTER_S", 2)
-
     async def work() -> None:
         async with two_charts(data_dir, tables_url) as (both, engine):
             (one, other), (chart, other_chart) = both.controllers, both.charts
             one.show("BTCUSDT", Interval.parse("1m"))
             other.show("ETHUSDT", Interval.parse("1m"))
             await until(lambda: session_of(one).joined and session_of(other).joined)
-            chart.hide()
-            await until(lambda: one.is_asleep)
-            assert not is_followed(one, engine)
-            assert is_followed(other, engine)
-            revision, frames = session_of(one).series.revision, chart.frame_count
-            before = newest(other)
-            await until(lambda: newest(other) != before)
+            tracker = engine.recorder.tracker("BTCUSDT")
+            assert tracker is not None
+            hidden = [one] if way == "hidden" else [one, other]
+            chart.hide() if way == "hidden" else both.window.showMinimized()
+            await until(lambda: all(each.is_asleep for each in hidden), seconds=1)
+            await until(lambda: not any(is_followed(each, engine) for each in hidden), seconds=5)
+            revision, frames, heard = session_of(one).series.revision, chart.frame_count, tracker.total
+            await until(lambda: tracker.total > heard + 20)
             assert (session_of(one).series.revision, chart.frame_count) == (revision, frames)
-            chart.show()
-            await until(lambda: session_of(one).joined and not one.is_asleep)
+            if way == "hidden":
+                assert is_followed(other, engine)
+                assert other_chart.isVisible()
+                chart.show()  # paints before anything else can happen
+            else:
+                both.window.showNormal()
+                await until(lambda: not one.is_asleep, seconds=1)
+            newest_trade = tracker.last_trade
+            assert newest_trade is not None
+            assert not one.is_asleep
+            assert is_followed(one, engine)
+            series = session_of(one).series
+            if way == "hidden":
+                assert series.bar(len(series) - 1).close == newest_trade.price_e8 / 1e8
             at = newest(one)
             await until(lambda: newest(one) != at)
-            assert not other.is_asleep
-            assert other_chart.isVisible()
 
     run_on_qt_loop(work)

@@ -473,8 +473,9 @@ class ChartView(QWidget):
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
+        self._frames.call_source()  # what changed while the chart was hidden
         self._update_now()
-        self._frames.request()  # asks the source for what changed while the chart was hidden
+        self._frames.request()
 
     def hideEvent(self, event: QHideEvent) -> None:
         super().hideEvent(event)

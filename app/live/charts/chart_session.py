@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 from enum import StrEnum
 from itertools import pairwise
 
@@ -38,7 +39,7 @@ from app.market.calendar.calendar import Calendar
 from app.market.calendar.closed_slots import open_slots
 from app.market.candle import Candle, empty_candle
 from app.market.errors import StoreError
-from app.market.interval import Interval
+from app.market.interval import SECOND_US, Interval
 from app.market.ports.clock import Clock
 from app.market.trade import Trade
 
@@ -61,6 +62,14 @@ class SessionState(StrEnum):
     READY = "ready"
     EMPTY = "empty"  # loaded, and the symbol has no candles yet
     FAILED = "failed"  # no candles, and `ChartSession.failure` says why
+
+
+@dataclass(slots=True)
+class _Pause:
+    """Trades from ``from_us`` on are not counted; ``total``: the tracker's before the first of them."""
+
+    from_us: int
+    total: int | None = None
 
 
 class ChartSession:
@@ -104,6 +113,7 @@ class ChartSession:
         self._phase = SessionPhase.IDLE
         self._loaded_us = 0  # the exchange's time when the newest page was requested; 0 before the first
         self._left_us = 0  # the exchange's time when live trades last left the series
+        self._pause: _Pause | None = None  # while nobody sees the candles
         self._dirty_us: int | None = None  # open time of the oldest live candle to merge; None: none
         self._loader = HistoryLoader(
             symbol,
@@ -200,6 +210,8 @@ class ChartSession:
 
         Older candles stay. Live trades go on meanwhile; they are joined again only if some were left out.
         """
+        if self._pause is not None:
+            self.resume()
         if not len(self.series):
             self._set_state(SessionState.LOADING)
         await self._load(show_early=False)
@@ -209,8 +221,41 @@ class ChartSession:
             await self.load_older()
 
     def pause(self) -> None:
-        """Follow no trades, because nobody sees the candles, until `reload`; the series stays as it is."""
-        self._leave()
+        """Follow no trades from the next second on, because nobody sees the candles; `resume` ends that."""
+        if self._pause is not None:
+            return
+        newest = None if self._tracker is None else self._tracker.last_trade
+        if self._live is None or newest is None:
+            self._leave()
+        else:
+            next_us = (newest.time_us // SECOND_US + 1) * SECOND_US
+            self._pause = _Pause(max(next_us, self._live.join_us))
+
+    def resume(self) -> bool:
+        """
+        Go on after `pause`, with the trades received meanwhile; False if they are not all known: call `reload`.
+
+        `refresh` then brings them into the series.
+        """
+        pause, self._pause = self._pause, None
+        live, tracker = self._live, self._tracker
+        if pause is None or live is None or tracker is None:
+            return live is not None
+        if pause.total is None:
+            return True  # no trade has come since
+        window_us = tracker.window_start_us
+        seconds = tracker.recent.candles(pause.from_us)
+        # A trade from before the pause, fetched late, is in none of these seconds.
+        came = sum(second.trades for second in seconds) == tracker.total - pause.total
+        if not came or window_us is None or window_us > pause.from_us or not self._is_sound(live, tracker):
+            self._leave()
+            return False
+        if self._on_trade not in tracker.listeners:
+            tracker.listeners.append(self._on_trade)
+        changed_us = live.add_seconds(seconds)
+        if changed_us is not None:
+            self._mark_dirty(changed_us)
+        return True
 
     def close(self) -> None:
         """Stop listening and loading; the series stays as it is."""
@@ -269,7 +314,7 @@ class ChartSession:
         Call about once per second, and only while the feed is live. Until the feed has proved itself by a trade (see
         `SymbolTracker.is_watched`), a silence does not prove that there was none, so no candle closes or opens.
         """
-        if self._live is None:
+        if self._live is None or self._pause is not None:
             return False
         self._review_incomplete(self._live)
         changed = self.refresh()
@@ -433,11 +478,30 @@ class ChartSession:
             self.refresh()
             self._left_us = self._exchange_clock.now_us()
             self._report(SessionEvent.LEFT)
-        self._live = self._merger.join_us = None
+        self._live = self._merger.join_us = self._pause = None
+        self._stop_listening()
+
+    def _stop_listening(self) -> None:
         if self._tracker is not None and self._on_trade in self._tracker.listeners:
             self._tracker.listeners.remove(self._on_trade)
 
+    def _is_paused_for(self, trade: Trade) -> bool:
+        """Whether a trade is left to `resume`; the first one ends the listening."""
+        pause, tracker = self._pause, self._tracker
+        if pause is None or tracker is None:
+            return False
+        if pause.total is None and trade.time_us >= pause.from_us:
+            pause.total = tracker.total - 1
+            asyncio.get_running_loop().call_soon(self._rest)  # the tracker is going through its listeners
+        return pause.total is not None
+
+    def _rest(self) -> None:
+        if self._pause is not None and self._pause.total is not None:
+            self._stop_listening()
+
     def _on_trade(self, trade: Trade) -> None:
+        if self._pause is not None and self._is_paused_for(trade):
+            return
         if self._live is not None and trade.time_us >= self._live.join_us:
             self._mark_dirty(self._live.add(trade))
 

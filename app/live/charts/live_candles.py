@@ -150,6 +150,20 @@ class LiveCandles:
         self._last_id = trade.trade_id
         return self._builder.add(trade)
 
+    def add_seconds(self, seconds: Sequence[Candle]) -> int | None:
+        """
+        Fold 1 s candles of trades that were not added; return the first open time that they changed.
+
+        ``seconds``: at or after the live join, oldest first. Returns None without any.
+        """
+        if not seconds:
+            return None
+        first_ids = [self._first_id, *(second.first_trade_id for second in seconds)]
+        self._first_id = min(each for each in first_ids if each is not None)
+        self._last_id = seconds[-1].last_trade_id
+        self._out_of_order = True  # an id may have been skipped among them
+        return min(self._builder.add_candle(second) for second in seconds)
+
     def take_out_of_order(self) -> bool:
         """Whether ids were skipped, or came late, since the last call. Call once per `since`: it resets the answer."""
         out_of_order, self._out_of_order = self._out_of_order, False

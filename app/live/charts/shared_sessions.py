@@ -2,7 +2,8 @@
 Sessions that several charts share: one series for all that show the same symbol, interval and price.
 
 Each chart takes part with a `SessionListener`, and leaves when it shows something else; the last one closes the
-session. A chart that nobody sees sleeps. While all of a session's charts do, no trade reaches it.
+session. A chart that nobody sees sleeps. While all of a session's charts do, no trade reaches it; the trackers remember
+the last minutes of trades, so a chart that wakes within them shows the newest candle in its next frame.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ class SharedSession:
         self._tasks = Tasks("a chart's candles")
         self._work: asyncio.Task[None] | None = None
         self._on_empty = on_empty
+        self._is_outdated = False  # whether to load again on waking
         self.session = make(self._tell_state, self.tell_change)
 
     @property
@@ -52,7 +54,7 @@ class SharedSession:
         was_asleep = self._is_asleep
         self._listeners.append(listener)
         if was_asleep:
-            self.begin(self.session.reload())
+            self._resume()
 
     def leave(self, listener: SessionListener) -> None:
         """Take part no longer; the last one closes the session."""
@@ -75,6 +77,7 @@ class SharedSession:
         """Load by ``work``, in place of the load that may be under way."""
         if self._work is not None:
             self._work.cancel()
+        self._is_outdated = False
         self._work = self._tasks.begin(work)
 
     def begin_beside(self, work: Coroutine[Any, Any, None]) -> None:
@@ -89,11 +92,15 @@ class SharedSession:
             self._pause()
 
     def wake(self, listener: SessionListener) -> None:
-        """Bring the series up to date and keep it so; the candles of the time between are loaded."""
+        """Bring the series up to date and keep it so: at once, if all trades since are remembered, else by a load."""
         was_asleep = self._is_asleep
         self._asleep.discard(listener)
         if was_asleep:
-            self.begin(self.session.reload())
+            self._resume()
+
+    def note_outdated(self) -> None:
+        """Load again once a chart wakes: there is more to read now."""
+        self._is_outdated = True
 
     def tell_change(self) -> None:
         """Tell all charts that the series has changed, or is about to."""
@@ -109,9 +116,14 @@ class SharedSession:
         return bool(self._listeners) and len(self._asleep) == len(self._listeners)
 
     def _pause(self) -> None:
-        if self._work is not None:
+        if self._work is not None and not self._work.done():
             self._work.cancel()
+            self._is_outdated = True
         self.session.pause()
+
+    def _resume(self) -> None:
+        if not self.session.resume() or self._is_outdated:
+            self.begin(self.session.reload())
 
 
 class SharedSessions:

@@ -121,6 +121,10 @@ async def shown_however_it_arrives(seed: int, name: str, make_store: Callable[[]
                 await session.ensure(one.time_us - 30 * interval.length_us, one.time_us)
             case 9 if running.done():
                 running = asyncio.ensure_future(session.reload())
+            case 10 if running.done():
+                session.pause()
+            case 11 if running.done() and not session.resume():
+                running = asyncio.ensure_future(session.reload())
         watched.look()
     # The next second, so that the live join has passed; only other symbols are traded any more.
     await market.recorder.ingest(waiting)

@@ -19,9 +19,14 @@ class FakeSession:
     def __init__(self, on_state: Callable[[], None], on_change: Callable[[], None]) -> None:
         self.on_state, self.on_change = on_state, on_change
         self.done: list[str] = []
+        self.remembers = False  # the trades since the pause
 
     def pause(self) -> None:
         self.done.append("pause")
+
+    def resume(self) -> bool:
+        self.done.append("resume")
+        return self.remembers
 
     def close(self) -> None:
         self.done.append("close")
@@ -75,19 +80,45 @@ async def test_the_first_awake_chart_loads_for_all_and_a_session_sleeps_once_all
     assert session.done == ["pause"]
     shared.wake(one)
     await asyncio.sleep(0)
-    assert session.done == ["pause", "reload"]
+    assert session.done == ["pause", "resume", "reload"]
     shared.wake(other)
     await asyncio.sleep(0)
-    assert session.done == ["pause", "reload"]
+    assert session.done == ["pause", "resume", "reload"]
     shared.sleep(other)
     shared.leave(one)
-    assert session.done == ["pause", "reload", "pause"]
+    assert session.done == ["pause", "resume", "reload", "pause"]
     third = listener([], "third")
     shared.join(third)
     await asyncio.sleep(0)
     assert session.done[-1] == "reload"
     shared.leave(other)
     shared.leave(third)
+    await shared.end()
+
+
+async def test_a_session_that_remembers_the_trades_loads_only_what_was_cut_short_or_is_new() -> None:
+    one = listener([], "one")
+    shared, session, _ = taken(SharedSessions())
+    session.remembers = True
+    shared.join(one)
+    shared.begin(asyncio.sleep(0))
+    await asyncio.sleep(0.01)
+    shared.sleep(one)
+    shared.wake(one)
+    await asyncio.sleep(0)
+    assert session.done == ["pause", "resume"]
+    shared.begin(asyncio.Event().wait())  # type: ignore[arg-type]  # because it never returns
+    await asyncio.sleep(0)
+    shared.sleep(one)
+    shared.wake(one)
+    await asyncio.sleep(0)
+    assert session.done[2:] == ["pause", "resume", "reload"]
+    shared.sleep(one)
+    shared.note_outdated()
+    shared.wake(one)
+    await asyncio.sleep(0)
+    assert session.done[5:] == ["pause", "resume", "reload"]
+    shared.leave(one)
     await shared.end()
 
 

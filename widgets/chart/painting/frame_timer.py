@@ -58,10 +58,11 @@ class FrameTimer(QObject):
             self.is_due = True
             self._timer.start(_MINIMISED_MS)
         elif self._widget.isVisible():
-            self._call_source()
+            self.call_source()
             self._run_frame()
 
-    def _call_source(self) -> None:
+    def call_source(self) -> None:
+        """Bring the latest data in, for a frame that runs without a request."""
         if self._source is not None:
             self._is_calling_source = True
             try:
