@@ -197,12 +197,13 @@ class ChartController(QObject):
             self._compare.wake()
         self._side = self._chart.chart_style.price_side
         self._symbol = self._engine.symbol(name)
-        self._series = None
-        self._chart.set_series(None, self._symbol)
-        self.drawings.show(name)
-        self._chart.set_loading("")
         self._shared, is_new = self._share_of(name, interval, self._side, self._calendar)
         self._shared.join(self._listener)
+        self._series = None
+        if self._chart.series is not None or self._shared.session.state is not SessionState.READY:
+            self._chart.set_series(None, self._symbol)  # a new chart shows what another one has loaded at once
+        self.drawings.show(name)
+        self._chart.set_loading("")
         session = self._shared.session
         if not is_new:
             session.set_calendar(self._calendar)

@@ -356,8 +356,9 @@ class WindowController(QObject):
         self._renew_notice()
 
     def _set_symbol(self, symbol: Symbol) -> None:
-        self._shown_symbol = symbol
-        self._window.set_symbol(symbol)
+        if symbol != self._shown_symbol:
+            self._shown_symbol = symbol
+            self._window.set_symbol(symbol)
         self._renew_quote()  # at once, so that dashes do not flash before the timer renews it
 
     def _on_theme_requested(self, name: str) -> None:

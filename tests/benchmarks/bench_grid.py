@@ -1,23 +1,30 @@
 """
-Several charts in one window: four of four symbols under 5,000 trades/s, sixteen, what a chart costs, and one more.
+Several charts in one window: four of four symbols and sixteen under 5,000 trades/s, what a chart costs, and one more.
 
-The window is the program's, on the simulated market in a process of its own. Prints of each grid how often its charts
-were painted, how late a 10 ms heartbeat on the window's loop came beside that on an idle loop, and the processor time;
-then what four more charts add to the memory, and the time from the key to painted candles for one more chart: of a
-symbol that another chart shows, and of one that none does. Last, what charts without sight cost: one of sixteen has all
-the room.
-Usage: ``python tests/benchmarks/bench_grid.py [--seconds 20] [--rate 5000]``
+The window is the program's, on the simulated market in a process of its own, each part in a fresh one. ``load``: how
+often the charts were painted, how late a 10 ms heartbeat came on the window's loop, and the share of a core, of one
+chart (the yardstick), of four, of sixteen, of one of sixteen that has all the room, and with the window minimised; an
+idle loop stands beside them. Windows off screen have no vertical sync, so a painting is a frame that the chart drew and
+Qt flushed, at most one in 16 ms. ``open``: the time from the command to the painted candles of one more chart, and the
+processor time until then, of a symbol that a chart shows and of one that none does; beside it an empty pyqtgraph plot
+that is opened, laid out and painted in the same window. ``memory``: what each of twelve more charts adds, beside twelve
+such plots.
+Usage: ``python tests/benchmarks/bench_grid.py [load open memory] [--seconds 20] [--rate 5000]``
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import sys
 import time
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import psutil
+import pyqtgraph as pg
+from PySide6.QtWidgets import QSplitter
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
@@ -27,39 +34,47 @@ from tests.benchmarks._database import benchmark_folder
 from tests.benchmarks.bench_flood import at, delays
 from tests.end_to_end.helpers import Running, open_window, run_on_qt_loop, simulated_settings, until
 
+OPENED = 9  # times
+PLOTS = 12
+
 
 def main() -> None:
     parser = argparse.ArgumentParser()
+    parser.add_argument("parts", nargs="*", default=list(PARTS))
     parser.add_argument("--seconds", type=float, default=20.0)
     parser.add_argument("--rate", type=float, default=5_000.0)
     options = parser.parse_args()
     sandbox = "--rate", str(options.rate), "--history", "1d"
-    with benchmark_folder() as folder, simulated_settings(folder / "data", *sandbox) as settings:
-        run_on_qt_loop(lambda: measure(settings, options.seconds))
+    for part in options.parts:
+        with benchmark_folder() as folder, simulated_settings(folder / "data", *sandbox) as settings:
+            run_on_qt_loop(lambda part=part, settings=settings: measured(settings, PARTS[part], options.seconds))
 
 
-async def measure(settings: Settings, seconds: float) -> None:
-    idle = await delays(3.0)
-    print(f"an idle loop        delay p50 {at(idle, 0.5):.1f} ms, p99 {at(idle, 0.99):.1f} ms")
+async def measured(settings: Settings, part: Callable[[Running, float], Awaitable[None]], seconds: float) -> None:
     async with open_window(settings) as running:
         running.window.resize(1920, 1080)
         await until(lambda: running.session.joined and running.engine.database is not None, seconds=120)
-        workspace = running.controller.workspace
-        await under_load(running, "one chart", seconds)
-        workspace.arrange(4, 2)
-        await all_live(running)
-        await under_load(running, "four charts", seconds)
-        for symbol, words in (("", "shown already"), ("BNBUSDT", "not shown yet")):
-            await one_more(running, symbol, words)
-        before_mb = resident_mb()
-        workspace.arrange(16, 4)
-        await all_live(running)
-        number = len(running.controller.charts.all) - 5
-        print(f"memory              {(resident_mb() - before_mb) / number:.1f} MB for each of {number} more charts")
-        await under_load(running, "sixteen charts", seconds)
-        workspace.run("maximise_chart")
-        await until(lambda: sum(one.controller.is_asleep for one in running.controller.charts.all) == 15, seconds=60)
-        await under_load(running, "one of sixteen", seconds)
+        await part(running, seconds)
+
+
+# Under load
+
+
+async def load(running: Running, seconds: float) -> None:
+    workspace, charts = running.controller.workspace, running.controller.charts
+    await under_load(running, "one chart", seconds)
+    workspace.arrange(4, 2)
+    await all_live(running)
+    await under_load(running, "four charts", seconds)
+    workspace.arrange(16, 4)
+    await all_live(running)
+    await under_load(running, "sixteen charts", seconds)
+    workspace.run("maximise_chart")
+    await until(lambda: sum(one.controller.is_asleep for one in charts.all) == len(charts.all) - 1)
+    await under_load(running, "one of sixteen", seconds)
+    running.window.showMinimized()
+    await until(lambda: all(one.controller.is_asleep for one in charts.all))
+    await under_load(running, "minimised", seconds)
 
 
 async def all_live(running: Running) -> None:
@@ -82,34 +97,126 @@ async def under_load(running: Running, name: str, seconds: float) -> None:
     each = sorted((chart.paint_count - before) / took for chart, before in zip(charts, paints, strict=True))
     cores = (now.user + now.system - worked.user - worked.system) / took
     print(
-        f"{name:20}{(engine.recorder.trades_received - arrived) / took:,.0f} trades/s; painted {each[0]:.0f} to"
+        f"{name:16}{(engine.recorder.trades_received - arrived) / took:,.0f} trades/s; painted {each[0]:.0f} to"
         f" {each[-1]:.0f} times/s; loop delay p50 {at(late, 0.5):.1f}, p99 {at(late, 0.99):.1f}, most"
-        f" {late[-1]:.1f} ms; {cores * 100:.0f} % of a core"
+        f" {late[-1]:.1f} ms; {cores * 100:.0f} % of a core",
+        flush=True,
     )
 
 
-async def one_more(running: Running, symbol: str, words: str) -> None:
-    """Open one more chart, of another symbol if one is given, and close it again."""
+# One more
+
+
+async def open_one(running: Running, _: float) -> None:
     workspace, charts = running.controller.workspace, running.controller.charts
-    took = []
-    for _ in range(5):
-        like, began = charts.active, time.perf_counter()
-        one = workspace.split(like, in_columns=True)
-        if symbol:
-            running.window.symbol_requested.emit(symbol)
+    workspace.arrange(4, 2)
+    await all_live(running)
+
+    def split() -> tuple[Callable[[], bool], Callable[[], object]]:
+        one = workspace.split(charts.active, in_columns=True)
+        assert one is not None
         paints = one.chart.paint_count
-        while one.chart.last_price is None or one.chart.paint_count == paints:
+        return (
+            lambda: one.chart.last_price is not None and one.chart.paint_count > paints,
+            lambda: workspace.close(one),
+        )
+
+    def split_other() -> tuple[Callable[[], bool], Callable[[], object]]:
+        made = split()
+        running.window.symbol_requested.emit("BNBUSDT")
+        return made
+
+    def plot() -> tuple[Callable[[], bool], Callable[[], object]]:
+        made = empty_plot(running)
+        return lambda: made.paint_count > 0, lambda: put_away(made)
+
+    await opened("an empty plot", plot)
+    await opened("one more chart, of a symbol shown", split)
+    await opened("one more chart, of another symbol", split_other)
+
+
+async def opened(name: str, begin: Callable[[], tuple[Callable[[], bool], Callable[[], object]]]) -> None:
+    """Print the median of how long until what ``begin`` opened is painted; it returns the test, and what closes it."""
+    await asyncio.sleep(3)
+    took, worked = [], []
+    for _ in range(OPENED):
+        clock, processor = time.perf_counter(), time.process_time()
+        is_painted, end = begin()
+        while not is_painted():
             await asyncio.sleep(0)
-        took.append((time.perf_counter() - began) * 1000)
-        workspace.close(one)
+        took.append((time.perf_counter() - clock) * 1000)
+        worked.append((time.process_time() - processor) * 1000)
+        end()
         await asyncio.sleep(1)
+    took.sort()
+    worked.sort()
     print(
-        f"one more chart      {sorted(took)[2]:.0f} ms to candles of a symbol {words} (5 times, most {max(took):.0f})"
+        f"{name:36}{took[OPENED // 2]:.0f} ms (most {took[-1]:.0f});"
+        f" {worked[OPENED // 2]:.0f} ms of processor time (most {worked[-1]:.0f})",
+        flush=True,
     )
+
+
+class EmptyPlot(pg.PlotWidget):
+    """A plot without data that counts its paintings."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.paint_count = 0
+
+    def paintEvent(self, event: object) -> None:
+        super().paintEvent(event)
+        self.paint_count += 1
+
+
+def empty_plot(running: Running) -> EmptyPlot:
+    """Put an empty plot beside the charts, and lay it out."""
+    plot = EmptyPlot()
+    splitter = running.window.centralWidget().findChild(QSplitter)
+    splitter.addWidget(plot)
+    splitter.setSizes([100_000] * splitter.count())
+    return plot
+
+
+def put_away(plot: EmptyPlot) -> None:
+    plot.setParent(None)
+    plot.deleteLater()
+
+
+# Memory
+
+
+async def memory(running: Running, _: float) -> None:
+    workspace = running.controller.workspace
+    workspace.arrange(4, 2)
+    await all_live(running)
+    await asyncio.sleep(5)
+    before_mb = resident_mb()
+    plots = [empty_plot(running) for _ in range(PLOTS)]
+    await asyncio.sleep(3)
+    each_mb = (resident_mb() - before_mb) / PLOTS
+    for plot in plots:
+        put_away(plot)
+    print(f"an empty plot       {each_mb:.1f} MB", flush=True)
+    del plots
+    await asyncio.sleep(3)
+    gc.collect()
+    before_mb, arrived = resident_mb(), running.engine.recorder.trades_received
+    await asyncio.sleep(10)
+    drift_mb = (resident_mb() - before_mb) / (running.engine.recorder.trades_received - arrived)
+    before_mb, arrived = resident_mb(), running.engine.recorder.trades_received
+    workspace.arrange(4 + PLOTS, 4)
+    await all_live(running)
+    await asyncio.sleep(5)
+    grown_mb = resident_mb() - before_mb - drift_mb * (running.engine.recorder.trades_received - arrived)
+    print(f"one more chart      {grown_mb / PLOTS:.1f} MB", flush=True)
 
 
 def resident_mb() -> float:
     return psutil.Process().memory_info().rss / 2**20
+
+
+PARTS = {"load": load, "open": open_one, "memory": memory}
 
 
 if __name__ == "__main__":

@@ -13,7 +13,6 @@ from app.sandbox.market.simulated import SimulatedMarket
 from tests.end_to_end.helpers import Running, open_window, until
 from tests.sandbox.helpers import serving
 from tests.screenshots.shooting import Shooting, recording_served, window_on_recording
-from widgets.chart.progress_chip import ProgressChip
 from widgets.dialogs.database_dialog import DatabaseDialog, DialogState
 from widgets.dialogs.download_dialog import DownloadDialog, DownloadState
 from widgets.dialogs.download_form import Range as DownloadRange
@@ -108,7 +107,7 @@ async def downloads(shooting: Shooting) -> None:
             await shooting.take_dialog(dialog, "download-done")
             dialog.reject()
             running.chart.download_requested.emit()
-            await until(lambda: running.chart.findChild(ProgressChip).text)
+            await until(lambda: running.chart.sentence)
             await shooting.take(running, "download-view")
 
 

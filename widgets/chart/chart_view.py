@@ -9,7 +9,8 @@ slower timer. Menus, and the widgets over the chart (states, buttons, entry line
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -97,6 +98,7 @@ class ChartView(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._axis_px = 0.0  # 0: not known yet
+        self._is_held = self._is_layout_due = self._is_update_due = False  # see `laid_out_once`
         self._differences: list[DifferenceView] = []
         self._countdown = CloseCountdown()
         self._scene = Scene(TextStyles(self.font()), [make_pane(PRICE)])
@@ -217,9 +219,7 @@ class ChartView(QWidget):
         self.navigator.show_series(series, symbol, keep_time_us=keep_time_us, follow=follow)
         if is_other:
             self._panes.note_symbol()
-        self._dirty.mark_all()
-        self._run_frame()
-        self._refresh_texts()
+        self._update_now()
         self.setAccessibleDescription(f"{symbol.full_name}, {series.interval}" if symbol and series else "")
         self._accessibility.describe_candle(series)
 
@@ -446,12 +446,32 @@ class ChartView(QWidget):
         self._frames.request()  # the price snap may move the crosshair
         self.appearance_changed.emit()
 
+    @contextmanager
+    def laid_out_once(self) -> Iterator[None]:
+        """Lay out and draw at the end of this context, once, whatever changes within it."""
+        is_outermost, self._is_held = not self._is_held, True
+        try:
+            yield
+        finally:
+            if is_outermost:
+                self._is_held = False
+                if self._is_layout_due:
+                    self._lay_out_now()
+                elif self._is_update_due:
+                    self._update_now()
+
     def _lay_out_now(self) -> None:
+        self._is_layout_due = self._is_held
+        if self._is_held:
+            return
         # At once rather than in the next frame: Qt paints the new size right after this.
         self._lay_out()
         self._update_now()
 
     def _update_now(self) -> None:
+        self._is_update_due = self._is_held
+        if self._is_held:
+            return
         self._dirty.mark_all()
         self._run_frame()
         self._refresh_texts()
@@ -475,7 +495,6 @@ class ChartView(QWidget):
         super().showEvent(event)
         self._frames.call_source()  # what changed while the chart was hidden
         self._update_now()
-        self._frames.request()
 
     def hideEvent(self, event: QHideEvent) -> None:
         super().hideEvent(event)

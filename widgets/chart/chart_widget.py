@@ -78,12 +78,12 @@ class ChartWidget(ChartView):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setAccessibleName("Chart")
-        self._states = StatePanel(self)
-        self._states.action_chosen.connect(self._on_action)
-        self._state_timer = single_shot(self, self._states.show)
+        # The panel for a state and the chip are made when first shown: most charts never need them.
+        self._states: StatePanel | None = None
+        self._state_timer = single_shot(self, lambda: self._show_state("loading", self._loading_title))
+        self._loading_title = ""
         self._loading = ""  # the chip's sentence while candles in view are loading
-        self._chip = ProgressChip(self)
-        self._chip.cancelled.connect(self.jump_cancelled)
+        self._chip: ProgressChip | None = None
         self.noted.connect(self._say)
         self._has_comparison = False
         self._date_entry: DateEntry | None = None
@@ -194,8 +194,9 @@ class ChartWidget(ChartView):
     def set_palette(self, palette: Palette) -> None:
         """Paint the chart and the widgets over it in a palette."""
         super().set_palette(palette)
-        self._states.set_palette(palette)
-        self._chip.set_palette(palette)
+        for part in (self._states, self._chip):
+            if part is not None:
+                part.set_palette(palette)
         self.bar.set_palette(palette)
 
     def set_now(self, exchange_time_us: int) -> None:
@@ -224,37 +225,67 @@ class ChartWidget(ChartView):
 
     def set_state(self, state: str, text: str = "", actions: Sequence[str] = (RETRY, SIMULATED_MARKET)) -> None:
         """Cover the chart with a state's panel, or uncover it; see `StatePanel.show_state` for the states."""
-        self._states.show_state(state, text, actions)
         self._state_timer.stop()
-        if state == "loading":
+        if state != "loading":
+            self._show_state(state, text, actions)
+        else:
             # Most switches take a few frames: the panel would only flash.
-            self._states.hide()
+            self._loading_title = text
+            self._show_state("ready")
             self._state_timer.start(_LOADING_SHOWN_AFTER_MS)
+
+    def _show_state(self, state: str, text: str = "", actions: Sequence[str] = ()) -> None:
+        if self._states is None and state != "ready":
+            self._states = StatePanel(self)
+            self._states.action_chosen.connect(self._on_action)
+            self._states.set_palette(self._scene.palette)
+            self._place_widgets()
+        if self._states is not None:
+            self._states.show_state(state, text, actions)
 
     def set_loading(self, text: str) -> None:
         """Show the sentence while some candles in view are still on their way; an empty text: no more."""
         before, self._loading = self._loading, text
-        if text == before or self._chip.is_under_way:
+        if text == before or self._is_jumping:
             return
         if text:
-            self._chip.begin(text, can_cancel=False)
-        elif self._chip.text == before:
-            self._chip.end()
+            self._progress.begin(text, can_cancel=False)
+        elif self.sentence == before:
+            self.end_jump("")
 
     def begin_jump(self, text: str) -> None:
         """Show that the candles of a jump are loading; `jump_cancelled` fires if the user gives it up."""
-        self._chip.begin(text)
+        self._progress.begin(text)
 
     def end_jump(self, text: str) -> None:
         """Show how the jump ended; an empty text shows nothing."""
-        self._chip.end(text)
+        if text or self._chip is not None:
+            self._progress.end(text)
+
+    @property
+    def sentence(self) -> str:
+        """The sentence over the chart's lower edge, on a task in progress or just done; empty: none."""
+        return "" if self._chip is None else self._chip.text
+
+    @property
+    def _progress(self) -> ProgressChip:
+        if self._chip is None:
+            self._chip = ProgressChip(self)
+            self._chip.cancelled.connect(self.jump_cancelled)
+            self._chip.set_palette(self._scene.palette)
+            self._place_widgets()
+        return self._chip
+
+    @property
+    def _is_jumping(self) -> bool:
+        return self._chip is not None and self._chip.is_under_way
 
     def _say(self, sentence: str) -> None:
-        if not self._chip.is_under_way:  # a jump's own sentence has the button that cancels it
-            self._chip.end(sentence)
+        if not self._is_jumping:  # a jump's own sentence has the button that cancels it
+            self.end_jump(sentence)
 
     def _cancel_jump(self) -> bool:
-        is_loading = self._chip.is_under_way
+        is_loading = self._is_jumping
         if is_loading:
             self.jump_cancelled.emit()
         return is_loading
@@ -456,8 +487,10 @@ class ChartWidget(ChartView):
     def _place_widgets(self) -> None:
         self._show_zone()  # the style of times may be another
         layout = self._scene.layout
-        self._states.setGeometry(layout.panes.toAlignedRect())
-        self._chip.place_in(self._scene.leading.rect.toAlignedRect())
+        if self._states is not None:
+            self._states.setGeometry(layout.panes.toAlignedRect())
+        if self._chip is not None:
+            self._chip.place_in(self._scene.leading.rect.toAlignedRect())
         self.bar.set_axis_width(layout.value_axis.width())
 
 

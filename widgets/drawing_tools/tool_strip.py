@@ -66,6 +66,8 @@ class ToolStrip(QToolBar):
         self._is_folded = False  # by the user
         self._is_insisted = False  # opened by the user in a narrow window
         self._tool: DrawingKind | None = None
+        self._states: tuple[bool, ...] = ()  # as `set_states` and `set_history` got them last
+        self._history: tuple[bool, bool] | None = None
         self.pointer = self._button("Pointer", "Choose and drag; Esc", partial(self._ask_for_tool, None))
         self.pointer.setCheckable(True)
         self.groups = [ToolGroup(title, kinds, self._ask_for_tool) for title, kinds in GROUPS]
@@ -103,13 +105,20 @@ class ToolStrip(QToolBar):
 
     def set_states(self, *, magnet: bool, kept: bool, locked: bool, hidden: bool) -> None:
         """Tick what is on for the chart."""
-        for name, on in zip(_TOGGLES, (magnet, kept, locked, hidden), strict=True):
+        states = magnet, kept, locked, hidden
+        if states == self._states:
+            return
+        self._states = states
+        for name, on in zip(_TOGGLES, states, strict=True):
             if self.commands[name].isChecked() != on:
                 self.commands[name].setChecked(on)
         self._draw_icons()
 
     def set_history(self, *, can_undo: bool, can_redo: bool) -> None:
         """Say whether there is anything to undo or redo."""
+        if (can_undo, can_redo) == self._history:
+            return
+        self._history = can_undo, can_redo
         self.commands["undo_drawing"].setEnabled(can_undo)
         self.commands["redo_drawing"].setEnabled(can_redo)
         self._draw_icons()

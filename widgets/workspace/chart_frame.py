@@ -22,29 +22,34 @@ class ChartFrame(QWidget):
         super().__init__(parent)
         self.key, self.chart = key, chart
         self.head = ChartHead()
-        self._is_alone, self._is_active = False, False
+        self._is_alone, self._is_active = True, False
         self._accent, self._ground = QColor(DARK.accent), QColor(DARK.background)
         self._box = QVBoxLayout(self)
         self._box.setSpacing(0)
         self._box.addWidget(self.head)
         self._box.addWidget(chart, 1)
         self.setMinimumSize(_LEAST_WIDTH_PX, _LEAST_HEIGHT_PX)
-        self.set_alone(True)
+        self._place()
 
     def set_alone(self, is_alone: bool) -> None:
         """Show the chart by itself, or as one of several."""
-        self._is_alone = is_alone
-        margin = 0 if is_alone else 1
+        if is_alone != self._is_alone:
+            self._is_alone = is_alone
+            self._place()
+
+    def _place(self) -> None:
+        margin = 0 if self._is_alone else 1
         self._box.setContentsMargins(margin, margin, margin, margin)
-        self.head.setVisible(not is_alone)
-        self.chart.set_names_itself(names_itself=is_alone)
+        self.head.setVisible(not self._is_alone)
+        self.chart.set_names_itself(names_itself=self._is_alone)
         self.update()
 
     def set_active(self, is_active: bool) -> None:
         """Frame the chart as the active one, or no longer."""
-        self._is_active = is_active
-        self.head.set_active(is_active)
-        self.update()
+        if is_active != self._is_active:
+            self._is_active = is_active
+            self.head.set_active(is_active)
+            self.update()
 
     @property
     def is_framed(self) -> bool:

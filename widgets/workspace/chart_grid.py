@@ -7,7 +7,8 @@ all the room hides the others, which then draw nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
+from contextlib import ExitStack
 from functools import partial
 
 from PySide6.QtCore import QEvent, QObject, Qt, Signal
@@ -17,6 +18,28 @@ from widgets.chart.chart_widget import ChartWidget
 from widgets.theme.palettes import DARK, Palette
 from widgets.workspace.chart_frame import ChartFrame
 from widgets.workspace.grid_layout import Node, Split, keys_of, with_shares
+
+
+class ChartSplitter(QSplitter):
+    """Parts of one split of the layout, each a chart's frame or a splitter; ``path`` leads to it from the root."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.path: tuple[int, ...] = ()
+        self.setObjectName("chartSplitter")
+        self.setHandleWidth(1)  # Qt lets a few pixels beside it drag, too
+        self.setChildrenCollapsible(False)
+
+    def set_direction(self, *, in_columns: bool) -> None:
+        """Put the parts beside each other, or below each other."""
+        direction = Qt.Orientation.Horizontal if in_columns else Qt.Orientation.Vertical
+        if self.orientation() is not direction:
+            self.setOrientation(direction)
+
+    def parts(self) -> list[QWidget]:
+        """Return the parts, from left to right or from top to bottom."""
+        widgets = (self.widget(at) for at in range(self.count()))
+        return [each for each in widgets if each is not None]
 
 
 class ChartGrid(QWidget):
@@ -42,12 +65,13 @@ class ChartGrid(QWidget):
         self._maximised: int | None = None
         self._active: int | None = None
         self._palette = DARK
-        self._root: QWidget | None = None
+        self._root = self._new_splitter()
         self._bars = QStackedWidget()
         self._bars.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         self._box = QVBoxLayout(self)
         self._box.setContentsMargins(0, 0, 0, 0)
         self._box.setSpacing(0)
+        self._box.addWidget(self._root, 1)
         self._box.addWidget(self._bars)
         application = QApplication.instance()
         assert isinstance(application, QApplication)
@@ -75,7 +99,7 @@ class ChartGrid(QWidget):
         self._bars.removeWidget(frame.chart.bar)
         frame.chart.bar.setParent(frame.chart)  # is deleted with it: until then the chart goes on using it
         frame.chart.setParent(None)
-        frame.hide()
+        frame.setParent(None)  # its splitter has one part less
         frame.deleteLater()
         ChartGrid._is_arranging = False
 
@@ -86,25 +110,17 @@ class ChartGrid(QWidget):
         focus = QApplication.focusWidget()
         had_focus = focus is not None and self.isAncestorOf(focus)
         ChartGrid._is_arranging = True  # Qt gives the focus of a chart that it moves to any other, in any window
-        self.setUpdatesEnabled(False)
-        try:
-            before = self._root
-            if before is not None:
-                self._box.removeWidget(before)
+        with ExitStack() as held:
+            held.callback(setattr, ChartGrid, "_is_arranging", False)
             for frame in self.frames.values():
-                frame.setParent(self)
-            self._root = self._built(node if maximised is None else maximised, ())
-            self._box.insertWidget(0, self._root, 1)
-            self._root.show()  # at once: what a layout takes it shows a turn of the event loop later
-            if isinstance(before, QSplitter):
-                before.setParent(None)
-                before.deleteLater()
+                held.enter_context(frame.chart.laid_out_once())
+            self._fit(self._root, node)
             self._show_states()
+            for splitter in reversed(self._root.findChildren(ChartSplitter)):  # the innermost first
+                splitter.refresh()  # Qt gives a splitter without visible parts no room, until a turn of the loop later
+            self._give_room(self._root, node, set(self.shown_keys()))
             if had_focus and self._active in self.frames:
                 self.frames[self._active].chart.setFocus()
-        finally:
-            self.setUpdatesEnabled(True)
-            ChartGrid._is_arranging = False
 
     @property
     def maximised(self) -> int | None:
@@ -132,28 +148,64 @@ class ChartGrid(QWidget):
 
     # Splitters
 
-    def _built(self, node: Node, path: tuple[int, ...]) -> QWidget:
-        if not isinstance(node, Split):
-            frame = self.frames[node]
-            frame.show()  # a splitter gives hidden parts no room
-            return frame
-        splitter = QSplitter(Qt.Orientation.Horizontal if node.in_columns else Qt.Orientation.Vertical)
-        splitter.setObjectName("chartSplitter")
-        splitter.setHandleWidth(1)  # Qt lets a few pixels beside it drag, too
-        splitter.setChildrenCollapsible(False)
-        for at, part in enumerate(node.parts):
-            splitter.addWidget(self._built(part, (*path, at)))
-        # Qt gives each part its share of the room in the proportions of any numbers.
-        splitter.setSizes([round(share * 100_000) for share in node.shares])
-        splitter.splitterMoved.connect(partial(self._on_moved, splitter, path))
-        for at in range(1, splitter.count()):
-            splitter.handle(at).installEventFilter(self)
+    def _fit(self, splitter: ChartSplitter, node: Node, path: tuple[int, ...] = ()) -> None:
+        """
+        Bring a splitter's parts into the order of ``node``, at ``path`` in the layout, and give away any others.
+
+        What has its place already stays: a chart that changes its parent is styled, laid out and painted again.
+        """
+        parts = node.parts if isinstance(node, Split) else (node,)
+        splitter.path = path
+        splitter.set_direction(in_columns=isinstance(node, Split) and node.in_columns)
+        known = [each for each in splitter.parts() if isinstance(each, ChartSplitter)]
+        for at, part in enumerate(parts):
+            if isinstance(part, Split):
+                child: QWidget = self._fitted(known, part, (*path, at))
+            else:
+                child = self.frames[part]
+            if splitter.widget(at) is not child:
+                splitter.insertWidget(at, child)
+                splitter.handle(at).installEventFilter(self)
+        for extra in splitter.parts()[len(parts) :]:
+            extra.hide()
+            extra.setParent(self)
+            if isinstance(extra, ChartSplitter):
+                extra.deleteLater()  # after the charts still in it have got their new place
+
+    def _fitted(self, known: list[ChartSplitter], node: Split, path: tuple[int, ...]) -> ChartSplitter:
+        """Return a splitter of ``node``, one of ``known`` if that has a chart of it already; it leaves the list."""
+        frames = {self.frames[key] for key in keys_of(node)}
+        like = next((each for each in known if not frames.isdisjoint(each.findChildren(ChartFrame))), None)
+        if like is not None:
+            known.remove(like)
+        splitter = like or self._new_splitter()
+        self._fit(splitter, node, path)
         return splitter
 
-    def _on_moved(self, splitter: QSplitter, path: tuple[int, ...], *_: int) -> None:
+    def _give_room(self, splitter: ChartSplitter, node: Node, shown: Set[int]) -> None:
+        """Divide the room as ``node`` says, among the parts with a chart that is shown."""
+        if not isinstance(node, Split):
+            return
+        for at, part in enumerate(node.parts):
+            inner = splitter.widget(at)
+            if isinstance(inner, ChartSplitter):
+                inner.setVisible(not shown.isdisjoint(keys_of(part)))
+        # Qt gives each part its share of the room in the proportions of any numbers; a hidden one gets none.
+        splitter.setSizes([round(share * 100_000) for share in node.shares])
+        for at, part in enumerate(node.parts):
+            inner = splitter.widget(at)
+            if isinstance(inner, ChartSplitter):
+                self._give_room(inner, part, shown)
+
+    def _new_splitter(self) -> ChartSplitter:
+        splitter = ChartSplitter()
+        splitter.splitterMoved.connect(partial(self._on_moved, splitter))
+        return splitter
+
+    def _on_moved(self, splitter: ChartSplitter, *_: int) -> None:
         sizes: list[int] = splitter.sizes()
         if self.layout_node is not None and any(sizes):
-            self.layout_node = with_shares(self.layout_node, path, sizes)
+            self.layout_node = with_shares(self.layout_node, splitter.path, sizes)
             self.shares_changed.emit()
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QEvent, Qt, Signal
 from PySide6.QtGui import QContextMenuEvent, QFont, QMouseEvent, QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QSizePolicy, QToolButton, QWidget
 
@@ -62,6 +62,8 @@ class ChartHead(QFrame):
         self.buttons = {command: self._button(command) for command in _BUTTONS}
         self._is_active, self._is_hovered, self._is_maximised = False, False, False
         self._palette = DARK
+        self._shown: tuple[Symbol, Interval] | None = None
+        self._figures: tuple[float | None, float | None, bool] | None = None
         row = QHBoxLayout(self)
         row.setContentsMargins(8, 0, 4, 0)
         row.setSpacing(_SPACING)
@@ -76,11 +78,14 @@ class ChartHead(QFrame):
         self.setSizePolicy(
             QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed
         )  # parts give way; the head never widens
-        self.set_palette(DARK)
+        self._show_icons()
         self._show_buttons()
 
     def set_chart(self, symbol: Symbol, interval: Interval) -> None:
         """Name what the chart shows; figures of another symbol are gone until `set_row`."""
+        if (symbol, interval) == self._shown:
+            return
+        self._shown, self._figures = (symbol, interval), None
         name = symbol.display_name
         if name != self.symbol.text():
             for figure in (self.price, self.change):
@@ -92,6 +97,10 @@ class ChartHead(QFrame):
 
     def set_row(self, row: WatchRow) -> None:
         """Show the symbol's price and 24 h change, dimmed while they are not live."""
+        figures = row.last, row.change_percent, row.live
+        if figures == self._figures:
+            return
+        self._figures = figures
         tone = direction(row.change_percent) if row.live else "faint"
         self.price.setText("" if row.last is None else price(row.last, row.symbol))
         self.change.setText("" if row.change_percent is None else percent(row.change_percent))
@@ -106,12 +115,14 @@ class ChartHead(QFrame):
 
     def set_maximised(self, is_maximised: bool) -> None:
         """Offer the way back while the chart has all the room."""
+        if is_maximised == self._is_maximised:
+            return
         self._is_maximised = is_maximised
         words = _RETURN if is_maximised else _BUTTONS["maximise_chart"][1]
         button = self.buttons["maximise_chart"]
         button.setAccessibleName(words)
         set_key_tip(button, words, "maximise_chart")
-        self.set_palette(self._palette)
+        self._show_icons()
 
     def set_hovered(self, is_hovered: bool) -> None:
         """Show the buttons while the pointer is over the chart."""
@@ -119,11 +130,21 @@ class ChartHead(QFrame):
         self._show_buttons()
 
     def set_palette(self, palette: Palette) -> None:
-        self._palette = palette
-        self.link.set_palette(palette)
+        if palette is not self._palette:
+            self._palette = palette
+            self.link.set_palette(palette)
+            self._show_icons()
+
+    def _show_icons(self) -> None:
+        palette = self._palette
         for command, (name, _) in _BUTTONS.items():
             is_back = command == "maximise_chart" and self._is_maximised
             self.buttons[command].setIcon(icons.icon("restore" if is_back else name, palette.dim, _ICON_PX))
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.FontChange and hasattr(self, "buttons"):  # Qt may send it from the constructor
+            self._show_icons()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)

@@ -30,11 +30,14 @@ class LinkBadge(QToolButton):
         self.setFont(style.font(style.SMALL_PX, QFont.Weight.DemiBold))
         style.sized(self, fixed_width=_SIDE_PX + 4, fixed_height=_SIDE_PX + 4)
         self._group, self._palette = 0, DARK
+        self._parts: tuple[str, ...] | None = None  # not said yet
         self.set_group(0, ())
 
     def set_group(self, group: int, parts: tuple[str, ...]) -> None:
         """Show the group and say what it links; 0: none."""
-        self._group = group
+        if (group, parts) == (self._group, self._parts):
+            return
+        self._group, self._parts = group, parts
         words = f"Linked in group {group}: {', '.join(parts) or NOTHING}" if group else NOT_LINKED
         self.setAccessibleName(words)
         self.setToolTip(f"{words}; click to choose")

@@ -259,9 +259,10 @@ class WorkspaceController(QObject):
         new, room = self._open_like(one, one.symbol), self._room_of(one)
         room.layout = with_neighbour(room.layout, one.key, new.key, in_columns=in_columns)
         room.maximised = None
-        self._show_layout()
-        self._host.show_on(new, new.symbol, new.interval)
-        self.activate(new)
+        with new.chart.laid_out_once():
+            self._show_layout()
+            self._host.show_on(new, new.symbol, new.interval)
+            self.activate(new)
         self.changed.emit()
         return new
 
@@ -513,8 +514,9 @@ class WorkspaceController(QObject):
     def _open_chart(self, room: ChartRoom, symbol: str, interval: Interval, appearance: dict[str, Any]) -> OpenChart:
         grid = self._grid_of(room)
         one = self._charts.open(ChartWidget(), symbol, interval)
-        one.chart.restore_appearance(appearance)
-        self._host.dress(one)
+        with one.chart.laid_out_once():
+            one.chart.restore_appearance(appearance)
+            self._host.dress(one)
         grid.add(one.key, one.chart)
         return one
 

@@ -25,9 +25,10 @@ def test_an_error_state_offers_its_actions(qtbot: QtBot, chart: ChartWidget) -> 
 
 def test_loading_shows_only_after_a_moment(qtbot: QtBot, chart: ChartWidget) -> None:
     chart.set_state("loading", "Loading ETH/USDT 1h…")
+    assert chart.findChild(StatePanel) is None
+    qtbot.waitUntil(lambda: chart.findChild(StatePanel) is not None)
     panel = chart.findChild(StatePanel)
-    assert not panel.isVisible()
-    qtbot.waitUntil(panel.isVisible)
+    assert panel.isVisible()
     assert [label.text() for label in panel.findChildren(QLabel) if label.isVisible()] == ["Loading ETH/USDT 1h…"]
     chart.set_state("loading")
     chart.set_state("ready")

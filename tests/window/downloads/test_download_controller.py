@@ -245,7 +245,7 @@ def test_the_trades_in_view_are_fetched_and_the_chart_shows_them(qtbot: QtBot, d
             # The second is refused even while the first still reads what is stored.
             assert any(one.text.text() == "A download is running already." for one in running.window.toasts.shown)
             await until(lambda: sources() == {CandleSource.TRADES}, seconds=60)
-            await until(lambda: "trades were downloaded" in chart._chip.text)
+            await until(lambda: "trades were downloaded" in chart.sentence)
             assert server.requests["/api/v3/historicalTrades"] > 0
             # Days of them are for the dialog to decide.
             running.window.interval_requested.emit(Interval.parse("4h"))

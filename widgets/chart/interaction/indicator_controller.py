@@ -20,7 +20,12 @@ from app.market.indicators import Placement, find
 from app.market.interval import Interval
 from app.market.series.series import Bar, CandleSeries
 from widgets.chart.indicators.entry_buttons import EntryButtons, FoldButton
-from widgets.chart.indicators.legend_entries import FRAME_RADIUS_PX, LegendEntries, LegendEntriesItem
+from widgets.chart.indicators.legend_entries import (
+    FRAME_RADIUS_PX,
+    LegendEntries,
+    LegendEntriesItem,
+    LegendEntry,
+)
 from widgets.chart.indicators.line_at import study_drawn_at
 from widgets.chart.indicators.picker import IndicatorPicker
 from widgets.chart.indicators.settings_panel import SettingsPanel
@@ -51,19 +56,13 @@ class IndicatorController:
         self._scene, self._canvas, self._panes, self._repaint, self._note = scene, canvas, panes, repaint, note
         self._entries = LegendEntries(scene, panes.studies)
         canvas.add_item(LegendEntriesItem(scene, self._entries))
-        self._entry_buttons = EntryButtons(canvas)
+        self._entry_buttons: EntryButtons | None = None  # made, like the one that folds, when first shown
+        self._fold: FoldButton | None = None
         self._picker: IndicatorPicker | None = None
         self.open_templates: Callable[[QPoint], object] = lambda _: None  # at a point of the screen
         self._settings_panel: SettingsPanel | None = None
-        self._fold = FoldButton(canvas)
-        self._fold.clicked.connect(self.toggle_fold)
         canvas.hovered.connect(self._hover_entry)
-        canvas.left.connect(self._entry_buttons.leave)
-        self._entry_buttons.entry_changed.connect(self._frame_entry)
-        self._entry_buttons.menu_requested.connect(self.open_study_menu)
-        self._entry_buttons.hide_requested.connect(self._hide)
-        self._entry_buttons.settings_requested.connect(self.open_settings)
-        self._entry_buttons.remove_requested.connect(self.remove)
+        canvas.left.connect(self._leave_entry)
 
     @property
     def studies(self) -> list[Study]:
@@ -107,7 +106,7 @@ class IndicatorController:
 
     def remove(self, key: str) -> None:
         """Remove a study from the chart."""
-        self._entry_buttons.dismiss()
+        self.dismiss_buttons()
         self._panes.remove_study(key)
 
     def first_needed_slot(self, interval: Interval, slot: int) -> int:
@@ -205,7 +204,7 @@ class IndicatorController:
     def toggle_fold(self) -> None:
         """Fold the rows of indicators over the prices into one, or unfold them."""
         self._scene.legend_folded = not self._scene.legend_folded
-        self._entry_buttons.dismiss()
+        self.dismiss_buttons()
         self._panes.note_change()
 
     def _place_of(self, study: Study) -> list[str]:
@@ -269,7 +268,8 @@ class IndicatorController:
 
     def dismiss_buttons(self) -> None:
         """Hide the buttons on an entry; they come back as the mouse moves."""
-        self._entry_buttons.dismiss()
+        if self._entry_buttons is not None:
+            self._entry_buttons.dismiss()
 
     @property
     def _window(self) -> QWidget:
@@ -288,21 +288,41 @@ class IndicatorController:
 
     def _hide(self, key: str, hidden: bool) -> None:  # positional, because signals have no keyword arguments
         self._panes.hide_study(key, hidden=hidden)
-        entry = next((one for one in self._entries if one.key == key), None)
-        self._entry_buttons.follow(entry, self._panes.studies.get(key), self._scene.palette)
+        self._show_buttons(next((one for one in self._entries if one.key == key), None))
 
     def _hover_entry(self, position: QPointF) -> None:
-        if not self._entry_buttons.holds(position):
-            entry = self._entries.at(position)
-            study = self._panes.studies.get(entry.key) if entry is not None else None
+        if self._entry_buttons is None or not self._entry_buttons.holds(position):
+            self._show_buttons(self._entries.at(position))
+
+    def _leave_entry(self) -> None:
+        if self._entry_buttons is not None:
+            self._entry_buttons.leave()
+
+    def _show_buttons(self, entry: LegendEntry | None) -> None:
+        """Show the buttons beside an entry; None: beside none."""
+        study = self._panes.studies.get(entry.key) if entry is not None else None
+        if self._entry_buttons is None and study is not None:
+            self._entry_buttons = buttons = EntryButtons(self._canvas)
+            buttons.entry_changed.connect(self._frame_entry)
+            buttons.menu_requested.connect(self.open_study_menu)
+            buttons.hide_requested.connect(self._hide)
+            buttons.settings_requested.connect(self.open_settings)
+            buttons.remove_requested.connect(self.remove)
+        if self._entry_buttons is not None:
             self._entry_buttons.follow(entry, study, self._scene.palette)
 
     def _keep_buttons_beside(self) -> None:
         """Move the buttons along with the end of their entry, unless the pointer is on them."""
-        key = self._entry_buttons.key
-        if key and not self._entry_buttons.underMouse():
-            entry = next((one for one in self._entries if one.key == key), None)
-            self._entry_buttons.follow(entry, self._panes.studies.get(key), self._scene.palette)
+        key = "" if self._entry_buttons is None or self._entry_buttons.underMouse() else self._entry_buttons.key
+        if key:
+            self._show_buttons(next((one for one in self._entries if one.key == key), None))
+
+    def _show_fold(self) -> None:
+        if self._fold is None and not self._entries.fold_rect.isEmpty():
+            self._fold = FoldButton(self._canvas)
+            self._fold.clicked.connect(self.toggle_fold)
+        if self._fold is not None:
+            self._fold.follow(self._entries, self._scene.palette, folded=self._scene.legend_folded)
 
     def _frame_entry(self, key: str) -> None:
         """Paint the frame around the entry that has the buttons now, and none around the one before."""
@@ -316,7 +336,7 @@ class IndicatorController:
         changed = self._entries.refresh(series, bar.slot if bar is not None else None)
         self._canvas.repaint_rects(changed)
         self._keep_buttons_beside()
-        self._fold.follow(self._entries, self._scene.palette, folded=self._scene.legend_folded)
+        self._show_fold()
         if self._entries.price_rows != self._scene.legend_rows:
             self._panes.reserve_legend_rows(self._entries.price_rows)
             self._repaint()

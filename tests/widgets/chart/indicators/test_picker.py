@@ -104,11 +104,12 @@ def test_a_full_chart_says_so_in_the_list(qtbot: QtBot, shown: ChartWidget) -> N
 def test_the_buttons_beside_an_entry_hide_set_and_remove(qtbot: QtBot, shown: ChartWidget) -> None:
     study = shown.indicators.add("ema")
     settle(qtbot, shown)
-    viewport, buttons = canvas_of(shown).viewport(), shown.findChild(EntryButtons)
+    viewport = canvas_of(shown).viewport()
     drawn = count_of(picture(shown), study.name_colour(DARK).name())
-    assert not buttons.isVisible()
+    assert shown.findChild(EntryButtons) is None
     QTest.mouseMove(viewport, QPoint(300, 300))
     QTest.mouseMove(viewport, QPoint(30, 40))
+    buttons = shown.findChild(EntryButtons)
     assert buttons.isVisible()
     assert buttons.remove.accessibleName() == "Remove EMA 20"
     buttons.eye.click()
@@ -167,7 +168,7 @@ def test_the_buttons_of_an_entry_cover_no_other_entry(qtbot: QtBot, shown: Chart
         shown.indicators.add(key.key)
     shown.resize(1000, 700)
     settle(qtbot, shown)
-    entries, buttons = list(shown.indicators.entries), shown.findChild(EntryButtons)
+    entries = list(shown.indicators.entries)
     over_prices = [entry for entry in entries if entry.pane == "price"]
     assert len({entry.rect.top() for entry in over_prices}) == len(over_prices)
     for entry in entries:
@@ -175,6 +176,7 @@ def test_the_buttons_of_an_entry_cover_no_other_entry(qtbot: QtBot, shown: Chart
             continue
         QTest.mouseMove(canvas_of(shown).viewport(), entry.rect.center().toPoint())
         settle(qtbot, shown)
+        buttons = shown.findChild(EntryButtons)
         assert buttons.key == entry.key
         room = QRectF(buttons.geometry())
         others = [one for one in shown.indicators.entries if one.key != entry.key]
@@ -240,7 +242,7 @@ def test_values_are_copied_as_plain_numbers(qtbot: QtBot, shown: ChartWidget) ->
     assert QApplication.clipboard().text() == "SMA 2 4\t105.00\t105.00"
     shown.indicators.copy_values("cvd")
     assert QApplication.clipboard().text() == "CVD\t-200.000"
-    assert shown._chip.text == "Copied: the values of CVD."
+    assert shown.sentence == "Copied: the values of CVD."
 
 
 def test_rows_of_indicators_fold_into_one_and_stay_folded(qtbot: QtBot, shown: ChartWidget) -> None:

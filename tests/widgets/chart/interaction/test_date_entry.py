@@ -92,8 +92,8 @@ def test_a_date_still_to_come_is_refused_in_the_entry(chart: ChartWidget) -> Non
 
 
 def test_a_jump_shows_its_chip_only_after_a_moment_and_can_be_cancelled(qtbot: QtBot, chart: ChartWidget) -> None:
-    chip = chart.findChild(ProgressChip)
     chart.begin_jump("Loading 1 Mar 2024…")
+    chip = chart.findChild(ProgressChip)
     assert not chip.isVisible()
     qtbot.waitUntil(chip.isVisible)
     (cancel,) = [button for button in chip.findChildren(QPushButton) if button.isVisible()]

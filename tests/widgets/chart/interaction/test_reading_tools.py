@@ -192,7 +192,7 @@ def test_the_candle_under_the_crosshair_is_copied_as_a_table(
 
 def said(chart: ChartWidget) -> str:
     """The sentence over the chart's lower edge."""
-    return chart._chip.text
+    return chart.sentence
 
 
 def test_the_legends_last_words_are_explained_and_a_link_where_trades_are_missing(

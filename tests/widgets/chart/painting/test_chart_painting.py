@@ -242,6 +242,7 @@ def test_a_hidden_chart_does_not_call_its_source_until_it_is_shown(qtbot: QtBot,
     qtbot.wait(60)  # some frames
     assert asked == []
     chart.show()
+    assert asked == [1]  # before it is painted
     settle(qtbot, chart)
     assert asked == [1]
     chart.set_source(None)
