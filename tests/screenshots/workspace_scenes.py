@@ -48,7 +48,7 @@ async def workspace(shooting: Shooting) -> None:
             pane = charts.active.chart._scene.layout.panes
             charts.active.chart.reading_tools.point_at(QPointF(pane.width() * 0.6, pane.height() * 0.5))
             await shooting.take(running, "workspace")
-            shown.open_link_menu(charts.active)
+            shown.menus.open_links(charts.active)
             menu = next(each for each in running.window.findChildren(QMenu) if each.isVisible())
             await shooting.take_dialog(menu, "workspace-links")
             menu.close()

@@ -78,7 +78,7 @@ def act(controller):
     elif does == "pane":
         one.chart._pane_focus.toggle(chance.choice(one.chart._panes.layout.keys))
     elif does == "place":
-        for room in workspace._detached:
+        for room in workspace.rooms.detached:
             room.window.setGeometry(chance.randrange(200), chance.randrange(200), 400 + chance.randrange(200), 300)
     else:
         workspace.run(does, one)

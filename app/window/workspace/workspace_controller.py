@@ -11,49 +11,31 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, Protocol
 
-from PySide6.QtCore import QObject, QPoint, Qt, Signal
-from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QMenu
+from PySide6.QtCore import QObject, Qt, Signal
 
 from app.market.interval import Interval
 from app.window.open_charts import OpenChart, OpenCharts
 from app.window.window_state import WindowState
 from app.window.workspace.chart_links import ChartLinks
-from app.window.workspace.chart_room import ChartRoom
+from app.window.workspace.chart_menus import ChartMenus
+from app.window.workspace.chart_rooms import ChartRoom, ChartRooms
 from app.window.workspace.symbol_looks import SymbolLooks
 from app.window.workspace.workspace_document import (
-    LINKED_PARTS,
     MOST_CHARTS,
-    MOST_LINKS,
     ChartEntry,
     DetachedWindow,
     Workspace,
 )
 from app.window.workspace.workspace_switcher import WorkspaceSwitcher
 from widgets.chart.chart_widget import ChartWidget
-from widgets.controls.context_menu import context_menu, pop_up
-from widgets.controls.key_hints import text_with_key
 from widgets.keys import key_in_brackets
-from widgets.theme import style
 from widgets.view_values import WatchRow
 from widgets.window.main_window import MainWindow
-from widgets.workspace.chart_grid import ChartGrid
-from widgets.workspace.detached_window import DetachedWindow as DetachedChartWindow
 from widgets.workspace.grid_layout import grid_of, keys_of, resized, shape_of, with_keys, with_neighbour, without
 from widgets.workspace.link_badge import NOT_LINKED, NOTHING, badge_icon
 
 MOST_COMPARED = 16
-_MOST_OFFERED = 24
 _STEP = 0.05  # of a split's room
-_ARRANGEMENTS = {
-    "Two beside each other": (2, 2),
-    "Two below each other": (2, 1),
-    "Three beside each other": (3, 3),
-    "2 × 2": (4, 2),
-    "3 × 3": (9, 3),
-    "4 × 4": (16, 4),
-}
-"""Number of charts, and columns."""
 
 
 class ChartHost(Protocol):
@@ -96,11 +78,14 @@ class WorkspaceController(QObject):
         self._charts, self._window, self._state, self._host = charts, window, state, host
         self.switcher = WorkspaceSwitcher(self, window, self.changed.emit)
         self._entries: dict[int, ChartEntry] = {}  # what was restored of a chart: it may hold fields unknown here
-        self.main = ChartRoom(charts.active.key)
-        self._detached: list[ChartRoom] = []
+        self.rooms = ChartRooms(charts, window, self)
+        self.rooms.changed.connect(self.changed)
+        self.rooms.command_requested.connect(self.run)
+        self.rooms.closed.connect(self._take_back)
         self.links = ChartLinks(charts, host.show_on, self)
         self.links.changed.connect(self._on_links_changed)
         self.looks = SymbolLooks(charts)
+        self.menus = ChartMenus(self, charts, window, host.title_of)
         self._commands: dict[str, Callable[[OpenChart], object]] = {
             **self.switcher.commands,
             "split_right": partial(self.split, in_columns=True),
@@ -110,8 +95,8 @@ class WorkspaceController(QObject):
             "maximise_chart": self.maximise,
             "close_chart": self.close,
             "detach_chart": self.detach,
-            "compare_symbols": self.open_compare_menu,
-            "link_chart": self.open_link_menu,
+            "compare_symbols": self.menus.open_compare,
+            "link_chart": self.menus.open_links,
             "looks_by_symbol": lambda _: self.toggle_looks(),
             "chart_wider": partial(self._resize, by=_STEP, in_columns=True),
             "chart_narrower": partial(self._resize, by=-_STEP, in_columns=True),
@@ -120,6 +105,11 @@ class WorkspaceController(QObject):
         }
         charts.activated.connect(self._on_activated)
         charts.changed.connect(self._on_changed)
+
+    @property
+    def main(self) -> ChartRoom:
+        """The main window's room."""
+        return self.rooms.main
 
     # From one run of the program to the next
 
@@ -137,19 +127,19 @@ class WorkspaceController(QObject):
 
     def replace(self, workspace: Workspace) -> None:
         """Show the charts of a workspace in place of those that are shown, which are closed."""
-        before, rooms = self._charts.all, self._rooms
+        before, rooms = self._charts.all, self.rooms.all
         self._window.setUpdatesEnabled(False)
         try:
-            self._detached = []
+            self.rooms.detached = []
             opened = self._open(workspace, {})
             for one in before:
                 room = next(each for each in rooms if each.grid is not None and one.key in each.grid.frames)
-                self._grid_of(room).remove(one.key)
+                self.rooms.grid_of(room).remove(one.key)
             self._show_layout()
         finally:
             self._window.setUpdatesEnabled(True)
         for room in rooms[1:]:
-            self._end_window(room)
+            room.end()
         self._host.record()
         for one in opened:
             self._host.show_on(one, one.symbol, one.interval)
@@ -173,18 +163,18 @@ class WorkspaceController(QObject):
         self.main.layout = with_keys(workspace.layout, keys)
         self.main.maximised = None if workspace.maximised is None else keys[workspace.maximised]
         for window in workspace.windows:
-            room = self._new_window([self._with_key(keys[key]) for key in keys_of(window.layout)])
+            room = self.rooms.open_window([self.rooms.with_key(keys[key]) for key in keys_of(window.layout)])
             room.layout, room.unknown = with_keys(window.layout, keys), window.unknown
             if room.window is not None:
                 room.window.place_at(window.place)
         for key, entry in workspace.charts.items():
             if entry.compare:
-                self._with_key(keys[key]).controller.compare_with(entry.compare)
+                self.rooms.with_key(keys[key]).controller.compare_with(entry.compare)
         groups = {keys[key]: entry.link for key, entry in workspace.charts.items()}
         self.links.restore(groups, workspace.links)
         looks = {keys[key]: entry.looks for key, entry in workspace.charts.items()}
         self.looks.restore(looks, is_on=workspace.looks_by_symbol)
-        self._charts.activate(self._with_key(keys[workspace.active]))
+        self._charts.activate(self.rooms.with_key(keys[workspace.active]))
         if there and len(keys) > 1:
             self._show_layout()
         return opened
@@ -192,7 +182,7 @@ class WorkspaceController(QObject):
     def captured(self, before: Workspace) -> Workspace:
         """Return what the charts show now, as the workspace ``before`` with all else that it has."""
         charts = {one.key: self._entry_of(one) for one in self._charts.all}
-        places = [None if room.window is None else room.window.place() for room in self._detached]
+        places = [None if room.window is None else room.window.place() for room in self.rooms.detached]
         return replace(
             before,
             charts=charts,
@@ -203,7 +193,7 @@ class WorkspaceController(QObject):
             looks_by_symbol=self.looks.is_on,
             windows=[
                 DetachedWindow(room.layout, place, room.unknown)
-                for room, place in zip(self._detached, places, strict=True)
+                for room, place in zip(self.rooms.detached, places, strict=True)
             ],
         )
 
@@ -213,7 +203,7 @@ class WorkspaceController(QObject):
         unknown = {} if before is None else before.unknown
         view, link = one.chart.view_values(), self.links.group_of(one)
         compare = one.controller.compared
-        window = self._rooms.index(self._room_of(one)) - 1
+        window = self.rooms.all.index(self.rooms.of(one)) - 1
         looks = self.looks.of(one)
         return ChartEntry(one.symbol, one.interval, appearance, view, link, compare, window, looks, unknown)
 
@@ -223,40 +213,11 @@ class WorkspaceController(QObject):
         """Do what a command of `CommandGroup.CHARTS` says with a chart; None: with the active one."""
         self._commands[command](one or self._charts.active)
 
-    def open_menu(self, at: QPoint) -> None:
-        """Open the menu of arrangements at a point of the screen."""
-        menu = context_menu(self._window)
-        several = len(self._charts.all) > 1
-        room = self._room_of(self._charts.active)
-        back = "Show all charts" if room.maximised is not None else "Maximise the chart"
-        entries = {
-            "split_right": "Another chart to the right",
-            "split_below": "Another chart below",
-            "compare_symbols": "Compare with…",
-            "maximise_chart": back,
-            "detach_chart": "A window of its own" if room is self.main else "Back into the main window",
-            "close_chart": "Close the chart",
-        }
-        for command, text in entries.items():
-            action = menu.addAction(text_with_key(text, command), partial(self.run, command))
-            action.setEnabled(several or command.startswith(("split", "compare")))
-        menu.addSeparator()
-        for text, (number, columns) in _ARRANGEMENTS.items():
-            menu.addAction(text, partial(self.arrange, number, columns))
-        menu.addSeparator()
-        text = text_with_key("Keep indicators and style for each symbol", "looks_by_symbol")
-        _tickable(menu, text, self.looks.is_on, self.toggle_looks)
-        menu.addSeparator()
-        for command, text in {"new_workspace": "New workspace", "import_workspace": "Import workspaces…"}.items():
-            menu.addAction(text_with_key(text, command), partial(self.run, command))
-        pop_up(menu, at)
-        menu.setActiveAction(menu.actions()[0])
-
     def split(self, one: OpenChart, *, in_columns: bool) -> OpenChart | None:
         """Open another chart of the same symbol, interval and look beside a chart; None if there are too many."""
         if not self._has_room(1):
             return None
-        new, room = self._open_like(one, one.symbol), self._room_of(one)
+        new, room = self._open_like(one, one.symbol), self.rooms.of(one)
         room.layout = with_neighbour(room.layout, one.key, new.key, in_columns=in_columns)
         room.maximised = None
         with new.chart.laid_out_once():
@@ -272,7 +233,7 @@ class WorkspaceController(QObject):
 
         They are of the watchlist's symbols that no chart shows, as far as there are any.
         """
-        room = self._room_of(self._charts.active)
+        room = self.rooms.of(self._charts.active)
         lacking = number - len(room.keys)
         if lacking > 0 and not self._has_room(lacking):
             return
@@ -290,7 +251,7 @@ class WorkspaceController(QObject):
 
     def maximise(self, one: OpenChart) -> None:
         """Give a chart all the room, or, if it has that, show all charts again."""
-        room = self._room_of(one)
+        room = self.rooms.of(one)
         if len(room.keys) < 2:
             return
         room.maximised = one.key if room.maximised is None else None
@@ -300,19 +261,18 @@ class WorkspaceController(QObject):
 
     def close(self, one: OpenChart) -> None:
         """Close a chart; its neighbours get its room. The last one of the main window stays."""
-        room = self._room_of(one)
-        keys, layout = self._keys, without(room.layout, one.key)
+        room = self.rooms.of(one)
+        keys, layout = self.rooms.keys, without(room.layout, one.key)
         if room.grid is None or (layout is None and room is self.main):
             return
         if one is self._charts.active:
             at = keys.index(one.key)
-            self.activate(self._with_key(keys[at + 1] if at + 1 < len(keys) else keys[at - 1]))
+            self.activate(self.rooms.with_key(keys[at + 1] if at + 1 < len(keys) else keys[at - 1]))
         if one.key == room.maximised:
             room.maximised = None
         room.grid.remove(one.key)
         if layout is None:
-            self._detached.remove(room)
-            self._end_window(room)
+            self.rooms.close_window(room)
         else:
             room.layout = layout
         self._show_layout()
@@ -322,7 +282,7 @@ class WorkspaceController(QObject):
 
     def detach(self, one: OpenChart) -> None:
         """Give a chart a window of its own or, where it is in one, bring it back into the main window."""
-        room, layout = self._room_of(one), without(self._room_of(one).layout, one.key)
+        room, layout = self.rooms.of(one), without(self.rooms.of(one).layout, one.key)
         if room is self.main and (layout is None or room.grid is None):
             self._window.toasts.show(
                 f"Open another chart first{key_in_brackets('split_right')}: one stays in this window."
@@ -331,101 +291,40 @@ class WorkspaceController(QObject):
         if room.maximised == one.key:
             room.maximised = None
         one.chart.forget_popups()
-        self._grid_of(room).release(one.key)
+        self.rooms.grid_of(room).release(one.key)
         if layout is not None:
             room.layout = layout
         if room is self.main:
-            self._new_window([one])
+            self.rooms.open_window([one])
         else:
-            self._grid_of(self.main).add(one.key, one.chart)
+            self.rooms.grid_of(self.main).add(one.key, one.chart)
             self.main.layout = with_neighbour(self.main.layout, self.main.keys[-1], one.key, in_columns=True)
             if layout is None:
-                self._detached.remove(room)
-                self._end_window(room)
+                self.rooms.close_window(room)
         self._show_layout()
         self.activate(one)
         self.changed.emit()
 
-    def _new_window(self, charts: Sequence[OpenChart]) -> ChartRoom:
-        """Open a window for charts, and move those there that are in the main window's grid."""
-        grid = self._new_grid(hides_single_head=False)
-        for one in charts:
-            if self.main.grid is not None and one.key in self.main.grid.frames:
-                self.main.grid.release(one.key)
-            grid.add(one.key, one.chart)
-        window = DetachedChartWindow(grid, self._window.keyboard_for)
-        room = ChartRoom(grid_of([one.key for one in charts], len(charts)), grid, window)
-        self._detached.append(room)
-        window.closed.connect(lambda: self._take_back(room))
-        window.placed.connect(self.changed)
-        self._window.keys_changed.connect(window.follow_keys)
-        window.set_palette(self._window.colours)
-        grid.set_palette(self._window.colours)
-        charts[0].chart.setFocus()  # else the first button of its head would have it
-        window.show()
-        return room
-
     def _take_back(self, room: ChartRoom) -> None:
         """Bring the charts of a window that the user closed back into the main window."""
         for key in room.keys:
-            self.detach(self._with_key(key))
-
-    def _end_window(self, room: ChartRoom) -> None:
-        if room.window is not None:
-            room.window.end()
+            self.detach(self.rooms.with_key(key))
 
     def stop(self) -> None:
         """Close the detached windows; what is saved keeps them."""
-        for room in self._detached:
-            self._end_window(room)
+        for room in self.rooms.detached:
+            room.end()
 
-    def open_link_menu(self, one: OpenChart, at: QPoint | None = None) -> None:
-        """Open the menu of a chart's links at a point of the screen; None: below its head."""
-        room = self._room_of(one)
-        if room.grid is None or len(self._charts.all) < 2:
-            self._window.toasts.show(f"Open another chart first{key_in_brackets('split_right')}, then link the two.")
-            return
-        head = room.grid.frames[one.key].head
-        menu, group = context_menu(head), self.links.group_of(one)
-        for number in range(MOST_LINKS + 1):
-            others = [each for each in self._charts.all if each is not one and self.links.group_of(each) == number]
-            names = ", ".join(dict.fromkeys(f"{self._host.title_of(each.symbol)} {each.interval}" for each in others))
-            text = "Not linked" if not number else f"Group {number}" + (f": {names}" if others else "")
-            _tickable(menu, text, number == group, partial(self.links.put_into, one, number))
-        menu.addSeparator()
-        parts = self.links.parts_of(group)
-        for part in LINKED_PARTS:
-            other = tuple(each for each in parts if each != part) if part in parts else (*parts, part)
-            action = _tickable(
-                menu, f"Share the {part}", bool(group) and part in parts, partial(self.links.set_parts, group, other)
-            )
-            action.setEnabled(bool(group))
-        pop_up(menu, at or head.mapToGlobal(head.rect().bottomLeft()))
-        menu.setActiveAction(menu.actions()[group])
+    @property
+    def offered(self) -> Sequence[str]:
+        """The names of the symbols to compare with: the watchlist's."""
+        return self._state.watchlist
 
     def compare(self, one: OpenChart, names: Sequence[str]) -> None:
         """Compare a chart's symbol with these, each once and none with itself."""
         chosen = [name for name in dict.fromkeys(names) if name != one.symbol]
         self._host.compare_on(one, chosen[:MOST_COMPARED])
         self.changed.emit()
-
-    def open_compare_menu(self, one: OpenChart, at: QPoint | None = None) -> None:
-        """Open the menu of symbols to compare a chart's with, at a point of the screen; None: in the chart's corner."""
-        menu, compared = context_menu(self._window), one.controller.compared
-        offered = [name for name in dict.fromkeys([*compared, *self._state.watchlist]) if name != one.symbol]
-        for name in offered[:_MOST_OFFERED]:
-            is_on = name in compared
-            wanted = tuple(each for each in compared if each != name) if is_on else (*compared, name)
-            _tickable(menu, self._host.title_of(name), is_on, partial(self.compare, one, wanted))
-        menu.addSeparator()
-        menu.addAction(
-            "Another symbol…",
-            lambda: self._window.pick_symbol(lambda name: self.compare(one, (*one.controller.compared, name))),
-        )
-        stop = menu.addAction("Compare no longer", partial(self.compare, one, ()))
-        stop.setEnabled(bool(compared))
-        pop_up(menu, at or one.chart.mapToGlobal(QPoint(style.px(16), style.px(40))))
-        menu.setActiveAction(menu.actions()[0])
 
     def toggle_looks(self) -> None:
         """Let each chart keep panes, indicators and style for each symbol in this workspace, or no longer."""
@@ -436,23 +335,23 @@ class WorkspaceController(QObject):
 
     def activate(self, one: OpenChart) -> None:
         """Make a chart the active one, with the focus."""
-        room = self._room_of(one)
+        room = self.rooms.of(one)
         if room.maximised is not None and room.maximised != one.key:
             room.maximised = one.key
             self._show_layout()
         self._charts.activate(one)
         window = room.window or self._window
-        if len(self._rooms) > 1 and not window.isActiveWindow():
+        if len(self.rooms.all) > 1 and not window.isActiveWindow():
             window.activateWindow()
         one.chart.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def _step(self, by: int) -> None:
-        keys = self._keys
+        keys = self.rooms.keys
         at = keys.index(self._charts.active.key)
-        self.activate(self._with_key(keys[(at + by) % len(keys)]))
+        self.activate(self.rooms.with_key(keys[(at + by) % len(keys)]))
 
     def _resize(self, one: OpenChart, *, by: float, in_columns: bool) -> None:
-        room = self._room_of(one)
+        room = self.rooms.of(one)
         layout = resized(room.layout, one.key, by, in_columns=in_columns)
         if layout != room.layout and room.maximised is None:
             room.layout = layout
@@ -470,13 +369,13 @@ class WorkspaceController(QObject):
 
     def renew(self, one: OpenChart | None = None) -> None:
         """Renew the figures in the head of a chart; None: of all charts in view."""
-        for room in self._detached:
+        for room in self.rooms.detached:
             if room.window is not None:
-                shown = map(self._with_key, room.keys)
+                shown = map(self.rooms.with_key, room.keys)
                 names = dict.fromkeys(f"{self._host.title_of(each.symbol)} {each.interval}" for each in shown)
                 room.window.setWindowTitle(f"{', '.join(names)} · cryptopipe")
         for each in self._charts.all if one is None else (one,):
-            grid = self._room_of(each).grid
+            grid = self.rooms.of(each).grid
             frame = None if grid is None else grid.frames.get(each.key)
             if frame is not None and frame.isVisible() and not frame.window().isMinimized():
                 row = self._host.row_of(each)
@@ -487,18 +386,14 @@ class WorkspaceController(QObject):
 
     def show_palette(self) -> None:
         """Draw heads and frames in the window's palette."""
-        for room in self._rooms:
-            if room.grid is not None:
-                room.grid.set_palette(self._window.colours)
-            if room.window is not None:
-                room.window.set_palette(self._window.colours)
+        self.rooms.show_palette()
         self.switcher.set_palette(self._window.colours)
         self._show_links()
 
     def _show_links(self) -> None:
         """Say in the top bar how many charts there are, and what the active one shares with others."""
-        bar, count = self._window.top_bar, len(self._keys)
-        shape = shape_of(self.main.layout) if not self._detached else None
+        bar, count = self._window.top_bar, len(self.rooms.keys)
+        shape = shape_of(self.main.layout) if not self.rooms.detached else None
         bar.set_arrangement("" if count < 2 else f"{count} charts" if shape is None else f"{shape[0]} × {shape[1]}")
         group = self.links.group_of(self._charts.active)
         shared = ", ".join(self.links.parts_of(group)) or NOTHING
@@ -507,12 +402,12 @@ class WorkspaceController(QObject):
 
     def _open_like(self, like: OpenChart, symbol: str) -> OpenChart:
         """Open a chart that looks like another one, not loaded yet."""
-        one = self._open_chart(self._room_of(like), symbol, like.interval, like.chart.appearance_values())
+        one = self._open_chart(self.rooms.of(like), symbol, like.interval, like.chart.appearance_values())
         self.looks.copy(like, one)
         return one
 
     def _open_chart(self, room: ChartRoom, symbol: str, interval: Interval, appearance: dict[str, Any]) -> OpenChart:
-        grid = self._grid_of(room)
+        grid = self.rooms.grid_of(room)
         one = self._charts.open(ChartWidget(), symbol, interval)
         with one.chart.laid_out_once():
             one.chart.restore_appearance(appearance)
@@ -520,66 +415,18 @@ class WorkspaceController(QObject):
         grid.add(one.key, one.chart)
         return one
 
-    @property
-    def _rooms(self) -> list[ChartRoom]:
-        return [self.main, *self._detached]
-
-    @property
-    def _keys(self) -> list[int]:
-        """The keys of all charts, room by room."""
-        return [key for room in self._rooms for key in room.keys]
-
-    def _room_of(self, one: OpenChart) -> ChartRoom:
-        return next((room for room in self._detached if room.holds(one)), self.main)
-
-    def _grid_of(self, room: ChartRoom) -> ChartGrid:
-        """Return a room's grid; at first, put the window's one chart into it."""
-        if room.grid is None:
-            first = self._charts.active
-            self._window.takeCentralWidget()
-            grid = room.grid = self._new_grid()
-            grid.add(first.key, first.chart)
-            grid.show_layout(first.key)
-            grid.set_active(first.key)
-            self._window.setCentralWidget(grid)
-            grid.show()
-            self.show_palette()
-        return room.grid
-
-    def _new_grid(self, *, hides_single_head: bool = True) -> ChartGrid:
-        grid = ChartGrid(hides_single_head=hides_single_head)
-        grid.activation_requested.connect(self._on_activation_requested)
-        grid.command_requested.connect(lambda key, command: self.run(command, self._with_key(key)))
-        grid.shares_changed.connect(self._on_shares_changed)
-        return grid
-
     def _show_layout(self) -> None:
-        self._grid_of(self.main)
-        for room in self._rooms:
-            room.show(self._charts.active.key)
+        self.rooms.show()
         self.switcher.show_tabs()
         self._show_links()
         self.renew()
-
-    def _with_key(self, key: int) -> OpenChart:
-        one = self._charts.with_key(key)
-        assert one is not None, key
-        return one
 
     def _on_links_changed(self) -> None:
         self._show_links()
         self.renew()
         self.changed.emit()
 
-    def _on_activation_requested(self, key: int) -> None:
-        one = self._charts.with_key(key)
-        if one is not None:
-            self._charts.activate(one)
-
     def _on_activated(self, one: OpenChart) -> None:
-        for room in self._rooms:
-            if room.grid is not None:
-                room.grid.set_active(one.key)
         self._show_links()
         self.changed.emit()
 
@@ -596,17 +443,3 @@ class WorkspaceController(QObject):
     def _on_changed(self, one: OpenChart) -> None:
         self.renew(one)
         self.changed.emit()
-
-    def _on_shares_changed(self) -> None:
-        for room in self._rooms:
-            if room.grid is not None and room.grid.layout_node is not None and room.maximised is None:
-                room.layout = room.grid.layout_node
-        self.changed.emit()
-
-
-def _tickable(menu: QMenu, text: str, is_on: bool, call: Callable[[], object]) -> QAction:
-    action = menu.addAction(text)
-    action.setCheckable(True)
-    action.setChecked(is_on)
-    action.triggered.connect(lambda: call())
-    return action

@@ -81,7 +81,7 @@ def test_keys_work_in_a_detached_window_too(play: Play) -> None:
         assert charts.active is first
         workspace.run("close_chart", second)
         assert charts.all == (first,)
-        assert workspace._detached == []
+        assert workspace.rooms.detached == []
         workspace.run("detach_chart")
         assert first.chart.window() is running.window
         assert running.window.toasts.shown[-1].accessibleName().startswith("Open another chart first")
@@ -139,16 +139,16 @@ def test_detached_windows_are_there_again_at_the_next_start(play: Play) -> None:
         settings = settings_again(folder, server)
         async with open_window(settings) as again:
             workspace = again.controller.workspace
-            (room,) = workspace._detached
-            assert [workspace._with_key(key).symbol for key in room.keys] == ["ETHUSDT", "ETHUSDT"]
-            assert [workspace._with_key(key).symbol for key in workspace.main.keys] == ["BTCUSDT"]
+            (room,) = workspace.rooms.detached
+            assert [workspace.rooms.with_key(key).symbol for key in room.keys] == ["ETHUSDT", "ETHUSDT"]
+            assert [workspace.rooms.with_key(key).symbol for key in workspace.main.keys] == ["BTCUSDT"]
             assert (room.window.width(), room.window.height()) == (600, 400)
             assert again.controller.charts.active.chart.window() is room.window
             await until(lambda: all(map(has_candles, again.controller.charts.all)))
             workspace.run("new_workspace")
-            assert workspace._detached == []
+            assert workspace.rooms.detached == []
             workspace.run("previous_workspace")
-            assert len(workspace._detached) == 1
+            assert len(workspace.rooms.detached) == 1
             await until(lambda: again.engine.database is not None)
 
     play(scene)
