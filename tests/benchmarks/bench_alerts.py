@@ -11,6 +11,7 @@ import asyncio
 import logging
 import random
 import time
+import uuid
 
 from app.live.alerts.live_board import LiveBoard
 from app.market.alerts.alert import Alert, Repeat
@@ -25,14 +26,23 @@ ALERTS = 1_000
 RATE = 20_000
 TRADES = 100_000
 SYMBOL = "BTCUSDT"
+START_US = 1_700_000_000_000_000
 
 
 def market() -> list[Trade]:
     dice, price, trades = random.Random(1), 60_000 * E8, list[Trade]()
     for trade_id in range(1, TRADES + 1):
         price += dice.choice([0, 0, 0, 1, -1]) * E8 // 100
-        trades.append(Trade(SYMBOL, trade_id, 1_700_000_000_000_000 + trade_id * 50, price, E8, dice.random() < 0.5))
+        trades.append(Trade(SYMBOL, trade_id, START_US + trade_id * 50, price, E8, dice.random() < 0.5))
     return trades
+
+
+def drawn(price: int, number: int) -> str:
+    """A rising line, or every second time a path by hand of 200 points, over the time of the market."""
+    step_us = TRADES * 50 // 200
+    if number % 2:
+        return f"{price}@{START_US},{price + 1}@{START_US + TRADES * 50},,"
+    return ">".join(f"{price + at % 2}@{START_US + at * step_us}" for at in range(201))
 
 
 def rules_of(kind: str) -> list[str]:
@@ -40,6 +50,10 @@ def rules_of(kind: str) -> list[str]:
         "price": [f"price crosses {59_000 + 2 * number}" for number in range(ALERTS)],
         "moves": [f"moves {0.01 * (number + 1):.2f}% in 5m" for number in range(ALERTS)],
         "volume": [f"volume > {number + 2}x average 20 of 1m" for number in range(ALERTS)],
+        "drawing": [
+            f"price crosses drawing {uuid.UUID(int=number)} along {drawn(59_000 + 2 * number, number)}"
+            for number in range(ALERTS)
+        ],
         "indicator": [f"rsi:14 of 1m crosses up {number * 100 / ALERTS:.1f}" for number in range(ALERTS)],
     }
     if kind in rules:
@@ -61,7 +75,7 @@ def live_board(rules: list[str], announced: list[float]) -> LiveBoard:
 def main() -> None:
     logging.disable()
     trades = market()
-    for kind in ("price", "moves", "volume", "indicator", "mixed"):
+    for kind in ("price", "moves", "volume", "drawing", "indicator", "mixed"):
         announced = list[float]()
         live = live_board(rules_of(kind), announced)
         began = time.process_time()
