@@ -11,7 +11,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QApplication
@@ -21,14 +21,14 @@ from app.concurrency.background import in_background
 from app.concurrency.tasks import Tasks
 from app.live.engine import Engine
 from app.market.alerts.alert import Firing, Incident, Rule
-from app.market.alerts.stored_alert import NewAlert, StoredAlert
+from app.market.alerts.stored_alert import StoredAlert
 from app.market.drawings.drawing import Drawing
-from app.market.errors import StoreError, UsageError
-from app.market.ports.alerts import AlertBook
+from app.market.errors import StoreError
 from app.market.symbol import BROKER, Symbol, broker_of
 from app.market.units import E8
 from app.window.alerts import alert_values as values
 from app.window.alerts import alert_words as words
+from app.window.alerts.alert_changes import AlertChanges
 from app.window.alerts.announcer import Announcer, Fired
 from app.window.alerts.drawing_alerts import DrawingAlerts
 from widgets.alerts.alert_views import AlertForm, AlertsView, DraftView, FiringRow
@@ -44,12 +44,10 @@ if TYPE_CHECKING:  # lines and toasts are shown without
 
 logger = logging.getLogger(__name__)
 
-_PAUSE_US = 3_600_000_000
 _READ_AGAIN_S = 0.2  # after a firing: several firings are read at once
 _READ_SHARE = 20.0  # of the time that reading takes, before it is done again: where there are a million firings
 _MOST_FIRINGS = 100  # of each alert, that the history shows
 _RENEWALS_PER_SECOND = 4
-Result = TypeVar("Result")
 ShownCharts = Callable[[], Sequence[tuple[ChartWidget, str]]]
 
 
@@ -70,7 +68,7 @@ class AlertController(QObject):
             window,
             self._symbol_of,
             show=self._show_fired,
-            pause=self._pause_fired,
+            pause=lambda fired: self._changes.pause_for_an_hour(fired),
             drawing_of=self.drawings.drawing_of,
         )
         self.dialog: AlertsDialog | None = None
@@ -81,6 +79,14 @@ class AlertController(QObject):
         self._lines: dict[str, list[AlertLine]] = {}  # of the alerts that wait, by symbol
         self._read_s = 0.0  # how long it took the last time
         self._tasks = Tasks("alerts")
+        self._changes = AlertChanges(
+            engine,
+            self._tasks,
+            window.toasts,
+            self.drawings.settled,
+            on_changed=self.read,
+            on_refused=lambda: self._show_lines(again=True),
+        )
         self._reading: asyncio.Task[None] | None = None
         self._is_stale = True
         self._renewals = 0
@@ -127,7 +133,7 @@ class AlertController(QObject):
         if self._list is None:
             self._list = self._page.list
             self._list.edit_requested.connect(self._edit_from_list)
-            self._list.switch_requested.connect(self._switch)
+            self._list.switch_requested.connect(self._changes.switch)
             self._list.delete_requested.connect(self._delete)
             self.read()
         self._show_rows()
@@ -146,10 +152,10 @@ class AlertController(QObject):
             from widgets.alerts.alerts_dialog import AlertsDialog
 
             now_us = self._engine.exchange_clock.now_us
-            self._drafts = DraftJudge(self._book, self._tasks, now_us, self.drawings.settled)
+            self._drafts = DraftJudge(self._changes.book, self._tasks, now_us, self.drawings.settled)
             dialog = self.dialog = AlertsDialog(self._window.colours, self._window)
             dialog.edit_requested.connect(self._edit)
-            dialog.switch_requested.connect(self._switch)
+            dialog.switch_requested.connect(self._changes.switch)
             dialog.delete_requested.connect(self._delete)
             dialog.save_requested.connect(self._save)
             dialog.draft_changed.connect(self._judge)
@@ -158,7 +164,7 @@ class AlertController(QObject):
             dialog.sound_requested.connect(QApplication.beep)
             dialog.drawings_requested.connect(self._offer_drawings)
             dialog.finished.connect(self._on_closed)
-            dialog.editor.set_can_save(can_save=self._can_change)
+            dialog.editor.set_can_save(can_save=self._changes.can_change)
             self._show_rows()
             dialog.open()
             self.read()
@@ -248,89 +254,23 @@ class AlertController(QObject):
 
     # Changes
 
-    @property
-    def _can_change(self) -> bool:
-        database = self._engine.database
-        return database is not None and not database.read_only_reason
-
-    def _book(self) -> AlertBook:
-        """Return the alerts of the database in use. Raises StoreError."""
-        if self._engine.database is None:
-            raise StoreError(self._engine.database_reason or "The database is not open yet: wait a moment.")
-        return self._engine.database.alerts
-
     def _save(self, form: AlertForm) -> None:
-        try:
-            new = values.new_alert(form)
-        except UsageError as error:
-            self._window.toasts.show(str(error))
-            return
-        if form.alert_id is None:
-            self._change(lambda alerts: alerts.add(new), self._on_saved, new.rule)
-        else:
-            self._change(partial(_changed, form.alert_id, new), self._on_saved, new.rule)
+        self._changes.save(form, self._on_saved)
 
     def _on_saved(self) -> None:
         if self.dialog is not None:
             self.dialog.end_editing()
 
-    def _switch(self, alert_id: int, is_on: bool) -> None:
-        self._change(lambda alerts: alerts.resume(alert_id) if is_on else alerts.pause(alert_id))
-
     def _delete(self, alert_id: int) -> None:
-        removed = self._with_id(alert_id)
-        self._change(lambda alerts: alerts.remove(alert_id), partial(self._on_deleted, removed))
-
-    def _on_deleted(self, removed: StoredAlert | None) -> None:
-        self._on_saved()
-        if removed is not None:
-            again = values.new_alert(values.form_of(removed))
-            title = words.title_of(removed, self._symbol_of(removed.symbol), self.drawings.drawing_of(removed))
-            self._window.toasts.show(
-                f"The alert “{title}” is deleted, and its history.",
-                "Undo",
-                lambda: self._change(lambda alerts: alerts.add(again)),
-            )
+        alert = self._with_id(alert_id)
+        if alert is not None:
+            title = words.title_of(alert, self._symbol_of(alert.symbol), self.drawings.drawing_of(alert))
+            self._changes.delete(alert, title, self._on_saved)
 
     def _on_moved(self, line: AlertLine, price: float) -> None:
         alert = self._with_id(line.alert_id)
         if alert is not None:
-            self._change(partial(_changed, alert.alert_id, values.moved(alert, line, price)))
-
-    def _pause_fired(self, fired: Fired) -> None:
-        until_us = self._engine.exchange_clock.now_us() + _PAUSE_US
-        after_id = fired.firing.trade_id if isinstance(fired.firing, Firing) else 0
-        alert_id = fired.alert.alert_id
-        self._change(
-            lambda alerts: alerts.pause(alert_id, until_us, after_id),
-            lambda: self._window.toasts.show(
-                "The alert is paused for an hour.", "Undo", lambda: self._change(lambda alerts: alerts.resume(alert_id))
-            ),
-        )
-
-    def _change(
-        self,
-        change: Callable[[AlertBook], object],
-        done: Callable[[], object] = lambda: None,
-        rule: Rule | None = None,
-    ) -> None:
-        self._tasks.begin(self._run_change(change, done, rule))
-
-    async def _run_change(
-        self, change: Callable[[AlertBook], object], done: Callable[[], object], rule: Rule | None
-    ) -> None:
-        if rule is not None:
-            await self.drawings.settled(rule)
-        try:
-            alerts = self._book()
-            await in_background(lambda: change(alerts), "change-alerts")
-        except StoreError as error:
-            logger.info("alerts were not changed: %s", error)
-            self._window.toasts.show(f"The alert was not changed. {error}")
-            self._show_lines(again=True)
-            return
-        done()
-        self.read()
+            self._changes.move(alert, line, price)
 
     # Reading
 
@@ -343,7 +283,7 @@ class AlertController(QObject):
             self._is_stale, is_again = False, True
             try:
                 began_s = self._engine.clock.monotonic_s()
-                found = await in_background(partial(self._book().overview, _MOST_FIRINGS), "read-alerts")
+                found = await in_background(partial(self._changes.book().overview, _MOST_FIRINGS), "read-alerts")
                 self._read_s = self._engine.clock.monotonic_s() - began_s
             except StoreError as error:
                 self._trouble = str(error)
@@ -361,7 +301,7 @@ class AlertController(QObject):
 
     async def _prove(self, dialog: AlertsDialog) -> None:
         try:
-            agrees, sentence = await in_background(self._book().proof_in_words, "verify-alerts")
+            agrees, sentence = await in_background(self._changes.book().proof_in_words, "verify-alerts")
         except StoreError as error:
             agrees, sentence = False, str(error)
         if isValid(dialog):
@@ -388,7 +328,7 @@ class AlertController(QObject):
             lines = chart.alert_lines
             if again:
                 lines.set_lines(symbol, [])
-            lines.can_move = self._can_change
+            lines.can_move = self._changes.can_change
             lines.set_lines(symbol, found)
             lines.moved, lines.chosen = self._on_moved, lambda line: self.open(line.alert_id)
 
@@ -427,10 +367,3 @@ class AlertController(QObject):
 
     def _last_e8(self, name: str) -> int | None:
         return self._engine.market_snapshot.latest(name).last_price_e8 if name else None
-
-
-def _changed(alert_id: int, new: NewAlert, alerts: AlertBook) -> bool:
-    """Change an alert. Raises StoreError if another program has removed it."""
-    if not alerts.change(alert_id, new):
-        raise StoreError("It was removed meanwhile.")
-    return True

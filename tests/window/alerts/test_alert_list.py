@@ -13,9 +13,11 @@ from tests.end_to_end.helpers import run_on_qt_loop, until
 from tests.window.alerts.test_alert_controller import add, last_price, window_of
 
 
-def test_the_panel_lists_pauses_and_edits_the_alerts_of_the_shown_symbol(qtbot: QtBot, data_dir: Path) -> None:
+def test_the_panel_lists_pauses_and_edits_the_alerts_of_the_shown_symbol(
+    qtbot: QtBot, data_dir: Path, tables_url: str
+) -> None:
     async def work() -> None:
-        async with window_of(data_dir, rate=5) as running:
+        async with window_of(data_dir, tables_url, rate=5) as running:
             window, controller = running.window, running.controller.alerts
             pages, page = window.side_panel.pages, window.side_panel.alerts
             window.resize(1280, 800)

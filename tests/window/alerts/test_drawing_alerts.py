@@ -24,9 +24,9 @@ def levels_about(price: float, text: str) -> Drawing:
     return Drawing(str(uuid.uuid4()), "BTCUSDT", DrawingKind.FIBONACCI_RETRACEMENT, anchors, style, text)
 
 
-def test_a_drawing_is_chosen_by_its_name_has_a_bell_and_fires(qtbot: QtBot, data_dir: Path) -> None:
+def test_a_drawing_is_chosen_by_its_name_has_a_bell_and_fires(qtbot: QtBot, data_dir: Path, tables_url: str) -> None:
     async def work() -> None:
-        async with window_of(data_dir) as running:
+        async with window_of(data_dir, tables_url) as running:
             window, chart, controller = running.window, running.chart, running.controller.alerts
             near, far = levels_about(last_price(running), "Supply"), level(1.0)
             running.engine.drawings.put(near, far)
@@ -55,9 +55,11 @@ def test_a_drawing_is_chosen_by_its_name_has_a_bell_and_fires(qtbot: QtBot, data
     run_on_qt_loop(work)
 
 
-def test_a_drawing_that_is_removed_is_said_so_in_the_list_and_by_the_chart(qtbot: QtBot, data_dir: Path) -> None:
+def test_a_drawing_that_is_removed_is_said_so_in_the_list_and_by_the_chart(
+    qtbot: QtBot, data_dir: Path, tables_url: str
+) -> None:
     async def work() -> None:
-        async with window_of(data_dir, rate=5) as running:
+        async with window_of(data_dir, tables_url, rate=5) as running:
             chart, controller, said = running.chart, running.controller.alerts, list[str]()
             line = level(last_price(running) * 2)
             running.engine.drawings.put(line)
