@@ -1,74 +1,29 @@
-"""
-The first hour, walked by keys and clicks on the real program: what was set up is there again at the next start.
-
-Off screen in the suite. On an X server with a window manager (Xvfb and openbox, say) the same walk runs as
-``DISPLAY=:77 QT_QPA_PLATFORM=xcb python -m pytest tests/end_to_end/test_first_hour.py``.
-"""
+"""The first hour, walked by keys and clicks on the real program: what was set up is there again at the next start."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-import logging
-from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from PySide6.QtCore import QDateTime, Qt, QTimeZone
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QToolButton, QWidget
+from PySide6.QtWidgets import QApplication, QToolButton
 
-from app import main as program
 from app.market.interval import Interval
-from app.window.window_controller import WindowController
-from tests.end_to_end.helpers import sandbox_process, until
-from tests.program import set_surroundings, unchanged_process
+from tests.end_to_end.helpers import until
+from tests.end_to_end.walking import CONTROL, Walker
 from widgets.dialogs.export.export_dialog import ExportDialog, ExportState
 from widgets.dialogs.export.range_fields import Range
-from widgets.theme.style import prepare_application
 
 DAY_S = 86_400
-ShownWindow = program._ShownWindow
-ALT, CONTROL = Qt.KeyboardModifier.AltModifier, Qt.KeyboardModifier.ControlModifier
 
 
-class Walker:
-    """Whoever sits in front of the window: presses keys, clicks, and waits for what that brings."""
-
-    def __init__(self, shown: program._ShownWindow) -> None:
-        self.window, self.chart = shown.window, shown.chart
-
-    @property
-    def controller(self) -> WindowController:
-        return self.window.findChild(WindowController)
-
-    async def wait_for_candles(self) -> None:
-        await until(lambda: self.window.findChild(WindowController) is not None)
-        await until(lambda: self.controller.session is not None and self.chart.navigator.has_candles, seconds=60)
-        await until(lambda: self.controller.session.joined, seconds=60)
-
-    def press(self, key: Qt.Key, modifiers: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier) -> None:
-        """Press a key where the focus is."""
-        QTest.keyClick(self._focused(), key, modifiers)
-
-    def type(self, text: str) -> None:
-        """Type a text where the focus is; the first letter may move it."""
-        for letter in text:
-            QTest.keyClick(self._focused(), letter)
-
-    def _focused(self) -> QWidget:
-        # Off screen, no window is active again once a dialog has closed.
-        return QApplication.focusWidget() or self.window.focusWidget() or self.chart.focusProxy()
-
-    async def pick(self, letters: str, name: str) -> None:
-        self.chart.setFocus()
-        self.type(letters)
-        await until(lambda: self.window.symbol_picker.isVisible() and self.window.symbol_picker.model.rowCount())
-        self.press(Qt.Key.Key_Return)
-        await until(lambda: self.controller.session.symbol == name)
-        await self.wait_for_candles()
+class Newcomer(Walker):
+    """Whoever opens the program for the first time."""
 
     async def click_interval(self, name: str) -> None:
         buttons = self.window.top_bar.intervals.findChildren(QToolButton)
@@ -115,8 +70,7 @@ class Walker:
         QTest.mouseClick(dialog.foot.start_button, Qt.MouseButton.LeftButton)
         await until(lambda: dialog.state is ExportState.DONE)
         dialog.reject()
-        self.window.activateWindow()  # a desktop does it by itself
-        await until(self.window.isActiveWindow)
+        await self.come_back()
 
     def setup(self) -> dict[str, Any]:
         """What a next start should bring back."""
@@ -132,60 +86,14 @@ class Walker:
         }
 
 
-@pytest.fixture
-def walk(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, data_dir: Path, qapp: QApplication) -> Iterator[Any]:
-    """A function that runs the program until it ends, with someone in front of its window."""
-    prepare_application(qapp)
-    qapp.setQuitOnLastWindowClosed(False)
-
-    def run(steps: Callable[[Walker], Coroutine[Any, Any, None]]) -> None:
-        tasks: list[asyncio.Task[None]] = []
-
-        class Watched(ShownWindow):
-            def __init__(self, *arguments: Any, **named: Any) -> None:
-                super().__init__(*arguments, **named)
-                tasks.append(self.closing.get_loop().create_task(steps(Walker(self))))
-                # Whatever goes wrong in front of the window, the program ends.
-                tasks[0].add_done_callback(lambda task: task.exception() and self.close())
-
-        monkeypatch.setattr(program, "_ShownWindow", Watched)
-        with unchanged_process(), quiet():
-            assert program.main([]) == 0
-        tasks[0].result()
-
-    with sandbox_process() as environment:
-        set_surroundings(monkeypatch, tmp_path, data_dir)
-        for kind in ("WS", "REST"):
-            name = f"CRYPTOPIPE_BINANCE_{kind}_URL"
-            monkeypatch.setenv(name, environment[name])
-        monkeypatch.setenv("QT_QPA_PLATFORM", qapp.platformName())
-        yield run
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Fail on what the program logs as an error."""
-    errors: list[str] = []
-
-    class Collecting(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            errors.append(record.getMessage())
-
-    handler = Collecting(logging.ERROR)
-    logging.getLogger().addHandler(handler)
-    try:
-        yield
-    finally:
-        logging.getLogger().removeHandler(handler)
-    assert errors == []
-
-
 @pytest.mark.timeout(240)
-def test_what_was_set_up_in_the_first_hour_is_there_at_the_next_start(walk: Any, tmp_path: Path) -> None:
+def test_what_was_set_up_in_the_first_hour_is_there_at_the_next_start(
+    walk: Callable[..., None], tmp_path: Path
+) -> None:
     left: dict[str, Any] = {}
     file = tmp_path / "candles.csv"
 
-    async def first_hour(walker: Walker) -> None:
+    async def first_hour(walker: Newcomer) -> None:
         window, chart = walker.window, walker.chart
         await walker.wait_for_candles()
         await walker.pick("eth", "ETHUSDT")
@@ -216,7 +124,7 @@ def test_what_was_set_up_in_the_first_hour_is_there_at_the_next_start(walk: Any,
         assert left["view"]["candle px"] > 7
         QTest.keyClick(window, Qt.Key.Key_Q, CONTROL)
 
-    async def next_start(walker: Walker) -> None:
+    async def next_start(walker: Newcomer) -> None:
         assert walker.window.geometry().size().toTuple() == left["size"]  # in its first frame already
         assert not walker.window.side_panel.is_open
         await walker.wait_for_candles()
@@ -237,7 +145,7 @@ def test_what_was_set_up_in_the_first_hour_is_there_at_the_next_start(walk: Any,
         await until(lambda: walker.chart.is_following)
         walker.window.close()
 
-    walk(first_hour)
+    walk(first_hour, Newcomer)
     lines = file.read_text(encoding="utf-8").splitlines()
     assert len(lines) == 61  # a head, and a candle per minute
-    walk(next_start)
+    walk(next_start, Newcomer)

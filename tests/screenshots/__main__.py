@@ -4,6 +4,7 @@ Draws the window in each of its states, for looking at: ``make screenshot``.
 Everything shown is real: the recording replayed over a socket with the archive's candles before it, an exchange that
 does not answer, a market without a trade, a server that cannot be reached. Pictures go to ``build/screenshots``, or the
 folder named; each at 1280x720, and the recording also at 2x and in the light theme. ``--docs`` renews README's.
+``CRYPTOPIPE_TEXT_PERCENT=200`` in the environment draws all of them with larger text.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from tests.screenshots.shooting import ARCHIVE, Shooting
 from tests.screenshots.window_scenes import QUIET, commands, diagnostics, empty, error, loading, symbols
 from tests.screenshots.workspace_scenes import workspace
 from tests.widgets.chart.recorded_week import DAYS
+from widgets.theme import text_size
 
 ROOT = Path(__file__).resolve().parents[2]
 SMALL, LARGE = (1280, 720), (1440, 900)
@@ -73,24 +75,48 @@ RUNS = [  # theme, scale, size, scenes
             "alerts",
             "drawing_alerts",
             "drawings",
+            "workspace",
         ),
     ),
     (
         "light",
         "1",
         LARGE,
-        ("alerts", "recording", "empty", "database", "diagnostics", "studies", "symbols", "downloads", "drawings"),
+        (
+            "alerts",
+            "recording",
+            "empty",
+            "database",
+            "diagnostics",
+            "studies",
+            "symbols",
+            "downloads",
+            "drawings",
+            "workspace",
+        ),
     ),
     (
         "light",
         "2",
         SMALL,
-        ("recording", "export", "database", "diagnostics", "studies", "symbols", "forex", "quotes", "drawings"),
+        (
+            "alerts",
+            "recording",
+            "export",
+            "database",
+            "diagnostics",
+            "studies",
+            "symbols",
+            "forex",
+            "quotes",
+            "drawings",
+            "workspace",
+        ),
     ),
     ("dark", "1.5", SMALL, ("recording",)),
-    ("dark", "1", LARGE, ("recording", "studies", "symbols", "drawings", "commands", "workspace")),
+    ("dark", "1", LARGE, ("alerts", "recording", "studies", "symbols", "drawings", "commands")),
+    ("dark", "1", (1920, 1080), ("workspace",)),
     ("light", "2", (960, 600), ("commands",)),
-    ("light", "2", SMALL, ("workspace",)),
 ]
 
 
@@ -130,10 +156,16 @@ def main() -> int:
 def shoot(pictures: Path, scene: str, theme: str, width: str, height: str, scale: str) -> int:
     with tempfile.TemporaryDirectory() as folder:
         Path(folder).chmod(0o711)
-        shooting = Shooting(
-            Path(folder) / "data", pictures, theme, (int(width), int(height)), f"-{theme}-{width}x{height}@{scale}"
-        )
-        run_on_qt_loop(lambda: SCENES[scene](shooting))
+        percent = int(os.environ.get("CRYPTOPIPE_TEXT_PERCENT", "100"))
+        text = f"-{percent}%" if percent != 100 else ""
+        suffix = f"-{theme}-{width}x{height}@{scale}{text}"
+        shooting = Shooting(Path(folder) / "data", pictures, theme, (int(width), int(height)), suffix)
+
+        async def take() -> None:
+            text_size.set_percent(percent)
+            await SCENES[scene](shooting)
+
+        run_on_qt_loop(take)
     return 0
 
 

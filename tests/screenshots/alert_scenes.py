@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from typing import Any
 from uuid import uuid4
 
@@ -18,12 +17,10 @@ from app.sandbox.market.simulated import SimulatedMarket
 from tests.end_to_end.helpers import open_window, until
 from tests.sandbox.helpers import serving
 from tests.screenshots.shooting import Shooting
-from widgets.theme import text_size
 
 
 async def drawing_alerts(shooting: Shooting) -> None:
     """Alerts on drawings: bells, the bar with its bell, the list in the side panel, empty and not, and the editor."""
-    text_size.set_percent(int(os.environ.get("CRYPTOPIPE_TEXT_PERCENT", "100")))
     async with serving(SimulatedMarket(seed=11, rate=60)) as server:
         settings = shooting.settings(
             binance_ws_url=server.ws_url,
@@ -86,8 +83,7 @@ async def drawing_alerts(shooting: Shooting) -> None:
 
 
 async def alerts(shooting: Shooting) -> None:
-    """Lines, a drag, toasts, and the dialog with list, history and editor; small windows and large text, too."""
-    text_size.set_percent(int(os.environ.get("CRYPTOPIPE_TEXT_PERCENT", "100")))
+    """Lines, a drag, toasts, and the dialog with list, history and editor."""
     async with serving(SimulatedMarket(seed=11, rate=60)) as server:
         settings = shooting.settings(
             binance_ws_url=server.ws_url,
