@@ -45,4 +45,4 @@ def judge_draft(connection: Connection, symbol: str, rule: Rule, repeat: Repeat,
         if count == 1:
             began_us = trade.time_us
         firings += board.judge(trade)
-    return Draft(firings, began_us, to_us, count)
+    return Draft(firings, began_us, to_us, count, rule)

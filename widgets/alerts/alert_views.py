@@ -101,8 +101,9 @@ class DraftView:
     """
     What an alert would have fired on the stored trades.
 
-    ``marks``: time (UTC microseconds) and price of each firing. ``levels``: prices at which it waits. ``sentence`` and
-    ``detail``: the outcome in words; ``trouble``: why there is none. ``rule``: what was judged.
+    ``marks``: time (UTC microseconds) and price of each firing. ``levels``: prices at which it waits; ``paths``: lines
+    of a drawing at which it waits, by points alike. ``sentence`` and ``detail``: the outcome in words; ``trouble``: why
+    there is none. ``rule``: what was judged.
     """
 
     rule: Rule | None = None
@@ -114,6 +115,7 @@ class DraftView:
     detail: str = ""
     trouble: str = ""
     is_under_way: bool = False
+    paths: Sequence[Sequence[tuple[int, float]]] = ()
 
 
 @dataclass(frozen=True, slots=True)

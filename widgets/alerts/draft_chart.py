@@ -115,6 +115,7 @@ class DraftChart(QWidget):
         self._fit(candles)
         self._paint_axes(painter)
         self._paint_candles(painter, candles)
+        self._paint_paths(painter)
         self._paint_levels(painter)
         self._paint_marks(painter)
 
@@ -125,7 +126,8 @@ class DraftChart(QWidget):
         low, high = min(one.low for one in candles), max(one.high for one in candles)
         span = (high - low) or high * 0.01 or 1.0
         # A level far away would press the candles flat.
-        near = [level for level in self._view.levels if low - span <= level <= high + span]
+        values = [*self._view.levels, *(value for path in self._view.paths for _, value in path)]
+        near = [level for level in values if low - span <= level <= high + span]
         low, high = min([low, *near]), max([high, *near])
         margin = _MARGIN * ((high - low) or span)
         self._low, self._high = low - margin, high + margin
@@ -187,6 +189,15 @@ class DraftChart(QWidget):
             painter.setPen(QColor(self._palette.on_fill))
             inside = label.adjusted(0, 0, -8, 0)
             painter.drawText(inside, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, self._text(level))
+
+    def _paint_paths(self, painter: QPainter) -> None:
+        painter.save()
+        painter.setClipRect(self._area())
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(QPen(QColor(self._palette.accent), 1, Qt.PenStyle.DashLine))
+        for path in self._view.paths:
+            painter.drawPolyline(QPolygonF([QPointF(self._x(time_us), self._y(value)) for time_us, value in path]))
+        painter.restore()
 
     def _paint_marks(self, painter: QPainter) -> None:
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)

@@ -47,12 +47,17 @@ class AlertOverview(NamedTuple):
 
 
 class Draft(NamedTuple):
-    """What a rule would have fired by the stored trades of a time, UTC microseconds; ``trades`` were judged."""
+    """
+    What a rule would have fired by the stored trades of a time, UTC microseconds; ``trades`` were judged.
+
+    ``rule``: the rule as it was judged, with the lines of its drawing.
+    """
 
     firings: Sequence[Firing]
     from_us: int
     to_us: int
     trades: int
+    rule: Rule | None = None
 
 
 class Confirmed(NamedTuple):

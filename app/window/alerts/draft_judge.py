@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from app.concurrency.background import in_background
 from app.concurrency.tasks import Tasks
-from app.market.alerts.alert import PriceCrosses, PriceInRange, Rule
+from app.market.alerts.alert import DrawingCrosses, PriceCrosses, PriceInRange, Rule
+from app.market.alerts.drawn_parts import DrawnMoment, DrawnPart
+from app.market.alerts.drawn_path import DrawnPath
 from app.market.candle import Candle
 from app.market.durations import length
 from app.market.errors import StoreError
@@ -100,6 +102,7 @@ def draft_view(rule: Rule, draft: Draft, candles: list[Candle]) -> DraftView:
         f"last {length((draft.to_us - draft.from_us) / 1e6)}",
         often,
         detail,
+        paths=paths_of(draft.rule or rule, candles),
     )
 
 
@@ -112,6 +115,33 @@ def levels_of(rule: Rule) -> tuple[float, ...]:
             return (low_e8 / E8, high_e8 / E8)
         case _:
             return ()
+
+
+def paths_of(rule: Rule, candles: Sequence[Candle]) -> list[list[tuple[int, float]]]:
+    """Return the lines of a drawing that a condition is on, where these candles are; times in UTC microseconds."""
+    if not isinstance(rule.condition, DrawingCrosses) or not candles:
+        return []
+    from_us, to_us = candles[0].open_time_us, candles[-1].open_time_us
+    low, high = min(one.low_e8 for one in candles) / E8, max(one.high_e8 for one in candles) / E8
+    paths = list[list[tuple[int, float]]]()
+    for part in rule.condition.lines:
+        if not isinstance(part, DrawnMoment):
+            points = [(time_us, value) for time_us in _bends(part, from_us, to_us) if (value := part.price(time_us))]
+            paths.append(points)
+        elif from_us <= part.time_us <= to_us:
+            paths.append([(part.time_us, low), (part.time_us, high)])
+    return [one for one in paths if len(one) > 1]
+
+
+def _bends(part: DrawnPart, from_us: int, to_us: int) -> list[int]:
+    """Return the times at which a line or a path begins, bends and ends between two."""
+    if isinstance(part, DrawnPath):
+        ends = part.points[0][0], part.points[-1][0]
+        bends = [time_us for time_us, _ in part.points if from_us < time_us < to_us]
+    else:
+        assert not isinstance(part, DrawnMoment)
+        ends, bends = (part.start_us or from_us, part.end_us or to_us), []
+    return sorted({max(from_us, ends[0]), *bends, min(to_us, ends[1])})
 
 
 def _interval_for(span_us: int) -> Interval:

@@ -208,4 +208,6 @@ def test_a_draft_is_judged_by_the_drawing_as_it_is(world: World, alerts: Postgre
     level = alerts.draft(SYMBOL, read_rule("price crosses 100"), Repeat.EVERY, *span)
     assert list(draft.firings) == list(level.firings)
     assert draft.firings
+    assert draft.rule is not None
+    assert [one.price(START_US) for one in draft.rule.condition.lines] == [100.0]  # type: ignore[union-attr]  # because it is on a drawing
     assert all(one.price_e8 % E8 == 0 for one in draft.firings)

@@ -132,3 +132,17 @@ def test_a_level_dragged_on_the_small_chart_is_the_new_price(dialog: AlertsDialo
     QTest.mouseRelease(chart, Qt.MouseButton.LeftButton, pos=QPoint(60, y + 20))
     text = dialog.editor.when.fields["price"].text()  # type: ignore[union-attr]  # because it is a line edit
     assert 0.60 < float(text) < 0.618
+
+
+def test_the_small_chart_shows_the_lines_of_a_drawing(dialog: AlertsDialog) -> None:
+    candles = [DraftCandle(at * 60_000_000, 0.61, 0.63, 0.60, 0.62) for at in range(60)]
+    chart = dialog.editor.chart
+    chart.resize(400, 200)
+    symbol = dialog.editor.chosen_symbol
+    pictures = []
+    for paths in ((), [[(0, 0.60), (3_540_000_000, 0.63)]], [[(0, 900.0), (3_540_000_000, 901.0)]]):
+        chart.set_view(DraftView(None, candles, paths=paths), symbol)
+        pictures.append(chart.grab().toImage())
+    without, inside, far_away = pictures
+    assert inside != without
+    assert far_away == without  # it does not press the candles flat
