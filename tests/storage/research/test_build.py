@@ -1,4 +1,8 @@
-"""The rows of the tables against each window added up by itself, however they were built."""
+"""
+The rows of the tables against each window added up by itself, however they were built.
+
+The tables are plain ones on every edition; that they are made there, filled and dropped is tested on all.
+"""
 
 from __future__ import annotations
 
@@ -55,6 +59,7 @@ def test_rows_equal_each_window_added_up_by_itself(place: Place, seed: int) -> N
         assert one.incomplete == sum(row[9] < minutes_of for row in expected)
 
 
+@pytest.mark.embedded_only
 def test_rows_of_index_0_are_the_candles_of_that_length(place: Place) -> None:
     place.save(some_minutes(3_000))
     place.research.build(["BTCUSDT"], LENGTHS)
@@ -72,6 +77,7 @@ def test_rows_of_index_0_are_the_candles_of_that_length(place: Place) -> None:
             assert one.complete
 
 
+@pytest.mark.embedded_only
 def test_a_missing_minute_marks_all_rows_that_cover_it(place: Place) -> None:
     minutes = some_minutes(300)
     del minutes[150]
@@ -81,6 +87,7 @@ def test_a_missing_minute_marks_all_rows_that_cover_it(place: Place) -> None:
     assert lacking == [START_US + (151 + at) * MINUTE_US for at in range(60)]
 
 
+@pytest.mark.embedded_only
 def test_a_second_run_and_overlapping_ranges_give_the_same_rows(place: Place) -> None:
     minutes = some_minutes(4_000)
     place.save([one for at, one in enumerate(minutes) if not 2_000 <= at < 2_050])
@@ -95,6 +102,7 @@ def test_a_second_run_and_overlapping_ranges_give_the_same_rows(place: Place) ->
     assert [place.everything(length) for length in (13, 60)] == in_parts
 
 
+@pytest.mark.embedded_only
 def test_a_range_has_the_rows_whose_last_minute_is_in_it(place: Place) -> None:
     minutes = some_minutes(500)
     place.save(minutes)
@@ -104,6 +112,7 @@ def test_a_range_has_the_rows_whose_last_minute_is_in_it(place: Place) -> None:
     assert len(place.table(60)) == 100
 
 
+@pytest.mark.embedded_only
 def test_a_build_that_fails_leaves_no_thread(place: Place) -> None:
     place.save(some_minutes(500))
 
@@ -116,6 +125,7 @@ def test_a_build_that_fails_leaves_no_thread(place: Place) -> None:
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("research")]
 
 
+@pytest.mark.embedded_only
 def test_two_builds_at_once_give_the_rows_of_one(place: Place) -> None:
     minutes = some_minutes(3_000)
     place.save(minutes)
@@ -162,6 +172,7 @@ def test_a_build_that_is_killed_anywhere_is_made_whole_by_the_next(place: Place)
     assert [place.everything(length) for length in LENGTHS] == killed
 
 
+@pytest.mark.embedded_only
 def test_only_closed_minutes_have_rows(place: Place) -> None:
     minutes = some_minutes(10)
     place.save([*minutes[:-1], minutes[-1]._replace(closed=False, complete=False)])
@@ -184,6 +195,7 @@ def test_symbols_lie_beside_each_other(place: Place) -> None:
     assert place.rows("SELECT to_regclass('ohlcv_13m'), (SELECT count(*) FROM research_series)") == [(None, 0)]
 
 
+@pytest.mark.embedded_only
 def test_what_cannot_be_built_is_refused_with_a_sentence(place: Place) -> None:
     place.save(some_minutes(10))
     with pytest.raises(UsageError, match="give 1 to 32,767"):

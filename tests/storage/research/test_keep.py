@@ -1,4 +1,9 @@
-"""Kept series against series built from nothing, after whatever has happened to their candles."""
+"""
+Kept series against series built from nothing, after whatever has happened to their candles.
+
+Tables of rolling windows are partitioned alike on every edition. So what begins with stored klines is tested on one,
+and what begins with trades or quotes, which are hypertables elsewhere, on all.
+"""
 
 from __future__ import annotations
 
@@ -38,6 +43,7 @@ def assert_as_new(place: Place, lengths: list[int], symbol: str = "BTCUSDT", sta
         assert place.everything(length) == rows, length
 
 
+@pytest.mark.embedded_only
 def test_rows_follow_as_minutes_close(place: Place) -> None:
     minutes, lengths = some_minutes(700, missing=lambda dice: dice.random() < 0.02), [1, 5, 60]
     place.save(minutes[:400])
@@ -52,6 +58,7 @@ def test_rows_follow_as_minutes_close(place: Place) -> None:
     assert_as_new(place, lengths)
 
 
+@pytest.mark.embedded_only
 @pytest.mark.parametrize("seed", [1, 2])
 def test_late_and_corrected_candles_change_all_rows_and_values_that_they_touch(place: Place, seed: int) -> None:
     dice, lengths = random.Random(seed), [1, 13, 60]
@@ -70,6 +77,7 @@ def test_late_and_corrected_candles_change_all_rows_and_values_that_they_touch(p
     assert_as_new(place, lengths)
 
 
+@pytest.mark.embedded_only
 def test_older_candles_that_come_later_get_rows(place: Place) -> None:
     minutes = some_minutes(4_000)
     place.save(minutes[2_500:])
@@ -79,6 +87,7 @@ def test_older_candles_that_come_later_get_rows(place: Place) -> None:
     assert_as_new(place, [5, 60])
 
 
+@pytest.mark.embedded_only
 def test_rows_before_the_time_from_which_they_are_kept_are_left_alone(place: Place) -> None:
     minutes, start_us = some_minutes(3_000), START_US + 1_000 * MINUTE_US
     place.save(minutes[:2_000])
@@ -89,6 +98,7 @@ def test_rows_before_the_time_from_which_they_are_kept_are_left_alone(place: Pla
     assert_as_new(place, [60], start_us=start_us)
 
 
+@pytest.mark.embedded_only
 def test_a_series_that_a_build_is_at_work_on_waits(place: Place) -> None:
     minutes = some_minutes(300)
     place.save(minutes[:200])
@@ -101,6 +111,7 @@ def test_a_series_that_a_build_is_at_work_on_waits(place: Place) -> None:
     assert keep(place) == 0
 
 
+@pytest.mark.embedded_only
 def test_series_that_nobody_keeps_stay_as_they_are(place: Place) -> None:
     minutes = some_minutes(300)
     place.save(minutes[:200])

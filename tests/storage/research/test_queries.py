@@ -16,6 +16,8 @@ DOCUMENT = Path(__file__).parents[3] / "docs" / "research.md"
 START_US = 1_706_745_600_000_000  # 2024-02-01
 DAYS, MONTHS = 58, 2  # within February and March
 
+pytestmark = pytest.mark.embedded_only  # the partitions are PostgreSQL's own on every edition
+
 
 @pytest.fixture
 def filled(place: Place) -> Place:

@@ -179,25 +179,32 @@ def test_a_recording_role_may_set_an_impossible_trade_aside(roles: Roles, tmp_pa
         assert database.close()
 
 
-@pytest.mark.parametrize(
-    "statement",
-    [
-        "UPDATE trades SET price = 1",
-        "DELETE FROM trades",
-        "TRUNCATE trades",
-        "DROP TABLE trades",
-        "ALTER TABLE trades ADD COLUMN more text",
-        "CREATE TABLE more (x int)",
-        "UPDATE schema_version SET version = 999",
-        "INSERT INTO schema_version (version, name) VALUES (999, 'mine')",
-        "DELETE FROM symbols",
-    ],
+FORBIDDEN = (
+    "UPDATE trades SET price = 1",
+    "DELETE FROM trades",
+    "TRUNCATE trades",
+    "DROP TABLE trades",
+    "ALTER TABLE trades ADD COLUMN more text",
+    "CREATE TABLE more (x int)",
+    "UPDATE schema_version SET version = 999",
+    "INSERT INTO schema_version (version, name) VALUES (999, 'mine')",
+    "DELETE FROM symbols",
 )
-def test_neither_role_can_change_what_is_recorded(statement: str, roles: Roles, tmp_path: Path) -> None:
+
+
+def test_neither_role_can_change_what_is_recorded(roles: Roles, tmp_path: Path) -> None:
     record(roles, tmp_path, some_trades(5))
     for url in (roles.recording, roles.reading):
-        with connect(url) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
+        assert [statement for statement in FORBIDDEN if not is_refused(url, statement)] == []
+
+
+def is_refused(url: str, statement: str) -> bool:
+    with connect(url) as connection:
+        try:
             connection.execute(statement.encode())
+        except psycopg.errors.InsufficientPrivilege:
+            return True
+    return False
 
 
 def record(roles: Roles, tmp_path: Path, trades: list[Trade]) -> None:
