@@ -10,7 +10,7 @@ CLIENTS := build/clients
 WEBCHART := build/webchart
 SETUP_INPUTS := pyproject.toml build_spec/setup.sh build_spec/bootstrap.py build_spec/apt.sh
 
-.PHONY: help setup setup-dev run demo test crash soak quotesoak fuzz roundtrip importcrash lakecrash alertcrash drawingcrash workspacecrash flood freqtrade clients openapi webchart lint types bench screenshot package requirements clean moved
+.PHONY: help setup setup-dev run demo test crash faultkills soak quotesoak fuzz roundtrip importcrash lakecrash alertcrash drawingcrash workspacecrash flood freqtrade clients openapi webchart lint types bench screenshot package requirements clean moved
 .DEFAULT_GOAL := help
 
 # What was compiled once serves every start: where the environment forbids to keep it, each takes a second longer.
@@ -40,6 +40,9 @@ test: setup-dev ## run all tests, without a display
 
 crash: setup-dev ## kill the writer 100 times and the database 50 times under load, then compare all that is stored
 	PYTHONPATH=. $(BIN)/python tests/soak/crash.py $(ARGS)
+
+faultkills: setup-dev ## kill a recorder in the middle of each of some sixty kinds of faults, then compare every trade
+	FAULT_KILLS=all PYTHONPATH=. $(BIN)/python -m pytest -q --timeout 3600 tests/faults/test_kills.py
 
 soak: setup-dev ## an hour of 1,000 random faults against the feed and the database, then compare every trade
 	PYTHONPATH=. $(BIN)/python tests/soak/feed.py $(ARGS)

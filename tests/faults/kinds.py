@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -33,7 +33,8 @@ class Kind:
     ``counter`` names the sandbox's counter that shows the effect, and ``times`` by how much it must rise; "" where
     ``begin`` returns only after the effect. ``contradicts``: the exchange sends two versions of some trades.
     ``settings`` are those of the recording. ``needs_clock``: works only where the recording runs on a `HurriedClock`.
-    The database is away for ``outage_s`` of the exchange's time.
+    The database is away for ``outage_s`` of the exchange's time. Kinds of one ``family`` differ in a code, a text
+    or the rows of an answer only.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Kind:
     settings: dict[str, Any] = field(default_factory=dict)
     needs_clock: bool = False
     outage_s: float = 0.0
+    family: str = ""
 
     @property
     def is_outage(self) -> bool:
@@ -63,6 +65,11 @@ class Kind:
 
     def __str__(self) -> str:
         return self.name
+
+
+def one_of_each_family(kinds: Iterable[Kind]) -> list[Kind]:
+    """Return the kinds without those of whose family there is one before."""
+    return list({kind.family or kind.name: kind for kind in reversed(list(kinds))}.values())[::-1]
 
 
 async def do(act: Act, scene: Scene) -> None:
@@ -230,7 +237,7 @@ KINDS = (
     Kind("half-open connection", each(_silence)),
     Kind("stall with pings", each(_stall)),
     *(
-        Kind(f"close {code}", each(partial(Connection.close, code=code)))
+        Kind(f"close {code}", each(partial(Connection.close, code=code)), family="close")
         for code in (1000, 1001, 1006, 1008, 1011, 1012, 1013)
     ),
     Kind("serverShutdown", each(_announce)),
@@ -238,7 +245,10 @@ KINDS = (
     Kind("24 hours on our own clock", _day_passes, needs_clock=True),
     Kind("sleep of the computer", _sleep_of_the_computer),
     # Handshakes
-    *(Kind(f"handshakes refused with {status}", refused(status), "refused", times=2) for status in (500, 503, 404)),
+    *(
+        Kind(f"handshakes refused with {status}", refused(status), "refused", times=2, family="refused")
+        for status in (500, 503, 404)
+    ),
     Kind("handshake refused with 429", refused(429, times=1, retry_after_s=1), "refused"),
     Kind("handshake refused with 418", refused(418, times=1, retry_after_s=1), "refused"),
     Kind("handshake refused with 403", refused(403, times=1, retry_after_s=1), "refused"),
@@ -252,13 +262,21 @@ KINDS = (
     Kind("duplicates, holes and another order, with all kinds of garbage", events(_everything), "dropped", times=10),
     # Messages
     *(
-        Kind(f"garbage: {kind}", events(lambda f, kind=kind: f.garble(kind, share=0.2)), "garbage", times=10)
+        Kind(
+            f"garbage: {kind}", events(lambda f, kind=kind: f.garble(kind, share=0.2)), "garbage", 10, family="garbage"
+        )
         for kind in Garbage
         if kind is not Garbage.HUGE
     ),
     Kind("a frame of 10 MB", events(lambda f: f.garble(Garbage.HUGE, times=1))),
     *(
-        Kind(f"events with {kind}", events(lambda f, kind=kind: f.alter(kind, share=0.2)), "altered", times=20)
+        Kind(
+            f"events with {kind}",
+            events(lambda f, kind=kind: f.alter(kind, share=0.2)),
+            "altered",
+            20,
+            family="altered",
+        )
         for kind in Alteration
     ),
     # REST
@@ -270,12 +288,14 @@ KINDS = (
     Kind("REST never answers", rest(lambda s: s.server.rest_faults.hang_next(60.0, path=REPAIR)), "rest"),
     Kind("REST cut in the middle", rest(lambda s: s.server.rest_faults.cut_next(times=2, path=REPAIR)), "rest"),
     Kind("REST answers a page", rest(lambda s: s.server.rest_faults.answer_next(b"<html>", path=REPAIR)), "rest"),
-    Kind("REST answers nothing", answered(lambda rows: []), "rest"),
-    Kind("REST answers half", answered(lambda rows: rows[: len(rows) // 2]), "rest"),
-    Kind("REST misses rows in the middle", answered(lambda rows: rows[:1] + rows[2:]), "rest"),
-    Kind("REST answers in another order, twice", answered(lambda rows: [*rows[::-1], *rows]), "rest"),
-    Kind("REST answers in other types", answered(_prices_as_numbers), "rest"),
-    Kind("REST contradicts the stream", answered(_change_price_of_last), "rest"),
+    Kind("REST answers nothing", answered(lambda rows: []), "rest", family="answered"),
+    Kind("REST answers half", answered(lambda rows: rows[: len(rows) // 2]), "rest", family="answered"),
+    Kind("REST misses rows in the middle", answered(lambda rows: rows[:1] + rows[2:]), "rest", family="answered"),
+    Kind(
+        "REST answers in another order, twice", answered(lambda rows: [*rows[::-1], *rows]), "rest", family="answered"
+    ),
+    Kind("REST answers in other types", answered(_prices_as_numbers), "rest", family="answered"),
+    Kind("REST contradicts the stream", answered(_change_price_of_last), "rest", family="answered"),
     Kind("the stream contradicts REST", _contradict_late_trades, "rest", contradicts=True),
     # The database
     Kind("database stopped for five minutes", _stop, "", end=_start, outage_s=300.0),
