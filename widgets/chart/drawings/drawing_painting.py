@@ -9,7 +9,6 @@ again while the view moves, their lines are quick ones, and proper ones once the
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 
 from PySide6.QtCore import QPointF, QRect, QRectF, Qt
@@ -21,9 +20,10 @@ from widgets.chart.drawings.bell_places import BELL_PX, bell_places
 from widgets.chart.drawings.drawing_set import DrawingSet, Group
 from widgets.chart.drawings.figures import View
 from widgets.chart.drawings.handles import HANDLE_PX, handles_of
-from widgets.chart.drawings.label_layout import MarginLabels, PlacedLabel, point_labels
-from widgets.chart.drawings.label_painting import paint_labels, paint_margin_labels
+from widgets.chart.drawings.label_layout import MarginLabels, PlacedLabel, placed_in_margin, point_labels
+from widgets.chart.drawings.label_painting import MarginPictures, paint_labels
 from widgets.chart.drawings.line_painting import LineBrush, colour_of
+from widgets.chart.drawings.pictures import Pictures, Shift, bands_of, stretched
 from widgets.chart.painting.device_pixels import DevicePixels, RectBuffer, mixed
 from widgets.chart.painting.pane import VisibleBars
 from widgets.chart.painting.pane_brush import PaneBrush
@@ -38,25 +38,6 @@ _SHIFT_PX = 0.02  # a part of a pixel that shows
 _REACH_PX = 320.0  # of the pictures beyond the pane's sides
 
 
-@dataclass(slots=True)
-class _Pictures:
-    """
-    Fills and lines in device pixels, from ``reach`` pixels before the pane on, for the axis position ``left``.
-
-    ``ends``: of the value scale, as `ValueScale.ends` are.
-
-    ``is_quick``: lines are without antialiasing.
-    """
-
-    key: tuple[object, ...]
-    left: float
-    ends: tuple[float, float]
-    reach: int
-    fills: QPixmap
-    lines: QPixmap
-    is_quick: bool
-
-
 class DrawingPainter:
     """
     Paints the drawings of a set, or their pictures. ``refine``: called when a paint was not a proper one.
@@ -67,10 +48,11 @@ class DrawingPainter:
     def __init__(self, scene: Scene, drawings: DrawingSet, refine: Callable[[], object]) -> None:
         self._scene, self._drawings, self._refine = scene, drawings, refine
         self._buffer = RectBuffer()
-        self._pictures: _Pictures | None = None
+        self._pictures: Pictures | None = None
         self._fill_colours: dict[tuple[str, str], QColor] = {}
         self._is_resting = True  # the next pictures are proper ones
         self._is_shifted = False  # the last paint moved the pictures by a part of a pixel
+        self._shift: tuple[tuple[object, ...], Shift] | None = None  # both items of a frame ask for it
         self._painted_left = 0.0
 
     def rest(self) -> bool:
@@ -81,9 +63,9 @@ class DrawingPainter:
             self._pictures = None
         return was_quick
 
-    def shift(self, scale: float, area: QRect) -> tuple[QRect, _Pictures] | None:
+    def shift(self, scale: float, area: QRect) -> Shift | None:
         """
-        Return where the pictures go, in device pixels, and the pictures; None: there are few drawings.
+        Return the pictures and where they go, in device pixels; None: there are few drawings.
 
         ``area``: the pane. Where the axis has fitted itself to other candles they are stretched, until the view rests.
         """
@@ -99,45 +81,50 @@ class DrawingPainter:
         value_scale = self._scene.price.value_scale
         pictures = self._pictures
         if pictures is not None and pictures.key == key:
+            place = pictures, time_scale.left, value_scale.ends, area
+            if self._shift is not None and self._shift[0] == place:
+                return self._shift[1]
             by = (pictures.left - time_scale.left) * time_scale.bar_px * scale
-            stretch, down = _stretched(pictures.ends, value_scale.ends, inverted=value_scale.inverted)
+            stretch, down = stretched(pictures.ends, value_scale.ends, inverted=value_scale.inverted)
             if abs(by) <= pictures.reach and 1 / _MOST_STRETCH <= stretch <= _MOST_STRETCH:
                 is_stretched = stretch != 1.0 or down != 0.0
                 self._is_shifted = is_stretched or abs(by - round(by)) > _SHIFT_PX
                 if is_stretched:
                     self._refine()
-                left, height = area.left() - pictures.reach + round(by), pictures.lines.height()
-                top = area.top() + round(down * height)
-                return QRect(left, top, pictures.lines.width(), max(round(stretch * height), 1)), pictures
+                bands = bands_of(pictures.lines.height(), stretch, down)
+                self._shift = place, Shift(pictures, pictures.reach - round(by), bands)
+                return self._shift[1]
         self._is_shifted = False
         made = self._pictures = self._made(key, scale, is_quick=pictures is not None and not self._is_resting)
         self._is_resting = False
         self._refine()
-        return QRect(area.left() - made.reach, area.top(), made.lines.width(), made.lines.height()), made
+        return Shift(made, made.reach, bands_of(made.lines.height(), 1.0, 0.0))
 
-    def _made(self, key: tuple[object, ...], scale: float, *, is_quick: bool) -> _Pictures:
+    def _made(self, key: tuple[object, ...], scale: float, *, is_quick: bool) -> Pictures:
         pane, reach = self._scene.price.rect, round(_REACH_PX * scale)
         view = self._drawings.view(reach / scale)
         top, bottom = round(pane.top() * scale), round(pane.bottom() * scale)
-        pixmaps = []
-        for paint in (self.paint_fills, partial(self.paint_lines, is_quick=is_quick)):
+        groups = self._drawings.groups()[:1]
+
+        def painted(paint: Callable[[QPainter, DevicePixels, View, Sequence[Group]], object]) -> QPixmap:
             pixmap = QPixmap(round(pane.width() * scale) + 2 * reach, max(bottom - top, 1))
             pixmap.setDevicePixelRatio(scale)
             pixmap.fill(Qt.GlobalColor.transparent)
             painter = QPainter(pixmap)
             painter.translate(reach / scale, -top / scale)
-            pixels = DevicePixels(painter)
-            paint(painter, pixels, view, self._drawings.groups()[:1])
+            paint(painter, DevicePixels(painter), view, groups)
             painter.end()
             pixmap.setDevicePixelRatio(1.0)  # from now on it is moved in device pixels
-            pixmaps.append(pixmap)
-        return _Pictures(
+            return pixmap
+
+        has_fills = any(shape.fills for group in groups for shape in group.shapes)
+        return Pictures(
             key,
             self._scene.time_scale.left,
             self._scene.price.value_scale.ends,
             reach,
-            pixmaps[0],
-            pixmaps[1],
+            painted(self.paint_fills) if has_fills else None,
+            painted(partial(self.paint_lines, is_quick=is_quick)),
             is_quick,
         )
 
@@ -172,13 +159,6 @@ class DrawingPainter:
         pixels.device()
 
 
-def _stretched(before: tuple[float, float], now: tuple[float, float], *, inverted: bool) -> tuple[float, float]:
-    """Return by how much values are higher now than on an axis of other ends, and how far down, as shares of it."""
-    span = now[1] - now[0]
-    down = (before[0] - now[0] if inverted else now[1] - before[1]) / span
-    return (before[1] - before[0]) / span, down
-
-
 class DrawingFills:
     """The layer of the price pane that paints the fills of drawings, behind the grid and the candles."""
 
@@ -197,8 +177,7 @@ class DrawingFills:
     def paint_behind(self, brush: PaneBrush) -> None:
         shifted = self._painter.shift(brush.scale, brush.area)
         if shifted is not None:
-            place, pictures = shifted
-            brush.picture(place, pictures.fills)
+            brush.paint_by(lambda painter, _: shifted.paint(painter, brush.area, shifted.pictures.fills))
         groups = self._drawings.groups()[0 if shifted is None else 1 :]
         if any(group.drawings for group in groups):
             brush.paint_by(partial(self._painter.paint_fills, view=self._drawings.view(), groups=groups))
@@ -218,7 +197,7 @@ class DrawingsItem(SceneItem):
         self._labels_key: tuple[object, ...] = ()
         self._labels: list[PlacedLabel] = []
         self._margin = MarginLabels()
-        self._margin_picture: tuple[list[PlacedLabel], tuple[object, ...], QPixmap] | None = None
+        self._margin_pictures = MarginPictures()
 
     def boundingRect(self) -> QRectF:
         return self._scene.price.rect
@@ -232,7 +211,7 @@ class DrawingsItem(SceneItem):
         if key != self._labels_key:
             view = drawings.view()
             self._labels = point_labels(scene, groups, view)
-            self._labels += self._margin.labels(scene, groups, view, drawings.chosen)
+            self._labels += placed_in_margin(scene, self._margin.rows(scene, groups, view, drawings.chosen), view)
             self._labels_key = key
         return self._labels
 
@@ -245,42 +224,18 @@ class DrawingsItem(SceneItem):
         painter.setClipRect(area)
         shifted = self._painter.shift(pixels.scale, area)
         if shifted is not None:
-            place, pictures = shifted
-            painter.drawPixmap(place, pictures.lines)
+            shifted.paint(painter, area, shifted.pictures.lines)
         beside = groups[0 if shifted is None else 1 :]
         if any(group.drawings for group in beside):
             self._painter.paint_lines(painter, pixels, view, beside)
-        self._paint_margin(painter, pixels, self._margin.labels(scene, groups, view, drawings.chosen))
+        margin = self._margin.rows(scene, groups, view, drawings.chosen)
+        self._margin_pictures.paint(painter, pixels, scene, margin, view)
         pixels.logical()
         self._paint_bells(painter)
         chosen = drawings.chosen_drawing
         if chosen is not None and not chosen.locked and (not chosen.hidden or drawings.preview is not None):
             self._paint_handles(painter, chosen)
         pixels.device()
-
-    def _paint_margin(self, painter: QPainter, pixels: DevicePixels, labels: list[PlacedLabel]) -> None:
-        scene, pane = self._scene, self._scene.price.rect
-        if len(labels) <= _FEW or scene.day_bands:  # shaded days move below the labels
-            pixels.logical()
-            paint_margin_labels(painter, pixels, scene, [one for one in labels if scene.is_exposed(one.rect)])
-            pixels.device()
-            return
-        area, left = pixels.rect(pane), min(one.rect.left() for one in labels) - _FEW
-        key = scene.palette, pixels.scale
-        made = self._margin_picture
-        if made is None or made[0] is not labels or made[1] != key:
-            pixmap = QPixmap(pixels.x(pane.right()) - pixels.x(left), max(area.height(), 1))
-            pixmap.setDevicePixelRatio(pixels.scale)
-            pixmap.fill(Qt.GlobalColor.transparent)
-            on_picture = QPainter(pixmap)
-            on_picture.translate(-pixels.x(left) / pixels.scale, -area.top() / pixels.scale)
-            inner = DevicePixels(on_picture)
-            inner.logical()
-            paint_margin_labels(on_picture, inner, scene, labels)
-            on_picture.end()
-            pixmap.setDevicePixelRatio(1.0)
-            made = self._margin_picture = labels, key, pixmap
-        painter.drawPixmap(pixels.x(left), area.top(), made[2])
 
     def _paint_bells(self, painter: QPainter) -> None:
         watched = self._drawings.watched()

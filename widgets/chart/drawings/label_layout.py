@@ -17,7 +17,7 @@ from widgets.chart.drawings.shapes import Label, Where
 from widgets.chart.painting.scene import Scene
 from widgets.chart.painting.text_cache import TextStyle
 
-_MARGIN_PX = 6.0  # between a label and the axis
+MARGIN_PX = 6.0  # between a label and the axis
 BOX_PADDING_PX = 8.0
 _NOTE_ABOVE_PX, _NOTE_LEFT_PX = 34.0, 24.0  # from a note's point to its box
 _RANGE_GAP_PX = 6.0
@@ -45,18 +45,22 @@ def style_of(scene: Scene, where: Where) -> TextStyle:
     return scene.styles.tiny if where is Where.MARGIN else scene.styles.small
 
 
+MarginRow = tuple[LabelRow, float]
+"""A label in the right margin, and the y of its middle."""
+
+
 class MarginLabels:
     """
     The labels in the right margin; of those that would overlap, the chosen drawing's, else the topmost.
 
-    A pan leaves most of them as they are, so they are laid out again only once others are in view.
+    They are laid out again only once others are in view, or elsewhere.
     """
 
     def __init__(self) -> None:
         self._key: tuple[object, ...] = ()
-        self._labels: list[PlacedLabel] = []
+        self._rows: list[MarginRow] = []
 
-    def labels(self, scene: Scene, groups: Sequence[Group], view: View, chosen: str | None) -> list[PlacedLabel]:
+    def rows(self, scene: Scene, groups: Sequence[Group], view: View, chosen: str | None) -> list[MarginRow]:
         """Return them; the same list as before where nothing changed."""
         found: list[tuple[Group, NDArray[np.int64], NDArray[np.float64]]] = []
         key: tuple[object, ...] = (chosen, scene.styles, view.width)
@@ -69,30 +73,47 @@ class MarginLabels:
                 key = (*key, group.figures, at.tobytes(), ys[at].tobytes())
         if key != self._key:
             rows = [row for each in found for row in _topmost(scene, *each, chosen)]
-            self._labels, self._key = _in_margin(scene, rows, view, chosen), key
-        return self._labels
+            self._rows, self._key = _apart(rows, scene.styles.tiny.height, chosen), key
+        return self._rows
 
 
 def _topmost(
     scene: Scene, group: Group, at: NDArray[np.int64], ys: NDArray[np.float64], chosen: str | None
-) -> list[tuple[LabelRow, float]]:
+) -> list[MarginRow]:
     """Return the chosen drawing's labels, and one for each row of text, topmost first: few of a thousand."""
     rows = group.labels.in_margin.rows
     _, first = np.unique((ys // scene.styles.tiny.height).astype(np.int64), return_index=True)
-    own = [place for place, index in enumerate(at.tolist()) if rows[index][0].id == chosen] if chosen else []
-    return [(rows[int(at[place])], float(ys[place])) for place in dict.fromkeys([*own, *np.sort(first).tolist()])]
+    places = np.sort(first)
+    if chosen:
+        own = [place for place, index in enumerate(at.tolist()) if rows[index][0].id == chosen]
+        places = np.array(list(dict.fromkeys([*own, *places.tolist()])), np.int64)
+    return [(rows[index], y) for index, y in zip(at[places].tolist(), ys[places].tolist(), strict=True)]
 
 
-def _in_margin(scene: Scene, rows: list[tuple[LabelRow, float]], view: View, chosen: str | None) -> list[PlacedLabel]:
-    height, placed, taken = scene.styles.tiny.height, list[PlacedLabel](), set[int]()
-    for (drawing, label), y in sorted(rows, key=lambda row: row[0][0].id != chosen):
-        lines = range(round(y - height / 2), round(y + height / 2))
-        if taken.isdisjoint(lines):
-            taken.update(lines)
-            width = scene.styles.tiny.width(label.text)
-            rect = QRectF(view.width - width - _MARGIN_PX, y - height / 2, width, height)
-            point = QPointF(view.width, y)
-            placed.append(PlacedLabel(drawing, label, (label.text,), rect, colour_name(drawing), point))
+def _apart(rows: list[MarginRow], height: float, chosen: str | None) -> list[MarginRow]:
+    """Return the rows without those that would overlap one before them, the chosen drawing's first."""
+    apart, half, room = list[MarginRow](), height / 2, int(height) + 2
+    taken = dict[int, list[tuple[int, int]]]()  # tops and bottoms of labels, by the room that the top is in
+    for row in sorted(rows, key=lambda row: row[0][0].id != chosen) if chosen else rows:
+        top, bottom = round(row[1] - half), round(row[1] + half)
+        number = top // room
+        for beside in (number - 1, number, number + 1):
+            if beside in taken and any(first < bottom and top < last for first, last in taken[beside]):
+                break
+        else:
+            taken.setdefault(number, []).append((top, bottom))
+            apart.append(row)
+    return apart
+
+
+def placed_in_margin(scene: Scene, rows: Sequence[MarginRow], view: View) -> list[PlacedLabel]:
+    """Return the labels of rows in the right margin, at their places."""
+    style, right = scene.styles.tiny, view.width - MARGIN_PX
+    placed = []
+    for (drawing, label), y in rows:
+        width = style.width(label.text)
+        rect = QRectF(right - width, y - style.height / 2, width, style.height)
+        placed.append(PlacedLabel(drawing, label, (label.text,), rect, colour_name(drawing), QPointF(view.width, y)))
     return placed
 
 

@@ -16,7 +16,7 @@ import numpy as np
 import pyqtgraph as pg
 from numpy.typing import ArrayLike, NDArray
 from PySide6.QtCore import QRect, QRectF, Qt
-from PySide6.QtGui import QBrush, QColor, QLinearGradient, QPainter, QPixmap, QPolygonF, QRegion
+from PySide6.QtGui import QBrush, QColor, QLinearGradient, QPainter, QPolygonF, QRegion
 
 from app.market.series.series import BarColumns
 from widgets.chart.model.line_style import LineDash, dash_bars, dash_segments
@@ -232,10 +232,6 @@ class PaneBrush:
             faint.setAlphaF(opacity)
             gradient.setColorAt(position, faint)
         return QBrush(gradient)
-
-    def picture(self, place: QRect, pixmap: QPixmap) -> None:
-        """Paint a picture into a rectangle of device pixels."""
-        self._painter.drawPixmap(place, pixmap)
 
     def paint_by(self, call: Callable[[QPainter, DevicePixels], object]) -> None:
         """Have a call paint what is no figure over bars. It finds and leaves the painter in device pixels."""
