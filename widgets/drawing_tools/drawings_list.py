@@ -75,7 +75,7 @@ class DrawingsList(QFrame):
         self._select(self._chosen)
         self._empty.setVisible(not drawings)
         self.view.setVisible(bool(drawings))
-        self._kept.setText(f"Kept for {symbol}, on every desktop" if symbol else "")
+        self._kept.setText(f"{symbol}, on every desktop" if symbol else "")
 
     def set_chosen(self, drawing_id: str) -> None:
         """Show which drawing is chosen on the chart; empty: none."""

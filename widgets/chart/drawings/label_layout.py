@@ -19,6 +19,7 @@ from widgets.chart.painting.text_cache import TextStyle
 
 MARGIN_PX = 6.0  # between a label and the axis
 BOX_PADDING_PX = 8.0
+_BESIDE_PX = 5.0  # between the end of a line and its label
 _NOTE_ABOVE_PX, _NOTE_LEFT_PX = 34.0, 24.0  # from a note's point to its box
 _RANGE_GAP_PX = 6.0
 _TEXT_REACH_PX = 400.0  # a text that begins so far out of view may still reach into it
@@ -42,7 +43,7 @@ class PlacedLabel:
 
 def style_of(scene: Scene, where: Where) -> TextStyle:
     """Return the font of a label."""
-    return scene.styles.tiny if where is Where.MARGIN else scene.styles.small
+    return scene.styles.tiny if where in (Where.MARGIN, Where.BESIDE) else scene.styles.small
 
 
 MarginRow = tuple[LabelRow, float]
@@ -142,6 +143,8 @@ def _at_point(scene: Scene, drawing: Drawing, label: Label, x: float, until: flo
     width, height = max(map(style.width, lines)), len(lines) * style.height
     if label.where is Where.POINT:
         rect = QRectF(x, y - height - 2, width, height)
+    elif label.where is Where.BESIDE:
+        rect = QRectF(x + _BESIDE_PX, y - height / 2, width, height)
     elif label.where is Where.INSIDE:
         rect = QRectF(max(x, until) - width - BOX_PADDING_PX, y - height / 2, width, height)
     elif label.where is Where.NOTE:

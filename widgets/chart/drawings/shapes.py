@@ -54,9 +54,13 @@ class Fill(NamedTuple):
 
 
 class Where(Enum):
-    """Where a label stands: in the right margin at its price, at its point, in a box above it, inside a rectangle."""
+    """
+    Where a label stands: in the right margin at its price, right of the end of its line, at its point, in a box above
+    it, inside a rectangle.
+    """
 
     MARGIN = "margin"
+    BESIDE = "beside"
     POINT = "point"
     NOTE = "note"
     INSIDE = "inside"
@@ -248,7 +252,11 @@ def _levels(shape: Shape, drawing: Drawing, span: tuple[float, float], base: flo
         price = base + by * level
         shape.strokes.append(Stroke(span[0], price, span[1], price))
         text = f"{level:.3f}".rstrip("0").rstrip(".")
-        shape.labels.append(Label(Where.MARGIN, f"{text} · {format_price(price, decimals)}", span[0], price, span[1]))
+        text = f"{text} · {format_price(price, decimals)}"
+        if isfinite(span[1]):
+            shape.labels.append(Label(Where.BESIDE, text, span[1], price, span[1]))
+        else:
+            shape.labels.append(Label(Where.MARGIN, text, span[0], price, span[1]))
 
 
 def _price_range(shape: Shape, drawing: Drawing, decimals: int, series: CandleSeries | None) -> None:

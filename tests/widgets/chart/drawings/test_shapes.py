@@ -31,6 +31,17 @@ def test_an_extension_projects_the_move_from_its_third_anchor() -> None:
     assert prices == pytest.approx([120, 160, 184.72])
 
 
+@pytest.mark.parametrize("kind", [Kind.FIBONACCI_RETRACEMENT, Kind.FIBONACCI_EXTENSION])
+def test_levels_are_named_where_their_lines_end(kind: DrawingKind) -> None:
+    for extend, where in ((Extend.NONE, Where.BESIDE), (Extend.RIGHT, Where.MARGIN), (Extend.BOTH, Where.MARGIN)):
+        shape = shape_of(drawn(kind, anchor(0, 100), anchor(5, 140), anchor(8, 120), extend=extend), 2, None)
+        assert {label.where for label in shape.labels} == {where}
+        levels = [stroke for stroke in shape.strokes if not stroke.is_soft]
+        assert [label.price for label in shape.labels] == [stroke.end for stroke in levels]
+        if where is Where.BESIDE:
+            assert [label.time_us for label in shape.labels] == [stroke.end_us for stroke in levels]
+
+
 def test_a_channels_other_edge_passes_its_third_anchor() -> None:
     channel = drawn(Kind.PARALLEL_CHANNEL, anchor(0, 100), anchor(10, 120), anchor(5, 125), filled=True)
     shape = shape_of(channel, 2, None)

@@ -96,7 +96,7 @@ class StyleBar(QFrame):
         colour = colour_of(palette, colour_name(drawing))
         self.colour.setIcon(_swatch(colour, self.devicePixelRatioF()))
         self.width_button.setIcon(_line(colour, look.width, Dash.SOLID, self.devicePixelRatioF()))
-        self.width_button.setText(f"{look.width} px")
+        self.width_button.setText(f" {look.width} px")
         self.dash.setIcon(_line(QColor(palette.dim), 2, look.dash, self.devicePixelRatioF()))
         self.fill.setChecked(look.filled)
         self.lock.setChecked(drawing.locked)
