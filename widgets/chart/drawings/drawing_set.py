@@ -124,9 +124,11 @@ class DrawingSet:
         """
         Return the drawings to paint, bottom to top: those that stay, those that follow the newest candle, the preview.
 
-        Empty without a series.
+        Empty without a series, and while there is no drawing.
         """
         series, scene = self.series, self._scene
+        if not self._drawings and self._preview is None:
+            return []  # at once: most charts have none, and every frame asks
         if series is None or not len(series) or scene.price.rect.isEmpty():
             return []
         # Asked for several times in a frame: only a change makes it look at every drawing.
