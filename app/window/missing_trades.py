@@ -17,7 +17,7 @@ from app.live.engine import Engine
 from app.market.coverage import IdRanges
 from app.market.errors import StoreError
 from app.market.ports.storage import TradeReader
-from app.window.open_charts import OpenCharts
+from app.window.charts.open_charts import OpenCharts
 from widgets.controls.context_menu import context_menu, pop_up
 from widgets.controls.number_format import count
 from widgets.window.main_window import MainWindow

@@ -18,7 +18,7 @@ from app.concurrency.tasks import Tasks
 from app.live.engine import Engine
 from app.market.errors import StoreError
 from app.market.ports.database import OpenedDatabase
-from app.window.open_charts import OpenCharts
+from app.window.charts.open_charts import OpenCharts
 from widgets.symbols.completeness_calendar import day_in_words
 from widgets.symbols.stored_symbols_dialog import StoredSymbolsDialog
 from widgets.window.main_window import MainWindow

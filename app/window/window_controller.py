@@ -27,13 +27,13 @@ from app.market.ports.database import OpenedDatabase
 from app.market.ports.exchange import FeedStatus
 from app.market.symbol import Symbol, broker_of, has_trades, history_command, in_usual_quote
 from app.window.appearance import show_palette, show_state
-from app.window.chart_controller import ChartController
+from app.window.charts.chart_controller import ChartController
+from app.window.charts.open_charts import OpenChart, OpenCharts
 from app.window.collector import freeze_startup_objects
 from app.window.drawings.drawing_tools import DrawingTools
 from app.window.keys.keys_controller import KeysController
 from app.window.missing_trades import MissingTrades
 from app.window.notice import notice_of
-from app.window.open_charts import OpenChart, OpenCharts
 from app.window.panel_values import ChartPrice, PanelValues
 from app.window.watchlist_controller import WatchlistController
 from app.window.window_state import WindowState

@@ -29,7 +29,7 @@ from PySide6.QtWidgets import QSplitter
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from app.config.settings import Settings
-from app.window.open_charts import OpenChart
+from app.window.charts.open_charts import OpenChart
 from tests.benchmarks._database import benchmark_folder
 from tests.benchmarks.bench_flood import at, delays
 from tests.end_to_end.helpers import Running, open_window, run_on_qt_loop, simulated_settings, until

@@ -26,6 +26,7 @@ from app.live.transfers.pace import Pace
 from app.market.errors import CryptopipeError, StoreError
 from app.market.interval import SECOND_US, Interval
 from app.market.ports.database import OpenedDatabase
+from app.window.charts.open_charts import OpenCharts
 from app.window.downloads.download_process import DownloadProcess
 from app.window.downloads.outcome import (
     forecast_rows,
@@ -36,7 +37,6 @@ from app.window.downloads.outcome import (
     progress_rows,
     progress_sentence,
 )
-from app.window.open_charts import OpenCharts
 from widgets.chart.chart_widget import ChartWidget
 from widgets.controls.number_format import count, counted
 from widgets.dialogs.download_dialog import DownloadDialog

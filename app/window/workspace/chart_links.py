@@ -15,7 +15,7 @@ from PySide6.QtCore import QObject, Signal
 
 from app.market.interval import Interval
 from app.market.series.series import Bar
-from app.window.open_charts import OpenChart, OpenCharts
+from app.window.charts.open_charts import OpenChart, OpenCharts
 from app.window.workspace.workspace_document import LINKED_PARTS, MOST_LINKS, USUALLY_LINKED
 from widgets.chart.model.view_place import ViewPlace
 

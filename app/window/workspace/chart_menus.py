@@ -10,7 +10,7 @@ from PySide6.QtCore import QPoint
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QMenu
 
-from app.window.open_charts import OpenChart, OpenCharts
+from app.window.charts.open_charts import OpenChart, OpenCharts
 from app.window.workspace.chart_links import ChartLinks
 from app.window.workspace.chart_rooms import ChartRooms
 from app.window.workspace.symbol_looks import SymbolLooks

@@ -11,7 +11,7 @@ from typing import Any
 
 from PySide6.QtCore import QObject, Signal
 
-from app.window.open_charts import OpenChart, OpenCharts
+from app.window.charts.open_charts import OpenChart, OpenCharts
 from widgets.window.main_window import MainWindow
 from widgets.workspace.chart_grid import ChartGrid
 from widgets.workspace.detached_window import DetachedWindow

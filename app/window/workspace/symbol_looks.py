@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from app.window.open_charts import OpenChart, OpenCharts
+from app.window.charts.open_charts import OpenChart, OpenCharts
 from app.window.workspace.workspace_document import MOST_LOOKS
 
 _PARTS = ("style", "panes", "maximised pane", "indicators", "indicators folded")

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from PySide6.QtCore import QObject, Qt, Signal
 
 from app.market.interval import Interval
-from app.window.open_charts import OpenChart, OpenCharts
+from app.window.charts.open_charts import OpenChart, OpenCharts
 from app.window.window_state import WindowState
 from app.window.workspace.chart_links import ChartLinks
 from app.window.workspace.chart_menus import ChartMenus

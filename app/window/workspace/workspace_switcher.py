@@ -19,7 +19,7 @@ import msgspec
 from PySide6.QtWidgets import QFileDialog
 
 from app.market.errors import UsageError
-from app.window.open_charts import OpenChart
+from app.window.charts.open_charts import OpenChart
 from app.window.workspace.workspace_document import (
     USUAL_NAME,
     Workspace,

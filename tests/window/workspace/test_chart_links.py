@@ -7,7 +7,7 @@ from PySide6.QtWidgets import QMenu
 
 from app.market.interval import Interval
 from app.sandbox.server.server import SandboxServer
-from app.window.open_charts import OpenChart
+from app.window.charts.open_charts import OpenChart
 from app.window.workspace.chart_links import ChartLinks
 from tests.end_to_end.helpers import Running, until
 from tests.window.playing import Play

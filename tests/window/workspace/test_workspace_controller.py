@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QMenu
 from app.config.settings import Settings, load
 from app.market.interval import Interval
 from app.sandbox.server.server import SandboxServer
-from app.window.open_charts import OpenChart
+from app.window.charts.open_charts import OpenChart
 from app.window.window_state import load_state, save_state
 from tests.end_to_end.helpers import Running, open_window, until
 from tests.window.playing import Play, shown

@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QMessageBox
 
 from app.market.interval import Interval
 from app.sandbox.server.server import SandboxServer
-from app.window.open_charts import OpenChart
+from app.window.charts.open_charts import OpenChart
 from tests.end_to_end.helpers import Running, until
 from tests.window.playing import Play
 from widgets.controls.toast import Toast

@@ -15,7 +15,7 @@ from PySide6.QtCore import QObject, Signal
 
 from app.live.charts.shared_sessions import SharedSessions
 from app.market.interval import Interval
-from app.window.chart_controller import ChartController
+from app.window.charts.chart_controller import ChartController
 
 if TYPE_CHECKING:
     from app.live.engine import Engine

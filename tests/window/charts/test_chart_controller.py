@@ -20,7 +20,8 @@ from app.market.interval import Interval
 from app.market.ports.exchange import FeedStatus
 from app.runtime.wiring import engine_for
 from app.sandbox.market.simulated import SimulatedMarket
-from app.window.chart_controller import ChartController, ReloadBackoff
+from app.window.charts.chart_controller import ChartController
+from app.window.charts.reload_backoff import ReloadBackoff
 from tests.end_to_end.helpers import run_on_qt_loop, settings_in, until
 from tests.sandbox.helpers import serving
 from widgets.chart.chart_widget import ChartWidget

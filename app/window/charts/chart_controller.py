@@ -16,7 +16,6 @@ from functools import partial
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
-from app.concurrency.background import in_background
 from app.concurrency.tasks import Tasks
 from app.live.charts.candle_refresh import read_stored
 from app.live.charts.chart_session import ChartSession, SessionState
@@ -24,7 +23,6 @@ from app.live.charts.shared_sessions import SessionListener, SharedSession, Shar
 from app.live.engine import Engine
 from app.live.recording.measures import PaintWatch
 from app.market.calendar.calendar import Calendar
-from app.market.calendar.of_symbol import usual_calendar
 from app.market.errors import StoreError
 from app.market.interval import Interval
 from app.market.ports.database import OpenedDatabase
@@ -32,9 +30,11 @@ from app.market.ports.exchange import FeedState, FeedStatus
 from app.market.quotes.tick import PriceSide
 from app.market.series.series import CandleSeries
 from app.market.symbol import Symbol, has_trades
+from app.window.charts.history_navigation import HistoryNavigation
+from app.window.charts.range_navigation import RangeNavigation
+from app.window.charts.reload_backoff import ReloadBackoff
+from app.window.charts.symbol_calendar import SymbolCalendar
 from app.window.drawings.drawings_controller import DrawingsController
-from app.window.navigation.history_navigation import HistoryNavigation
-from app.window.navigation.range_navigation import RangeNavigation
 from app.window.overlays.compare_overlay import CompareOverlay
 from app.window.overlays.comparison_overlay import ComparisonOverlay
 from app.window.overlays.gap_overlay import GapOverlay
@@ -48,35 +48,6 @@ from widgets.chart.state_panel import RETRY, SIMULATED_MARKET
 logger = logging.getLogger(__name__)
 
 _LOADING_NEWEST = "Loading the latest candles…"
-_RELOAD_FIRST_S, _RELOAD_LAST_S = 2.0, 60.0
-
-
-class ReloadBackoff:
-    """Decides when a chart that lacks candles loads again: after waits that double, up to a minute. Pure."""
-
-    def __init__(self) -> None:
-        self._next_s = 0.0
-        self._wait_s = _RELOAD_FIRST_S
-
-    def take_turn(self, now_s: float, *, is_stale: bool, is_live: bool) -> bool:
-        """
-        Return whether to reload now; True begins the next wait.
-
-        ``is_stale``: candles are missing. ``is_live``: the exchange can be reached.
-        """
-        if now_s < self._next_s:
-            return False  # the last reload may still be under way, so the chart's state proves nothing yet
-        if not is_stale:
-            self._wait_s = _RELOAD_FIRST_S
-            return False
-        if is_live:
-            self._next_s = now_s + self._wait_s
-            self._wait_s = min(2 * self._wait_s, _RELOAD_LAST_S)
-        return is_live
-
-    def reset(self) -> None:
-        """Reload at the next turn, and begin with the shortest wait: the exchange is back."""
-        self._next_s, self._wait_s = 0.0, _RELOAD_FIRST_S
 
 
 class ChartController(QObject):
@@ -123,6 +94,7 @@ class ChartController(QObject):
         self._side = PriceSide.MID  # which price of ticks the chart shows
         self._symbol: Symbol | None = None  # as the chart shows it
         self._calendar: Calendar | None = None
+        self._symbol_calendar = SymbolCalendar(engine, self._tasks.begin, self.set_calendar)
         self._series: CandleSeries | None = None  # as the chart shows it
         self._next_jump: tuple[ChartSession, int, str] | None = None
         self._is_stopped = False
@@ -269,23 +241,7 @@ class ChartController(QObject):
 
     def use_calendar_of(self, symbol: str) -> None:
         """Set the calendar of a symbol that `show` follows for: the usual one at once, a better one once it is read."""
-        database = self._engine.database
-        known = None if database is None else database.store.calendar_at_once(symbol)
-        self._set_market(known or usual_calendar(symbol))
-        if known is None and database is not None:
-            self._tasks.begin(self._read_calendar(database, symbol))
-
-    async def _read_calendar(self, database: OpenedDatabase, symbol: str) -> None:
-        try:
-            calendar = await in_background(partial(database.store.calendar_of, symbol), "read-calendar")
-        except StoreError as error:
-            logger.info("the calendar of %s was not read: %s", symbol, error)
-            return
-        if self.session is not None and self.session.symbol == symbol and database is self._engine.database:
-            self._set_market(calendar)
-
-    def _set_market(self, calendar: Calendar) -> None:
-        self.set_calendar(calendar if calendar.closes else None)
+        self._symbol_calendar.follow(symbol)
 
     def jump_when_ready(self, time_us: int, text: str) -> None:
         """Jump to a time, UTC microseconds, once the chart has candles; ``text`` names the place."""

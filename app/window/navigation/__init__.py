@@ -1,1 +1,0 @@
-"""Moves a chart to other times: loads ahead of the view, and jumps to dates and ranges."""
