@@ -37,7 +37,8 @@ def bell_places(group: Group, view: View, size: float) -> list[QPointF]:
         is_left = any(label.where is Where.MARGIN for label in shape.labels)
         shares = np.concatenate((low[own], high[own]))
         ends = np.tile(x[own], 2) + np.tile(dx[own], 2) * shares
-        at = int(np.argmin(ends) if is_left else np.argmax(ends))
-        row = own[at % len(own)]
-        found.append(QPointF(float(ends[at]), float(y[row] + dy[row] * shares[at])))
+        heights = np.tile(y[own], 2) + np.tile(dy[own], 2) * shares
+        # Of several that far, the lowest: the legend is at the top.
+        at = int(np.lexsort((-heights, ends if is_left else -ends))[0])
+        found.append(QPointF(float(ends[at]), float(heights[at])))
     return found

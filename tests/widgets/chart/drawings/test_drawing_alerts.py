@@ -105,6 +105,11 @@ def test_every_kind_with_a_line_has_its_bell_inside_the_pane(
     found = bells(chart)
     assert len(found) == len(several)
     assert all(pane.adjusted(9, 9, -9, -9).contains(bell) for bell in found)
+    upright = drawn(Kind.VERTICAL_LINE, anchor(60, 104))
+    Kept(chart, [upright])
+    chart.drawings.set_alerts({upright.id: 1})
+    (bell,) = bells(chart)
+    assert bell.y() == pytest.approx(pane.bottom() - 15, abs=1.0)  # not under the legend
 
 
 def test_removing_a_drawing_says_that_its_alerts_fire_no_more(
