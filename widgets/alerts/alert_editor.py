@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from PySide6.QtCore import QTimer, Signal
+from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -275,7 +275,7 @@ class AlertEditor(QWidget):
             ("Note", self.note),
         ]
         for row, (caption, field) in enumerate(parts):
-            rows.addWidget(top_caption(caption), row, 0)
+            rows.addWidget(top_caption(caption), row, 0, Qt.AlignmentFlag.AlignTop)
             rows.addWidget(field, row, 1)
         head = QHBoxLayout()
         title = label("ON THE STORED TRADES", "dim")

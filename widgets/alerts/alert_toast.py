@@ -9,6 +9,7 @@ from PySide6.QtGui import QFont
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QWidget
 
 from widgets.controls.labels import label
+from widgets.controls.number_format import SPACE
 from widgets.controls.toast import ToastFrame
 from widgets.theme import icons, style
 from widgets.theme.palettes import Palette
@@ -89,7 +90,7 @@ class AlertToast(ToastFrame):
         name = f"“{text.name}”" if text.name else ""
         said = (text.title, text.where, f"{text.by} · {self.times} times", name)
         for line, words in zip(self.lines, said, strict=True):
-            line.setText(words)
+            line.setText(_in_parts(words))
 
     def set_palette(self, palette: Palette) -> None:
         super().set_palette(palette)
@@ -97,8 +98,13 @@ class AlertToast(ToastFrame):
         self._bell.setPixmap(icons.pixmap("bell", palette.accent, size, self.devicePixelRatioF()))
 
     def _line(self, text: str, tone: str, *, small: bool = False, weight: QFont.Weight = QFont.Weight.Normal) -> QLabel:
-        line = label(text, tone)
+        line = label(_in_parts(text), tone)
         line.setFont(style.font(style.SMALL_PX if small else style.BODY_PX, weight))
         line.setWordWrap(True)
         line.setVisible(bool(text))
         return line
+
+
+def _in_parts(text: str) -> str:
+    """Let a text of several parts break at the dots between them, and not within a part."""
+    return " · ".join(part.replace(" ", SPACE) for part in text.split(" · ")) if " · " in text else text

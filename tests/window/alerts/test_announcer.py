@@ -21,6 +21,7 @@ from app.window.alerts.desktop_notifications import DesktopNotifications
 from tests.widgets.cleanup import close_and_delete
 from widgets.alerts.alert_toast import AlertToast
 from widgets.chart.chart_widget import ChartWidget
+from widgets.controls.number_format import SPACE
 from widgets.window.main_window import MainWindow
 
 BTC = Symbol("BTCUSDT", "BTC", "USDT", E8 // 100)
@@ -90,8 +91,8 @@ def test_an_alert_that_fires_again_changes_its_toast(shown: Shown, qtbot: QtBot)
     qtbot.waitUntil(lambda: len(shown.seen) == 3)
     (toast,) = shown.toasts
     assert toast.times == 3
-    assert "trade 7" in toast.lines[2].text()
-    assert "3 times" in toast.lines[2].text()
+    assert toast.lines[2].text().startswith(f"trade{SPACE}7 · ")
+    assert toast.lines[2].text().endswith(f" · 3{SPACE}times")
     toast.show_button.click()
     assert shown.went == [fired(7, alert_id=3)]
 

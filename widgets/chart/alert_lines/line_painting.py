@@ -139,11 +139,16 @@ class LinePainting:
     def _label_rect(self, y: float) -> QRectF:
         axis, height = self._scene.layout.value_axis, value_label_height(self._scene)
         rect = QRectF(axis.left(), y - height / 2, axis.width(), height)
-        last = last_price_place(self._scene)
-        if not last.isEmpty() and last.intersects(rect):
-            pane = self._scene.price.rect
-            is_above = y < last.center().y() and last.top() - height >= pane.top()
-            rect.moveTop(last.top() - height if is_above else last.bottom())
+        last, pane = last_price_place(self._scene), self._scene.price
+        if not last.isEmpty() and last.intersects(rect) and self._scene.last is not None:
+            # On its own side of the last price, whose block does not stand around it evenly.
+            is_above = y < pane.y_of(self._scene.last.close)
+            has_room = (
+                last.top() - height >= pane.rect.top() if is_above else last.bottom() + height <= pane.rect.bottom()
+            )
+            rect.moveTop(last.top() - height if is_above == has_room else last.bottom())
+        elif rect.top() < pane.rect.top():
+            rect.moveTop(pane.rect.top())
         return rect
 
     def _paint_line(self, painter: QPainter, pixels: DevicePixels, y: float, colour: QColor) -> None:

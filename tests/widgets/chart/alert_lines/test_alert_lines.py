@@ -11,6 +11,7 @@ from app.market.series.series import CandleSeries
 from tests.widgets.chart.charts import BTC, settle
 from widgets.chart.alert_lines.alert_line import AlertLine
 from widgets.chart.chart_widget import ChartWidget
+from widgets.chart.painting.axes import last_price_place
 from widgets.theme.palettes import DARK
 
 LINE = AlertLine(1, 105.0, "Crosses up", "once")
@@ -50,6 +51,17 @@ def test_lines_of_another_symbol_are_not_painted(qtbot: QtBot, chart: ChartWidge
     settle(qtbot, chart)
     assert chart.alert_lines.painting.visible() == []
     assert chart.alert_lines.line_at(QPointF(100, chart._scene.price.y_of(105.0))) is None
+
+
+def test_a_label_beside_the_last_price_stands_on_its_line_s_side(
+    qtbot: QtBot, chart: ChartWidget, series: CandleSeries
+) -> None:
+    last = chart._scene.last.close
+    for price, is_above in ((last + 0.01, True), (last - 0.01, False)):
+        shown(qtbot, chart, AlertLine(1, price, "Crosses", "once"))
+        (label,) = chart.alert_lines.painting.areas()
+        block = last_price_place(chart._scene)
+        assert (label.bottom() <= block.top(), label.top() >= block.bottom()) == (is_above, not is_above)
 
 
 def test_the_mouse_drags_a_line_and_not_the_chart(qtbot: QtBot, chart: ChartWidget, series: CandleSeries) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QPointF
+from PySide6.QtCore import QPointF, QRectF
 
 from app.market.drawings.drawing import Drawing
 from widgets.chart.drawings.drawing_set import DrawingSet
@@ -51,7 +51,12 @@ class DrawingOverlay:
         alerts = 0 if shown is None else self._drawings.alerts.get(shown.id, 0)
         self._bar.show_drawing(shown, self._scene.palette, alerts)
         if shown is not None and series is not None:
-            self._bar.place_beside(place_of(self._scene, series.interval, shown), self._scene.price.rect)
+            self._bar.place_beside(place_of(self._scene, series.interval, shown), self._below_legend())
+
+    def _below_legend(self) -> QRectF:
+        price = self._scene.price
+        legend_px = min(price.margins.scaled(price.scale).top_px, price.rect.height() / 2)
+        return price.rect.adjusted(0, legend_px, 0, 0)
 
     def edit_text(self, drawing: Drawing) -> None:
         """Let the user type a drawing's text in its place; nothing happens without candles."""

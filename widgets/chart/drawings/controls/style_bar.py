@@ -246,7 +246,7 @@ def bar_place(size: QSize, drawing: QRectF, pane: QRectF) -> QPoint:
     """Return where a bar of a size stands beside a drawing's rectangle: below, above, or in a free corner. Pure."""
     free = pane.adjusted(_EDGE_PX, _EDGE_PX, -_EDGE_PX, -_EDGE_PX)
     x = min(max(drawing.center().x() - size.width() / 2, free.left()), max(free.right() - size.width(), free.left()))
-    below, above = drawing.bottom() + _GAP_PX, drawing.top() - _GAP_PX - size.height()
+    below, above = max(drawing.bottom() + _GAP_PX, free.top()), drawing.top() - _GAP_PX - size.height()
     if below + size.height() <= free.bottom():
         return QPoint(round(x), round(below))
     if above >= free.top():

@@ -22,6 +22,7 @@ PANE, BAR = QRectF(0, 0, 800, 500), QSize(300, 32)
         (QRectF(300, 400, 200, 90), QPoint(250, 358)),  # above
         (QRectF(0, 100, 20, 100), QPoint(8, 210)),  # not beyond the pane's side
         (QRectF(0, 0, 400, 500), QPoint(492, 460)),  # in a corner beside it
+        (QRectF(300, -60, 200, 20), QPoint(250, 8)),  # at the top, though the drawing is above the pane
     ],
 )
 def test_the_bar_stands_in_the_pane_and_covers_no_drawing(drawing: QRectF, place: QPoint) -> None:
