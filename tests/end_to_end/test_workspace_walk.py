@@ -12,7 +12,6 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from app.window.open_charts import OpenChart
 from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
@@ -23,6 +22,7 @@ from app.market.drawings.drawing import Drawing, DrawingKind
 from app.market.interval import SECOND_US, Interval
 from app.market.units import E8
 from app.sandbox.market.simulated import SimulatedMarket
+from app.window.charts.open_charts import OpenChart
 from app.window.workspace.chart_rooms import ChartRooms
 from app.window.workspace.workspace_controller import WorkspaceController
 from tests.end_to_end.helpers import until

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 from uuid import uuid4
 
-from app.window.open_charts import OpenChart
 from PySide6.QtCore import QPointF
 from PySide6.QtWidgets import QMenu
 
@@ -17,6 +16,7 @@ from app.market.drawings.drawing import Anchor, Drawing, DrawingKind
 from app.market.interval import Interval
 from app.market.series.series import CandleSeries
 from app.sandbox.market.simulated import SimulatedMarket
+from app.window.charts.open_charts import OpenChart
 from tests.end_to_end.helpers import Running, open_window, until
 from tests.sandbox.helpers import serving
 from tests.screenshots.shooting import Shooting
