@@ -1,4 +1,4 @@
-"""Decides how far ahead of a view its candles are loaded. Pure: `app.window.navigation` does the loading."""
+"""Decides how far ahead of a view its candles are loaded. Pure: `app.window.charts` does the loading."""
 
 from __future__ import annotations
 
