@@ -10,9 +10,8 @@ import csv
 import gzip
 import json
 import os
-import subprocess
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
@@ -21,9 +20,9 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from app.main import main
 from storage.postgres.connection import connect
-from tests.program import PROGRAM, set_surroundings
-from tests.servers import EMBEDDED, empty_schema, shared_server
+from tests.program import set_surroundings, unchanged_process
 
 NINE = (
     *("open", "high", "low", "close", "volume", "quote_volume", "trades", "taker_buy_volume", "taker_buy_quote_volume"),
@@ -42,12 +41,11 @@ class Desk(NamedTuple):
     """The two commands on one database."""
 
     folder: Path
+    capsys: pytest.CaptureFixture[str]
 
     def bring(self, path: Path, *options: str) -> dict[str, Any]:
         """Import the file; return the report, in which nothing is refused."""
-        done = run("import", str(path), "--json", *options)
-        assert done.returncode == 0, done.stderr
-        report: dict[str, Any] = json.loads(done.stdout)
+        report: dict[str, Any] = json.loads(self._run("import", str(path), "--json", *options))
         assert report["read"] == report["stored"] + report["held"]
         assert report["refused"] == report["missing"] == 0
         return report
@@ -55,17 +53,23 @@ class Desk(NamedTuple):
     def candles(self, symbol: str, interval: str, *options: str) -> dict[str, Row]:
         """Export what is stored; return the rows by their open times."""
         path = self.folder / f"{symbol}-{interval}.csv"
-        done = run("export", symbol, interval, "--stored", "--out", str(path), *options)
-        assert done.returncode in (0, 3), done.stderr
+        self._run("export", symbol, interval, "--stored", "--out", str(path), *options, codes=(0, 3))
         return rows_of(path)
 
     def candles_of_each(self, symbol: str, *intervals: str) -> dict[str, dict[str, Row]]:
         """Export what is stored at several intervals by one command; return the rows of each by their open times."""
         folder = self.folder / "each"
-        done = run("export", symbol, ",".join(intervals), "--stored", "--out", str(folder), "--json")
-        assert done.returncode in (0, 3), done.stderr
-        files = json.loads(done.stdout)["files"]
-        return {one["interval"]: rows_of(Path(one["path"])) for one in files}
+        printed = self._run(
+            "export", symbol, ",".join(intervals), "--stored", "--out", str(folder), "--json", codes=(0, 3)
+        )
+        return {one["interval"]: rows_of(Path(one["path"])) for one in json.loads(printed)["files"]}
+
+    def _run(self, *arguments: str, codes: Collection[int] = (0,)) -> str:
+        """Run a command to its end; return what it printed."""
+        code = main(list(arguments))
+        printed = self.capsys.readouterr()
+        assert code in codes, printed.err
+        return printed.out
 
 
 def rows_of(path: Path) -> dict[str, Row]:
@@ -74,17 +78,14 @@ def rows_of(path: Path) -> dict[str, Row]:
         return {row["open_time"]: row for row in csv.DictReader(file)}
 
 
-def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run a command to its end, in a process of its own."""
-    return subprocess.run([*PROGRAM, *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=100)
-
-
 @pytest.fixture
-def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
+def desk(
+    tables_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Desk]:
     set_surroundings(monkeypatch, tmp_path, tmp_path / "data")
-    with empty_schema(shared_server(EMBEDDED)) as url:
-        monkeypatch.setenv("CRYPTOPIPE_DATABASE_URL", url)
-        yield Desk(tmp_path)
+    monkeypatch.setenv("CRYPTOPIPE_DATABASE_URL", tables_url)
+    with unchanged_process():
+        yield Desk(tmp_path, capsys)
 
 
 def figures(row: Row, names: Sequence[str] = NINE) -> list[Decimal]:
