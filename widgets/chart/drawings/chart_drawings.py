@@ -75,7 +75,7 @@ class ChartDrawings(QObject):
             scene,
             self.set,
             self._item,
-            ToolCalls(frame, self._put, self.choose, self.edit_text, self.tool_changed.emit, snap),
+            ToolCalls(frame, self._put, self.choose, self.edit_text, self._end_tool, snap),
         )
         self._refine_timer = QTimer(self)
         self._refine_timer.setSingleShot(True)
@@ -151,6 +151,8 @@ class ChartDrawings(QObject):
 
     def take_tool(self, kind: DrawingKind | None) -> None:
         """Place drawings of a kind from now on; None: no longer."""
+        if self._tool.kind is not None:
+            self._note("")
         self._tool.take(kind)
         self.choose(None)
         if kind is not None:
@@ -384,6 +386,10 @@ class ChartDrawings(QObject):
         self.choose(drawing.id)
 
     # The rest
+
+    def _end_tool(self) -> None:
+        self._note("")  # what to do with the tool
+        self.tool_changed.emit()
 
     def _put(self, drawing: Drawing) -> None:
         self.put_requested.emit((drawing,))
