@@ -58,7 +58,8 @@ def rules_of(kind: str) -> list[str]:
     }
     if kind in rules:
         return rules[kind]
-    return [rule for each in rules.values() for rule in each[:: len(rules)]]
+    parts = [each for name, each in rules.items() if name != "drawing"]  # which are measured by themselves
+    return [rule for each in parts for rule in each[:: len(parts)]]
 
 
 def live_board(rules: list[str], announced: list[float]) -> LiveBoard:

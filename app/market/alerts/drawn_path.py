@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import re
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from collections.abc import Iterable
-from operator import itemgetter
 from typing import NamedTuple
 
 from app.market.alerts.drawn_line import amount_of, amount_text, went
 from app.market.units import E8
 
 _POINT = re.compile(r"(-?[\d.]+)@(-?\d+)")
-_TIME = itemgetter(0)
 
 Point = tuple[int, int]
 """A time in UTC microseconds, and a price in 1e-8 of the quote asset."""
@@ -55,7 +53,7 @@ class DrawnPath(NamedTuple):
         if first_us > last_us:
             return None
         ends = [self._prices(time_us) for time_us in (first_us, last_us)]
-        first, end = bisect_right(self.points, first_us, key=_TIME), bisect_left(self.points, last_us, key=_TIME)
+        first, end = bisect_left(self.points, (first_us + 1,)), bisect_left(self.points, (last_us,))
         lows = [-(-low // divisor) for low, _, divisor in ends]
         highs = [high // divisor for _, high, divisor in ends]
         between = [price_e8 for _, price_e8 in self.points[first:end]]
@@ -69,9 +67,9 @@ class DrawnPath(NamedTuple):
     def _prices(self, time_us: int) -> tuple[int, int, int]:
         """Return its lowest and highest price at a time that it covers, and the number both are to be divided by."""
         points = self.points
-        first, end = bisect_left(points, time_us, key=_TIME), bisect_right(points, time_us, key=_TIME)
-        if first < end:
-            prices = [price_e8 for _, price_e8 in points[first:end]]
+        first = bisect_left(points, (time_us,))
+        if points[first][0] == time_us:
+            prices = [price_e8 for _, price_e8 in points[first : bisect_left(points, (time_us + 1,))]]
             return min(prices), max(prices), 1
         (time0_us, price0_e8), (time1_us, price1_e8) = points[first - 1], points[first]
         length_us = time1_us - time0_us

@@ -2,8 +2,8 @@
 Prices that cross the lines and paths of drawings, and time that reaches their moments.
 
 Lines rise and fall with time, so there is no order to look prices up in. Instead a box is kept: a span of time and of
-prices around the newest trade through which no line runs. As long as trades stay inside, nothing is crossed, however
-many lines there are; a trade that leaves it is compared with every line.
+prices around the newest trade through which no line runs, but for those that are near it. As long as trades stay
+inside, they are compared with these alone, however many lines there are; a trade that leaves it is compared with all.
 """
 
 from __future__ import annotations
@@ -24,9 +24,10 @@ class LineCrossings:
     def __init__(self) -> None:
         self._conditions: dict[int, DrawingCrosses] = {}
         self._before: tuple[int, int] | None = None
-        # No line runs through it, and `_before` is inside; without a box no price is between the two.
+        # Only lines of `_near` run through it, and `_before` is inside; without a box no price is between the two.
         self._from_us = self._until_us = 0
         self._low_e8 = self._high_e8 = 0
+        self._near: dict[int, DrawingCrosses] = {}
 
     def add(self, alert_id: int, condition: DrawingCrosses) -> None:
         """Wait for a condition."""
@@ -36,6 +37,7 @@ class LineCrossings:
     def discard(self, alert_id: int) -> None:
         """Wait no longer for that alert's condition; nothing happens if none waits."""
         self._conditions.pop(alert_id, None)
+        self._near.pop(alert_id, None)
 
     def follow(self, other: LineCrossings) -> None:
         """Go on after the last trade of ``other``, if this has seen none yet."""
@@ -45,18 +47,18 @@ class LineCrossings:
 
     def met(self, time_us: int, price_e8: int) -> list[tuple[int, Direction]]:
         """Return the alerts whose drawing this trade crosses, and the way the price went."""
-        if self._low_e8 < price_e8 < self._high_e8 and self._from_us <= time_us <= self._until_us:
-            self._before = time_us, price_e8
-            return []
+        is_inside = self._low_e8 < price_e8 < self._high_e8 and self._from_us <= time_us <= self._until_us
         before, self._before = self._before, (time_us, price_e8)
-        if not self._conditions:
+        waiting = self._near if is_inside else self._conditions
+        if not waiting:
             return []
         found = list[tuple[int, Direction]]()
         if before is not None:
-            for alert_id, condition in self._conditions.items():
+            for alert_id, condition in waiting.items():
                 if direction := _crossed(condition, before, self._before):
                     found.append((alert_id, direction))
-        self._make_box(time_us, price_e8)
+        if not is_inside:
+            self._make_box(time_us, price_e8)
         return found
 
     def _moments(self) -> Iterator[DrawnMoment]:
@@ -74,7 +76,8 @@ class LineCrossings:
                 until_us = min(until_us, moment.time_us - 1)
         self._from_us, self._until_us = from_us, until_us
         low_e8, high_e8 = -_ENDLESS, _ENDLESS
-        for condition in self._conditions.values():
+        self._near = {}
+        for alert_id, condition in self._conditions.items():
             for line in condition.lines:
                 bounds = line.bounds_e8(from_us, until_us)
                 if bounds is None:
@@ -85,8 +88,7 @@ class LineCrossings:
                 elif lowest_e8 > price_e8:
                     high_e8 = min(high_e8, lowest_e8)
                 else:
-                    self._low_e8 = self._high_e8 = 0
-                    return
+                    self._near[alert_id] = condition
         self._low_e8, self._high_e8 = low_e8, high_e8
 
 
