@@ -18,7 +18,6 @@ from widgets.chart.chart_widget import ChartWidget
 from widgets.chart.drawings.controls.text_entry import TextEntry
 from widgets.chart.drawings.drawing_commands import drawing_commands
 from widgets.chart.drawings.kinds import KINDS
-from widgets.chart.progress_chip import ProgressChip
 
 Key = Qt.Key
 CONTROL, SHIFT, ALT = (
@@ -304,7 +303,6 @@ def test_placing_goes_on_in_another_interval_and_ends_with_the_symbol(
 def test_what_to_do_with_a_tool_is_said_until_it_is_used_or_put_down(
     qtbot: QtBot, chart: ChartWidget, kept: Kept
 ) -> None:
-    chip = chart.findChild(ProgressChip)
     uses = (
         lambda: click(chart, at(chart, 150, 104)),
         lambda: press(chart, Key.Key_Escape),
@@ -312,9 +310,9 @@ def test_what_to_do_with_a_tool_is_said_until_it_is_used_or_put_down(
     )
     for use in uses:
         chart.drawings.take_tool(DrawingKind.HORIZONTAL_LINE)
-        assert chip.text == "Horizontal line: click its price."
+        assert chart.sentence == "Horizontal line: click its price."
         use()
-        assert chip.text == ""
+        assert chart.sentence == ""
 
 
 def test_a_right_click_puts_the_tool_down(qtbot: QtBot, chart: ChartWidget, kept: Kept) -> None:
