@@ -26,7 +26,7 @@ from storage.retention.policy import RetentionPlan
 from storage.schema.migrate import migrations
 from storage.schema.retention_period import RetentionPeriod
 from tests.program import set_surroundings, unchanged_process
-from tests.servers import APACHE, empty_database, forget, shared_server
+from tests.servers import APACHE, empty_database, shared_server
 from tests.storage.helpers import PATIENCE_S, World, some_trades, stored
 from tests.storage.quotes.helpers import some_ticks
 
@@ -39,20 +39,17 @@ YOUNG = [
 
 
 @pytest.fixture
-def aged(data_dir: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Database]:
+def aged(named_tables: str, tmp_path: Path) -> Iterator[Database]:
     """An open database with trades of two years ago, stored long ago, that the commands find in the settings."""
-    set_surroundings(monkeypatch, tmp_path, data_dir)
-    database = Database.open(None, data_dir)
+    database = Database.open(named_tables, tmp_path)
     try:
         assert database.writer.put([*OLD, *YOUNG])
         assert database.writer.drain(PATIENCE_S)
         with connect(database.url) as connection:
             connection.execute("UPDATE late_days SET stored_at = stored_at - interval '30 days'")
-        with unchanged_process():
-            yield database
+        yield database
     finally:
         database.close()
-        forget(data_dir)
 
 
 def said(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 0) -> str:
