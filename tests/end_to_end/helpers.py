@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import math
 import os
 import re
@@ -123,6 +124,7 @@ def run_on_qt_loop(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
             loop.run_until_complete(work())
         del loop
         destroy_leftovers()
+        gc.freeze()  # what is left are modules and tests, which no collection needs to look at
 
 
 async def until(condition: Callable[[], object], *, seconds: float = 30.0) -> None:
