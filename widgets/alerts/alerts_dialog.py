@@ -49,6 +49,9 @@ _BOTH_FROM_PX, _EDITOR_PX = 1000, 520
 _HISTORY_ROW_PX = 28
 _SWITCHED = (AlertState.WAITING, AlertState.PAUSED)
 _WIDTHS = {Column.SYMBOL: 96, Column.DISTANCE: 84, Column.FIRED: 60, Column.ENDS: 112, Column.TELLS: 50, Column.ON: 52}
+_LEAST_NAME_PX, _BESIDE_PX = 150, 32
+_KEPT = (Column.ON, Column.DISTANCE, Column.SYMBOL, Column.FIRED, Column.ENDS, Column.TELLS)
+"""The columns beside the names, the most needed first."""
 _FIRING_WIDTHS = {FiringColumn.ALERT: 160, FiringColumn.SYMBOL: 92}
 
 
@@ -219,6 +222,7 @@ class AlertsDialog(QDialog):
         for column, pixels in _WIDTHS.items():
             head.resizeSection(COLUMNS.index(column), style.px(pixels))
         self.history.setModel(self.history_model)
+        self.history.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAsNeeded)
         below = self.history.horizontalHeader()
         below.setStretchLastSection(True)
         below.setResizeContentsPrecision(0)  # what is in view decides
@@ -310,6 +314,14 @@ class AlertsDialog(QDialog):
         else:
             self._right.setMinimumWidth(0)
             self._right.setMaximumWidth(16_777_215)
+        self._fit_columns(self.width() - (style.px(_EDITOR_PX) if both and self._is_editing else 0))
+
+    def _fit_columns(self, width: int) -> None:
+        """Leave room for the names in a list so wide: where there is little, the columns needed least are hidden."""
+        room = width - _BESIDE_PX - style.px(_LEAST_NAME_PX)
+        for column in _KEPT:
+            room -= style.px(_WIDTHS[column])
+            self.table.setColumnHidden(COLUMNS.index(column), room < 0)
 
     def _arrange(self) -> None:
         head = QHBoxLayout()

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from app.market.alerts.alert import Repeat
@@ -17,6 +18,7 @@ from tests.widgets.cleanup import close_and_delete
 from widgets.alerts.alert_views import AlertForm, AlertRow, AlertsView, DraftCandle, DraftView, FiringRow
 from widgets.alerts.alerts_dialog import AlertsDialog
 from widgets.alerts.alerts_model import COLUMNS, FIRING_COLUMNS, Column, FiringColumn, Shelf
+from widgets.theme import text_size
 
 XRP = Symbol("XRPUSDT", "XRP", "USDT", E8 // 10_000)
 DAY_US = 86_400_000_000
@@ -64,6 +66,23 @@ def test_alerts_are_listed_by_their_distance_to_firing_on_three_shelves(dialog: 
     head = dialog.table.horizontalHeader()
     head.setSortIndicator(COLUMNS.index(Column.FIRED), Qt.SortOrder.DescendingOrder)
     assert listed(dialog) == [3, 2, 1]
+
+
+def test_names_keep_their_room_where_text_is_large_and_the_dialog_narrow(prepared: QApplication) -> None:
+    text_size.set_percent(200)
+    try:
+        dialog = AlertsDialog()
+        dialog.set_view(VIEW)
+        dialog.resize(800, 700)
+        dialog.show()
+        shown = [column for column in Column if not dialog.table.isColumnHidden(COLUMNS.index(column))]
+        assert shown == [Column.ALERT, Column.SYMBOL, Column.DISTANCE, Column.ON]
+        assert dialog.table.columnWidth(0) >= 250
+        dialog.resize(1_600, 700)
+        assert not any(dialog.table.isColumnHidden(at) for at in range(len(COLUMNS)))
+        close_and_delete(dialog)
+    finally:
+        text_size.set_percent(100)
 
 
 def test_a_row_is_opened_switched_and_deleted_by_keys_alone(dialog: AlertsDialog, qtbot: QtBot) -> None:
