@@ -35,7 +35,7 @@ from widgets.chart.painting.colours import line_tone
 from widgets.chart.painting.pane import Pane
 from widgets.chart.painting.scene import Scene
 from widgets.chart.painting.scene_builder import bar_at, crosshair_at, guide_at, last_text, missing_in
-from widgets.chart.painting.title_row import fitted_legend
+from widgets.chart.painting.title_row import fitted_legend, fitted_title
 from widgets.chart.panes.dirty_regions import crosshair_rects, guide_rects
 from widgets.chart.scales.time_text import full_time
 from widgets.view_values import GapBand
@@ -138,9 +138,9 @@ class Readout:
             if symbol is not None and not self._scene.names_itself:
                 pieces = without_name(pieces, symbol, self._scene.price_side)
             return fitted_legend(self._scene, pieces)
-        return (
-            volume_title(symbol, self.bar) if symbol is not None and series is not None and pane.key == VOLUME else []
-        )
+        if symbol is None or series is None or pane.key != VOLUME:
+            return []
+        return fitted_title(self._scene, volume_title(symbol, self.bar))
 
     def _compare_legend(self, symbol: Symbol, series: CandleSeries, lines: list[CompareLine]) -> list[Piece]:
         scene, bar = self._scene, self.bar

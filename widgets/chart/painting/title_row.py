@@ -79,6 +79,12 @@ def fitted_legend(scene: Scene, pieces: list[Piece]) -> list[Piece]:
     return kept
 
 
+def fitted_title(scene: Scene, pieces: list[Piece]) -> list[Piece]:
+    """Return a pane's title; its figure alone, whole, where there is no room for the caption before it."""
+    room = scene.layout.panes.width() - 2 * PADDING_PX
+    return pieces[1:] if len(pieces) > 1 and legend_width(scene.styles, pieces) > room else pieces
+
+
 def _places(styles: TextStyles, pieces: Sequence[Piece]) -> list[tuple[Piece, float, float]]:
     """Return each piece with its left and right end."""
     places: list[tuple[Piece, float, float]] = []

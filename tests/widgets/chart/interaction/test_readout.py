@@ -40,6 +40,21 @@ def test_the_crosshair_reads_the_candle_under_the_pointer(
     assert reported[-1] is None
 
 
+def test_a_narrow_chart_names_the_volume_by_its_figure_alone_and_never_cuts_that(
+    qtbot: QtBot, chart: ChartWidget, series: CandleSeries
+) -> None:
+    size = chart.size()
+    texts = [piece.text for piece in chart._scene.pane("volume").title]
+    assert texts[0] == "Volume"
+    chart.resize(200, size.height())
+    settle(qtbot, chart)
+    title = chart._scene.pane("volume").title
+    assert [piece.text for piece in title] == texts[1:]
+    chart.resize(size)
+    settle(qtbot, chart)
+    assert [piece.text for piece in chart._scene.pane("volume").title] == texts
+
+
 def test_the_recorded_candles_are_in_the_legend_to_the_digit(
     qtbot: QtBot, chart: ChartWidget, recorded: Callable[[], CandleSeries]
 ) -> None:
