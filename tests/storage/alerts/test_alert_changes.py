@@ -17,6 +17,8 @@ from tests.storage.alerts.test_alert_store import RULES, SYMBOL, add, counts, ex
 from tests.storage.alerts.test_alert_store import alerts as alerts
 from tests.storage.helpers import World
 
+# Alerts are plain tables on every edition; `test_alert_store` reads the trades that they judge on all.
+pytestmark = pytest.mark.embedded_only
 RULE = "price crosses 100"
 FAR_US = 1 << 60
 
