@@ -201,25 +201,31 @@ async def memory(running: Running, _: float) -> None:
     workspace.arrange(4, 2)
     await all_live(running)
     await asyncio.sleep(5)
-    before_mb = resident_mb()
-    plots = [empty_plot(running) for _ in range(PLOTS)]
-    await asyncio.sleep(3)
-    each_mb = (resident_mb() - before_mb) / PLOTS
-    for plot in plots:
-        put_away(plot)
-    print(f"an empty plot       {each_mb:.1f} MB", flush=True)
-    del plots
-    await asyncio.sleep(3)
-    gc.collect()
-    before_mb, arrived = resident_mb(), running.engine.recorder.trades_received
-    await asyncio.sleep(10)
-    drift_mb = (resident_mb() - before_mb) / (running.engine.recorder.trades_received - arrived)
-    before_mb, arrived = resident_mb(), running.engine.recorder.trades_received
-    workspace.arrange(4 + PLOTS, 4)
-    await all_live(running)
-    await asyncio.sleep(5)
-    grown_mb = resident_mb() - before_mb - drift_mb * (running.engine.recorder.trades_received - arrived)
-    print(f"one more chart      {grown_mb / PLOTS:.1f} MB", flush=True)
+
+    async def grown_mb(work: Callable[[], Awaitable[object]]) -> float:
+        """Return what ``work`` adds, without what trades add meanwhile."""
+        gc.collect()
+        before_mb, clock = resident_mb(), time.monotonic()
+        await asyncio.sleep(10)
+        drift_mb_s = (resident_mb() - before_mb) / (time.monotonic() - clock)
+        before_mb, clock = resident_mb(), time.monotonic()
+        await work()
+        await asyncio.sleep(5)
+        gc.collect()
+        return resident_mb() - before_mb - drift_mb_s * (time.monotonic() - clock)
+
+    async def more_charts() -> None:
+        workspace.arrange(4 + PLOTS, 4)
+        await all_live(running)
+
+    plots = []
+
+    async def more_plots() -> None:
+        plots.extend(empty_plot(running) for _ in range(PLOTS))
+
+    # The charts first: what the plots free would be theirs.
+    print(f"one more chart      {await grown_mb(more_charts) / PLOTS:.1f} MB", flush=True)
+    print(f"an empty plot       {await grown_mb(more_plots) / PLOTS:.1f} MB", flush=True)
 
 
 def resident_mb() -> float:
