@@ -1,9 +1,9 @@
 """
 Announces firings in the window: by toasts, by the system's sound, by notifications of the desktop.
 
-The first one is shown at once. Those that follow within a moment are gathered, the longer the more there are, so that
-a thousand a second cost no more than a few: the newest are shown, with the number of the others. An alert that fires
-again while its toast is on the screen changes the words of that one.
+The first one is shown at once. Those that follow within a moment are gathered, longer once there are more than can be
+shown, so that a thousand a second cost no more than a few: the newest are shown, with the number of the others. An
+alert that fires again while its toast is on the screen changes the words of that one.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ class Announcer(QObject):
             return
         gathered, left_out = self._gathered, self._left_out
         self._gathered, self._left_out = [], 0
-        self._timer.start(min(2 * self._timer.interval(), _MOST_GATHER_MS))
+        self._timer.start(min(2 * self._timer.interval(), _MOST_GATHER_MS) if left_out else _GATHER_MS)
         if left_out > _BUSY:
             left_out += len(gathered) - 1
             gathered = gathered[-1:]
