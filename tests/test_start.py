@@ -63,7 +63,8 @@ OF_ALERTS = {
     "app.window.alerts",
     "desktop_notifier",
     "storage.alerts.alert_rows",
-    "widgets.alerts",
+    "widgets.alerts.alert_list",
+    "widgets.alerts.alerts_dialog",
     "widgets.chart.alert_lines",
 }
 
