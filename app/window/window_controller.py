@@ -143,12 +143,14 @@ class WindowController(QObject):
         from app.window.alerts.alert_controller import AlertController
 
         charts = self.charts
-        return AlertController(
+        alerts = AlertController(
             self._engine,
             self._window,
             lambda: [(one.chart, one.symbol) for one in charts.active_first],
             self._show_place,
         )
+        alerts.fired.connect(self._on_fired)
+        return alerts
 
     @cached_property
     def workspace(self) -> WorkspaceController:
@@ -513,6 +515,10 @@ class WindowController(QObject):
     def _on_alerts_changed(self, total: int) -> None:
         if total:
             self.alerts.read()  # it listens itself from now on
+
+    def _on_fired(self, symbol: str) -> None:
+        if "workspace" in self.__dict__:
+            self.workspace.switcher.note_firing(symbol)
 
     def _show_place(self, name: str, time_us: int, text: str) -> None:
         """Show a symbol at a time, UTC microseconds; ``text`` names the place."""

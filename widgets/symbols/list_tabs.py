@@ -217,8 +217,9 @@ class _TabBar(QTabBar):
         return QSize(min(style.px(80), self.sizeHint().width()), super().minimumSizeHint().height())
 
     def tabSizeHint(self, index: int) -> QSize:
-        hint = super().tabSizeHint(index)
-        return QSize(min(hint.width(), style.px(_WIDEST_TAB_PX)), hint.height())
+        hint, beside = super().tabSizeHint(index), self.tabButton(index, QTabBar.ButtonPosition.RightSide)
+        most = style.px(_WIDEST_TAB_PX) + (0 if beside is None else beside.sizeHint().width())
+        return QSize(min(hint.width(), most), hint.height())
 
     def minimumTabSizeHint(self, index: int) -> QSize:
         return self.tabSizeHint(index)  # where there are too many, they scroll: “L…” names no list

@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QHBoxLayout, QMenu, QSizePolicy
+from PySide6.QtWidgets import QHBoxLayout, QMenu, QSizePolicy, QTabBar, QToolButton
 
 from widgets.controls.key_hints import text_with_key
 from widgets.controls.labels import ElidedLabel
-from widgets.controls.number_format import utc_time
+from widgets.controls.number_format import counted, utc_time
 from widgets.symbols.list_tabs import ListTabs, TabWords
-from widgets.theme import style
+from widgets.theme import icons, style
+from widgets.theme.palettes import DARK, Palette
 
 HEIGHT = 36
-_GAP_PX = 10
+_GAP_PX, _BELL_PX = 10, 12
+_RIGHT = QTabBar.ButtonPosition.RightSide
 _WORDS = TabWords("Workspaces", "workspace", "Menu of the workspaces")
 _MENU = {
     "duplicate_workspace": "Duplicate",
@@ -40,6 +42,8 @@ class WorkspaceTabs(ListTabs):
         super().__init__(_WORDS, HEIGHT)
         self.setObjectName("workspaceTabs")
         self._is_in_trouble = False
+        self._firings: list[int] = []
+        self._palette = DARK
         self.saving = ElidedLabel("", "faint", style.font(style.SMALL_PX))
         self.saving.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Preferred)
         row = self.layout()
@@ -62,6 +66,25 @@ class WorkspaceTabs(ListTabs):
         self.saving.setAccessibleName(self.saving.text())
         style.set_tone(self.saving, "warning" if trouble else "faint")
         self._fit_saving()
+
+    def set_firings(self, firings: Sequence[int]) -> None:
+        """Show a bell with the number of alerts that fired on each workspace's symbols since it was shown last."""
+        for at, name in enumerate(self.names()):
+            count = firings[at] if at < len(firings) else 0
+            before = self.bar.tabButton(at, _RIGHT)
+            if before is not None:
+                before.deleteLater()  # Qt only hides it
+            bell = _Bell(count, self._palette) if count else None
+            self.bar.setTabButton(at, _RIGHT, bell)
+            said = f", {counted(count, 'alert')} fired" if count else ""
+            self.bar.setAccessibleTabName(at, f"{name}{said}")
+        self._firings = list(firings)
+        self._fit_saving()
+
+    def set_palette(self, palette: Palette) -> None:
+        super().set_palette(palette)
+        self._palette = palette
+        self.set_firings(self._firings)
 
     def set_lists(self, names: Sequence[str], shown: int) -> None:
         super().set_lists(names, shown)
@@ -90,3 +113,20 @@ class WorkspaceTabs(ListTabs):
     def _fill_menu(self, menu: QMenu, index: int) -> None:
         for command, text in _MENU.items():
             menu.addAction(text_with_key(text, command), partial(self.command_requested.emit, command, index))
+
+
+class _Bell(QToolButton):
+    """A bell and a number beside a tab's name; a click is the tab's."""
+
+    def __init__(self, count: int, palette: Palette) -> None:
+        super().__init__()
+        self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self.setFont(style.font(style.SMALL_PX))
+        self.setText(str(count))
+        self.setIcon(icons.icon("bell", palette.accent, _BELL_PX))
+        style.sized(self, icon_size=_BELL_PX)
+        self.setStyleSheet(
+            f"QToolButton {{ background: transparent; border: 0; color: {palette.accent}; padding: 0; }}"
+        )

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject
+from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QApplication
 from shiboken6 import isValid
 
@@ -57,7 +57,12 @@ class AlertController(QObject):
 
     ``charts`` returns the charts with the symbols they show. ``go_to`` is called with a symbol, a time (UTC
     microseconds) and that place in words. Call `renew` a few times a second.
+
+    Signals:
+        fired(str): an alert fired; carries its symbol.
     """
+
+    fired = Signal(str)
 
     def __init__(
         self, engine: Engine, window: MainWindow, charts: ShownCharts, go_to: Callable[[str, int, str], object]
@@ -336,6 +341,7 @@ class AlertController(QObject):
 
     def _on_firing(self, alert: StoredAlert, firing: Firing | Incident, *, late: bool) -> None:
         self.announcer.announce(Fired(alert, firing, late))
+        self.fired.emit(alert.symbol)
         self.read(max(_READ_AGAIN_S, _READ_SHARE * self._read_s))
 
     def _show_fired(self, fired: Fired) -> None:

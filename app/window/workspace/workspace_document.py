@@ -62,6 +62,7 @@ class Workspace:
     """
     Charts by their keys, and their layout in the main window. ``active`` is a key, ``maximised`` one or None.
 
+    ``firings``: of alerts on its symbols since it was shown last; not in a file.
     ``links``: for groups that link other parts than `USUALLY_LINKED`, which. ``looks_by_symbol``: each chart keeps a
     look for each symbol.
     """
@@ -75,6 +76,12 @@ class Workspace:
     windows: list[DetachedWindow] = field(default_factory=list)
     looks_by_symbol: bool = False
     unknown: dict[str, Any] = field(default_factory=dict)
+    firings: int = 0
+
+    @property
+    def symbols(self) -> set[str]:
+        """The symbols that its charts show and compare with."""
+        return {name for chart in self.charts.values() for name in (chart.symbol, *chart.compare)}
 
     def linked_parts(self, link: int) -> tuple[str, ...]:
         """What the charts of a group share."""

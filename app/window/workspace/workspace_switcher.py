@@ -231,7 +231,16 @@ class WorkspaceSwitcher:
             self._window.put_on_top(self._tabs)
         if self._tabs is not None:
             self._tabs.set_lists(self.names, self.shown)
+            self._tabs.set_firings([one.firings for one in self._document.all])
             self._tabs.setVisible(is_wanted)
+
+    def note_firing(self, symbol: str) -> None:
+        """Count a firing of an alert on the tabs of the workspaces that have its symbol and are not shown."""
+        concerned = [one for one in self._document.all if one is not self.current and symbol in one.symbols]
+        for one in concerned:
+            one.firings += 1
+        if concerned and self._tabs is not None:
+            self._tabs.set_firings([one.firings for one in self._document.all])
 
     def show_saving(self, saved_us: int | None, trouble: str) -> None:
         """Say at the tabs when all was saved, UTC microseconds, and why what came later could not be; see its tabs."""
@@ -277,6 +286,7 @@ class WorkspaceSwitcher:
 
     def _go_to(self, index: int) -> None:
         self._document.shown = index
+        self.current.firings = 0
         self._charts.replace(self.current)
         self._note()
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QTabBar
 from pytestqt.qtbot import QtBot
 
 from tests.widgets.cleanup import close_and_delete
+from widgets.theme.palettes import LIGHT
 from widgets.workspace.workspace_tabs import WorkspaceTabs
 
 AT_US = 1_795_846_351_000_000  # 28 Nov 2026 06:12:31 UTC
@@ -50,3 +53,19 @@ def test_a_reason_why_nothing_is_saved_stays_in_a_narrow_window_where_the_time_g
     tabs.set_saving(AT_US, "")
     assert tabs.saving.isVisible()
     assert tabs.saving.property("tone") == "faint"
+
+
+def test_a_bell_counts_firings_at_the_tab_and_leaves_clicks_to_it(tabs: WorkspaceTabs, qtbot: QtBot) -> None:
+    tabs.set_firings([0, 2])
+    bell = tabs.bar.tabButton(1, QTabBar.ButtonPosition.RightSide)
+    assert bell.text() == "2"
+    assert tabs.bar.tabButton(0, QTabBar.ButtonPosition.RightSide) is None
+    assert tabs.bar.accessibleTabName(1) == "Majors, 2 alerts fired"
+    tabs.set_palette(LIGHT)
+    bell = tabs.bar.tabButton(1, QTabBar.ButtonPosition.RightSide)
+    with qtbot.waitSignal(tabs.shown_requested, timeout=1000) as caught:
+        qtbot.mouseClick(tabs.bar, Qt.MouseButton.LeftButton, pos=bell.geometry().center())
+    assert caught.args == [1]
+    tabs.set_firings([0, 0])
+    assert tabs.bar.tabButton(1, QTabBar.ButtonPosition.RightSide) is None
+    assert tabs.bar.accessibleTabName(1) == "Majors"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QMessageBox
+from PySide6.QtWidgets import QMessageBox, QTabBar
 
 from app.market.interval import Interval
 from app.sandbox.server.server import SandboxServer
@@ -184,5 +184,28 @@ def test_the_tabs_say_when_all_was_saved_and_a_toast_why_it_is_not(play: Play) -
         assert said == ["Charts and layout are not saved: no space left on device. The program goes on trying."]
         controller.show_saving(1_795_846_352_000_000, "")
         assert tabs_of(running).saving.text() == "Saved 06:12:32"
+
+    play(scene)
+
+
+def test_firings_are_counted_on_the_tabs_that_have_the_symbol_until_they_are_shown(play: Play) -> None:
+    async def scene(running: Running, server: SandboxServer) -> None:
+        controller = running.controller
+        controller.workspace.run("new_workspace")
+        running.window.symbol_requested.emit("ETHUSDT")
+        tabs = tabs_of(running)
+
+        def counted() -> list[str]:
+            bells = [tabs.bar.tabButton(at, QTabBar.ButtonPosition.RightSide) for at in range(tabs.bar.count())]
+            return ["" if bell is None else bell.text() for bell in bells]
+
+        for symbol in ("ETHUSDT", "BTCUSDT", "BTCUSDT", "SOLUSDT"):
+            controller.alerts.fired.emit(symbol)
+        assert counted() == ["2", ""]
+        controller.workspace.switcher.move(0, 1)
+        assert counted() == ["", "2"]
+        controller.workspace.run("next_workspace")
+        assert counted() == ["", ""]
+        assert "firings" not in json.dumps(controller.workspace.values())
 
     play(scene)
