@@ -521,8 +521,12 @@ class WindowController(QObject):
             self.workspace.switcher.note_firing(symbol)
 
     def _show_place(self, name: str, time_us: int, text: str) -> None:
-        """Show a symbol at a time, UTC microseconds; ``text`` names the place."""
-        self._on_symbol_requested(name)
+        """Show a symbol at a time, UTC microseconds, on an open chart of it if any; ``text`` names the place."""
+        showing = sorted(self.charts.showing(name), key=lambda each: not each.controller.is_in_view)
+        if not showing:
+            self._on_symbol_requested(name)
+        elif showing[0] is not self.charts.active:
+            self.workspace.activate(showing[0])
         self.chart_controller.jump_when_ready(time_us, text)
 
     # Panels

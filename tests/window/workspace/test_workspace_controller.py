@@ -268,3 +268,24 @@ def test_a_new_neighbour_divides_the_charts_own_room(play: Play) -> None:
         assert workspace.main.layout == split_of(True, (first, split_of(False, (second, third))))
 
     play(scene)
+
+
+def test_a_place_is_shown_on_an_open_chart_of_its_symbol(play: Play) -> None:
+    async def scene(running: Running, server: SandboxServer) -> None:
+        controller = running.controller
+        charts, workspace = controller.charts, controller.workspace
+        workspace.run("split_right")
+        running.window.symbol_requested.emit("ETHUSDT")
+        first, second = charts.all
+        await until(lambda: has_candles(first) and has_candles(second))
+        workspace.run("maximise_chart", second)
+        time_us = first.controller.session.series.bar(0).open_time_us
+        controller.alerts._go_to("BTCUSDT", time_us, "trade 1")
+        assert charts.active is first
+        assert workspace.main.maximised == first.key
+        assert (first.symbol, second.symbol) == ("BTCUSDT", "ETHUSDT")
+        await until(lambda: first.chart.visible_range_us()[0] <= time_us <= first.chart.visible_range_us()[1])
+        controller.alerts._go_to("SOLUSDT", time_us, "trade 2")
+        assert (first.symbol, second.symbol) == ("SOLUSDT", "ETHUSDT")
+
+    play(scene)
