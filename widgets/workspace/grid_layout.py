@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Any
 
 _DEEPEST = 32
@@ -72,6 +73,65 @@ def without(node: Node, key: int) -> Node | None:
     left = [(without(part, key), share) for part, share in zip(node.parts, node.shares, strict=True)]
     kept = [(part, share) for part, share in left if part is not None]
     return split_of(node.in_columns, [part for part, _ in kept], [share for _, share in kept]) if kept else None
+
+
+def put_back(node: Node, key: int, before: Node) -> Node | None:
+    """
+    Put a chart back where it was in ``before``, with the share that it had; its neighbours there make room.
+
+    Charts that ``node`` lacks by now are no neighbours. None if those that are left no longer stand together.
+    """
+    there, known = {key, *keys_of(node)}, before
+    for gone in (one for one in keys_of(before) if one not in there):
+        left = without(known, gone)
+        known = key if left is None else left
+    place = _split_with(known, key)
+    return None if place is None else _with_part_of(node, key, place)
+
+
+def _split_with(node: Node, key: int) -> Split | None:
+    """Return the split that a chart is a part of by itself."""
+    if not isinstance(node, Split):
+        return None
+    inner = (_split_with(part, key) for part in node.parts)
+    return node if key in node.parts else next((found for found in inner if found is not None), None)
+
+
+def _with_part_of(node: Node, key: int, place: Split) -> Node | None:
+    """Put a chart beside those that share the split ``place`` with it; None if they are apart."""
+    parts: tuple[Node, ...] = (node,)
+    shares: tuple[float, ...] = (1.0,)
+    in_columns = place.in_columns
+    if isinstance(node, Split):
+        parts, shares, in_columns = node.parts, node.shares, node.in_columns
+        for at, part in enumerate(parts):
+            inner = _with_part_of(part, key, place)
+            if inner is not None:
+                return split_of(in_columns, (*parts[:at], inner, *parts[at + 1 :]), shares)
+    beside = [one for one in keys_of(place) if one != key]
+    for first, end in combinations(range(len(parts) + 1), 2):
+        if [one for part in parts[first:end] for one in keys_of(part)] == beside:
+            inner = _with_part(split_of(in_columns, parts[first:end], shares[first:end]), key, place)
+            room = math.fsum(shares[first:end])
+            around = (*shares[:first], room, *shares[end:])
+            return None if inner is None else split_of(in_columns, (*parts[:first], inner, *parts[end:]), around)
+    return None
+
+
+def _with_part(node: Node, key: int, place: Split) -> Node | None:
+    """Add a chart to the others of the split ``place``, between the same neighbours; None if they are not parts."""
+    parts: tuple[Node, ...] = (node,)
+    shares: tuple[float, ...] = (1.0,)
+    if isinstance(node, Split) and node.in_columns == place.in_columns:
+        parts, shares = node.parts, node.shares
+    at = place.parts.index(key)
+    ahead, share = sum(len(keys_of(part)) for part in place.parts[:at]), place.shares[at]
+    counts = [sum(len(keys_of(part)) for part in parts[:end]) for end in range(len(parts) + 1)]
+    if ahead not in counts:
+        return None
+    to = counts.index(ahead)
+    others = [(1 - share) * one for one in shares]
+    return split_of(place.in_columns, (*parts[:to], key, *parts[to:]), (*others[:to], share, *others[to:]))
 
 
 def with_shares(node: Node, path: Sequence[int], shares: Sequence[float]) -> Node:

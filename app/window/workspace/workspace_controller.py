@@ -31,7 +31,17 @@ from widgets.chart.chart_widget import ChartWidget
 from widgets.keys import key_in_brackets
 from widgets.view_values import WatchRow
 from widgets.window.main_window import MainWindow
-from widgets.workspace.grid_layout import grid_of, keys_of, resized, shape_of, with_keys, with_neighbour, without
+from widgets.workspace.grid_layout import (
+    Node,
+    grid_of,
+    keys_of,
+    put_back,
+    resized,
+    shape_of,
+    with_keys,
+    with_neighbour,
+    without,
+)
 from widgets.workspace.link_badge import NOT_LINKED, NOTHING, badge_icon
 
 MOST_COMPARED = 16
@@ -78,6 +88,7 @@ class WorkspaceController(QObject):
         self._charts, self._window, self._state, self._host = charts, window, state, host
         self.switcher = WorkspaceSwitcher(self, window, self.changed.emit)
         self._entries: dict[int, ChartEntry] = {}  # what was restored of a chart: it may hold fields unknown here
+        self._left: dict[int, Node] = {}  # by chart in a detached window: the main window's layout as it left that
         self.rooms = ChartRooms(charts, window, self)
         self.rooms.changed.connect(self.changed)
         self.rooms.command_requested.connect(self.run)
@@ -281,8 +292,9 @@ class WorkspaceController(QObject):
         self.changed.emit()
 
     def detach(self, one: OpenChart) -> None:
-        """Give a chart a window of its own or, where it is in one, bring it back into the main window."""
-        room, layout = self.rooms.of(one), without(self.rooms.of(one).layout, one.key)
+        """Give a chart a window of its own or, where it is in one, bring it back to its place in the main window."""
+        room = self.rooms.of(one)
+        before, layout = room.layout, without(room.layout, one.key)
         if room is self.main and (layout is None or room.grid is None):
             self._window.toasts.show(
                 f"Open another chart first{key_in_brackets('split_right')}: one stays in this window."
@@ -295,10 +307,13 @@ class WorkspaceController(QObject):
         if layout is not None:
             room.layout = layout
         if room is self.main:
+            self._left[one.key] = before
             self.rooms.open_window([one])
         else:
             self.rooms.grid_of(self.main).add(one.key, one.chart)
-            self.main.layout = with_neighbour(self.main.layout, self.main.keys[-1], one.key, in_columns=True)
+            at_right = with_neighbour(self.main.layout, self.main.keys[-1], one.key, in_columns=True)
+            left = self._left.pop(one.key, None)
+            self.main.layout = (left and put_back(self.main.layout, one.key, left)) or at_right
             if layout is None:
                 self.rooms.close_window(room)
         self._show_layout()

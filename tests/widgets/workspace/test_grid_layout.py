@@ -15,6 +15,7 @@ from widgets.workspace.grid_layout import (
     from_values,
     grid_of,
     keys_of,
+    put_back,
     resized,
     shape_of,
     split_of,
@@ -138,6 +139,43 @@ def test_a_chart_grows_in_its_own_split_and_nothing_leaves_the_area(node: Node, 
     change = after[key][across] - before[key][across]
     assert change * by >= -1e-9 or before[key][across] < 0.05
     assert sum(width * height for _, _, width, height in after.values()) == pytest.approx(1)
+
+
+@given(grids(), st.data())
+def test_a_chart_comes_back_to_where_it_was(node: Node, data: st.DataObject) -> None:
+    key = data.draw(st.sampled_from(keys_of(node)))
+    left = without(node, key)
+    if left is None:
+        return
+    again = put_back(left, key, node)
+    assert again is not None
+    assert is_normal(again)
+    for one, area in areas(node).items():
+        assert areas(again)[one] == pytest.approx(area)
+
+
+@given(grids(), st.data())
+def test_charts_that_left_together_come_back_in_any_order(node: Node, data: st.DataObject) -> None:
+    first, second = data.draw(st.permutations(keys_of(node)))[:2] if len(keys_of(node)) > 2 else (None, None)
+    if first is None or second is None:
+        return
+    one_less = without(node, first)
+    assert one_less is not None
+    two_less = without(one_less, second)
+    assert two_less is not None
+    again = put_back(two_less, first, node)
+    assert again is not None
+    assert is_normal(again)
+    assert sorted(keys_of(again)) == sorted(set(keys_of(node)) - {second})
+    whole = put_back(again, second, one_less)
+    assert whole is None or sorted(keys_of(whole)) == sorted(keys_of(node))
+
+
+def test_a_place_between_charts_that_were_put_apart_is_gone() -> None:
+    before = grid_of([1, 2, 3, 4], 2)
+    now = grid_of([1, 3, 4], 3)
+    assert put_back(now, 2, before) == split_of(True, [1, 2, 3, 4], [1 / 6, 1 / 6, 1 / 3, 1 / 3])
+    assert put_back(grid_of([1, 4, 3], 1), 2, split_of(True, [grid_of([1, 3], 1), 2])) is None
 
 
 def test_two_charts_side_by_side_share_what_one_takes() -> None:

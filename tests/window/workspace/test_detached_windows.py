@@ -66,6 +66,29 @@ def test_a_chart_in_a_window_of_its_own_is_the_bars_and_comes_back_when_it_is_cl
     play(scene)
 
 
+def test_a_chart_comes_back_to_its_place_among_the_others(play: Play) -> None:
+    async def scene(running: Running, server: SandboxServer) -> None:
+        charts, workspace = running.controller.charts, running.controller.workspace
+        first = charts.active
+        workspace.run("split_right")
+        second = charts.active
+        workspace.run("split_below", first)
+        third = charts.active
+        before = workspace.main.layout
+        workspace.run("detach_chart", first)
+        assert workspace.main.keys == [third.key, second.key]
+        workspace.run("detach_chart", first)
+        assert workspace.main.layout == before
+        assert workspace.main.keys == [first.key, third.key, second.key]
+        workspace.run("detach_chart", first)
+        workspace.run("close_chart", third)
+        first.chart.window().close()
+        assert set(workspace.main.keys) == {first.key, second.key}
+        await until(lambda: first.chart.window() is running.window and first.chart.isVisible())
+
+    play(scene)
+
+
 def test_keys_work_in_a_detached_window_too(play: Play) -> None:
     async def scene(running: Running, server: SandboxServer) -> None:
         first, second = await detached(running)
