@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -146,6 +147,9 @@ def _at_point(scene: Scene, drawing: Drawing, label: Label, x: float, until: flo
     elif label.where is Where.BESIDE:
         rect = QRectF(x + _BESIDE_PX, y - height / 2, width, height)
     elif label.where is Where.INSIDE:
+        room = abs(until - x) - 2 * BOX_PADDING_PX
+        lines = tuple(_shortened(line, style, room) for line in lines) if width > room else lines
+        width = max(map(style.width, lines))
         rect = QRectF(max(x, until) - width - BOX_PADDING_PX, y - height / 2, width, height)
     elif label.where is Where.NOTE:
         rect = QRectF(x - _NOTE_LEFT_PX, 0, width + 2 * BOX_PADDING_PX, height + BOX_PADDING_PX)
@@ -156,3 +160,11 @@ def _at_point(scene: Scene, drawing: Drawing, label: Label, x: float, until: flo
         upwards = label.is_rising != scene.price.value_scale.inverted
         rect.moveTop(y - rect.height() - _RANGE_GAP_PX if upwards else y + _RANGE_GAP_PX)
     return PlacedLabel(drawing, label, lines, rect, colour_name(drawing), QPointF(x, y))
+
+
+def _shortened(text: str, style: TextStyle, room: float) -> str:
+    """Return a text cut to fit into ``room``, with … at its end; empty if there is no room for a letter."""
+    if style.width(text) <= room:
+        return text
+    fits = bisect_right(range(1, len(text)), room, key=lambda end: style.width(f"{text[:end].rstrip()}…"))
+    return f"{text[:fits].rstrip()}…" if fits else ""

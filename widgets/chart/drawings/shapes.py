@@ -169,7 +169,7 @@ def _rectangle(shape: Shape, drawing: Drawing, decimals: int, series: CandleSeri
     _fill(shape, drawing, Fill(left, right, start, start, end, end))
     if drawing.text:
         at = max(start_us, end_us)
-        shape.labels.append(Label(Where.INSIDE, drawing.text, at, (start + end) / 2, at))
+        shape.labels.append(Label(Where.INSIDE, drawing.text, left, (start + end) / 2, at))
 
 
 def _channel(shape: Shape, drawing: Drawing, decimals: int, series: CandleSeries | None) -> None:

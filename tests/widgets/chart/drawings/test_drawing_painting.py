@@ -24,6 +24,7 @@ from tests.widgets.chart.charts import (
 )
 from tests.widgets.chart.drawings.helpers import anchor, drawn
 from widgets.chart.chart_widget import ChartWidget
+from widgets.chart.drawings.label_layout import point_labels
 from widgets.chart.drawings.line_painting import colour_of
 from widgets.chart.painting.device_pixels import mixed
 from widgets.theme.palettes import DARK, LIGHT, Palette
@@ -176,3 +177,19 @@ def count_near(image: QImage, colour: str) -> int:
         if near > 10:
             break
     return near
+
+
+def test_a_rectangle_s_caption_stays_inside_and_is_cut_where_it_is_narrow(
+    qtbot: QtBot, chart: ChartWidget, series: CandleSeries
+) -> None:
+    seen = set()
+    for start in range(40, 80):
+        box = drawn(Kind.RECTANGLE, anchor(start, 111), anchor(80, 113), text="Supply, 14 Nov", filled=True)
+        chart.drawings.set_drawings([box])
+        settle(qtbot, chart)
+        (placed,) = point_labels(chart._scene, chart.drawings.set.groups(), chart.drawings.set.view())
+        (text,) = placed.lines
+        seen.add("…" if text.endswith("…") else text)
+        left, right = at(chart, start, 112).x(), at(chart, 80, 112).x()
+        assert not text or left <= placed.rect.left() <= placed.rect.right() <= right
+    assert seen == {"Supply, 14 Nov", "…", ""}
