@@ -149,7 +149,7 @@ def history_of(
             late_us = fired.noted_us - fired.time_us
             late = f"{length(late_us / 1e6)} late" if fired.is_late and late_us > _LATE_US else ""
             text = words.price_text(fired.price_e8, symbol)
-            why = fired.reason or fired.direction.value
+            why = words.with_separators(fired.reason) or fired.direction.value
             is_provisional = fired.is_provisional and now_us - fired.noted_us > _CONFIRMED_AFTER_US
             rows.append(
                 FiringRow(alert_id, fired.time_us, title, symbol, text, fired.trade_id, why, late, is_provisional)

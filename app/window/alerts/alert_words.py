@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 
 from app.market.alerts.alert import (
@@ -30,6 +31,7 @@ from app.market.units import E8
 from app.window.alerts import drawing_words
 from widgets.controls.number_format import SPACE, UNKNOWN, count, price
 
+_THOUSANDS = re.compile(r"(?<![\w.,])\d{4,}")  # whole parts of figures; no decimals, no part of a name
 _WAYS = {None: "", Direction.UP: " upwards", Direction.DOWN: " downwards"}
 _LINE_WAYS = {None: "Crosses", Direction.UP: "Crosses up", Direction.DOWN: "Crosses down"}
 _TROUBLES = {
@@ -171,3 +173,8 @@ def _lower(title: str) -> str:
 
 def _title_of(chosen: ChosenIndicator) -> str:
     return chosen.name.replace("_", " ").upper()
+
+
+def with_separators(reason: str) -> str:
+    """Return a kept reason with thousands separators in its figures: “62,161.16, then 62,170”."""
+    return _THOUSANDS.sub(lambda found: f"{int(found[0]):,}", reason)

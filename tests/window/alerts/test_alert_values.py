@@ -82,6 +82,13 @@ def test_history_has_all_firings_the_newest_first_with_reasons_and_lateness() ->
     assert values.fired_counts([now, was, trouble], {7: 2, 8: 40}) == {7: 42, 9: 0}
 
 
+def test_a_reason_has_thousands_separators_in_its_figures_alone() -> None:
+    assert words.with_separators("62161.16, then 62170") == "62,161.16, then 62,170"
+    assert words.with_separators("sma_2000 61500.5 after 0.123456") == "sma_2000 61,500.5 after 0.123456"
+    assert words.with_separators("+2.11 % in 14 min") == "+2.11 % in 14 min"
+    assert words.with_separators("1,204 trades missing") == "1,204 trades missing"
+
+
 def test_a_toast_says_what_happened() -> None:
     firing = Firing(7, 612_904_118, 22_361_207_000, 61_810_000, Direction.UP, "0.618, then 0.6181")
     toast = values.toast_of(alert("price crosses up 0.618", name="Break"), firing, XRP, late=False, more=0)
