@@ -106,7 +106,7 @@ class RowDelegate(QStyledItemDelegate):
         elif state & QStyle.StateFlag.State_MouseOver:
             painter.fillRect(rect, QColor(palette.hover))
         if index.column() == NAME:
-            self._paint_name(painter, option, drawing)
+            self._paint_name(painter, option, drawing, detail_of(drawing, model.decimals))
         else:
             is_on = drawing.hidden if index.column() == EYE else drawing.locked
             names = ("eye", "eye-off") if index.column() == EYE else ("lock-open", "lock")
@@ -119,7 +119,7 @@ class RowDelegate(QStyledItemDelegate):
         """Return False: the view ticks, on all of the cell and not only where Qt would draw a box."""
         return False
 
-    def _paint_name(self, painter: QPainter, option: QStyleOptionViewItem, drawing: Drawing) -> None:
+    def _paint_name(self, painter: QPainter, option: QStyleOptionViewItem, drawing: Drawing, detail: str) -> None:
         palette, rect = self.palette, option.rect
         side = style.px(16)
         is_selected = bool(option.state & QStyle.StateFlag.State_Selected)
@@ -138,9 +138,9 @@ class RowDelegate(QStyledItemDelegate):
         room = text.adjusted(painter.fontMetrics().horizontalAdvance(title) + 6, 0, 0, 0)
         painter.setFont(style.font(style.SMALL_PX))
         painter.setPen(QColor(palette.dim))
-        detail = painter.fontMetrics().elidedText(detail_of(drawing), Qt.TextElideMode.ElideRight, room.width())
+        shown = painter.fontMetrics().elidedText(detail, Qt.TextElideMode.ElideRight, room.width())
         if room.width() > style.px(24):
-            painter.drawText(room, aligned, detail)
+            painter.drawText(room, aligned, shown)
 
     @staticmethod
     def _paint_icon(painter: QPainter, middle: QPoint, name: str, colour: str) -> None:

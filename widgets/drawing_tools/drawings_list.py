@@ -67,8 +67,13 @@ class DrawingsList(QFrame):
         self.set_history(can_undo=False, can_redo=False)
         self.set_palette(DARK)
 
-    def set_drawings(self, drawings: Sequence[Drawing], symbol: str) -> None:
-        """Show the drawings of a symbol, given in the order of painting; ``symbol``: its name for the user."""
+    def set_drawings(self, drawings: Sequence[Drawing], symbol: str, decimals: int | None = None) -> None:
+        """
+        Show the drawings of a symbol, given in the order of painting.
+
+        ``symbol``: its name for the user. ``decimals``: those of its prices; None: not known.
+        """
+        self.model.decimals = decimals
         self.view.selectionModel().blockSignals(True)
         self.model.set_drawings(drawings)
         self.view.selectionModel().blockSignals(False)

@@ -20,12 +20,17 @@ def title_of(drawing: Drawing) -> str:
     return drawing.text.replace("\n", " ") or KINDS[drawing.kind].title
 
 
-def detail_of(drawing: Drawing) -> str:
-    """Return what tells a drawing from others of its kind: its prices, or its kind where it has a text."""
+def detail_of(drawing: Drawing, decimals: int | None = None) -> str:
+    """
+    Return what tells a drawing from others of its kind: its prices, or its kind where it has a text.
+
+    ``decimals``: the most that prices have; None: as many as they were placed with.
+    """
     if drawing.text and drawing.kind not in (DrawingKind.TEXT, DrawingKind.NOTE):
         return KINDS[drawing.kind].title
     if drawing.kind in _PRICED:
-        return " to ".join(f"{anchor.price:,.10g}" for anchor in drawing.anchors)
+        prices = (each.price if decimals is None else round(each.price, decimals) for each in drawing.anchors)
+        return " to ".join(f"{price:,.10g}" for price in prices)
     return ""
 
 
@@ -43,6 +48,7 @@ class DrawingsModel(QAbstractTableModel):
     def __init__(self) -> None:
         super().__init__()
         self.drawings: list[Drawing] = []
+        self.decimals: int | None = None  # see `detail_of`
 
     def set_drawings(self, drawings: Sequence[Drawing]) -> None:
         """Show these, given in the order of painting."""
@@ -91,4 +97,4 @@ class DrawingsModel(QAbstractTableModel):
         if column == LOCK:
             return f"Unlock {title}" if drawing.locked else f"Lock {title}"
         states = [word for word, on in (("hidden", drawing.hidden), ("locked", drawing.locked)) if on]
-        return ", ".join(filter(None, (title, detail_of(drawing), *states)))
+        return ", ".join(filter(None, (title, detail_of(drawing, self.decimals), *states)))

@@ -99,7 +99,8 @@ class DrawingTools(QObject):
     def _show_drawings(self) -> None:
         panel, drawings = self._window.side_panel, self._chart.drawings
         symbol = drawings.symbol
-        panel.drawings.set_drawings(drawings.drawings, "" if symbol is None else symbol.display_name)
+        name, decimals = ("", None) if symbol is None else (symbol.display_name, symbol.price_decimals)
+        panel.drawings.set_drawings(drawings.drawings, name, decimals)
         panel.drawings.set_chosen("" if drawings.chosen is None else drawings.chosen.id)
         panel.pages.set_count(panel.drawings, len(drawings.drawings))
 

@@ -161,6 +161,8 @@ def test_the_topmost_is_first_and_the_tab_counts(qtbot: QtBot, window: MainWindo
     titles = [rows.model.index(at, NAME).data() for at in range(3)]
     assert titles == ["Fibonacci retracement", "Old high", "Trend line"]
     assert detail_of(drawings[2]) == "60,792 to 62,382"
+    between = drawn(Kind.PRICE_RANGE, anchor(0, 61_399.123), anchor(5, 62_007.3))
+    assert detail_of(between, 2) == "61,399.12 to 62,007.3"
     assert (title_of(drawings[1]), detail_of(drawings[1])) == ("Old high", "Horizontal line")
     assert [window.side_panel.pages.tabs.tabText(at) for at in range(2)] == ["Quote", "Drawings 3"]
 
@@ -204,3 +206,16 @@ def test_rows_say_in_words_what_they_show(rows: DrawingsList) -> None:
     role = Qt.ItemDataRole.AccessibleTextRole
     words = [rows.model.index(0, column).data(role) for column in (NAME, EYE, LOCK)]
     assert words == ["Horizontal line, 63,150.5", "Hide Horizontal line", "Lock Horizontal line"]
+
+
+def test_ctrl_return_is_the_windows_and_goes_to_no_row(qtbot: QtBot, window: MainWindow, rows: DrawingsList) -> None:
+    rows.set_drawings(three(), "BTC/USDT")
+    given: list[object] = []
+    rows.shown_requested.connect(given.append)
+    window.charts_command_requested.connect(given.append)
+    rows.view.setFocus()
+    rows.view.setCurrentIndex(rows.model.index(0, NAME))
+    QTest.keyClick(rows.view, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
+    assert given == ["maximise_chart"]
+    QTest.keyClick(rows.view, Qt.Key.Key_Return)
+    assert given[1:] == [rows.model.drawings[0]]
