@@ -2,14 +2,14 @@
 Several charts in one window: four of four symbols and sixteen under 5,000 trades/s, what a chart costs, and one more.
 
 The window is the program's, on the simulated market; each part has a process of its own, so that none reuses another's
-memory. The market makes 8,500 trades/s, of which about 5,000 are of the symbols that the window records. ``load``: how
-often the charts were painted, how late a 10 ms heartbeat came on the window's loop, and the share of a core, of one
-chart (the yardstick), of four, of sixteen, of one of sixteen that has all the room, and with the window minimised; an
-idle loop stands beside them. Windows off screen have no vertical sync, so a painting is a frame that the chart drew and
-Qt flushed, at most one in 16 ms. ``open``: the time from the command to the painted candles of one more chart, and the
-processor time until then, of a symbol that a chart shows and of one that none does; beside it an empty pyqtgraph plot
-that is opened, laid out and painted in the same window. ``memory``: what each of twelve more charts adds, beside twelve
-such plots.
+memory. The market makes 8,500 trades/s, of which about 5,000 are of the symbols that the window records. ``load``:
+frames per second of the active chart and of each other one, how late a 10 ms heartbeat came on the window's loop, and
+the share of a core, of one chart (the yardstick), of four, of sixteen, of one of sixteen that has all the room, and
+with the window minimised; an idle loop stands beside them. A frame brought all trades so far into the chart and was
+painted before it ended, at most one in 16 ms; windows off screen have no vertical sync. ``open``: the time from the
+command to the painted candles of one more chart, and the processor time until then, of a symbol that a chart shows and
+of one that none does; beside it an empty pyqtgraph plot that is opened, laid out and painted in the same window.
+``memory``: what each of twelve more charts adds, beside twelve such plots.
 Usage: ``python tests/benchmarks/bench_grid.py [load open memory] [--seconds 20] [--rate 8500]``
 """
 
@@ -97,19 +97,21 @@ def is_painted(one: OpenChart) -> bool:
 
 
 async def under_load(running: Running, name: str, seconds: float) -> None:
-    charts = [one.chart for one in running.controller.charts.all if one.chart.isVisible()]
-    process, engine = psutil.Process(), running.engine
+    charts, engine = running.controller.charts, running.engine
+    shown = [one for one in charts.active_first if one.chart.isVisible()]
+    process = psutil.Process()
     await asyncio.sleep(2)
-    paints, arrived = [chart.paint_count for chart in charts], engine.recorder.trades_received
+    frames, arrived = [one.chart.frame_count for one in shown], engine.recorder.trades_received
     worked, began = process.cpu_times(), time.monotonic()
     late = await delays(seconds)
     took, now = time.monotonic() - began, process.cpu_times()
-    each = sorted((chart.paint_count - before) / took for chart, before in zip(charts, paints, strict=True))
+    fps = [(one.chart.frame_count - before) / took for one, before in zip(shown, frames, strict=True)]
     cores = (now.user + now.system - worked.user - worked.system) / took
+    others = f", the others {' '.join(f'{each:.0f}' for each in sorted(fps[1:]))}" if len(fps) > 1 else ""
     print(
-        f"{name:16}{(engine.recorder.trades_received - arrived) / took:,.0f} trades/s; painted {each[0]:.0f} to"
-        f" {each[-1]:.0f} times/s; loop delay p50 {at(late, 0.5):.1f}, p99 {at(late, 0.99):.1f}, most"
-        f" {late[-1]:.1f} ms; {cores * 100:.0f} % of a core",
+        f"{name:16}{(engine.recorder.trades_received - arrived) / took:,.0f} trades/s; frames/s: the active chart"
+        f" {fps[0]:.0f}{others}; loop delay p50 {at(late, 0.5):.1f}, p99 {at(late, 0.99):.1f}, most {late[-1]:.1f} ms;"
+        f" {cores * 100:.0f} % of a core",
         flush=True,
     )
 

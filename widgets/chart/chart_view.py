@@ -1,9 +1,10 @@
 """
 The painted chart: one series in panes, with its parts, and the frames in which they are brought up to date.
 
-Data may arrive at any rate: `series_changed` only requests a frame. A frame moves the view, updates the scene and marks
-the dirty regions, which are everything or only the strip of the last bars. Texts that must stay readable follow on a
-slower timer. Menus, and the widgets over the chart (states, buttons, entry lines), are `ChartWidget`'s.
+Data may arrive at any rate: `series_changed` only requests a frame, in the chart's turn among those that share the
+thread. A frame moves the view, updates the scene and marks the dirty regions, which are everything or only the strip of
+the last bars. Texts that must stay readable change in fewer frames. Menus, and the widgets over the chart (states,
+buttons, entry lines), are `ChartWidget`'s.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from app.market.series.series import CandleSeries
 from app.market.symbol import Symbol
 from widgets.chart.drawings.chart_drawings import ChartDrawings
 from widgets.chart.drawings.drawing_commands import drawing_commands, drawing_reasons
+from widgets.chart.frames.frame_timer import FrameTimer, FrameTurns, single_shot
 from widgets.chart.indicators.axis_labels import AxisLabels
 from widgets.chart.indicators.axis_names import AxisNamesItem
 from widgets.chart.interaction.accessibility import ChartAccessibility
@@ -39,9 +41,8 @@ from widgets.chart.interaction.reading_tools import ReadingTools
 from widgets.chart.interaction.readout import Readout
 from widgets.chart.model.close_countdown import CloseCountdown
 from widgets.chart.model.pane_layout import PRICE, PaneLayout
-from widgets.chart.painting.axes import LABEL_PADDING_PX, countdown_rect, last_price_rect
+from widgets.chart.painting.axes import LABEL_PADDING_PX, last_price_rect
 from widgets.chart.painting.canvas import ChartCanvas
-from widgets.chart.painting.frame_timer import FrameTimer, single_shot
 from widgets.chart.painting.scene import Scene, SceneLayout
 from widgets.chart.painting.scene_builder import difference_marks, gap_marks, update_scene, value_text
 from widgets.chart.painting.text_cache import TextStyles
@@ -104,7 +105,9 @@ class ChartView(QWidget):
         self._scene = Scene(TextStyles(self.font()), [make_pane(PRICE)])
         self._canvas = ChartCanvas(self._scene, self)
         self._frames = FrameTimer(self, self._paint_frame)
-        self._text_timer = single_shot(self, self._refresh_texts)
+        self._is_active = True  # as long as no one says that another chart is
+        self._text_timer = single_shot(self, self._on_texts_due)
+        self._are_texts_due = False
         self._dirty = DirtyRegions(self._scene, self._canvas)
         self._axis_labels = AxisLabels(self._scene)
         self._panes = PaneSet(self._scene, self._on_panes_changed)
@@ -224,8 +227,21 @@ class ChartView(QWidget):
         self._accessibility.describe_candle(series)
 
     def series_changed(self) -> None:
-        """Bring the series' changes into the next frame. Cheap: call it for every trade."""
-        self._frames.request()
+        """
+        Bring the series' changes into the next frame. Cheap: call it for every trade.
+
+        Charts that share their frames take turns, except one that the user reads: the active one, or one with a
+        crosshair.
+        """
+        self._frames.request_turn(favoured=self._is_active or self._readout.pointer is not None)
+
+    def share_frames(self, turns: FrameTurns) -> None:
+        """Paint live data in turns with the other charts that share ``turns``."""
+        self._frames.share(turns)
+
+    def set_active(self, *, active: bool) -> None:
+        """Paint live data at the full frame rate, or, while another chart is the active one, when there is time."""
+        self._is_active = active
 
     def set_source(self, source: Callable[[], object] | None) -> None:
         """Set a call that brings pending changes into the series as each frame begins; None: nothing is pending."""
@@ -272,7 +288,8 @@ class ChartView(QWidget):
 
     def compared_changed(self) -> None:
         """Bring changes of the compared series into the next frame."""
-        self._repaint_all()
+        self._dirty.mark_all()
+        self.series_changed()
 
     def set_differences(self, differing: Sequence[DifferenceView]) -> None:
         """Mark these candles as differing from the exchange's, until another symbol is shown; none: no longer."""
@@ -290,14 +307,8 @@ class ChartView(QWidget):
     def set_now(self, exchange_time_us: int) -> None:
         """Set the exchange's time, UTC microseconds, for the countdown; call it a few times per second."""
         self._countdown.now_us = exchange_time_us
-        before, text = self._scene.countdown, self._countdown_text(self.series)
-        if text and before and text != before:
-            self._scene.countdown = text
-            self._canvas.repaint_rects([countdown_rect(self._scene)])
-        elif text != before:
-            # Its line comes or goes, which changes the height of the last price's label.
-            self._dirty.mark_last()
-            self.series_changed()
+        if self._countdown_text(self.series) != self._scene.countdown:
+            self.series_changed()  # in a frame: the charts of a window all get the time at once
 
     def set_live(self, live: bool) -> None:
         """Dim the last price and its countdown while no new trades reach the chart."""
@@ -342,7 +353,8 @@ class ChartView(QWidget):
     @property
     def is_up_to_date(self) -> bool:
         """Whether all changes are marked for painting: no frame, no refresh of texts, no better paint is due."""
-        return not self._frames.is_due and not self._text_timer.isActive() and self.drawings.is_at_rest
+        are_texts_due = self._are_texts_due or self._text_timer.isActive()
+        return not self._frames.is_due and not are_texts_due and self.drawings.is_at_rest
 
     def picture(self) -> QPixmap:
         """
@@ -392,7 +404,7 @@ class ChartView(QWidget):
         series = self.series
         self.drawings.follow(series)
         self._update_scene(series)
-        if self._scene.last is not None and self._scene.shown_close is None:
+        if self._are_texts_due or (self._scene.last is not None and self._scene.shown_close is None):
             # The first candle's texts do not wait. Before the marking, which notes where the last price's label is: the
             # next frame has to repaint that place.
             self._refresh_texts()
@@ -430,7 +442,14 @@ class ChartView(QWidget):
         self._scene.countdown = self._countdown_text(series)
         self._axis_labels.refresh(series)
 
+    def _on_texts_due(self) -> None:
+        if self._frames.is_due:
+            self._are_texts_due = True  # with that frame: a paint of their own would cost as much
+        else:
+            self._refresh_texts()
+
     def _refresh_texts(self) -> None:
+        self._are_texts_due = False
         self._readout.refresh(self.series)
         # With the legend, and no frame later: the two show the same values.
         self._axis_labels.refresh(self.series)

@@ -19,6 +19,7 @@ from PySide6.QtGui import QPainter, QPixmap
 from PySide6.QtWidgets import QMenu, QWidget
 
 from widgets.chart.chart_view import ChartView
+from widgets.chart.frames.frame_timer import single_shot
 from widgets.chart.interaction import menus
 from widgets.chart.interaction.date_entry import DateEntry
 from widgets.chart.interaction.system_zone import system_rules
@@ -29,7 +30,6 @@ from widgets.chart.model.chart_style import ChartStyle
 from widgets.chart.model.pane_layout import PRICE
 from widgets.chart.model.time_range import TimeRange
 from widgets.chart.model.view_place import ViewPlace
-from widgets.chart.painting.frame_timer import single_shot
 from widgets.chart.painting.scene_builder import value_text
 from widgets.chart.progress_chip import ProgressChip
 from widgets.chart.scales.time_scale import RIGHT_MARGIN_PX

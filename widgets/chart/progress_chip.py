@@ -5,7 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import QRect, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QWidget
 
-from widgets.chart.painting.frame_timer import single_shot
+from widgets.chart.frames.frame_timer import single_shot
 from widgets.theme.palettes import Palette
 
 _SHOWN_AFTER_MS = 150  # most tasks are done by then: the chip would only flash

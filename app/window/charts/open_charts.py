@@ -16,6 +16,7 @@ from PySide6.QtCore import QObject, Signal
 from app.live.charts.shared_sessions import SharedSessions
 from app.market.interval import Interval
 from app.window.charts.chart_controller import ChartController
+from widgets.chart.frames.frame_timer import FrameTurns
 
 if TYPE_CHECKING:
     from app.live.engine import Engine
@@ -54,6 +55,7 @@ class OpenCharts(QObject):
         super().__init__(parent)
         self._engine, self._simulated = engine, simulated
         self.sessions = SharedSessions()
+        self._turns = FrameTurns(self)  # the charts of all windows share the main thread
         self._all: list[OpenChart] = []
         self._next_key = 1
         self._ending: set[asyncio.Task[None]] = set()
@@ -89,15 +91,19 @@ class OpenCharts(QObject):
         one = OpenChart(self._next_key, chart, controller, symbol, interval)
         self._next_key += 1
         self._all.append(one)
+        chart.share_frames(self._turns)
         if len(self._all) == 1:
             self.active = one
+        chart.set_active(active=one is self.active)
         self.opened.emit(one)
         return one
 
     def activate(self, one: OpenChart) -> None:
         """Make a chart the active one."""
         if one is not self.active:
+            self.active.chart.set_active(active=False)
             self.active = one
+            one.chart.set_active(active=True)
             self.activated.emit(one)
 
     def close(self, one: OpenChart) -> None:

@@ -16,13 +16,13 @@ from PySide6.QtWidgets import QMenu
 
 from app.market.series.series import Bar, CandleSeries
 from app.market.symbol import Symbol
+from widgets.chart.frames.frame_timer import FrameTimer
 from widgets.chart.interaction.navigator import Navigator
 from widgets.chart.interaction.picture_export import PictureExport
 from widgets.chart.interaction.readout import Readout
 from widgets.chart.model.clipboard_text import candle_as_text, plain_number, price_as_text, time_as_text
 from widgets.chart.model.legend import completeness
 from widgets.chart.model.pane_layout import PRICE, VOLUME
-from widgets.chart.painting.frame_timer import FrameTimer
 from widgets.chart.painting.pane import Pane, ValueFormat
 from widgets.chart.painting.scene import Scene
 from widgets.chart.painting.scene_builder import bar_at, missing_in, value_text

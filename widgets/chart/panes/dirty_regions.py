@@ -9,7 +9,7 @@ from __future__ import annotations
 from PySide6.QtCore import QRectF
 
 from app.market.series.series import CandleSeries
-from widgets.chart.painting.axes import auto_button_rect, last_price_rect
+from widgets.chart.painting.axes import auto_button_rect, countdown_rect, last_price_rect
 from widgets.chart.painting.canvas import ChartCanvas
 from widgets.chart.painting.pane import AxisMark
 from widgets.chart.painting.scene import SEPARATOR_REACH_PX, Crosshair, Scene, TimeGuide
@@ -26,6 +26,7 @@ class DirtyRegions:
         self._drawn: tuple[object, ...] = ()
         self._value_axis: tuple[object, ...] = ()
         self._revision = -1
+        self._countdown = ""
         self._live: list[QRectF] = []
         self._marks: list[AxisMark] = []
         self._all_dirty = True
@@ -33,11 +34,6 @@ class DirtyRegions:
     def mark_all(self) -> None:
         """Mark everything in the next frame."""
         self._all_dirty = True
-
-    def mark_last(self) -> None:
-        """Mark the last bar and its label in the next frame, though the series did not change."""
-        self._revision = -1
-        self._value_axis = ()
 
     def mark(self, series: CandleSeries | None, dirty: list[QRectF]) -> tuple[bool, bool]:
         """
@@ -50,8 +46,8 @@ class DirtyRegions:
         drawn = (series, shape, *view_key(scene), scene.guard.changes, scene.time_scale.axis)
         live, marks = live_rects(scene), [mark for pane in scene.panes for mark in pane.axis_marks]
         cross = scene.crosshair
-        # The value axis shows nothing else but the countdown, which has its own repaints.
-        value_axis = (revision, *drawn[:2], *drawn[5:], cross and (cross.y, cross.value_text))
+        countdown = scene.countdown
+        value_axis = (revision, countdown, *drawn[:2], *drawn[5:], cross and (cross.y, cross.value_text))
         if self._all_dirty or drawn != self._drawn:
             mark_time_axis(scene, series.interval if series is not None else None)
             canvas.show_ranges()
@@ -62,14 +58,16 @@ class DirtyRegions:
                 # A pan that leaves the values where they are. Sparing the corner spares its button a paint, too.
                 panes, times = scene.layout.panes, scene.layout.time_axis
                 canvas.repaint_rects([panes, QRectF(panes.left(), times.top(), panes.width(), times.height())])
-        elif revision != self._revision:
+        elif revision != self._revision or bool(countdown) != bool(self._countdown):
+            # Where the countdown comes or goes, the last price's label has another height.
             canvas.repaint_rects(dirty + self._live + live + self._changed(marks))
         else:
-            canvas.repaint_rects(dirty + self._changed(marks))
+            ticked = [countdown_rect(scene)] if countdown != self._countdown else []
+            canvas.repaint_rects(dirty + ticked + self._changed(marks))
         moved = drawn[2:5] != self._drawn[2:5] or drawn[-1:] != self._drawn[-1:]
         changed = revision != self._revision
         self._drawn, self._value_axis, self._revision, self._all_dirty = drawn, value_axis, revision, False
-        self._live, self._marks = live, marks
+        self._countdown, self._live, self._marks = countdown, live, marks
         return moved, changed
 
     def mark_axis_labels(self) -> None:

@@ -31,9 +31,9 @@ from tests.widgets.chart.charts import (
     zigzag,
 )
 from widgets.chart.chart_widget import ChartWidget
+from widgets.chart.frames.frame_timer import FrameTimer
 from widgets.chart.model.chart_style import ChartStyle, PriceStyle
 from widgets.chart.painting.device_pixels import mixed
-from widgets.chart.painting.frame_timer import FrameTimer
 from widgets.chart.scales.value_scale import ScaleMode
 from widgets.theme.palettes import DARK, LIGHT, Palette
 from widgets.view_values import GapBand
