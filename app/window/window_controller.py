@@ -551,20 +551,25 @@ class WindowController(QObject):
         if self._renewals % (_SORT_EVERY_S * _RENEWALS_PER_SECOND) == 0:
             self._watchlist.sort_again()
 
-    def _on_last_price_changed(self, one: OpenChart, _: float | None) -> None:
+    def _on_last_price_changed(self, one: OpenChart, price: float | None) -> None:
         # At once: the chart's axis and legend are about to be painted with this price.
         if self._panel_timer.isActive() and one.controller.is_in_view:
-            if one.symbol == self._state.symbol:
-                self._renew_quote()
-            self._watchlist.renew([one.symbol])
+            priced = (other for other in self.charts.showing(one.symbol) if self._price_on(other) is not None)
+            if price is None or next(priced, one) is one:  # see `_chart_price`: the bars show that chart's price
+                if one.symbol == self._state.symbol:
+                    self._renew_quote()
+                self._watchlist.renew([one.symbol])
             if "workspace" in self.__dict__:
                 self.workspace.renew(one)
 
     def _chart_price(self, name: str) -> ChartPrice | None:
         """Return the last price as a chart of the symbol shows it, the active one's first; None: no chart does."""
         # A chart paints nothing while hidden or minimised, so its price stands still; the window's title goes on.
-        prices = (one.controller.last_price(name) for one in self.charts.showing(name) if one.controller.is_in_view)
+        prices = (self._price_on(one) for one in self.charts.showing(name))
         return next((price for price in prices if price is not None), None)
+
+    def _price_on(self, one: OpenChart) -> ChartPrice | None:
+        return one.controller.last_price(one.symbol) if one.controller.is_in_view else None
 
     def _renew_quote(self) -> None:
         name = self._state.symbol
