@@ -168,7 +168,7 @@ def test_an_item_that_raises_leaves_the_others_drawn(
     settle(qtbot, chart)
     item = canvas_of(chart)._items[number]
     chart._scene.named_pane = "price"
-    parts = ("_paint_pane", "_paint_margin", "_paint_title", "_grid_labels", "_paint_line", "_entries", "_paint_ground")
+    parts = ("_paint_pane", "_paint_bells", "_paint_title", "_grid_labels", "_paint_line", "_entries", "_paint_ground")
     inner = parts[number]
     monkeypatch.setattr(item, inner, fail)
     chart._repaint_all()
