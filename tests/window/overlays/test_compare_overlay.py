@@ -8,9 +8,11 @@ from PySide6.QtWidgets import QMenu
 from app.market.interval import Interval
 from app.sandbox.server.server import SandboxServer
 from tests.end_to_end.helpers import Running, until
+from tests.widgets.chart.charts import picture
 from tests.window.playing import Play
-from widgets.chart.indicators.compare_lines import compare_lines
+from widgets.chart.indicators.compare_lines import ZeroLine, compare_lines
 from widgets.chart.model.chart_style import PriceStyle
+from widgets.chart.painting.axes import last_price_place
 
 
 def lines_of(running: Running):
@@ -31,7 +33,17 @@ def test_compared_symbols_are_lines_in_percent_that_follow_the_market(play: Play
         assert "■ BTC" in legend
         assert "■ ETH" in legend
         assert "since" in legend
-        await until(lambda: {name.text for name in chart._scene.price.names} == {"ETH", "BNB"})
+        await until(lambda: {name.text for name in chart._scene.price.names} == {"BTC", "ETH", "BNB"})
+        own = next(name for name in chart._scene.price.names if name.text == "BTC")
+        assert own.colour == chart._scene.colours.accent
+        assert {label.text for label in chart._scene.price.labels} >= {chart._scene.last_text}
+        assert last_price_place(chart._scene).isEmpty()
+        zeros = [layer for layer in chart._scene.price.layers if isinstance(layer, ZeroLine)]
+        assert len(zeros) == 1
+        image, price, level = picture(chart), chart._scene.price, chart._scene.colours.level.name()
+        rows = [int(price.y_of(price.value_scale.base)) + by for by in (-2, -1, 0, 1, 2)]
+        width = int(chart._scene.layout.panes.width())
+        assert max(sum(image.pixelColor(x, row).name() == level for x in range(width)) for row in rows) > width / 4
         eth = lines_of(running)[0]
         series = eth.series
         assert eth.last_value == pytest.approx(
@@ -46,6 +58,8 @@ def test_compared_symbols_are_lines_in_percent_that_follow_the_market(play: Play
         assert values["charts"][0]["compare"] == ["ETHUSDT", "BNBUSDT"]
         workspace.compare(one, ())
         assert lines_of(running) == []
+        assert not last_price_place(chart._scene).isEmpty()
+        assert not [layer for layer in chart._scene.price.layers if isinstance(layer, ZeroLine)]
         assert not chart._scene.price.value_scale.is_percent
         assert not running.engine.is_recorded("BNBUSDT")
         assert len(running.controller.charts.sessions) == 1

@@ -22,6 +22,7 @@ from widgets.chart.indicators.compare_lines import CompareLine, compare_lines
 from widgets.chart.indicators.study import Study
 from widgets.chart.indicators.study_layer import StudyLayer
 from widgets.chart.model.label_placement import LabelRules, LabelWish, Span, placed_labels
+from widgets.chart.model.legend import Tone
 from widgets.chart.model.pane_layout import PRICE
 from widgets.chart.painting.axes import (
     ARROW_ROOM_PX,
@@ -99,16 +100,20 @@ class AxisLabels:
     def _texts_of(self, pane: Pane, series: CandleSeries | None) -> list[_LabelText]:
         """Return a pane's label texts; the same list as before while nothing they depend on has changed."""
         scene = self._scene
-        if series is None or not len(series) or not scene.shows_axis_labels:
+        is_own = pane.key == PRICE and scene.is_compared
+        if series is None or not len(series) or not (scene.shows_axis_labels or is_own):
             return _NO_TEXTS
         basis = (series, scene.shown_revision, scene.palette, scene.symbol, *_precision(pane))
         lines = compare_lines(scene) if pane.key == PRICE else []
         basis += tuple((line, line.last_value) for line in lines)
+        basis += (scene.last, scene.last_text, scene.shows_axis_labels) if is_own else ()
         before = self._texts.get(pane.key)
         if before is not None and before[0] == basis:
             return before[1]
-        texts = [_label_text(scene, pane, *found) for found in _last_values(pane, len(series))]
-        texts += [_compared_text(scene, pane, line) for line in lines if line.last_value is not None]
+        texts = [_own_text(scene)] if is_own and scene.last is not None else []
+        if scene.shows_axis_labels:
+            texts += [_label_text(scene, pane, *found) for found in _last_values(pane, len(series))]
+            texts += [_compared_text(scene, pane, line) for line in lines if line.last_value is not None]
         self._texts[pane.key] = basis, texts
         return texts
 
@@ -162,6 +167,14 @@ def _label_text(scene: Scene, pane: Pane, study: Study, output: Output, value: f
     return _LabelText(value, text, ground, text_on(ground), study.name_of(output), study.is_second(output))
 
 
+def _own_text(scene: Scene) -> _LabelText:
+    """Return the label of the chart's own symbol among those it is compared with: its line is in the accent."""
+    symbol, ground, last = scene.symbol, scene.colours.tones[Tone.ACCENT], scene.last
+    name = "" if symbol is None else symbol.base or symbol.display_name
+    value = 0.0 if last is None else last.close
+    return _LabelText(value, scene.last_text, ground, text_on(ground), name, False)
+
+
 def _compared_text(scene: Scene, pane: Pane, line: CompareLine) -> _LabelText:
     value = line.last_value or 0.0
     return _LabelText(value, value_text(scene, pane, value), line.colour, text_on(line.colour), line.name, False)
@@ -169,7 +182,7 @@ def _compared_text(scene: Scene, pane: Pane, line: CompareLine) -> _LabelText:
 
 def _is_compared(scene: Scene, pane: Pane) -> bool:
     """Whether names stand beside the labels at all times: those of compared symbols say which line is which."""
-    return pane.key == PRICE and bool(compare_lines(scene))
+    return pane.key == PRICE and scene.is_compared
 
 
 def _last_values(pane: Pane, count: int) -> Iterator[tuple[Study, Output, float]]:

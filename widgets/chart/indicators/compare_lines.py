@@ -11,6 +11,7 @@ import numpy as np
 from PySide6.QtGui import QColor
 
 from app.market.series.series import CandleSeries
+from widgets.chart.indicators.study_layer import paint_level
 from widgets.chart.model.derived_bars import DerivedBars, closes_only
 from widgets.chart.painting.colours import line_tone
 from widgets.chart.painting.pane import VisibleBars
@@ -92,6 +93,29 @@ class CompareLine:
             return visible.first_slot
         at = int(np.searchsorted(bars.slot + (bars.span - 1) / 2, left))
         return int(bars.slot[min(at, len(bars.slot) - 1)]) + bars.span - 1
+
+
+class ZeroLine:
+    """The `Layer` of the dashed line at 0 %: the price at which all compared lines begin."""
+
+    title = "the line at 0 %"
+
+    def __init__(self, scene: Scene) -> None:
+        self._scene = scene
+
+    def update(self, series: CandleSeries, visible: VisibleBars, height_px: float) -> None:
+        """Take nothing: the axis knows where its percents begin."""
+
+    def extent(self) -> tuple[float, float] | None:
+        return None
+
+    def paint_behind(self, brush: PaneBrush) -> None:
+        """Paint nothing: the line lies above the grid."""
+
+    def paint(self, brush: PaneBrush) -> None:
+        scale = self._scene.price.value_scale
+        if 0 <= scale.share_of(scale.base) <= 1:
+            paint_level(brush, scale.base)
 
 
 def compare_lines(scene: Scene) -> list[CompareLine]:

@@ -83,7 +83,7 @@ class StudyLayer:
 
     def paint(self, brush: PaneBrush) -> None:
         for level in self.study.indicator.levels if self._bars else ():
-            self._paint_level(brush, level)
+            paint_level(brush, level)
         # Columns first: a line above its columns stays visible, columns above a line would hide it.
         for output in sorted(self.study.outputs, key=lambda one: one.shape is not Shape.COLUMNS):
             bars = self._bars.get(output.name)
@@ -112,11 +112,13 @@ class StudyLayer:
         brush.columns_from(up, bars, bars.high, where=known & (bars.high > 0))
         brush.columns_from(down, bars, bars.low, where=known & (bars.low < 0))
 
-    def _paint_level(self, brush: PaneBrush, level: float) -> None:
-        row = int(brush.rows(np.array([level]))[0])
-        dash, step = 3 * brush.line, 6 * brush.line
-        starts = np.arange(brush.area.left(), brush.area.left() + brush.area.width(), step, dtype=np.int32)
-        brush.rects(brush.colours.level, starts, row, starts + (dash - 1), row + brush.line - 1, len(starts))
+
+def paint_level(brush: PaneBrush, level: float) -> None:
+    """Paint a dashed line across the pane at a value."""
+    row = int(brush.rows(np.array([level]))[0])
+    dash, step = 3 * brush.line, 6 * brush.line
+    starts = np.arange(brush.area.left(), brush.area.left() + brush.area.width(), step, dtype=np.int32)
+    brush.rects(brush.colours.level, starts, row, starts + (dash - 1), row + brush.line - 1, len(starts))
 
 
 def _cut(bars: BarColumns, rows: slice) -> BarColumns:

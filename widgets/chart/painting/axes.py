@@ -30,9 +30,13 @@ _MARK_PX, _LEADER_PX = 5.0, 1.5  # the widths of a tick in the gutter, and of a 
 
 
 def last_price_place(scene: Scene) -> QRectF:
-    """Return where the last price's label is at rest: at the price's height, or at the pane's edge if outside."""
+    """
+    Return where the last price's label is at rest: at the price's height, or at the pane's edge if outside.
+
+    Empty without a last price, and where it is labelled among those of compared symbols.
+    """
     axis, styles = scene.layout.value_axis, scene.styles
-    if scene.last is None or not scene.last_text:
+    if scene.last is None or not scene.last_text or scene.is_compared:
         return QRectF()
     height = max(_LABEL_PX * styles.scale, styles.small_bold.height + 2 * _LABEL_MARGIN_PX)
     above = height / 2

@@ -111,7 +111,7 @@ class ChartOverlay(SceneItem):
 
     def _paint_last_line(self, painter: QPainter, pixels: DevicePixels, area: QRect) -> None:
         scene = self._scene
-        if scene.last is None:
+        if scene.last is None or scene.is_compared:
             return
         y = scene.price.y_of(scene.last.close)
         if scene.price.rect.top() <= y <= scene.price.rect.bottom():

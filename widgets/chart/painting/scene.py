@@ -144,6 +144,7 @@ class Scene:
     is_live: bool = True
     countdown: str = ""
     shows_axis_labels: bool = True  # of the indicators' last values
+    is_compared: bool = False  # whether the last price is labelled as the line of one symbol among others
     legend_rows: int = 0  # rows of indicators below the legend that prices keep clear of
     names_itself: bool = True  # False: a head above the chart has the symbol's name and the interval
     legend_folded: bool = False  # whether those rows are folded into one

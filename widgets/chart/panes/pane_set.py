@@ -15,7 +15,7 @@ from PySide6.QtCore import QRectF
 
 from app.market.indicators import Placement, Unit
 from app.market.series.series import CandleSeries
-from widgets.chart.indicators.compare_lines import CompareLine
+from widgets.chart.indicators.compare_lines import CompareLine, ZeroLine
 from widgets.chart.indicators.study import MOST_STUDIES, Study, StudySet
 from widgets.chart.indicators.study_layer import StudyLayer
 from widgets.chart.model.chart_style import ChartStyle, PriceStyle
@@ -118,6 +118,7 @@ class PaneSet:
         self._style = ChartStyle()
         self._spread = SpreadBand()
         self._compared: list[CompareLine] = []
+        self._zero = ZeroLine(scene)
         self.studies = StudySet()
 
     @property
@@ -198,14 +199,19 @@ class PaneSet:
         self._scene.price_side = self._style.price_side
         price = self._scene.price
         price.layers = [
-            layer for layer in price.layers if layer is not self._spread and not isinstance(layer, CompareLine)
+            layer
+            for layer in price.layers
+            if layer not in (self._spread, self._zero) and not isinstance(layer, CompareLine)
         ]
         for layer in price.layers:
             if isinstance(layer, PriceBars):
                 layer.set_line_width(_COMPARED_PX if self._compared else None)
         price.layers += self._compared
+        self._scene.is_compared = bool(self._compared)
+        at = next(index for index, layer in enumerate(price.layers) if isinstance(layer, PriceBars))
+        if self._compared:
+            price.layers.insert(at, self._zero)
         if self._spread.series is not None:
-            at = next(index for index, layer in enumerate(price.layers) if isinstance(layer, PriceBars))
             price.layers.insert(at, self._spread)
 
     def reserve_legend_rows(self, legend_rows: int) -> None:
