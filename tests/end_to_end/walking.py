@@ -122,8 +122,12 @@ class Walker:
 
     async def come_back(self) -> None:
         """Have the main window in front again."""
-        self.window.activateWindow()  # a desktop does it by itself
-        await until(self.window.isActiveWindow)
+
+        def is_in_front() -> bool:
+            self.window.activateWindow()  # a desktop does it by itself
+            return self.window.isActiveWindow()
+
+        await until(is_in_front)
 
     async def look(self, name: str) -> None:
         """Leave a picture of the screen, or of the window where there is none, if pictures are wanted."""

@@ -491,6 +491,8 @@ class ChartSession:
         if pause is None or tracker is None:
             return False
         if pause.total is None and trade.time_us >= pause.from_us:
+            # From here on the tracker may hold trades that the live candles lack, so none is judged before `resume`.
+            self.refresh()
             pause.total = tracker.total - 1
             asyncio.get_running_loop().call_soon(self._rest)  # the tracker is going through its listeners
         return pause.total is not None

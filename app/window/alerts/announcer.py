@@ -1,9 +1,9 @@
 """
 Announces firings in the window: by toasts, by the system's sound, by notifications of the desktop.
 
-The first one is shown at once. Those that follow within a moment are gathered, longer once there are more than can be
-shown, so that a thousand a second cost no more than a few: the newest are shown, with the number of the others. An
-alert that fires again while its toast is on the screen changes the words of that one.
+The first one is shown at once. Those that follow within a moment, less than anyone would notice, are gathered, so
+that a thousand a second cost no more than a few: the newest are shown, with the number of the others. An alert that
+fires again while its toast is on the screen changes the words of that one.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from app.window.alerts.desktop_notifications import DesktopNotifications
 from widgets.alerts.alert_toast import AlertToast, ToastText
 from widgets.window.main_window import MainWindow
 
-_GATHER_MS, _MOST_GATHER_MS = 60, 480
+_GATHER_MS = 60
 _SHOWN_AT_A_TIME = 3
 _BUSY = 12  # gathered ones, from which on only the newest is shown
 
@@ -86,7 +86,7 @@ class Announcer(QObject):
             return
         gathered, left_out = self._gathered, self._left_out
         self._gathered, self._left_out = [], 0
-        self._timer.start(min(2 * self._timer.interval(), _MOST_GATHER_MS) if left_out else _GATHER_MS)
+        self._timer.start(_GATHER_MS)
         if left_out > _BUSY:
             left_out += len(gathered) - 1
             gathered = gathered[-1:]

@@ -9,7 +9,6 @@ import statistics
 import time
 from collections.abc import AsyncIterator
 from datetime import timedelta
-from itertools import pairwise
 from typing import Unpack
 
 import pytest
@@ -102,7 +101,8 @@ async def test_a_storm_of_hundreds_of_symbols_stays_within_both_limits(server: S
     assert len(server.sockets) <= 3
     for requests in server.requests:
         times = [when_s for when_s, _ in requests]
-        assert all(later - earlier > 0.25 for earlier, later in pairwise(times))
+        # The exchange allows five in any second; on a busy machine two may come closer than they were sent.
+        assert all(later - earlier > 1.0 for earlier, later in zip(times, times[5:], strict=False))
         assert all(len(request["params"]) <= 200 for _, request in requests)
 
 

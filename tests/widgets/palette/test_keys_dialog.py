@@ -333,5 +333,5 @@ def test_two_keys_one_after_the_other_are_given_work_and_name_what_they_cost(
     qtbot.keyClick(dialog.editor.listener, Key.Key_K, CTRL)
     assert dialog.editor.sentence.text() == (
         "Ctrl+K, S, which begins with Ctrl+K, would work no longer: “Turn a logarithmic price axis on or off”. "
-        "Ctrl+K, Ctrl+↑, which begins with Ctrl+K, would work no longer: “Move the drawing a candle to the left”."
+        "Ctrl+K, Ctrl+↑, which begins with Ctrl+K, would work no longer: “Move the drawing or point a candle left”."
     )
