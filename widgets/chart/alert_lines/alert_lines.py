@@ -32,6 +32,7 @@ class AlertLines:
         self.can_move = True
         self._scene, self._repaint = scene, repaint
         self.painting = LinePainting(scene)
+        self.painting.on_labels_moved = repaint
 
     @property
     def lines(self) -> Sequence[AlertLine]:

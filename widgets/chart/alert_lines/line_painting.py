@@ -7,7 +7,7 @@ fainter. A label on the axis makes room for that of the last price.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from PySide6.QtCore import QPointF, QRectF
 from PySide6.QtGui import QColor, QPainter, QPen
@@ -53,6 +53,18 @@ class LinePainting:
         self._visible_for: tuple[object, ...] = ()
         self._visible: list[tuple[AlertLine, float]] = []
         self._inks = _Inks(scene.palette)
+        self._middles: dict[float, float] = {}
+        self.on_labels_moved: Callable[[], object] = lambda: None
+
+    def label_heights(self) -> list[float]:
+        """Return the heights of the lines whose labels do not overlap one above."""
+        return [y for _, y in self._labelled()]
+
+    def set_label_middles(self, middles: dict[float, float]) -> None:
+        """Put labels there, each by its line's height; others stand as if there were no indicators."""
+        if middles != self._middles:
+            self._middles = middles
+            self.on_labels_moved()
 
     def y_of(self, price: float) -> float | None:
         """Return a price's height in the view, None where that is outside of the prices' pane."""
@@ -139,6 +151,9 @@ class LinePainting:
     def _label_rect(self, y: float) -> QRectF:
         axis, height = self._scene.layout.value_axis, value_label_height(self._scene)
         rect = QRectF(axis.left(), y - height / 2, axis.width(), height)
+        if y in self._middles:
+            rect.moveTop(self._middles[y] - height / 2)
+            return rect
         last, pane = last_price_place(self._scene), self._scene.price
         if not last.isEmpty() and last.intersects(rect) and self._scene.last is not None:
             # On its own side of the last price, whose block does not stand around it evenly.

@@ -78,11 +78,15 @@ class AxisLabels:
         for pane in self._scene.panes:
             texts = self._texts_of(pane, series)
             taken = last_price_place(self._scene) if texts and pane.key == PRICE else QRectF()
+            lines = self._scene.alert_lines if pane.key == PRICE else None
+            heights = [] if lines is None or not texts else lines.label_heights()
             scale, is_named = pane.value_scale, pane.key == self._scene.named_pane or _is_compared(self._scene, pane)
             placed_for = id(texts), scale.low, scale.high, scale.inverted, scale.auto, taken.top(), taken.height()
-            if self._placed_for.get(pane.key) != (placed_for, is_named):
-                self._placed_for[pane.key] = placed_for, is_named
-                self._place(pane, texts, taken, is_named=is_named)
+            if self._placed_for.get(pane.key) != (placed_for, is_named, heights):
+                self._placed_for[pane.key] = placed_for, is_named, heights
+                middles = self._place(pane, texts, heights, taken, is_named=is_named)
+                if lines is not None:
+                    lines.set_label_middles(middles)
 
     def widest(self) -> float:
         """Return the width that the axis needs for all labels, in logical pixels; 0 without any."""
@@ -117,20 +121,24 @@ class AxisLabels:
         self._texts[pane.key] = basis, texts
         return texts
 
-    def _place(self, pane: Pane, texts: list[_LabelText], taken: QRectF, *, is_named: bool) -> None:
+    def _place(
+        self, pane: Pane, texts: list[_LabelText], heights: list[float], taken: QRectF, *, is_named: bool
+    ) -> dict[float, float]:
+        """Place the labels of texts; return the middles of those of alerts' lines, by the lines' heights."""
         pane.labels, pane.gutter_marks, pane.names = [], [], []
         if not texts:
-            return
+            return {}
         axis, height = self._scene.layout.value_axis, value_label_height(self._scene)
         rules = LabelRules(height, height + _BETWEEN_PX, _REACH_PX * self._scene.styles.scale, height / 2)
         view, ys = Span(pane.rect.top(), pane.rect.bottom()), [pane.y_of(one.value) for one in texts]
         wishes = [LabelWish(y, one.is_second) for y, one in zip(ys, texts, strict=True)]
+        wishes += [LabelWish(y) for y in heights]
         span, last = (Span(taken.top(), taken.bottom()), self._scene.last) if not taken.isEmpty() else (None, None)
         inside = pane.y_of(last.close) if last is not None else 0.0
         middles = placed_labels(wishes, rules, view, self._room(pane), span, inside)
         left, width = axis.left() + AXIS_GUTTER_PX, axis.width() - AXIS_GUTTER_PX
         named: list[NamedValue] = []
-        for one, y, middle in zip(texts, ys, middles, strict=True):
+        for one, y, middle in zip(texts, ys, middles[: len(texts)], strict=True):
             value_y = y if view.top <= y <= view.bottom else None
             if middle is not None:
                 rect = QRectF(left, middle - height / 2, width, height)
@@ -141,6 +149,8 @@ class AxisLabels:
             named.append(NamedValue(y, one.name, one.text, one.ground, middle))
         if is_named:
             pane.names = axis_names(self._scene, pane, named)
+        placed = zip(heights, middles[len(texts) :], strict=True)
+        return {y: middle for y, middle in placed if middle is not None}
 
     def _room(self, pane: Pane) -> Span:
         """Return the part of a pane's axis that labels may use: all but the button of a stretched axis."""

@@ -97,6 +97,12 @@ class LinesOverPrices(Protocol):
     def areas(self) -> list[QRectF]:
         """Return the labels' rectangles on the value axis."""
 
+    def label_heights(self) -> list[float]:
+        """Return the heights at which lines have labels, in the view's logical pixels."""
+
+    def set_label_middles(self, middles: dict[float, float]) -> None:
+        """Put labels there, each by its line's height, where they leave room for the indicators' labels."""
+
     def paint_lines(self, painter: QPainter, pixels: DevicePixels) -> None:
         """Paint over the bars; the painter is in device pixels before and after."""
 

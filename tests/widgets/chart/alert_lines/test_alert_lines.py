@@ -122,3 +122,15 @@ def test_a_label_makes_room_for_the_last_price(qtbot: QtBot, chart: ChartWidget,
     shown(qtbot, chart, AlertLine(1, last, "Crosses"))
     (label,) = chart.alert_lines.painting.areas()
     assert not label.intersects(last_price_place(chart._scene))
+
+
+def test_a_label_covers_none_of_an_indicators(qtbot: QtBot, chart: ChartWidget, series: CandleSeries) -> None:
+    chart.indicators.add("sma", {"period": 20})
+    settle(qtbot, chart)
+    (value,) = [label.value_y for label in chart._scene.price.labels]
+    assert value is not None
+    for by in (-18, -6, 4, 15):
+        shown(qtbot, chart, AlertLine(1, chart._scene.price.value_at(value + by), "Crosses"))
+        (label,), (own,) = chart.alert_lines.painting.areas(), chart._scene.price.labels
+        assert not label.intersects(own.rect)
+        assert not label.intersects(last_price_place(chart._scene))
