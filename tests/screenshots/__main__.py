@@ -3,7 +3,8 @@ Draws the window in each of its states, for looking at: ``make screenshot``.
 
 Everything shown is real: the recording replayed over a socket with the archive's candles before it, an exchange that
 does not answer, a market without a trade, a server that cannot be reached. Pictures go to ``build/screenshots``, or the
-folder named; each at 1280x720, and the recording also at 2x and in the light theme. ``--docs`` renews README's.
+folder named; each at 1280x720, and the recording also at 2x and in the light theme. ``--docs`` renews those of README
+and docs.
 ``CRYPTOPIPE_TEXT_PERCENT=200`` in the environment draws all of them with larger text.
 """
 
@@ -54,6 +55,7 @@ SCENES: dict[str, Scene] = {
     "drawings": drawings,
 }
 RUNS = [  # theme, scale, size, scenes
+    ("dark", "1", (1920, 1080), ("workspace",)),
     (
         "dark",
         "1",
@@ -150,6 +152,9 @@ def main() -> int:
             taken = options.out / f"indicators-{theme}-1440x900@1.png"
             (ROOT / "docs").mkdir(exist_ok=True)
             (ROOT / "docs" / f"window-{theme}.png").write_bytes(taken.read_bytes())
+        (ROOT / "docs" / "workspace-dark.png").write_bytes(
+            (options.out / "workspace-dark-1920x1080@1.png").read_bytes()
+        )
     return 0
 
 
