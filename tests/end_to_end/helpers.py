@@ -17,7 +17,9 @@ from pathlib import Path
 from typing import Any
 
 import qasync
-from PySide6.QtWidgets import QApplication
+from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
+from PySide6.QtGui import QMouseEvent
+from PySide6.QtWidgets import QApplication, QWidget
 
 from app.config.settings import Settings, load
 from app.live.charts.chart_session import ChartSession
@@ -125,6 +127,20 @@ def run_on_qt_loop(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         del loop
         destroy_leftovers()
         gc.freeze()  # what is left are modules and tests, which no collection needs to look at
+
+
+def move_mouse(part: QWidget, point: QPoint, held: Qt.MouseButton = Qt.MouseButton.NoButton) -> None:
+    """
+    Move the mouse over a part of the window, with a button held or none; ``point`` is the part's.
+
+    Within a task `QTest.mouseMove` must not be used: it handles all events that wait, and asyncio drops what would go
+    on with another task meanwhile, which then waits for ever.
+    """
+    on_screen = QPointF(part.mapToGlobal(point))
+    no_button, no_keys = Qt.MouseButton.NoButton, Qt.KeyboardModifier.NoModifier
+    QApplication.sendEvent(
+        part, QMouseEvent(QEvent.Type.MouseMove, QPointF(point), on_screen, no_button, held, no_keys)
+    )
 
 
 async def until(condition: Callable[[], object], *, seconds: float = 30.0) -> None:

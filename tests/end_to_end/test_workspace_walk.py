@@ -25,7 +25,7 @@ from app.sandbox.market.simulated import SimulatedMarket
 from app.window.charts.open_charts import OpenChart
 from app.window.workspace.chart_rooms import ChartRooms
 from app.window.workspace.workspace_controller import WorkspaceController
-from tests.end_to_end.helpers import until
+from tests.end_to_end.helpers import move_mouse, until
 from tests.end_to_end.walking import CONTROL, LEFT, RATE, SEED, Walker, viewport_of
 from widgets.alerts.alert_toast import AlertToast
 from widgets.chart.drawings.handles import point_of
@@ -343,7 +343,7 @@ async def several_charts(trader: Trader) -> None:
 
     def is_guided() -> bool:
         # Again and again: where there is a real pointer, it leaves the chart as the menu closes.
-        QTest.mouseMove(viewport, QPoint(viewport.width() // 2, viewport.height() // 3))
+        move_mouse(viewport, QPoint(viewport.width() // 2, viewport.height() // 3))
         return fourth.chart._scene.guide is not None
 
     await until(is_guided)

@@ -24,7 +24,7 @@ from PySide6.QtWidgets import QApplication, QMenu, QWidget
 
 from app import main as program
 from app.window.window_controller import WindowController
-from tests.end_to_end.helpers import sandbox_process, until
+from tests.end_to_end.helpers import move_mouse, sandbox_process, until
 from tests.program import set_surroundings, unchanged_process
 from widgets.chart.chart_widget import ChartWidget
 from widgets.chart.painting.canvas import ChartCanvas
@@ -115,7 +115,7 @@ class Walker:
         viewport = viewport_of(self.chart)
         QTest.mousePress(viewport, LEFT, pos=points[0])
         for point in points[1:]:
-            QTest.mouseMove(viewport, point)
+            move_mouse(viewport, point, LEFT)
         QTest.mouseRelease(viewport, LEFT, pos=points[-1])
 
     # The screen

@@ -24,7 +24,7 @@ from app.sandbox.market.simulated import SimulatedMarket
 from app.sandbox.oanda.server import ACCOUNT, TOKEN, OandaSandbox
 from app.sandbox.oanda.tape import SimulatedTape
 from tests.conftest import SHARED_DATA
-from tests.end_to_end.helpers import Running, open_window, until
+from tests.end_to_end.helpers import Running, move_mouse, open_window, until
 from tests.sandbox.helpers import serving
 from tests.screenshots.shooting import Shooting, point, recorded_window
 from tests.widgets.chart.recorded_week import EURUSD, recorded_week
@@ -83,7 +83,7 @@ async def moving(shooting: Shooting, running: Running) -> None:
     running.chart.end_jump("")
     viewport, control = running.chart.findChild(ChartCanvas).viewport(), Qt.KeyboardModifier.ControlModifier
     QTest.mousePress(viewport, Qt.MouseButton.LeftButton, control, QPoint(300, 150))
-    QTest.mouseMove(viewport, QPoint(560, 300))
+    move_mouse(viewport, QPoint(560, 300), Qt.MouseButton.LeftButton)
     await shooting.take(running, "band")
     QTest.keyClick(running.chart.focusProxy(), Qt.Key.Key_Escape)
     running.window.keys_overview.toggle()
