@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
-from PySide6.QtGui import QActionGroup
 from PySide6.QtWidgets import QMenu
 
 from app.market.quotes.tick import PriceSide
@@ -16,6 +15,7 @@ from widgets.chart.model.pane_layout import PRICE, VOLUME
 from widgets.chart.painting.pane import Pane
 from widgets.chart.panes.pane_set import TITLES, PaneSet
 from widgets.chart.scales.value_scale import ScaleMode
+from widgets.controls.menu_entries import add_choices, add_toggle
 from widgets.keys import key_text
 
 _SPREAD_MEANING = "From the last bid of each candle to its last ask. In between, the spread may have been wider."
@@ -24,7 +24,7 @@ _SPREAD_MEANING = "From the last bid of each candle to its last ask. In between,
 def fill_snap_menu(menu: QMenu, appearance: Appearance) -> None:
     """Add whether the crosshair snaps to prices."""
     text = f"Snap to prices{_key_hint('price_snap')}"
-    _add_toggle(menu, text, on=appearance.price_snap, turn=lambda _: appearance.toggle_price_snap())
+    add_toggle(menu, text, on=appearance.price_snap, turn=lambda _: appearance.toggle_price_snap())
 
 
 def fill_exchange_menu(
@@ -49,20 +49,20 @@ def fill_time_menu(
     style = appearance.time_style
     menu.addAction(f"Go to date…{_key_hint('date')}", lambda: open_date_entry())
     menu.addAction(f"Time zone: {style.zone.title}…", lambda: open_zone_picker())
-    _add_toggle(
+    add_toggle(
         menu,
         "Shade every other day",
         on=style.shaded,
         turn=lambda on: appearance.change_time_style(replace(style, shaded=on)),
     )
     if closes:
-        _add_toggle(
+        add_toggle(
             menu,
             "Show sessions",
             on=style.shows_sessions,
             turn=lambda on: appearance.change_time_style(replace(style, shows_sessions=on)),
         )
-        _add_toggle(
+        add_toggle(
             menu,
             "Show closed time",
             on=style.shows_closed,
@@ -95,9 +95,9 @@ def fill_tick_price_menu(menu: QMenu, panes: PaneSet) -> None:
         key = _key_hint("price_side") if side is next_side(style.price_side) else ""
         choose = partial(_change_style, panes, price_side=side)
         choices.append((f"{side.value.capitalize()} prices{key}", side is style.price_side, choose))
-    _add_choices(menu, choices)
+    add_choices(menu, choices)
     menu.addSeparator()
-    _add_toggle(
+    add_toggle(
         menu,
         f"Spread as a band{_key_hint('spread_band')}",
         on=style.spread_band,
@@ -110,7 +110,7 @@ def fill_tick_price_menu(menu: QMenu, panes: PaneSet) -> None:
 def fill_price_style_menu(menu: QMenu, panes: PaneSet) -> None:
     """Add the styles of prices: candles, bars, a line …"""
     chosen = panes.style.price_style
-    _add_choices(
+    add_choices(
         menu, [(kind.title, kind is chosen, partial(_change_style, panes, price_style=kind)) for kind in PriceStyle]
     )
 
@@ -119,7 +119,7 @@ def fill_scale_menu(menu: QMenu, panes: PaneSet) -> None:
     """Add the modes of the price axis, and whether it is inverted."""
     style = panes.style
     scales = ((ScaleMode.LINEAR, ""), (ScaleMode.LOG, _key_hint("log")), (ScaleMode.PERCENT, _key_hint("percent")))
-    _add_choices(
+    add_choices(
         menu,
         [
             (
@@ -130,7 +130,7 @@ def fill_scale_menu(menu: QMenu, panes: PaneSet) -> None:
             for scale, key in scales
         ],
     )
-    _add_toggle(
+    add_toggle(
         menu, f"Inverted{_key_hint('invert')}", on=style.inverted, turn=lambda on: _change_style(panes, inverted=on)
     )
 
@@ -140,7 +140,7 @@ def fill_volume_menu(menu: QMenu, panes: PaneSet) -> None:
     style, own, ticks = panes.style, VOLUME in panes.layout.keys, panes.counts_ticks
     texts = ("Ticks in a pane of their own", "Ticks behind the prices", "No ticks")
     apart, behind, none = texts if ticks else ("Volume in a pane of its own", "Volume behind the prices", "No volume")
-    _add_choices(
+    add_choices(
         menu,
         [
             (apart, own, partial(panes.open, VOLUME)),
@@ -152,7 +152,7 @@ def fill_volume_menu(menu: QMenu, panes: PaneSet) -> None:
         return
     menu.addSeparator()
     text = "Split volume into taker buys and sells"
-    _add_toggle(menu, text, on=style.takers, turn=lambda on: _change_style(panes, takers=on))
+    add_toggle(menu, text, on=style.takers, turn=lambda on: _change_style(panes, takers=on))
 
 
 def fill_axis_menu(menu: QMenu, panes: PaneSet, pane: Pane, reset: Callable[[str], object]) -> None:
@@ -160,10 +160,10 @@ def fill_axis_menu(menu: QMenu, panes: PaneSet, pane: Pane, reset: Callable[[str
     automatic = menu.addAction(f"Fit to what is in view{_key_hint('automatic')}", partial(reset, pane.key))
     automatic.setEnabled(not pane.value_scale.auto)
     text = "Indicators' values on the axes"
-    _add_toggle(menu, text, on=panes.style.axis_labels, turn=lambda on: _change_style(panes, axis_labels=on))
+    add_toggle(menu, text, on=panes.style.axis_labels, turn=lambda on: _change_style(panes, axis_labels=on))
     if pane.key == PRICE:
         only = panes.style.fits_prices_only
-        _add_toggle(menu, "Fit prices only", on=only, turn=lambda on: _change_style(panes, fits_prices_only=on))
+        add_toggle(menu, "Fit prices only", on=only, turn=lambda on: _change_style(panes, fits_prices_only=on))
         menu.addSeparator()
         fill_scale_menu(menu, panes)
 
@@ -200,20 +200,3 @@ def _hide_volume(panes: PaneSet) -> None:
 
 def _key_hint(command: str) -> str:
     return f"\t{key_text(command)}"
-
-
-def _add_toggle(menu: QMenu, text: str, *, on: bool, turn: Callable[[bool], None]) -> None:
-    action = menu.addAction(text)
-    action.setCheckable(True)
-    action.setChecked(on)
-    action.toggled.connect(turn)
-
-
-def _add_choices(menu: QMenu, entries: list[tuple[str, bool, Callable[[], None]]]) -> None:
-    group = QActionGroup(menu)
-    for text, is_chosen, choose in entries:
-        action = menu.addAction(text)
-        action.setCheckable(True)
-        action.setChecked(is_chosen)
-        group.addAction(action)
-        action.triggered.connect(lambda _checked=False, choose=choose: choose())

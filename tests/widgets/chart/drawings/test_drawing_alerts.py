@@ -11,7 +11,7 @@ from pytestqt.qtbot import QtBot
 
 from app.market.drawings.drawing import Drawing, DrawingKind, Extend
 from app.market.series.series import CandleSeries
-from tests.widgets.chart.charts import BTC, FIRST_SLOT, canvas_of, colour_at, picture, place, series_of, settle, zigzag
+from tests.widgets.chart.charts import FIRST_SLOT, canvas_of, colour_at, picture, place, settle
 from tests.widgets.chart.drawings.helpers import Kept, anchor, drawn
 from widgets.chart.chart_widget import ChartWidget
 from widgets.chart.drawings.bell_places import bell_places
@@ -20,14 +20,6 @@ from widgets.chart.drawings.drawing_commands import drawing_reasons
 from widgets.keys import keys_of
 
 Kind = DrawingKind
-
-
-@pytest.fixture
-def series(qtbot: QtBot, chart: ChartWidget) -> CandleSeries:
-    made = series_of(zigzag(100))
-    chart.set_series(made, BTC)
-    settle(qtbot, chart)
-    return made
 
 
 def at(chart: ChartWidget, slot: float, price: float) -> QPointF:

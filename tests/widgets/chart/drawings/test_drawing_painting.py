@@ -11,16 +11,13 @@ from pytestqt.qtbot import QtBot
 from app.market.drawings.drawing import Drawing, DrawingKind
 from app.market.series.series import CandleSeries
 from tests.widgets.chart.charts import (
-    BTC,
     FIRST_SLOT,
     candle,
     colour_at,
     is_drawn_at,
     picture,
     place,
-    series_of,
     settle,
-    zigzag,
 )
 from tests.widgets.chart.drawings.helpers import anchor, drawn
 from widgets.chart.chart_widget import ChartWidget
@@ -35,15 +32,6 @@ CHOSEN_COLOUR = "#ff00ff"
 
 def at(chart: ChartWidget, slot: float, price: float) -> QPointF:
     return place(chart, FIRST_SLOT + slot, price)
-
-
-@pytest.fixture
-def series(qtbot: QtBot, chart: ChartWidget) -> CandleSeries:
-    """A hundred candles on the chart, the latest in view."""
-    made = series_of(zigzag(100))
-    chart.set_series(made, BTC)
-    settle(qtbot, chart)
-    return made
 
 
 @pytest.mark.parametrize("palette", [DARK, LIGHT], ids=lambda palette: palette.name)

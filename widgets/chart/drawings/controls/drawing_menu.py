@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from functools import partial
 from math import isfinite
 from typing import Protocol
 
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QActionGroup, QColor, QIcon, QPixmap
+from PySide6.QtGui import QColor, QIcon, QPixmap
 from PySide6.QtWidgets import QColorDialog, QInputDialog, QMenu, QWidget
 
 from app.market.drawings.drawing import MOST_LEVELS, WIDTHS, Dash, Drawing, Extend
@@ -18,6 +17,7 @@ from widgets.chart.drawings.line_painting import colour_of
 from widgets.chart.drawings.shapes import levels_of
 from widgets.chart.indicators.study import COLOUR_NAMES
 from widgets.chart.painting.colours import line_colour
+from widgets.controls.menu_entries import add_choices, add_toggle
 from widgets.keys import key_text
 from widgets.theme import style
 from widgets.theme.palettes import Palette
@@ -57,13 +57,13 @@ def fill_drawing_menu(menu: QMenu, changes: DrawingChanges, drawing: Drawing, pa
     menu.addAction(f"Bring to front\t{key_text('drawing_to_front')}", partial(changes.bring_to_front, drawing))
     menu.addAction(f"Send to back\t{key_text('drawing_to_back')}", partial(changes.send_to_back, drawing))
     menu.addSeparator()
-    _add_toggle(
+    add_toggle(
         menu,
         f"Locked\t{key_text('lock_drawing')}",
         on=drawing.locked,
         turn=lambda on: changes.change(drawing, locked=on),
     )
-    _add_toggle(
+    add_toggle(
         menu,
         f"Hidden\t{key_text('hide_drawing')}",
         on=drawing.hidden,
@@ -85,31 +85,31 @@ def fill_style_menus(menu: QMenu, changes: DrawingChanges, drawing: Drawing, pal
         fill_dash_menu(menu.addMenu("Line"), changes, drawing)
     if info.can_extend:
         extends = [
-            (text, extend is look.extend, partial(_restyle, changes, drawing, extend=extend))
+            (text, extend is look.extend, partial(changes.change_style, drawing, extend=extend))
             for extend, text in EXTENDS.items()
         ]
-        _add_choices(menu.addMenu("Extended"), extends)
+        add_choices(menu.addMenu("Extended"), extends)
     if info.has_levels:
         menu.addAction("Levels…", partial(_open_levels, menu.parentWidget(), changes, drawing))
     if info.can_fill:
-        _add_toggle(menu, "Filled", on=look.filled, turn=lambda on: changes.change_style(drawing, filled=on))
+        add_toggle(menu, "Filled", on=look.filled, turn=lambda on: changes.change_style(drawing, filled=on))
 
 
 def fill_width_menu(menu: QMenu, changes: DrawingChanges, drawing: Drawing) -> None:
     """Add the widths of lines."""
     look = drawing.style
-    _add_choices(
+    add_choices(
         menu,
-        [(f"{width} px", width == look.width, partial(_restyle, changes, drawing, width=width)) for width in WIDTHS],
+        [(f"{width} px", width == look.width, partial(changes.change_style, drawing, width=width)) for width in WIDTHS],
     )
 
 
 def fill_dash_menu(menu: QMenu, changes: DrawingChanges, drawing: Drawing) -> None:
     """Add solid, dashed and dotted."""
     look = drawing.style
-    _add_choices(
+    add_choices(
         menu,
-        [(text, dash is look.dash, partial(_restyle, changes, drawing, dash=dash)) for dash, text in DASHES.items()],
+        [(text, dash is look.dash, partial(changes.change_style, drawing, dash=dash)) for dash, text in DASHES.items()],
     )
 
 
@@ -119,13 +119,13 @@ def fill_colour_menu(menu: QMenu, changes: DrawingChanges, drawing: Drawing, pal
         choice = f"line:{number + 1}"
         is_chosen = drawing.style.colour == choice
         action = menu.addAction(
-            swatch(line_colour(palette, number)), name, partial(_restyle, changes, drawing, colour=choice)
+            swatch(line_colour(palette, number)), name, partial(changes.change_style, drawing, colour=choice)
         )
         action.setCheckable(True)
         action.setChecked(is_chosen)
     menu.addSeparator()
     menu.addAction("Other colour…", partial(_open_colours, menu.parentWidget(), changes, drawing, palette))
-    usual = menu.addAction("Usual colour", partial(_restyle, changes, drawing, colour=""))
+    usual = menu.addAction("Usual colour", partial(changes.change_style, drawing, colour=""))
     usual.setCheckable(True)
     usual.setChecked(not drawing.style.colour)
 
@@ -179,24 +179,3 @@ def swatch(colour: QColor) -> QIcon:
     pixmap = QPixmap(style.px(14), style.px(14))
     pixmap.fill(colour)
     return QIcon(pixmap)
-
-
-def _restyle(changes: DrawingChanges, drawing: Drawing, **style_changes: object) -> None:
-    changes.change_style(drawing, **style_changes)
-
-
-def _add_toggle(menu: QMenu, text: str, *, on: bool, turn: Callable[[bool], object]) -> None:
-    action = menu.addAction(text)
-    action.setCheckable(True)
-    action.setChecked(on)
-    action.toggled.connect(turn)
-
-
-def _add_choices(menu: QMenu, entries: Sequence[tuple[str, bool, Callable[[], object]]]) -> None:
-    group = QActionGroup(menu)
-    for text, is_chosen, choose in entries:
-        action = menu.addAction(text)
-        action.setCheckable(True)
-        action.setChecked(is_chosen)
-        group.addAction(action)
-        action.triggered.connect(lambda _checked=False, choose=choose: choose())
