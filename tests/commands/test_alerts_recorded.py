@@ -63,14 +63,19 @@ def stop(process: subprocess.Popen[str]) -> None:
 
 
 def draw(play: Play, price: float, time_us: int) -> list[int]:
-    """Draw levels around a price, a zigzag by hand from a time on, and a vertical line; return alerts on them."""
+    """
+    Draw levels around a price, a zigzag by hand from a time on, and a vertical line; return alerts on them.
+
+    The line stands some seconds ahead of now, so that its alert is there before it is crossed.
+    """
+    line_us = time.time_ns() // 1_000 + 12_000_000
     levels = [1 + (at - 25) / 10_000 for at in range(50)]
     style = {"levels": levels, "extend": "both"}
     zigzag = [[time_us + at * 1_000_000, price * (1 + (-1) ** at / 5_000)] for at in range(3_600)]
     kinds = {
         "fibonacci_retracement": ([[0, price], [1, 0.0]], style),
         "freehand": (zigzag, {}),
-        "vertical_line": ([[time_us + 10_000_000, price]], {}),
+        "vertical_line": ([[line_us, price]], {}),
     }
     drawings = [
         {"id": str(uuid.uuid4()), "symbol": "BTCUSDT", "kind": kind, "anchors": anchors, "style": style}
@@ -103,6 +108,7 @@ def test_an_alert_from_before_the_first_recording_outlives_kills(play: Play, ser
         wait_for(lambda: firings(play, later), process)
         assert time.monotonic() - added_s < 20  # some seconds, and more on a busy machine
         document(play, "remove", later)
+        wait_for(lambda: firings(play, drawn[2]), process)
         stop(process)
     report = document(play, "verify")
     assert (report["missed"], report["doubled"], report["invented"]) == (0, 0, 0)
