@@ -122,7 +122,7 @@ def _run_window(launch: _Launch, before: WindowState | None) -> tuple[Outcome, W
             try:
                 is_simulated = launch.simulated is not None
                 shown = _ShownWindow(launch.settings, before, loop.create_future(), simulated=is_simulated)
-                shown.window.live_market_requested.connect(partial(_go_live, shown, launch.live))
+                shown.window.requests.live_market_requested.connect(partial(_go_live, shown, launch.live))
                 loop.run_until_complete(_show_window(launch, opening, shown, begin_shutdown))
             finally:
                 begin_shutdown()
@@ -300,12 +300,12 @@ async def _about_dialog(window: MainWindow) -> AsyncIterator[None]:
     def open_first() -> None:
         from app.window.about import AboutController
 
-        window.about_requested.disconnect(open_first)
+        window.requests.about_requested.disconnect(open_first)
         controllers.append(AboutController(window))
-        window.about_requested.connect(controllers[0].open)
+        window.requests.about_requested.connect(controllers[0].open)
         controllers[0].open()
 
-    window.about_requested.connect(open_first)
+    window.requests.about_requested.connect(open_first)
     try:
         yield
     finally:
@@ -323,11 +323,11 @@ async def _database_dialog(
     def open_first() -> None:
         from app.window.database_controller import DatabaseController
 
-        window.database_requested.disconnect(open_first)
+        window.requests.database_requested.disconnect(open_first)
         controllers.append(DatabaseController(engine, window, settings, config_file(), simulated=simulated))
         controllers[0].open()
 
-    window.database_requested.connect(open_first)
+    window.requests.database_requested.connect(open_first)
     try:
         yield
     finally:

@@ -112,7 +112,7 @@ class DatabaseController:
         self._dialog: DatabaseDialog | None = None
         self._tasks = Tasks("the database dialog")
         self._test: asyncio.Task[None] | None = None
-        window.database_requested.connect(self.open)
+        window.requests.database_requested.connect(self.open)
 
     def open(self) -> None:
         """Show the dialog, unless it is open; it closes itself."""

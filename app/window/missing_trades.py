@@ -41,8 +41,8 @@ class MissingTrades:
         self._tasks = Tasks("missing trades")
         self._looking: asyncio.Task[None] | None = None
         self._shown: tuple[str, int] = ("", 0)  # the symbol and the first id of the gap last shown
-        window.missing_requested.connect(self.show_any)
-        window.missing_here_requested.connect(lambda: self.show(chosen()))
+        window.requests.missing_requested.connect(self.show_any)
+        window.requests.missing_here_requested.connect(lambda: self.show(chosen()))
 
     def counts(self) -> dict[str, int]:
         """Return how many trades are missing, by symbol; the chart's symbol first, then those that miss most."""
@@ -95,7 +95,7 @@ class MissingTrades:
             first, time_us = found if found is not None else (first, last_us)
         self._shown = (name, first)
         if name != self._chosen():
-            self._window.symbol_requested.emit(name)
+            self._window.requests.symbol_requested.emit(name)
         if time_us is not None:
             self._charts.active.controller.jump_when_ready(time_us, "the missing trades")
 

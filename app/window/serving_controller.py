@@ -41,12 +41,12 @@ class ServingController(QObject):
 
     def start(self) -> None:
         """Show whether the data is served, and follow the switch from now on."""
-        self._window.serving_requested.connect(self._on_requested)
+        self._window.requests.serving_requested.connect(self._on_requested)
         self._show()
 
     async def stop(self) -> None:
         """Stop following the switch."""
-        self._window.serving_requested.disconnect(self._on_requested)
+        self._window.requests.serving_requested.disconnect(self._on_requested)
         await self._tasks.end()
 
     def _on_requested(self, is_on: bool) -> None:

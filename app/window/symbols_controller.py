@@ -88,6 +88,6 @@ class SymbolsController:
     def _show(self, dialog: StoredSymbolsDialog, name: str, day_us: int | None) -> None:
         """Close the dialog, and show the symbol, at that day if one is given."""
         dialog.accept()
-        self._window.symbol_requested.emit(name)
+        self._window.requests.symbol_requested.emit(name)
         if day_us is not None:
             self._charts.active.controller.jump_when_ready(day_us + _NOON_US, day_in_words(day_us))

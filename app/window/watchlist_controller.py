@@ -36,11 +36,11 @@ class WatchlistController:
         self._state = state
         self._panels = panels
         self._dialog: SymbolsDialog | None = None
-        window.watch_add_requested.connect(lambda name: self.replace([*state.watchlist, name]))
-        window.watch_remove_requested.connect(self.remove)
-        window.watch_many_requested.connect(lambda names: self.replace([*state.watchlist, *names]))
-        window.watch_names_requested.connect(lambda names: self.replace(names))
-        window.symbols_requested.connect(self.open_dialog)
+        window.requests.watch_add_requested.connect(lambda name: self.replace([*state.watchlist, name]))
+        window.requests.watch_remove_requested.connect(self.remove)
+        window.requests.watch_many_requested.connect(lambda names: self.replace([*state.watchlist, *names]))
+        window.requests.watch_names_requested.connect(lambda names: self.replace(names))
+        window.requests.symbols_requested.connect(self.open_dialog)
         window.watchlist.view_changed.connect(lambda: self.renew())
         window.watchlist.list_requested.connect(self.put_into)
         window.picker_opened.connect(engine.directory.refresh)

@@ -135,7 +135,7 @@ async def open_one(running: Running, _: float) -> None:
 
     def split_other() -> tuple[Callable[[], bool], Callable[[], object]]:
         made = split()
-        running.window.symbol_requested.emit("BNBUSDT")
+        running.window.requests.symbol_requested.emit("BNBUSDT")
         return made
 
     def plot() -> tuple[Callable[[], bool], Callable[[], object]]:

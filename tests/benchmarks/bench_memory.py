@@ -90,9 +90,9 @@ async def watched(settings, minutes: float, switching: bool) -> None:
 
 def switch(running: Running, symbols: tuple[str, ...], chance: random.Random) -> None:
     if chance.random() < 0.5:
-        running.window.symbol_requested.emit(chance.choice(symbols))
+        running.window.requests.symbol_requested.emit(chance.choice(symbols))
     else:
-        running.window.interval_requested.emit(chance.choice(MENU_INTERVALS))
+        running.window.requests.interval_requested.emit(chance.choice(MENU_INTERVALS))
 
 
 # A chart without a market

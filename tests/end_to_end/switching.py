@@ -71,10 +71,10 @@ class Switcher:
         window, session = self._running.window, self._running.session
         if self._dice.random() < 0.4:
             symbol = self._dice.choice(self._symbols)
-            window.symbol_requested.emit(symbol)
+            window.requests.symbol_requested.emit(symbol)
             return symbol, session.interval.name
         interval = self._dice.choice(MENU_INTERVALS)
-        window.interval_requested.emit(interval)
+        window.requests.interval_requested.emit(interval)
         return session.symbol, interval.name
 
     def _move(self) -> None:

@@ -57,7 +57,7 @@ class Newcomer(Walker):
 
     async def export_three_days_ago(self, path: Path) -> None:
         """Export an hour that the program has never recorded nor loaded."""
-        self.window.export_requested.emit()
+        self.window.requests.export_requested.emit()
         (dialog,) = self.window.findChildren(ExportDialog)
         hour_s = QDateTime.currentSecsSinceEpoch() // 3600 * 3600
         end = QDateTime.fromSecsSinceEpoch(hour_s - 3 * DAY_S, QTimeZone.utc())

@@ -188,7 +188,7 @@ def test_the_window_shows_the_exchanges_candles_after_every_interval(recording, 
             async with open_window(settings) as running:
                 await until(lambda: running.engine.recorder.trades_received == RECORDED_TRADES, seconds=90)
                 for interval in [*INTERVALS, Interval.parse("5m"), Interval.parse("1m")]:
-                    running.window.interval_requested.emit(interval)
+                    running.window.requests.interval_requested.emit(interval)
                     await until(lambda: running.session.joined)
                     await until(lambda: total_trades(running) == RECORDED_TRADES)
                     if interval.name == "5m":

@@ -31,7 +31,7 @@ async def export(shooting: Shooting) -> None:
         async with open_window(settings) as running:
             await until(lambda: running.session.joined and running.engine.database is not None)
             running.chart.pictures.folder.note(shooting.pictures / "candles.csv")
-            running.window.export_requested.emit()
+            running.window.requests.export_requested.emit()
             (dialog,) = running.window.findChildren(ExportDialog)
             form = dialog.form
             await until(lambda: dialog.card.rows[0].figure.text())
@@ -43,7 +43,7 @@ async def export(shooting: Shooting) -> None:
             await until(lambda: dialog.state is ExportState.DONE)
             await shooting.take_dialog(dialog, "export-done")
             dialog.reject()
-            running.window.export_requested.emit()
+            running.window.requests.export_requested.emit()
             dialog = running.window.findChildren(ExportDialog)[-1]
             form = dialog.form
             form.rows.symbols.set_texts(["BTC/USDT", "ETH/USDT"])
@@ -87,7 +87,7 @@ async def downloads(shooting: Shooting) -> None:
         )
         async with open_window(settings) as running:
             await until(lambda: running.session.joined and running.engine.database is not None)
-            running.window.download_dialog_requested.emit()
+            running.window.requests.download_dialog_requested.emit()
             (dialog,) = running.window.findChildren(DownloadDialog)
             form = dialog.form
             await fetched(dialog, today_us - 6 * DAY_US, today_us - 4 * DAY_US)
@@ -156,7 +156,7 @@ async def database(shooting: Shooting) -> None:
 
 async def opened(running: Running) -> DatabaseDialog:
     """The database dialog over the window."""
-    running.window.database_requested.emit()
+    running.window.requests.database_requested.emit()
     (dialog,) = running.window.findChildren(DatabaseDialog)
     await asyncio.sleep(0.3)
     return dialog

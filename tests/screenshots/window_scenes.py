@@ -45,7 +45,7 @@ async def symbols(shooting: Shooting) -> None:
             running.window.open_symbol_picker("u", adding=True)
             await shooting.take(running, "symbols-adding")
             running.window.symbol_picker.hide()
-            running.window.symbols_requested.emit()
+            running.window.requests.symbols_requested.emit()
             (dialog,) = running.window.findChildren(SymbolsDialog)
             await shooting.take(running, "symbols-behind")
             await shooting.take_dialog(dialog, "symbols")

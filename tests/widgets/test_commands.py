@@ -68,7 +68,7 @@ def test_the_windows_parts_run_their_commands_by_name(window: MainWindow, qtbot:
     assert undone == ["undone"]
     assert "first" in commands.reason_not("remove_row")
     removed: list[str] = []
-    window.watch_remove_requested.connect(removed.append)
+    window.requests.watch_remove_requested.connect(removed.append)
     window.watchlist.view.setFocus()
     qtbot.keyClick(window.watchlist.view, Qt.Key.Key_Down)
     assert commands.run("remove_row")

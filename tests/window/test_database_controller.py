@@ -75,8 +75,8 @@ def settings_on(server: SandboxServer, data_dir: Path, folder: Path, environment
 
 
 async def opened(running: Running) -> DatabaseDialog:
-    running.window.database_requested.emit()
-    running.window.database_requested.emit()  # twice is once
+    running.window.requests.database_requested.emit()
+    running.window.requests.database_requested.emit()  # twice is once
     (dialog,) = running.window.findChildren(DatabaseDialog)
     # The keyring is looked for meanwhile.
     await until(lambda: dialog.state is not DialogState.EDITING or dialog.form._can_remember)
@@ -252,7 +252,7 @@ def test_the_window_stays_responsive_while_a_server_is_silent_and_the_test_can_b
 
 def test_the_simulated_market_can_choose_no_database_and_says_why(play: Callable[..., None]) -> None:
     async def scene(running: Running) -> None:
-        running.window.database_requested.emit()
+        running.window.requests.database_requested.emit()
         (dialog,) = running.window.findChildren(DatabaseDialog)
         assert "so that they never reach yours" in dialog.note.text()
         for button in (dialog.test_button, dialog.apply_button, dialog.form.remote):

@@ -28,7 +28,7 @@ from widgets.dialogs.export.rows_fields import RowKind
 
 
 def dialog_of(running: Running) -> ExportDialog:
-    running.window.export_requested.emit()
+    running.window.requests.export_requested.emit()
     (dialog,) = running.window.findChildren(ExportDialog)
     return dialog
 

@@ -116,7 +116,7 @@ def test_a_click_on_trades_missing_shows_them_and_asks_where_several_symbols_lac
         there_us = await store_old_trades(running, server, "ETHUSDT")
         await until(lambda: told(running.engine, "ETHUSDT") and running.engine.recorder.tracker("ETHUSDT").missing())
         before = set(QApplication.topLevelWidgets())
-        window.missing_requested.emit()
+        window.requests.missing_requested.emit()
         (menu,) = [one for one in set(QApplication.topLevelWidgets()) - before if isinstance(one, QMenu)]
         assert [action.text().partition("\t")[0] for action in menu.actions()] == ["BTC/USDT", "ETH/USDT"]
         menu.actions()[1].trigger()

@@ -65,7 +65,7 @@ def test_the_price_of_ticks_is_chosen_shown_and_remembered(play_quotes: PlayQuot
         chart.restore_appearance({})
         assert chart.chart_style.price_side is PriceSide.MID
 
-        running.window.symbol_requested.emit(BTC)
+        running.window.requests.symbol_requested.emit(BTC)
         await joined(running, BTC)
         assert chart.legend_text.startswith("BTC/USDT · 1m ")
         assert "Mid prices" not in entries(running)
@@ -99,7 +99,7 @@ def test_each_symbol_shows_the_state_of_its_own_broker(play_quotes: PlayQuotes) 
 
         await until(is_said)
         assert registry.get_sample_value("cryptopipe_broker_live", {"broker": "oanda"}) == 0
-        window.symbol_requested.emit(BTC)
+        window.requests.symbol_requested.emit(BTC)
         await joined(running, BTC)
         await until(lambda: window.status_bar.feed.text().startswith("Live"))
         await until(lambda: window.notice_bar.isHidden())
@@ -126,7 +126,7 @@ def test_candles_and_quotes_are_exported_with_the_columns_and_names_that_they_ha
     async def scene(running: Running, oanda: OandaSandbox) -> None:
         await joined(running, EUR)
         await until(lambda: running.engine.quotes.writer_status.stored > 10)
-        running.window.export_requested.emit()
+        running.window.requests.export_requested.emit()
         (dialog,) = running.window.findChildren(ExportDialog)
         form = dialog.form
         offered = [chip.text() for chip in form.layout_of_rows.columns.findChildren(ColumnChip)]
@@ -146,7 +146,7 @@ def test_candles_and_quotes_are_exported_with_the_columns_and_names_that_they_ha
         await until(lambda: "written to" in dialog.foot.outcome.text())
         assert json.loads((tmp_path / "bids.csv.meta.json").read_text())["price"] == "bid"
         dialog.reject()
-        running.window.export_requested.emit()
+        running.window.requests.export_requested.emit()
         dialog = running.window.findChildren(ExportDialog)[-1]
         form = dialog.form
         form.rows.include_open.click()

@@ -14,9 +14,9 @@ from widgets.symbols.watchlist_order import SortColumn
 
 def test_watched_symbols_are_recorded_and_others_no_longer(play: Play) -> None:
     async def scene(running: Running, server: SandboxServer) -> None:
-        running.window.watch_add_requested.emit("XRPUSDT")
-        running.window.watch_remove_requested.emit("SOLUSDT")
-        running.window.watch_remove_requested.emit("BTCUSDT")  # on the chart: recorded all the same
+        running.window.requests.watch_add_requested.emit("XRPUSDT")
+        running.window.requests.watch_remove_requested.emit("SOLUSDT")
+        running.window.requests.watch_remove_requested.emit("BTCUSDT")  # on the chart: recorded all the same
         assert set(running.engine.recorder.symbols) == {"ETHUSDT", "XRPUSDT", "BTCUSDT"}
         await until(lambda: running.engine.market_snapshot.latest("XRPUSDT").trade)
         # What was removed comes back where it was, beside what was added meanwhile.
@@ -44,11 +44,11 @@ def test_every_list_is_recorded_and_lists_come_back_whole(play: Play) -> None:
         QTest.keyClick(tabs.edit, Qt.Key.Key_Return)
         assert tabs.names() == ["Main", "Layer 1"]
         assert watchlist.model.names() == []
-        window.watch_many_requested.emit(["XRPUSDT", "ETHUSDT"])
+        window.requests.watch_many_requested.emit(["XRPUSDT", "ETHUSDT"])
         assert watchlist.model.names() == ["XRPUSDT", "ETHUSDT"]
         assert set(engine.recorder.symbols) == {"BTCUSDT", "ETHUSDT", "SOLUSDT", "XRPUSDT"}
         # Off one list, it is recorded for the other.
-        window.watch_remove_requested.emit("ETHUSDT")
+        window.requests.watch_remove_requested.emit("ETHUSDT")
         assert "ETHUSDT" in engine.recorder.symbols
         tabs.bar.setCurrentIndex(0)
         assert watchlist.model.names() == ["BTCUSDT", "ETHUSDT", "SOLUSDT"]
@@ -69,7 +69,7 @@ def test_every_list_is_recorded_and_lists_come_back_whole(play: Play) -> None:
         assert (tabs.names(), tabs.shown, lists.names()) == (["Layer 1", "Main"], 0, ["Layer 1", "Main"])
         assert watchlist.model.names() == ["XRPUSDT", "ETHUSDT", "SOLUSDT"]
         # A symbol that only another list has is removed from there.
-        window.watch_remove_requested.emit("BTCUSDT")
+        window.requests.watch_remove_requested.emit("BTCUSDT")
         assert lists.lists[1].symbols == ["ETHUSDT", "SOLUSDT"]
 
     play(scene)
@@ -80,7 +80,7 @@ def test_another_order_is_kept_and_rows_sorted_by_a_figure_follow_it(play: Play)
         watchlist, state = running.window.watchlist, running.controller._state
         recorded, saved = running.engine.recorder.symbols, []
         running.controller.state_changed.connect(lambda: saved.append(list(state.watchlist)))
-        running.window.watch_names_requested.emit(["SOLUSDT", "BTCUSDT", "ETHUSDT"])
+        running.window.requests.watch_names_requested.emit(["SOLUSDT", "BTCUSDT", "ETHUSDT"])
         assert saved == [["SOLUSDT", "BTCUSDT", "ETHUSDT"]]
         assert watchlist.model.names() == state.watchlist
         assert running.engine.recorder.symbols == recorded
@@ -97,13 +97,13 @@ def test_a_symbol_outside_the_watchlist_is_recorded_while_it_is_shown_and_watche
         window, panel = running.window, running.window.quote_panel
         await until(lambda: panel.figures["Recording"].text() == "Yes")
         assert panel.watch_button.isHidden()
-        window.symbol_requested.emit("XRPUSDT")
+        window.requests.symbol_requested.emit("XRPUSDT")
         assert "XRPUSDT" in running.engine.recorder.symbols
         await until(lambda: panel.figures["Recording"].text() == "While shown")
-        window.symbol_requested.emit("DOGEUSDT")
+        window.requests.symbol_requested.emit("DOGEUSDT")
         assert "XRPUSDT" not in running.engine.recorder.symbols
         panel.watch_button.click()
-        window.symbol_requested.emit("BTCUSDT")
+        window.requests.symbol_requested.emit("BTCUSDT")
         assert set(running.engine.recorder.symbols) == {"BTCUSDT", "ETHUSDT", "SOLUSDT", "DOGEUSDT"}
 
     play(scene)
@@ -114,7 +114,7 @@ def test_the_whole_watchlist_is_edited_at_once_and_unknown_symbols_are_refused(p
         await until(lambda: running.engine.directory.is_current)
         reported: list[bool] = []
         running.controller.state_changed.connect(lambda: reported.append(True))
-        running.window.symbols_requested.emit()
+        running.window.requests.symbols_requested.emit()
         (dialog,) = running.window.findChildren(SymbolsDialog)
         assert dialog.names() == ["BTCUSDT", "ETHUSDT", "SOLUSDT"]
         dialog.list_requested.emit(["BTCUSDT", "NOSUCHUSDT"])
@@ -133,8 +133,8 @@ def test_watchlist_top_bar_and_notice_say_that_a_symbol_does_not_trade(play: Pla
     async def scene(running: Running, server: SandboxServer) -> None:
         window = running.window
         await until(lambda: running.engine.directory.is_current)
-        window.watch_many_requested.emit(["LUNAUSDT"])
-        window.symbol_requested.emit("LUNAUSDT")
+        window.requests.watch_many_requested.emit(["LUNAUSDT"])
+        window.requests.symbol_requested.emit("LUNAUSDT")
         await until(lambda: "LUNA/USDT: trading halted" in window.notice_bar.text.text())
         assert window.top_bar.symbol.market.text() == "Trading halted"
         model = window.watchlist.model

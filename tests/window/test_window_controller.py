@@ -27,7 +27,7 @@ def test_fast_switching_never_shows_one_symbol_under_the_name_of_another(play: P
     async def scene(running: Running, server: SandboxServer) -> None:
         names = ["ETHUSDT", "BTCUSDT", "SOLUSDT"]
         for at in range(52):
-            running.window.symbol_requested.emit(names[at % 3])
+            running.window.requests.symbol_requested.emit(names[at % 3])
             assert running.chart.accessibleDescription() == ""  # nothing yet, rather than the one before
             for _ in range(at % 5):
                 await asyncio.sleep(0.005)
@@ -46,7 +46,7 @@ def test_known_figures_of_a_symbol_show_as_soon_as_it_is_chosen(play: Play) -> N
     async def scene(running: Running, server: SandboxServer) -> None:
         board = running.engine.market_snapshot
         await until(lambda: board.latest("ETHUSDT").quote and board.latest("ETHUSDT").day)
-        running.window.symbol_requested.emit("ETHUSDT")
+        running.window.requests.symbol_requested.emit("ETHUSDT")
         assert running.window.top_bar.price.text().startswith("2,")
         assert "ETH/USDT" in running.window.windowTitle()
 
@@ -79,7 +79,7 @@ def test_a_jump_to_a_date_loads_nothing_in_between_and_the_date_stays_in_view_ov
         await until(lambda: not chart.is_following and is_filled(running))
         assert abs(chart.center_time_us() - there_us) < 60_000_000
         assert len(session.series) < 10_000  # of 28,800
-        running.window.interval_requested.emit(Interval.parse("15m"))
+        running.window.requests.interval_requested.emit(Interval.parse("15m"))
         await until(lambda: shown(running) and is_filled(running))
         assert abs(chart.center_time_us() - there_us) < 60_000_000
         chart.navigator.follow_latest()

@@ -1,8 +1,9 @@
 """
-The main window: it arranges the panels around the chart, keeps its geometry and passes requests up.
+The main window: it arranges the panels around the chart and keeps its geometry.
 
-It decides nothing. What the user asks for leaves as a signal; new values come in through the ``set_`` methods. Closing
-is a request too: the program first stops the feed and flushes the writer, then calls `MainWindow.allow_close`.
+It decides nothing. What the user asks for leaves as a signal of `WindowRequests`; new values come in through the
+``set_`` methods. Closing is a request too: the program first stops the feed and flushes the writer, then calls
+`MainWindow.allow_close`.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ from widgets.window.notice_bar import NoticeAction, NoticeBar
 from widgets.window.side_panel import SidePanel
 from widgets.window.status_bar import StatusBar
 from widgets.window.top_bar import TopBar
+from widgets.window.window_requests import WindowRequests
 
 _OF_CHARTS = [each for each in bindings_by_group()[CommandGroup.CHARTS] if each.command]
 
@@ -48,95 +50,21 @@ class MainWindow(QMainWindow):
     """
     The window around ``chart``.
 
-    ``commands`` runs every command by its name; the program adds the chart's.
+    ``requests`` has what the user asks for. ``commands`` runs every command by its name; the program adds the chart's.
 
     Signals:
-        symbol_requested: Show this symbol; carries its name.
-        interval_requested: Show this interval, chosen or typed; carries the `Interval`.
-        export_requested, database_requested: Open the export dialog, or the database dialog.
-        copy_candles_requested: Put the candles in view on the clipboard; carries the `FileFormat` of the text.
-        symbols_requested: Open the dialog that edits the list of recorded symbols as a whole.
-        stored_symbols_requested: Open the dialog of what is stored of each symbol.
-        download_dialog_requested: Open the dialog that downloads past trades and candles.
-        import_requested: Open the import dialog; carries the paths that were dropped on the window, if any.
-        watch_add_requested, watch_remove_requested: Add a symbol to the watchlist, or remove it; carry its name.
-        watch_many_requested: Add several symbols to the watchlist; carries their names.
-        watch_names_requested: Use this list of symbols in this order as the watchlist; carries their names.
         picker_opened: The symbol picker opened, and should show the exchange's current symbols.
-        chart_menu_requested: Open the menu of price styles; carries the point on the screen to open it at.
-        indicators_requested: Open the list of indicators; carries the point on the screen to open it at.
-        templates_requested: Open the menu of indicator templates; carries the point on the screen to open it at.
-        date_entry_requested: Open the line that takes the chart to a date.
-        theme_requested: Use this theme; carries ``"system"``, ``"dark"`` or ``"light"``.
-        candle_colours_requested: Use these colours for rising and falling; carries their name (see `palettes`).
-        text_percent_requested: Use this size of text; carries percent of the system's.
-        retry_database_requested, retry_feed_requested, simulated_market_requested: The button of a notice was pressed.
-        history_command_requested: Copy the command that fetches the past of the chart's symbol.
-        fetch_cancelled, lake_dismissed: The button beside a sentence about the lake was pressed.
-        alerts_requested: Open the dialog of alerts. alert_requested: Set an alert on the chart.
-        charts_command_requested: Do this with the charts; carries the name of a command of `CommandGroup.CHARTS`.
-        arrangement_requested: Open the menu of the charts' arrangements; carries the point on the screen to open it at.
-        missing_requested, missing_here_requested: Show missing trades on the chart: of any symbol, or of the chart's.
-        download_requested, download_stop_requested: Fetch all missing trades of the chart's symbol, or stop fetching.
-        notice_dismissed: The user has read the notice.
-        serving_requested: Serve the data to other programs, or no longer; carries whether to.
-        live_market_requested: Go from the simulated market to the live one.
-        about_requested: Show the program's version and licences.
         typing_learnt: The user has typed a symbol or an interval for the first time.
         keys_changed: The user changed keys; `widgets.keys.current_keys` has them.
-        keys_import_requested, keys_export_requested: Read keys from a file, or write them to one; carry its path.
         layout_changed: The user changed what the bars and panels show; see `layout_values`.
-        drawing_undo_requested, drawing_redo_requested: Undo the last change of a drawing, or redo it.
         placed: The window was moved, or got another size.
         close_requested: The user closed the window; call `allow_close` and ``close()`` once that may happen.
     """
 
-    symbol_requested = Signal(str)
-    interval_requested = Signal(object)
-    export_requested = Signal()
-    copy_candles_requested = Signal(object)
-    database_requested = Signal()
-    symbols_requested = Signal()
-    stored_symbols_requested = Signal()
-    import_requested = Signal(object)
-    download_dialog_requested = Signal()
-    watch_add_requested = Signal(str)
-    watch_many_requested = Signal(list)
-    watch_names_requested = Signal(list)
     picker_opened = Signal()
-    watch_remove_requested = Signal(str)
-    chart_menu_requested = Signal(QPoint)
-    indicators_requested = Signal(QPoint)
-    templates_requested = Signal(QPoint)
-    date_entry_requested = Signal()
-    theme_requested = Signal(str)
-    candle_colours_requested = Signal(str)
-    text_percent_requested = Signal(int)
-    retry_database_requested = Signal()
-    retry_feed_requested = Signal()
-    history_command_requested = Signal()
-    fetch_cancelled = Signal()
-    lake_dismissed = Signal()
-    simulated_market_requested = Signal()
-    notice_dismissed = Signal()
-    serving_requested = Signal(bool)
-    live_market_requested = Signal()
-    about_requested = Signal()
     typing_learnt = Signal()
     keys_changed = Signal()
-    keys_import_requested = Signal(str)
-    keys_export_requested = Signal(str)
     layout_changed = Signal()
-    alerts_requested = Signal()
-    alert_requested = Signal()
-    charts_command_requested = Signal(str)
-    arrangement_requested = Signal(QPoint)
-    missing_requested = Signal()
-    missing_here_requested = Signal()
-    download_requested = Signal()
-    download_stop_requested = Signal()
-    drawing_undo_requested = Signal()
-    drawing_redo_requested = Signal()
     placed = Signal()
     close_requested = Signal()
 
@@ -147,6 +75,7 @@ class MainWindow(QMainWindow):
         self._is_simulated = False
         self._knows_typing = False
         self._take_symbol: Callable[[str], object] | None = None
+        self.requests = WindowRequests(self)
         self.chart = chart  # the active one
         self.top_bar = TopBar()
         self.notice_bar = NoticeBar()
@@ -168,8 +97,8 @@ class MainWindow(QMainWindow):
         self.command_access.used_changed.connect(self.layout_changed)
         self.command_access.keys_changed.connect(self.follow_keys)
         self.command_access.keys_changed.connect(self.keys_changed)
-        self.command_access.import_requested.connect(self.keys_import_requested)
-        self.command_access.export_requested.connect(self.keys_export_requested)
+        self.command_access.import_requested.connect(self.requests.keys_import_requested)
+        self.command_access.export_requested.connect(self.requests.keys_export_requested)
         self.keys_overview.change_requested.connect(self.command_access.open_keys)
         self._keyboard = self.keyboard_for(self)
         self.set_palette(DARK)
@@ -325,7 +254,7 @@ class MainWindow(QMainWindow):
 
     def _on_symbol_picked(self, name: str) -> None:
         take, self._take_symbol = self._take_symbol, None
-        (take or self.symbol_requested.emit)(name)
+        (take or self.requests.symbol_requested.emit)(name)
 
     def open_symbol_picker(self, text: str = "", *, adding: bool = False) -> None:
         """Open the picker under the top bar or, when ``adding`` to the watchlist, beside that."""
@@ -430,34 +359,19 @@ class MainWindow(QMainWindow):
 
     def _connect_signals(self) -> None:
         bar, menu = self.top_bar, self.top_bar.menu
+        self.requests.pass_on_top_bar(bar)
+        self.requests.pass_on_picker(self.symbol_picker)
+        self.requests.pass_on_panels(self.side_panel, self.status_bar)
+        self.requests.pass_on_context_menus(self.context_menus)
         bar.picker_requested.connect(self.open_symbol_picker)
-        bar.chart_menu_requested.connect(self.chart_menu_requested)
-        bar.indicators_requested.connect(self.indicators_requested)
-        bar.alert_requested.connect(self.alert_requested)
-        menu.alerts_requested.connect(self.alerts_requested)
-        bar.arrangement_requested.connect(self.arrangement_requested)
         bar.panel_requested.connect(self.side_panel.ask_open)
         bar.intervals.favourites_changed.connect(self.layout_changed)
-        for source in (bar, menu):
-            source.export_requested.connect(self.export_requested)
-            source.theme_requested.connect(self.theme_requested)
-        menu.database_requested.connect(self.database_requested)
-        menu.copy_candles_requested.connect(self.copy_candles_requested)
         menu.diagnostics_requested.connect(self.toggle_diagnostics)
-        menu.candle_colours_requested.connect(self.candle_colours_requested)
-        menu.text_percent_requested.connect(self.text_percent_requested)
-        menu.symbols_requested.connect(self.symbols_requested)
-        menu.stored_symbols_requested.connect(self.stored_symbols_requested)
-        menu.import_requested.connect(lambda: self.import_requested.emit([]))
-        menu.download_dialog_requested.connect(self.download_dialog_requested)
         menu.keys_requested.connect(self.keys_overview.toggle)
         menu.palette_requested.connect(lambda: self.command_access.open_palette())
         menu.change_keys_requested.connect(lambda: self.command_access.open_keys())
-        menu.about_requested.connect(self.about_requested)
-        menu.templates_requested.connect(lambda: self.templates_requested.emit(bar.menu_corner()))
         menu.panel_requested.connect(self.side_panel.ask_open)
         menu.full_screen_requested.connect(self.toggle_full_screen)
-        menu.serving_requested.connect(self.serving_requested)
         menu.copy_requested.connect(self.copy_text)
         menu.market_requested.connect(self._ask_for_other_market)
         menu.quit_requested.connect(self.close)
@@ -466,45 +380,21 @@ class MainWindow(QMainWindow):
         self.side_panel.open_changed.connect(lambda _: self.layout_changed.emit())
         self.side_panel.pages.shown.connect(lambda _: self.layout_changed.emit())
         self.tool_strip.folded_changed.connect(self.layout_changed)
-        self.status_bar.live_market_requested.connect(self.live_market_requested)
-        self.top_bar.intervals.interval_requested.connect(self.interval_requested)
         self.top_bar.intervals.entry_requested.connect(self.open_interval_entry)
-        self.interval_entry.interval_requested.connect(self.interval_requested)
+        self.interval_entry.interval_requested.connect(self.requests.interval_requested)
         self.symbol_picker.symbol_requested.connect(self._on_symbol_picked)
-        self.symbol_picker.watch_add_requested.connect(self.watch_add_requested)
-        self.symbol_picker.watch_remove_requested.connect(self.watch_remove_requested)
-        self.symbol_picker.watch_many_requested.connect(self.watch_many_requested)
-        self.watchlist.edit_requested.connect(self.symbols_requested)
-        self.watchlist.symbol_requested.connect(self.symbol_requested)
-        self.watchlist.remove_requested.connect(self.watch_remove_requested)
-        self.watchlist.names_requested.connect(self.watch_names_requested)
         self.watchlist.order_changed.connect(self.layout_changed)
         self.watchlist.copy_requested.connect(self.copy_text)
         self.watchlist.add_requested.connect(lambda: self.open_symbol_picker(adding=True))
-        self.quote_panel.watch_requested.connect(self.watch_add_requested)
-        self.quote_panel.missing.clicked.connect(self.missing_here_requested)
-        self.status_bar.missing.clicked.connect(self.missing_requested)
-        self.quote_panel.download_requested.connect(self.download_requested)
-        self.quote_panel.download_stop_requested.connect(self.download_stop_requested)
         menus = self.context_menus
         menus.copy_requested.connect(self.copy_text)
         menus.picker_requested.connect(lambda: self.open_symbol_picker())
-        menus.database_requested.connect(self.database_requested)
         menus.diagnostics_requested.connect(self.toggle_diagnostics)
-        menus.missing_requested.connect(self.missing_requested)
-        menus.missing_here_requested.connect(self.missing_here_requested)
-        menus.watch_requested.connect(self.watch_add_requested)
-        menus.unwatch_requested.connect(self.watch_remove_requested)
-        menus.download_requested.connect(self.download_requested)
-        menus.download_stop_requested.connect(self.download_stop_requested)
-        menus.retry_feed_requested.connect(self.retry_feed_requested)
-        menus.retry_database_requested.connect(self.retry_database_requested)
-        self.notice_bar.action_requested.connect(self._run_notice_action)
+        self.notice_bar.action_requested.connect(self.requests.ask_for)
+        self.requests.notice_dismissed.connect(self.clear_notice)
         self.diagnostics.copy_requested.connect(self.copy_text)
         self.diagnostics.close_button.clicked.connect(lambda: self.chart.setFocus())
-        self.status_bar.database_clicked.connect(self.database_requested)
-        self.status_bar.alerts.clicked.connect(self.alerts_requested)
-        FileDrop(self).files_dropped.connect(self.import_requested)
+        FileDrop(self).files_dropped.connect(self.requests.import_requested)
         text_size.application().fontChanged.connect(self._follow_system_text)
 
     def keyboard_for(self, window: QWidget) -> WindowKeyboard:
@@ -526,21 +416,21 @@ class MainWindow(QMainWindow):
     def _own_commands(self) -> CommandSet:
         return CommandSet(
             {
-                "date": self.date_entry_requested.emit,
+                "date": self.requests.date_entry_requested.emit,
                 "symbols": self.open_symbol_picker,
-                "missing": self.missing_requested.emit,
-                "alerts": self.alerts_requested.emit,
+                "missing": self.requests.missing_requested.emit,
+                "alerts": self.requests.alerts_requested.emit,
                 "undo": self._undo,
-                "undo_drawing": lambda: self.drawing_undo_requested.emit(),
-                "redo_drawing": lambda: self.drawing_redo_requested.emit(),
+                "undo_drawing": lambda: self.requests.drawing_undo_requested.emit(),
+                "redo_drawing": lambda: self.requests.drawing_redo_requested.emit(),
                 "list_drawings": self.show_drawings,
                 "list_alerts": self.show_alerts,
-                "export": self.export_requested.emit,
+                "export": self.requests.export_requested.emit,
                 "indicators": self.top_bar.ask_for_indicators,
-                "database": self.database_requested.emit,
-                "stored_symbols": self.stored_symbols_requested.emit,
-                "import": lambda: self.import_requested.emit([]),
-                "download": self.download_dialog_requested.emit,
+                "database": self.requests.database_requested.emit,
+                "stored_symbols": self.requests.stored_symbols_requested.emit,
+                "import": lambda: self.requests.import_requested.emit([]),
+                "download": self.requests.download_dialog_requested.emit,
                 "diagnostics": self.toggle_diagnostics,
                 "side_panel": self.side_panel.toggle,
                 "full_screen": self.toggle_full_screen,
@@ -551,7 +441,10 @@ class MainWindow(QMainWindow):
                 "chart_styles": self.top_bar.ask_for_styles,
                 "market": self._ask_for_other_market,
                 **self.top_bar.menu.commands(),
-                **{each.command: partial(self.charts_command_requested.emit, each.command) for each in _OF_CHARTS},
+                **{
+                    each.command: partial(self.requests.charts_command_requested.emit, each.command)
+                    for each in _OF_CHARTS
+                },
             },
             {
                 "undo": lambda: (
@@ -580,7 +473,7 @@ class MainWindow(QMainWindow):
     def _undo(self) -> None:
         """Undo what a toast offers to undo, else the last change of a drawing."""
         if not self.toasts.undo_latest():
-            self.drawing_undo_requested.emit()
+            self.requests.drawing_undo_requested.emit()
 
     def _open_typed(self, open_with: Callable[[str], object], text: str) -> None:
         open_with(text)
@@ -590,21 +483,4 @@ class MainWindow(QMainWindow):
             self.layout_changed.emit()
 
     def _ask_for_other_market(self) -> None:
-        (self.live_market_requested if self._is_simulated else self.simulated_market_requested).emit()
-
-    def _dismiss_notice(self) -> None:
-        self.clear_notice()
-        self.notice_dismissed.emit()
-
-    def _run_notice_action(self, action: NoticeAction) -> None:
-        requests = {
-            NoticeAction.RETRY_DATABASE: self.retry_database_requested.emit,
-            NoticeAction.CHOOSE_DATABASE: self.database_requested.emit,
-            NoticeAction.RETRY_FEED: self.retry_feed_requested.emit,
-            NoticeAction.OPEN_SIMULATED_MARKET: self.simulated_market_requested.emit,
-            NoticeAction.COPY_HISTORY_COMMAND: self.history_command_requested.emit,
-            NoticeAction.DISMISS: self._dismiss_notice,
-            NoticeAction.CANCEL_FETCH: self.fetch_cancelled.emit,
-            NoticeAction.DISMISS_LAKE: self.lake_dismissed.emit,
-        }
-        requests[action]()
+        (self.requests.live_market_requested if self._is_simulated else self.requests.simulated_market_requested).emit()

@@ -30,8 +30,8 @@ class DrawingTools(QObject):
         rows.menu_requested.connect(self._open_menu)
         rows.undo_requested.connect(partial(self._run, "undo_drawing"))
         rows.redo_requested.connect(partial(self._run, "redo_drawing"))
-        window.drawing_undo_requested.connect(partial(self._run, "undo_drawing"))
-        window.drawing_redo_requested.connect(partial(self._run, "redo_drawing"))
+        window.requests.drawing_undo_requested.connect(partial(self._run, "undo_drawing"))
+        window.requests.drawing_redo_requested.connect(partial(self._run, "redo_drawing"))
         self._connect()
 
     def set_chart(self, chart: ChartWidget, controller: DrawingsController) -> None:

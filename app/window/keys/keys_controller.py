@@ -28,8 +28,8 @@ class KeysController(QObject):
         self._window, self._path = window, data_dir / _FILE
         self._file = KeyFile()
         window.keys_changed.connect(self._save)
-        window.keys_import_requested.connect(self._import)
-        window.keys_export_requested.connect(self._export)
+        window.requests.keys_import_requested.connect(self._import)
+        window.requests.keys_export_requested.connect(self._export)
         if (read := read_keys(self._path)) is not None:
             self._use(read)
             if read.trouble:

@@ -357,5 +357,5 @@ def test_menu_keys_status_bar_and_notice_request_the_database_dialog(window: Mai
     window.status_bar.database.setText("Embedded")
     window.status_bar.database.show()
     for way in ways:
-        with qtbot.waitSignal(window.database_requested, timeout=1000):
+        with qtbot.waitSignal(window.requests.database_requested, timeout=1000):
             way()

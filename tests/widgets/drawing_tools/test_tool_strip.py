@@ -129,7 +129,7 @@ def test_commands_leave_by_name_and_toggles_show_the_state(qtbot: QtBot, strip: 
 
 def test_undo_goes_to_drawings_where_no_toast_offers_it(qtbot: QtBot, window: MainWindow) -> None:
     undone: list[str] = []
-    window.drawing_undo_requested.connect(lambda: undone.append("drawing"))
+    window.requests.drawing_undo_requested.connect(lambda: undone.append("drawing"))
     window.tool_strip.set_history(can_undo=True, can_redo=False)
     window.toasts.show("Removed RSI.", "Undo", lambda: undone.append("toast"))
     QTest.keyClick(window, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
@@ -212,7 +212,7 @@ def test_ctrl_return_is_the_windows_and_goes_to_no_row(qtbot: QtBot, window: Mai
     rows.set_drawings(three(), "BTC/USDT")
     given: list[object] = []
     rows.shown_requested.connect(given.append)
-    window.charts_command_requested.connect(given.append)
+    window.requests.charts_command_requested.connect(given.append)
     rows.view.setFocus()
     rows.view.setCurrentIndex(rows.model.index(0, NAME))
     QTest.keyClick(rows.view, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)

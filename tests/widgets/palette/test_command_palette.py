@@ -50,7 +50,7 @@ def test_every_command_of_the_table_is_listed_with_its_keys(window: MainWindow, 
 
 def test_enter_runs_the_best_match_and_gives_the_focus_back(window: MainWindow, qtbot: QtBot) -> None:
     exported: list[bool] = []
-    window.export_requested.connect(lambda: exported.append(window.chart.hasFocus()))
+    window.requests.export_requested.connect(lambda: exported.append(window.chart.hasFocus()))
     palette = opened(window, qtbot)
     QTest.keyClicks(palette.edit, "exp can")
     assert current(palette) == "export"

@@ -64,7 +64,7 @@ def test_free_keys_are_taken_at_once_and_work_at_once(dialog: KeysDialog, window
     changes: list[int] = []
     exported: list[int] = []
     window.keys_changed.connect(lambda: changes.append(1))
-    window.export_requested.connect(lambda: exported.append(1))
+    window.requests.export_requested.connect(lambda: exported.append(1))
     listen(dialog, qtbot, "export")
     qtbot.keyClick(dialog.editor.listener, Key.Key_F7, SHIFT)
     assert dialog.editor is None

@@ -16,7 +16,7 @@ from widgets.window.main_window import MainWindow
 def test_enter_requests_the_best_match(window: MainWindow, qtbot: QtBot) -> None:
     window.open_symbol_picker()
     qtbot.keyClicks(window.symbol_picker.edit, "eth")
-    with qtbot.waitSignal(window.symbol_requested, timeout=1000) as request:
+    with qtbot.waitSignal(window.requests.symbol_requested, timeout=1000) as request:
         qtbot.keyClick(window.symbol_picker.edit, Qt.Key.Key_Return)
     assert request.args == ["ETHUSDT"]
     assert window.symbol_picker.isHidden()
@@ -29,7 +29,7 @@ def test_the_arrow_keys_move_through_the_matches_and_stop_at_the_ends(window: Ma
     assert picker.list.currentIndex().row() == 0
     for _ in range(picker.model.rowCount() + 2):
         qtbot.keyClick(picker.edit, Qt.Key.Key_Down)
-    with qtbot.waitSignal(window.symbol_requested, timeout=1000) as request:
+    with qtbot.waitSignal(window.requests.symbol_requested, timeout=1000) as request:
         qtbot.keyClick(picker.edit, Qt.Key.Key_Return)
     assert request.args == ["BTCIDRT"]
 
@@ -38,7 +38,7 @@ def test_escape_closes_the_picker_and_returns_the_focus(window: MainWindow, qtbo
     qtbot.waitUntil(window.chart.hasFocus)
     window.open_symbol_picker()
     assert window.symbol_picker.edit.hasFocus()
-    with qtbot.assertNotEmitted(window.symbol_requested):
+    with qtbot.assertNotEmitted(window.requests.symbol_requested):
         qtbot.keyClick(window.symbol_picker.edit, Qt.Key.Key_Escape)
     assert window.symbol_picker.isHidden()
     assert window.chart.hasFocus()
@@ -54,7 +54,7 @@ def test_a_click_on_a_symbol_requests_it(window: MainWindow, qtbot: QtBot) -> No
     picker = window.symbol_picker
     window.open_symbol_picker("1000")
     place = picker.list.visualRect(picker.model.index(0)).center()
-    with qtbot.waitSignal(window.symbol_requested, timeout=1000) as request:
+    with qtbot.waitSignal(window.requests.symbol_requested, timeout=1000) as request:
         qtbot.mouseClick(picker.list.viewport(), Qt.MouseButton.LeftButton, pos=place)
     assert request.args == ["1000SATSUSDT"]
 
@@ -63,7 +63,7 @@ def test_text_without_a_match_gets_a_sentence_and_enter_does_nothing(window: Mai
     window.open_symbol_picker("xyz")
     assert window.symbol_picker.message.text() == "No symbol matches “xyz”."
     assert window.symbol_picker.message.isVisible()
-    with qtbot.assertNotEmitted(window.symbol_requested):
+    with qtbot.assertNotEmitted(window.requests.symbol_requested):
         qtbot.keyClick(window.symbol_picker.edit, Qt.Key.Key_Return)
 
 
@@ -86,8 +86,8 @@ def test_the_plus_of_the_watchlist_asks_for_a_symbol_to_add(window: MainWindow, 
     qtbot.keyClicks(window.symbol_picker.edit, "sats")
     assert window.symbol_picker.model.rowCount() == 1
     with (
-        qtbot.assertNotEmitted(window.symbol_requested),
-        qtbot.waitSignal(window.watch_add_requested, timeout=1000) as request,
+        qtbot.assertNotEmitted(window.requests.symbol_requested),
+        qtbot.waitSignal(window.requests.watch_add_requested, timeout=1000) as request,
     ):
         qtbot.keyClick(window.symbol_picker.edit, Qt.Key.Key_Return)
     assert request.args == ["1000SATSUSDT"]
@@ -113,8 +113,8 @@ def test_the_picker_stays_open_for_the_watchlist_and_each_enter_adds_or_removes(
     window: MainWindow, qtbot: QtBot
 ) -> None:
     picker, asked = window.symbol_picker, []
-    window.watch_add_requested.connect(lambda name: asked.append(f"+{name}"))
-    window.watch_remove_requested.connect(lambda name: asked.append(f"-{name}"))
+    window.requests.watch_add_requested.connect(lambda name: asked.append(f"+{name}"))
+    window.requests.watch_remove_requested.connect(lambda name: asked.append(f"-{name}"))
     window.open_symbol_picker(adding=True)
     for typed in ("sats", "btcidrt", "eth"):
         qtbot.keyClicks(picker.edit, typed)  # replaces the text before
@@ -148,7 +148,7 @@ def test_all_matching_symbols_can_be_added_to_the_watchlist_at_once(window: Main
     assert picker.all_button.isHidden()  # nobody should add the whole exchange by mistake
     qtbot.keyClicks(picker.edit, "t")
     assert picker.all_button.text() == "Add all 2"
-    with qtbot.waitSignal(window.watch_many_requested, timeout=1000) as request:
+    with qtbot.waitSignal(window.requests.watch_many_requested, timeout=1000) as request:
         qtbot.keyClick(picker.edit, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
     assert sorted(request.args[0]) == ["1000SATSUSDT", "BTCIDRT"]
 
@@ -156,8 +156,8 @@ def test_all_matching_symbols_can_be_added_to_the_watchlist_at_once(window: Main
 def test_shift_enter_adds_to_the_watchlist_and_keeps_the_picker_open(window: MainWindow, qtbot: QtBot) -> None:
     window.open_symbol_picker("sats")
     with (
-        qtbot.assertNotEmitted(window.symbol_requested),
-        qtbot.waitSignal(window.watch_add_requested, timeout=1000) as request,
+        qtbot.assertNotEmitted(window.requests.symbol_requested),
+        qtbot.waitSignal(window.requests.watch_add_requested, timeout=1000) as request,
     ):
         qtbot.keyClick(window.symbol_picker.edit, Qt.Key.Key_Return, Qt.KeyboardModifier.ShiftModifier)
     assert request.args == ["1000SATSUSDT"]
@@ -166,8 +166,8 @@ def test_shift_enter_adds_to_the_watchlist_and_keeps_the_picker_open(window: Mai
 
 def test_shift_enter_requests_adding_or_removing_once(window: MainWindow, qtbot: QtBot) -> None:
     asked = []
-    window.watch_add_requested.connect(lambda name: asked.append(f"+{name}"))
-    window.watch_remove_requested.connect(lambda name: asked.append(f"-{name}"))
+    window.requests.watch_add_requested.connect(lambda name: asked.append(f"+{name}"))
+    window.requests.watch_remove_requested.connect(lambda name: asked.append(f"-{name}"))
     for typed in ("sats", "eth"):
         window.open_symbol_picker(typed)
         qtbot.keyClick(window.symbol_picker.edit, Qt.Key.Key_Return, Qt.KeyboardModifier.ShiftModifier)
@@ -177,9 +177,9 @@ def test_shift_enter_requests_adding_or_removing_once(window: MainWindow, qtbot:
 def test_adding_all_skips_symbols_already_watched(window: MainWindow, qtbot: QtBot) -> None:
     window.open_symbol_picker("t", adding=True)
     with (
-        qtbot.assertNotEmitted(window.watch_add_requested),
-        qtbot.assertNotEmitted(window.watch_remove_requested),
-        qtbot.waitSignal(window.watch_many_requested, timeout=1000),
+        qtbot.assertNotEmitted(window.requests.watch_add_requested),
+        qtbot.assertNotEmitted(window.requests.watch_remove_requested),
+        qtbot.waitSignal(window.requests.watch_many_requested, timeout=1000),
     ):
         qtbot.keyClick(window.symbol_picker.edit, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
 

@@ -76,7 +76,7 @@ def test_choosing_another_symbol_changes_the_old_and_the_new_row() -> None:
 def test_a_click_requests_the_symbol_and_highlights_nothing_by_itself(window: MainWindow, qtbot: QtBot) -> None:
     view = window.watchlist.view
     index = window.watchlist.model.index(1)
-    with qtbot.waitSignal(window.symbol_requested, timeout=1000) as request:
+    with qtbot.waitSignal(window.requests.symbol_requested, timeout=1000) as request:
         qtbot.mouseClick(view.viewport(), Qt.MouseButton.LeftButton, pos=view.visualRect(index).center())
     assert request.args == ["ETHUSDT"]
     assert index.data(CHOSEN_ROLE) is False
@@ -89,7 +89,7 @@ def test_delete_requests_removal_and_the_current_row_keeps_its_place(window: Mai
     view = window.watchlist.view
     view.setFocus()
     view.setCurrentIndex(window.watchlist.model.index(1))
-    with qtbot.waitSignal(window.watch_remove_requested, timeout=1000) as request:
+    with qtbot.waitSignal(window.requests.watch_remove_requested, timeout=1000) as request:
         qtbot.keyClick(view, Qt.Key.Key_Delete)
     assert request.args == ["ETHUSDT"]
     window.set_watchlist([ROWS[0], ROWS[2]])
@@ -109,7 +109,7 @@ def test_the_list_can_be_added_to_and_edited_from_its_context_menu(window: MainW
     add, edit, _ = window.watchlist.menu_for(QModelIndex()).actions()
     add.trigger()
     assert window.symbol_picker.isVisible()
-    with qtbot.waitSignal(window.symbols_requested, timeout=1000):
+    with qtbot.waitSignal(window.requests.symbols_requested, timeout=1000):
         edit.trigger()
 
 
@@ -324,8 +324,8 @@ def drag(window: MainWindow, qtbot: QtBot, row: int, y: int, *, drop: bool = Tru
 def test_a_row_is_dragged_to_where_a_line_shows_and_esc_gives_up(window: MainWindow, qtbot: QtBot) -> None:
     window.set_watchlist(ROWS)
     view, asked, clicked = window.watchlist.view, [], []
-    window.watch_names_requested.connect(asked.append)
-    window.symbol_requested.connect(clicked.append)
+    window.requests.watch_names_requested.connect(asked.append)
+    window.requests.symbol_requested.connect(clicked.append)
     QApplication.processEvents()  # the list takes the height of its rows
     before = view.grab().toImage()
     drag(window, qtbot, 0, 2 * ROW_HEIGHT + 3, drop=False)
@@ -357,7 +357,7 @@ def test_keys_move_the_current_row_too_and_it_stays_current(window: MainWindow, 
         asked.append(names)
         window.set_watchlist([next(row for row in ROWS if row.symbol.name == name) for name in names])
 
-    window.watch_names_requested.connect(keep)
+    window.requests.watch_names_requested.connect(keep)
     view.setFocus()
     view.setCurrentIndex(window.watchlist.model.index(0))
     both = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier
@@ -370,7 +370,7 @@ def test_keys_move_the_current_row_too_and_it_stays_current(window: MainWindow, 
 def test_sorted_rows_are_not_dragged_and_a_tip_says_why(window: MainWindow, qtbot: QtBot) -> None:
     window.set_watchlist(ROWS)
     asked: list[list[str]] = []
-    window.watch_names_requested.connect(asked.append)
+    window.requests.watch_names_requested.connect(asked.append)
     click_head(window, qtbot, SortColumn.LAST)
     with qtbot.waitSignal(window.watchlist.view.drag_refused, timeout=1000):
         drag(window, qtbot, 0, 3 * ROW_HEIGHT)

@@ -207,10 +207,10 @@ def test_the_menu_ticks_the_current_size_and_requests_another(window: MainWindow
     assert [action.text() for action in menu.actions() if action.isChecked()] == ["130 %"]
     assert [action.text().split()[0] for action in menu.actions()] == "80 90 100 110 125 130 150 175 200".split()
     wanted: QAction = next(action for action in menu.actions() if action.text() == "150 %")
-    window.text_percent_requested.connect(
+    window.requests.text_percent_requested.connect(
         window.set_text_percent
     )  # as the program does, while the signal is still being emitted
-    with qtbot.waitSignal(window.text_percent_requested) as asked:
+    with qtbot.waitSignal(window.requests.text_percent_requested) as asked:
         wanted.trigger()
     assert asked.args == [150]
     assert [action.text() for action in menu.actions() if action.isChecked()] == ["150 %"]

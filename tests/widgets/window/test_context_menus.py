@@ -55,7 +55,7 @@ def test_a_row_can_be_shown_copied_moved_and_removed(window: MainWindow, qtbot: 
     window.set_watchlist(ROWS)
     watchlist = window.watchlist
     menu = watchlist.menu_for(watchlist.model.index(1))
-    with qtbot.waitSignal(window.symbol_requested) as request:
+    with qtbot.waitSignal(window.requests.symbol_requested) as request:
         choose(menu, "Show ETH/USDT")
     assert request.args == ["ETHUSDT"]
     choose(menu, "Copy the price 2,683.25")
@@ -64,10 +64,10 @@ def test_a_row_can_be_shown_copied_moved_and_removed(window: MainWindow, qtbot: 
     assert copied(window) == "ETHUSDT"
     choose(menu, "Copy the row")
     assert copied(window).split("\t") == ["ETHUSDT", "2683.25", "14.10", "2683.24", "2683.25"]
-    with qtbot.waitSignal(window.watch_names_requested) as request:
+    with qtbot.waitSignal(window.requests.watch_names_requested) as request:
         choose(menu, "Move down")
     assert request.args == [["BTCUSDT", "1000SATSUSDT", "ETHUSDT"]]
-    with qtbot.waitSignal(window.watch_remove_requested) as request:
+    with qtbot.waitSignal(window.requests.watch_remove_requested) as request:
         choose(menu, "Remove ETH/USDT from the watchlist")
     assert request.args == ["ETHUSDT"]
     last = {
@@ -125,11 +125,11 @@ def test_the_quote_copies_the_figure_under_the_pointer_as_other_programs_read_it
     assert (unknown.text(), unknown.isEnabled()) == ("Copy “24 h high”", False)
     assert "Remove BTC/USDT from the watchlist" in texts(menus.quote_menu(None))
     window.set_quote(replace(QUOTE, watched=False, download=DownloadView(9, 9, 1)))
-    with qtbot.waitSignals([window.watch_add_requested, window.download_requested]):
+    with qtbot.waitSignals([window.requests.watch_add_requested, window.requests.download_requested]):
         choose(menus.quote_menu(None), "Add BTC/USDT to the watchlist")
         choose(menus.quote_menu(None), "Download the missing trades")
     window.set_quote(replace(QUOTE, download=DownloadView(9, 9, 1, is_running=True)))
-    with qtbot.waitSignal(window.download_stop_requested):
+    with qtbot.waitSignal(window.requests.download_stop_requested):
         choose(menus.quote_menu(None), "Stop the download")
     scroll = window.side_panel.quote_scroll
     assert "Copy all figures" in ask_for_menu(scroll, QPoint(5, 5), QContextMenuEvent.Reason.Keyboard)
@@ -142,7 +142,7 @@ def test_the_top_bars_symbol_copies_its_price_and_joins_or_leaves_the_watchlist(
     menus = window.context_menus
     choose(menus.symbol_menu(), "Copy the price 61,693.94")
     assert copied(window) == "61693.94"
-    with qtbot.waitSignal(window.watch_remove_requested) as request:
+    with qtbot.waitSignal(window.requests.watch_remove_requested) as request:
         choose(menus.symbol_menu(), "Remove BTC/USDT")
     assert request.args == ["BTCUSDT"]
     asked = ask_for_menu(window.top_bar.symbol, QPoint(5, 5), QContextMenuEvent.Reason.Keyboard)
@@ -155,7 +155,13 @@ def test_each_entry_of_the_status_bar_has_a_menu_of_its_own(window: MainWindow, 
     status = StatusView(FeedState.BACKING_OFF, "away", database="Remote", database_reason="refused", malformed=3)
     window.set_status(status)
     bar, menus = window.status_bar, window.context_menus
-    with qtbot.waitSignals([window.retry_feed_requested, window.retry_database_requested, window.database_requested]):
+    with qtbot.waitSignals(
+        [
+            window.requests.retry_feed_requested,
+            window.requests.retry_database_requested,
+            window.requests.database_requested,
+        ]
+    ):
         choose(menus.status_menu(bar.feed), "Reconnect now")
         choose(menus.status_menu(bar.database), "Try the database again")
         choose(menus.status_menu(bar.database), "Database…")
@@ -176,13 +182,13 @@ def test_the_database_in_the_status_bar_is_reached_and_opened_by_the_keyboard(wi
     window.set_status(StatusView(database="Embedded PostgreSQL"))
     window.status_bar.database.setFocus(Qt.FocusReason.TabFocusReason)
     for key in (Qt.Key.Key_Return, Qt.Key.Key_Space):
-        with qtbot.waitSignal(window.database_requested, timeout=1000):
+        with qtbot.waitSignal(window.requests.database_requested, timeout=1000):
             qtbot.keyClick(window.status_bar.database, key)
 
 
 def test_an_interval_can_be_shown_moved_and_removed_by_its_buttons_menu(window: MainWindow, qtbot: QtBot) -> None:
     bar, hour = window.top_bar.intervals, Interval.parse("1h")
-    with qtbot.waitSignal(window.interval_requested) as request:
+    with qtbot.waitSignal(window.requests.interval_requested) as request:
         choose(bar.button_menu(hour), "Show 1 hour")
     assert request.args == [hour]
     choose(bar.button_menu(hour), "Remove 1h from the bar")

@@ -23,7 +23,7 @@ def highlighted(window: MainWindow) -> list[str]:
 
 @pytest.mark.parametrize("interval", SHOWN_INTERVALS, ids=str)
 def test_a_button_requests_its_interval(window: MainWindow, qtbot: QtBot, interval: Interval) -> None:
-    with qtbot.waitSignal(window.interval_requested, timeout=1000) as request:
+    with qtbot.waitSignal(window.requests.interval_requested, timeout=1000) as request:
         qtbot.mouseClick(buttons(window)[interval.name], Qt.MouseButton.LeftButton)
     assert request.args == [interval]
 
@@ -39,7 +39,7 @@ def test_the_menu_has_all_intervals_and_requests_them(window: MainWindow, qtbot:
     menu = window.top_bar.intervals.menu
     named = {action.text().partition("\t")[0]: action for action in menu.actions() if action.isVisible()}
     assert list(named)[: len(MENU_INTERVALS)] == [interval.name for interval in MENU_INTERVALS]
-    with qtbot.waitSignal(window.interval_requested, timeout=1000) as request:
+    with qtbot.waitSignal(window.requests.interval_requested, timeout=1000) as request:
         named["2h"].trigger()
     assert request.args == [Interval.parse("2h")]
     assert not named["2h"].isChecked()
@@ -53,7 +53,7 @@ def test_an_interval_without_a_button_goes_into_the_slot_and_stays_there(
     assert highlighted(window) == [name]
     window.set_interval(Interval.parse("5m"))
     assert highlighted(window) == ["5m"]
-    with qtbot.waitSignal(window.interval_requested, timeout=1000) as request:
+    with qtbot.waitSignal(window.requests.interval_requested, timeout=1000) as request:
         qtbot.mouseClick(buttons(window)[name], Qt.MouseButton.LeftButton)
     assert request.args == [Interval.parse(name)]
     assert highlighted(window) == ["5m"]
@@ -82,11 +82,11 @@ def star(window: MainWindow, name: str) -> QPoint:
 
 def test_a_star_gives_an_interval_a_button_among_the_others_and_takes_it_away(window: MainWindow, qtbot: QtBot) -> None:
     bar = window.top_bar.intervals
-    with qtbot.waitSignal(window.layout_changed), qtbot.assertNotEmitted(window.interval_requested):
+    with qtbot.waitSignal(window.layout_changed), qtbot.assertNotEmitted(window.requests.interval_requested):
         qtbot.mouseClick(bar.menu, Qt.MouseButton.LeftButton, pos=star(window, "30m"))
     assert [each.name for each in bar.favourites] == ["1m", "5m", "15m", "30m", "1h", "4h", "1d"]
     assert bar.menu.isVisible()
-    with qtbot.waitSignal(window.interval_requested) as request:
+    with qtbot.waitSignal(window.requests.interval_requested) as request:
         qtbot.mouseClick(buttons(window)["30m"], Qt.MouseButton.LeftButton)
     assert request.args == [Interval.parse("30m")]
     bar.menu.setActiveAction(bar.menu.action_of(Interval.parse("5m")))
@@ -141,7 +141,7 @@ def test_invalid_favourites_fall_back_to_those_of_the_first_start(window: MainWi
 def test_a_typed_interval_is_requested(window: MainWindow, qtbot: QtBot, typed: str) -> None:
     window.open_interval_entry()
     qtbot.keyClicks(window.interval_entry.edit, typed)
-    with qtbot.waitSignal(window.interval_requested, timeout=1000) as request:
+    with qtbot.waitSignal(window.requests.interval_requested, timeout=1000) as request:
         qtbot.keyClick(window.interval_entry.edit, Qt.Key.Key_Return)
     assert request.args == [Interval.parse(typed)]
     assert window.interval_entry.isHidden()
@@ -151,7 +151,7 @@ def test_a_typed_interval_is_requested(window: MainWindow, qtbot: QtBot, typed: 
 def test_an_invalid_interval_gets_a_sentence_and_can_be_corrected(window: MainWindow, qtbot: QtBot, typed: str) -> None:
     entry = window.interval_entry
     window.open_interval_entry(typed)
-    with qtbot.assertNotEmitted(window.interval_requested):
+    with qtbot.assertNotEmitted(window.requests.interval_requested):
         qtbot.keyClick(entry.edit, Qt.Key.Key_Return)
     assert entry.isVisible()
     assert f"“{typed}” is" in entry.message.text()

@@ -42,14 +42,14 @@ def test_ctrl_k_opens_the_picker_and_ctrl_e_requests_an_export(window: MainWindo
     assert window.symbol_picker.isVisible()
     assert window.symbol_picker.edit.text() == ""
     qtbot.keyClick(window.symbol_picker.edit, Qt.Key.Key_Escape)
-    with qtbot.waitSignal(window.export_requested, timeout=1000):
+    with qtbot.waitSignal(window.requests.export_requested, timeout=1000):
         qtbot.keyClick(window.chart, Qt.Key.Key_E, Qt.KeyboardModifier.ControlModifier)
 
 
 def test_letters_typed_on_the_chart_search_for_a_symbol(window: MainWindow, qtbot: QtBot) -> None:
     qtbot.keyClick(window.chart, Qt.Key.Key_E)
     qtbot.keyClicks(window.symbol_picker.edit, "th")
-    with qtbot.waitSignal(window.symbol_requested, timeout=1000) as request:
+    with qtbot.waitSignal(window.requests.symbol_requested, timeout=1000) as request:
         qtbot.keyClick(window.symbol_picker.edit, Qt.Key.Key_Return)
     assert request.args == ["ETHUSDT"]
 
@@ -78,9 +78,9 @@ def test_keys_typed_on_the_real_chart_reach_the_window(qtbot: QtBot, prepared: Q
 
 def test_the_buttons_of_the_top_bar_emit_requests(window: MainWindow, qtbot: QtBot) -> None:
     bar = window.top_bar
-    with qtbot.waitSignal(window.export_requested, timeout=1000):
+    with qtbot.waitSignal(window.requests.export_requested, timeout=1000):
         qtbot.mouseClick(bar.export_button, Qt.MouseButton.LeftButton)
-    with qtbot.waitSignal(window.theme_requested, timeout=1000) as request:
+    with qtbot.waitSignal(window.requests.theme_requested, timeout=1000) as request:
         qtbot.mouseClick(bar.theme, Qt.MouseButton.LeftButton)
     assert request.args == ["light"]
     qtbot.mouseClick(bar.symbol, Qt.MouseButton.LeftButton)
@@ -100,7 +100,7 @@ def test_a_palette_changes_every_panel_at_once(window: MainWindow, name: str) ->
 
 def test_the_theme_button_offers_the_other_theme(window: MainWindow, qtbot: QtBot) -> None:
     window.set_palette(LIGHT)
-    with qtbot.waitSignal(window.theme_requested, timeout=1000) as request:
+    with qtbot.waitSignal(window.requests.theme_requested, timeout=1000) as request:
         window.top_bar.theme.click()
     assert request.args == ["dark"]
 
@@ -257,10 +257,10 @@ def test_the_menu_offers_the_systems_theme_and_colours_for_colour_blind_eyes(win
     ticked = [action.text() for action in menu.actions() if action.isChecked()]
     assert ticked == ["Like the system", "Green and red"]
     chosen = {action.text().split()[0]: action for action in menu.actions() if action.text()}
-    with qtbot.waitSignal(window.theme_requested) as request:
+    with qtbot.waitSignal(window.requests.theme_requested) as request:
         chosen["Light"].trigger()
     assert request.args == ["light"]
-    with qtbot.waitSignal(window.candle_colours_requested) as request:
+    with qtbot.waitSignal(window.requests.candle_colours_requested) as request:
         chosen["Blue"].trigger()
     assert request.args == ["blue-orange"]
 

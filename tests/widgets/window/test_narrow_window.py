@@ -145,11 +145,11 @@ def test_each_part_that_left_is_in_the_overflow_menu_which_is_absent_while_empty
 def test_what_is_chosen_in_the_overflow_menu_is_done(shown: MainWindow, qtbot: QtBot) -> None:
     set_room(shown, 800, 600, 175)
     signals = {
-        "Custom": shown.interval_requested,
-        "Export": shown.export_requested,
-        "Light": shown.theme_requested,
-        "Indicators": shown.indicators_requested,
-        "Heikin-Ashi": shown.chart_menu_requested,
+        "Custom": shown.requests.interval_requested,
+        "Export": shown.requests.export_requested,
+        "Light": shown.requests.theme_requested,
+        "Indicators": shown.requests.indicators_requested,
+        "Heikin-Ashi": shown.requests.chart_menu_requested,
         "Compare": shown.top_bar.compare_requested,
         "Linked": shown.top_bar.links_requested,
     }

@@ -63,12 +63,12 @@ def test_long_gaps_are_offered_for_download_which_shows_progress_and_can_be_stop
     window.set_quote(replace(QUOTE, download=DownloadView(1_234_567, 1_234_567, 9)))
     assert (row.text.text(), row.button.text(), row.bar.isHidden()) == ("Takes about 9 min", "Download trades", True)
     assert "1,234,567 trades" in row.toolTip() + row.button.toolTip()
-    with qtbot.waitSignal(window.download_requested, timeout=1000):
+    with qtbot.waitSignal(window.requests.download_requested, timeout=1000):
         row.button.click()
     window.set_quote(replace(QUOTE, download=DownloadView(1_000_000, 250_000, 2, is_running=True)))
     assert (row.text.text(), row.button.text()) == ("250,000 to go, about 2 min", "Stop")
     assert (row.bar.value(), row.bar.isHidden()) == (750, False)
-    with qtbot.waitSignal(window.download_stop_requested, timeout=1000):
+    with qtbot.waitSignal(window.requests.download_stop_requested, timeout=1000):
         row.button.click()
     window.set_quote(QUOTE)
     assert row.isHidden()
@@ -190,26 +190,6 @@ def test_errors_are_stated_in_words_and_in_colour(window: MainWindow) -> None:
 def test_every_state_of_the_feed_has_a_word(window: MainWindow, state: FeedState) -> None:
     window.set_status(StatusView(state))
     assert window.status_bar.feed.text()
-
-
-@pytest.mark.parametrize(
-    ("action", "signal"),
-    [
-        (NoticeAction.RETRY_DATABASE, "retry_database_requested"),
-        (NoticeAction.RETRY_FEED, "retry_feed_requested"),
-        (NoticeAction.OPEN_SIMULATED_MARKET, "simulated_market_requested"),
-    ],
-)
-def test_a_notices_button_emits_its_request(
-    window: MainWindow, qtbot: QtBot, action: NoticeAction, signal: str
-) -> None:
-    assert window.notice_bar.isHidden()
-    window.set_notice("The database cannot start: its port is taken. Close the other program.", [action])
-    assert window.notice_bar.isVisible()
-    with qtbot.waitSignal(getattr(window, signal), timeout=1000):
-        qtbot.mouseClick(window.notice_bar.buttons[action], Qt.MouseButton.LeftButton)
-    window.clear_notice()
-    assert window.notice_bar.isHidden()
 
 
 def test_the_same_notice_again_keeps_its_buttons(window: MainWindow) -> None:

@@ -163,7 +163,7 @@ def test_the_dialog_lists_pauses_and_proves_and_a_trade_number_goes_to_its_place
             fast = await add(running, "moves 0.001% in 10s", name="Fast move")
             await add(running, "recorder in trouble", symbol="")
             await until(lambda: any(one.firings for one in controller.alerts))
-            window.alerts_requested.emit()
+            window.requests.alerts_requested.emit()
             dialog = controller.dialog
             assert dialog is not None
             await until(lambda: dialog.model.rows and dialog.history_model.rows)

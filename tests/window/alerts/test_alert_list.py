@@ -40,7 +40,7 @@ def test_the_panel_lists_pauses_and_edits_the_alerts_of_the_shown_symbol(
             assert dialog.is_editing
             assert dialog.editor.form.alert_id == number
             dialog.reject()
-            window.symbol_requested.emit("ETHUSDT")
+            window.requests.symbol_requested.emit("ETHUSDT")
             await until(lambda: page.list.here.text() == "ETH/USDT")
             await until(lambda: [one.title for one in page.list.model.rows] == ["Price crosses 1.00"])
 

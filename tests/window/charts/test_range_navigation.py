@@ -63,7 +63,7 @@ def test_a_range_is_shown_while_the_exchange_is_away_and_all_there_is_can_be_giv
         await until(lambda: chart.ranges.current is TimeRange.DAY)
         assert running.session is not before
         chart.range_requested.emit(TimeRange.ALL)
-        running.window.symbol_requested.emit("ETHUSDT")  # the range of the symbol before is given up
+        running.window.requests.symbol_requested.emit("ETHUSDT")  # the range of the symbol before is given up
         await asyncio.sleep(0.1)
         assert chart.ranges.current is not TimeRange.ALL
 

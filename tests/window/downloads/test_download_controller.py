@@ -248,7 +248,7 @@ def test_the_trades_in_view_are_fetched_and_the_chart_shows_them(qtbot: QtBot, d
             await until(lambda: "trades were downloaded" in chart.sentence)
             assert server.requests["/api/v3/historicalTrades"] > 0
             # Days of them are for the dialog to decide.
-            running.window.interval_requested.emit(Interval.parse("4h"))
+            running.window.requests.interval_requested.emit(Interval.parse("4h"))
             await until(lambda: chart.series is not None and chart.series.interval.name == "4h")
             chart.download_requested.emit()
             await until(lambda: any(one.isVisible() for one in running.window.findChildren(DownloadDialog)))

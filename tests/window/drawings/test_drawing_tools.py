@@ -61,13 +61,13 @@ def test_each_symbol_has_its_own_and_an_interval_changes_nothing(play: Play) -> 
         chart = running.chart
         draw_line(running, 2, (200, 150))
         (line,) = chart.drawings.drawings
-        running.window.interval_requested.emit(Interval.parse("5m"))
+        running.window.requests.interval_requested.emit(Interval.parse("5m"))
         assert chart.drawings.drawings == (line,)
         await until(lambda: shown(running))
         assert chart.drawings.drawings == (line,)
-        running.window.symbol_requested.emit("ETHUSDT")
+        running.window.requests.symbol_requested.emit("ETHUSDT")
         assert chart.drawings.drawings == ()
-        running.window.symbol_requested.emit("BTCUSDT")
+        running.window.requests.symbol_requested.emit("BTCUSDT")
         assert chart.drawings.drawings == (line,)
 
     play(scene)

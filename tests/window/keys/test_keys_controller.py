@@ -46,7 +46,7 @@ def test_saved_keys_are_in_force_and_changes_are_saved_at_once(
 ) -> None:
     (tmp_path / "keys.json").write_text('{"version": 1, "keys": {"export": ["F7"], "fly": ["F8"]}, "note": "mine"}')
     exported: list[int] = []
-    window.export_requested.connect(lambda: exported.append(1))
+    window.requests.export_requested.connect(lambda: exported.append(1))
     KeysController(window, tmp_path)
     qtbot.keyClick(window.chart, Key.Key_F7)
     assert exported == [1]

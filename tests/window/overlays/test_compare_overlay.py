@@ -51,7 +51,7 @@ def test_compared_symbols_are_lines_in_percent_that_follow_the_market(play: Play
         )
         revision = series.revision
         await until(lambda: series.revision > revision)
-        running.window.interval_requested.emit(Interval.parse("5m"))
+        running.window.requests.interval_requested.emit(Interval.parse("5m"))
         await until(lambda: all(str(line.series.interval) == "5m" and line.last_value for line in lines_of(running)))
         running.controller.remember()
         (values,) = running.controller._state.workspaces["workspaces"]

@@ -59,7 +59,7 @@ def test_a_changed_candle_is_marked_and_escape_takes_the_mark_away(
                 assert chart._scene.differences == []
                 QTest.keyClick(chart.focusProxy(), Qt.Key.Key_C, Qt.KeyboardModifier.AltModifier)
                 await until(lambda: controller.comparison)
-                running.window.interval_requested.emit(Interval.parse("5m"))
+                running.window.requests.interval_requested.emit(Interval.parse("5m"))
                 assert controller.comparison == ""
                 assert chart._scene.differences == []
 

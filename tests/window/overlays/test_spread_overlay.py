@@ -41,10 +41,10 @@ def test_the_band_is_between_bid_and_ask_and_costs_nothing_while_off(play_quotes
         assert below < above
         assert below <= middle <= above
 
-        running.window.symbol_requested.emit(BTC)
+        running.window.requests.symbol_requested.emit(BTC)
         await until(lambda: running.session.symbol == BTC and running.session.joined)
         assert bands(running) == controller.spread == []
-        running.window.symbol_requested.emit(EUR)
+        running.window.requests.symbol_requested.emit(EUR)
         await until(lambda: len(controller.spread) == 2)  # it is remembered
         QTest.keyClick(chart.focusProxy(), *key)
         assert bands(running) == controller.spread == []

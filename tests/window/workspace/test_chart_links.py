@@ -31,14 +31,14 @@ async def two_linked(running: Running) -> tuple[OpenChart, OpenChart, ChartLinks
 def test_linked_charts_share_their_symbol_and_each_keeps_its_interval(play: Play) -> None:
     async def scene(running: Running, server: SandboxServer) -> None:
         first, second, links = await two_linked(running)
-        running.window.interval_requested.emit(Interval.parse("5m"))
-        running.window.symbol_requested.emit("ETHUSDT")
+        running.window.requests.interval_requested.emit(Interval.parse("5m"))
+        running.window.requests.symbol_requested.emit("ETHUSDT")
         assert [(one.symbol, str(one.interval)) for one in (first, second)] == [("ETHUSDT", "1m"), ("ETHUSDT", "5m")]
         links.set_parts(1, ("interval",))
         assert str(first.interval) == "5m"
-        running.window.symbol_requested.emit("SOLUSDT")
+        running.window.requests.symbol_requested.emit("SOLUSDT")
         assert first.symbol == "ETHUSDT"
-        running.window.interval_requested.emit(Interval.parse("1m"))
+        running.window.requests.interval_requested.emit(Interval.parse("1m"))
         assert str(first.interval) == "1m"
         await until(lambda: has_candles(first) and has_candles(second))
 
@@ -89,7 +89,7 @@ def test_a_chart_that_joins_a_group_takes_over_what_it_shares(play: Play) -> Non
         workspace = running.controller.workspace
         workspace.run("split_right")
         first, second = running.controller.charts.all
-        running.window.symbol_requested.emit("ETHUSDT")
+        running.window.requests.symbol_requested.emit("ETHUSDT")
         workspace.links.put_into(first, 2)
         workspace.links.put_into(second, 2)
         assert second.symbol == "BTCUSDT"

@@ -35,7 +35,7 @@ async def detached(running: Running) -> tuple[OpenChart, OpenChart]:
     workspace = running.controller.workspace
     workspace.run("split_right")
     first, second = running.controller.charts.all
-    running.window.symbol_requested.emit("ETHUSDT")
+    running.window.requests.symbol_requested.emit("ETHUSDT")
     workspace.run("detach_chart", second)
     await until(lambda: has_candles(second) and has_candles(first))
     return first, second
@@ -54,7 +54,7 @@ def test_a_chart_in_a_window_of_its_own_is_the_bars_and_comes_back_when_it_is_cl
         assert second.chart.bar.isVisible()
         assert second.chart.bar.window() is own
         assert own.styleSheet() == window.styleSheet()
-        window.theme_requested.emit("light")
+        window.requests.theme_requested.emit("light")
         assert own.styleSheet() == window.styleSheet()
         frames = second.chart.frame_count
         await until(lambda: second.chart.frame_count > frames)

@@ -22,20 +22,20 @@ def test_a_look_goes_along_to_the_next_symbol_until_the_option_is_on(play: Play)
     async def scene(running: Running, server: SandboxServer) -> None:
         window, one = running.window, running.controller.charts.active
         one.chart.indicators.add("ema", {"period": 9})
-        window.symbol_requested.emit("ETHUSDT")
+        window.requests.symbol_requested.emit("ETHUSDT")
         one.chart.indicators.add("rsi")
-        window.symbol_requested.emit("BTCUSDT")
+        window.requests.symbol_requested.emit("BTCUSDT")
         assert names_on(one) == ["EMA", "RSI"]
         assert running.controller.workspace.values() == {}
         window.commands.run("looks_by_symbol")
-        window.symbol_requested.emit("ETHUSDT")
+        window.requests.symbol_requested.emit("ETHUSDT")
         assert names_on(one) == ["EMA", "RSI"]  # not shown before: the look goes along once more
         one.chart.indicators.remove(one.chart.indicators.studies[0].key)
         one.chart.appearance.set_pane_layout(one.chart.appearance.pane_layout.without(VOLUME))
-        window.symbol_requested.emit("BTCUSDT")
+        window.requests.symbol_requested.emit("BTCUSDT")
         assert names_on(one) == ["EMA", "RSI"]
         assert VOLUME in one.chart.appearance.pane_layout.keys
-        window.symbol_requested.emit("ETHUSDT")
+        window.requests.symbol_requested.emit("ETHUSDT")
         assert names_on(one) == ["RSI"]
         assert VOLUME not in one.chart.appearance.pane_layout.keys
         await until(lambda: has_candles(one))
@@ -47,13 +47,13 @@ def test_the_bar_shows_the_style_that_came_back(play: Play) -> None:
     async def scene(running: Running, server: SandboxServer) -> None:
         window, one = running.window, running.controller.charts.active
         window.commands.run("looks_by_symbol")
-        window.symbol_requested.emit("ETHUSDT")
+        window.requests.symbol_requested.emit("ETHUSDT")
         style = one.chart.chart_style
         one.chart._panes.change_style(type(style).from_values({**style.to_values(), "kind": "line"}))
         shown = window.top_bar.chart_button.text()
-        window.symbol_requested.emit("BTCUSDT")
+        window.requests.symbol_requested.emit("BTCUSDT")
         assert window.top_bar.chart_button.text() != shown
-        window.symbol_requested.emit("ETHUSDT")
+        window.requests.symbol_requested.emit("ETHUSDT")
         assert window.top_bar.chart_button.text() == shown
 
     play(scene)
@@ -63,7 +63,7 @@ def test_looks_are_each_charts_own_and_come_back_at_the_next_start(play: Play) -
     async def scene(running: Running, server: SandboxServer) -> None:
         controller, window = running.controller, running.window
         window.commands.run("looks_by_symbol")
-        window.symbol_requested.emit("ETHUSDT")
+        window.requests.symbol_requested.emit("ETHUSDT")
         first = controller.charts.active
         first.chart.indicators.add("rsi")
         controller.workspace.run("split_right")

@@ -60,8 +60,8 @@ def test_bars_and_panels_are_the_active_charts(play: Play) -> None:
         charts, window = running.controller.charts, running.window
         running.controller.workspace.run("split_right")
         first, second = charts.all
-        window.symbol_requested.emit("ETHUSDT")
-        window.interval_requested.emit(Interval.parse("5m"))
+        window.requests.symbol_requested.emit("ETHUSDT")
+        window.requests.interval_requested.emit(Interval.parse("5m"))
         assert (first.symbol, second.symbol) == ("BTCUSDT", "ETHUSDT")
         assert "ETH/USDT" in window.windowTitle()
         await until(lambda: has_candles(second))
@@ -84,7 +84,7 @@ def test_a_symbol_is_recorded_while_any_chart_shows_it(play: Play) -> None:
         charts, engine, workspace = running.controller.charts, running.engine, running.controller.workspace
         workspace.run("split_below")
         second = charts.active
-        running.window.symbol_requested.emit("BNBUSDT")  # not on the watchlist
+        running.window.requests.symbol_requested.emit("BNBUSDT")  # not on the watchlist
         await until(lambda: engine.is_recorded("BNBUSDT") and has_candles(second))
         await until(lambda: second.controller.is_live)
         workspace.run("previous_chart")
@@ -145,7 +145,7 @@ def test_an_arrangement_opens_charts_of_the_watchlist(play: Play) -> None:
         assert workspace.main.layout == grid_of([one.key for one in charts.all], 2)
         workspace.arrange(2, 4)
         assert len(charts.all) == 4
-        running.window.arrangement_requested.emit(running.window.mapToGlobal(running.window.rect().center()))
+        running.window.requests.arrangement_requested.emit(running.window.mapToGlobal(running.window.rect().center()))
         menu = next(each for each in running.window.findChildren(QMenu) if each.isVisible())
         texts = [action.text() for action in menu.actions() if action.text()]
         assert texts[0] == "Another chart to the right\tCtrl+R"
@@ -186,7 +186,7 @@ def test_the_palette_reaches_every_chart_and_head(play: Play) -> None:
     async def scene(running: Running, server: SandboxServer) -> None:
         running.controller.workspace.run("split_right")
         for theme in ("light", "dark"):
-            running.window.theme_requested.emit(theme)
+            running.window.requests.theme_requested.emit(theme)
             assert {one.chart._scene.palette.name for one in running.controller.charts.all} == {theme}
             assert running.controller.workspace.main.grid._palette.name == theme
 
@@ -199,7 +199,7 @@ def test_charts_are_there_again_at_the_next_start(play: Play) -> None:
         controller.workspace.arrange(3, 2)
         _, second, third = controller.charts.all
         controller.workspace.activate(second)
-        running.window.interval_requested.emit(Interval.parse("13m"))
+        running.window.requests.interval_requested.emit(Interval.parse("13m"))
         third.chart.indicators.add("rsi", {"period": 7})
         controller.workspace.run("chart_wider", second)
         await until(lambda: all(map(has_candles, controller.charts.all)))
@@ -275,7 +275,7 @@ def test_a_place_is_shown_on_an_open_chart_of_its_symbol(play: Play) -> None:
         controller = running.controller
         charts, workspace = controller.charts, controller.workspace
         workspace.run("split_right")
-        running.window.symbol_requested.emit("ETHUSDT")
+        running.window.requests.symbol_requested.emit("ETHUSDT")
         first, second = charts.all
         await until(lambda: has_candles(first) and has_candles(second))
         workspace.run("maximise_chart", second)

@@ -40,7 +40,7 @@ def test_a_workspace_comes_back_as_it_was_left(play: Play) -> None:
         controller, window = running.controller, running.window
         assert window.findChildren(WorkspaceTabs) == []
         controller.workspace.arrange(3, 2)
-        window.interval_requested.emit(Interval.parse("5m"))
+        window.requests.interval_requested.emit(Interval.parse("5m"))
         controller.workspace.run("maximise_chart")
         before = charts_of(running)
         QTest.keyClick(window.chart, Qt.Key.Key_T, CONTROL)
@@ -68,7 +68,7 @@ def test_a_copy_is_a_workspace_of_its_own_and_names_stay_different(play: Play) -
         running.controller.workspace.run("duplicate_workspace")
         assert switcher.names == ["Main", "Main 2"]
         assert len(running.controller.charts.all) == 2
-        running.window.symbol_requested.emit("SOLUSDT")
+        running.window.requests.symbol_requested.emit("SOLUSDT")
         switcher.rename(1, " Main ")
         assert switcher.names == ["Main", "Main 2"]
         switcher.rename(1, "Swing")
@@ -192,7 +192,7 @@ def test_firings_are_counted_on_the_tabs_that_have_the_symbol_until_they_are_sho
     async def scene(running: Running, server: SandboxServer) -> None:
         controller = running.controller
         controller.workspace.run("new_workspace")
-        running.window.symbol_requested.emit("ETHUSDT")
+        running.window.requests.symbol_requested.emit("ETHUSDT")
         tabs = tabs_of(running)
 
         def counted() -> list[str]:

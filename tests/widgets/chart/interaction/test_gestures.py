@@ -248,7 +248,7 @@ def test_digits_and_letters_typed_on_the_chart_reach_the_window(qtbot: QtBot, pr
         press(chart, Key.Key_E)
         assert window.symbol_picker.edit.text() == "e"
         window.symbol_picker.dismiss()
-        with qtbot.waitSignal(window.date_entry_requested):
+        with qtbot.waitSignal(window.requests.date_entry_requested):
             press(chart, Key.Key_G, CONTROL)
     finally:
         window.allow_close()
