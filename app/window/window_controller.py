@@ -1,20 +1,18 @@
 """
-Connects the window to the engine: requests of the user go to the engine, and its changes to the panels and the notice.
+Connects the window to the engine: requests of the user go to the engine, and its changes to the charts and the panels.
 
-The charts, the watchlist and the export have controllers of their own. Panels and bars are the active chart's, which
-the state's symbol and interval follow. A timer renews the panels four times per second, however many messages arrive:
-text that changes faster cannot be read.
+The charts, the panels, the look and each dialog have controllers of their own; those that not every run needs are made
+here when first used. The state's symbol and interval follow the active chart.
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject, QTimer, Signal
+from PySide6.QtCore import QObject, Signal
 
 from app.config.settings import Settings
 from app.live.charts.chart_session import ChartSession
@@ -25,21 +23,18 @@ from app.market.indicators.chosen import text_of_indicators
 from app.market.interval import Interval
 from app.market.ports.database import OpenedDatabase
 from app.market.ports.exchange import FeedStatus
-from app.market.symbol import Symbol, broker_of, has_trades, history_command, in_usual_quote
-from app.window.appearance import show_palette, show_state
+from app.market.symbol import broker_of, has_trades, history_command, in_usual_quote
+from app.window.appearance import show_state
+from app.window.appearance_controller import AppearanceController
 from app.window.charts.chart_controller import ChartController
 from app.window.charts.open_charts import OpenChart, OpenCharts
 from app.window.collector import freeze_startup_objects
 from app.window.drawings.drawing_tools import DrawingTools
 from app.window.keys.keys_controller import KeysController
 from app.window.missing_trades import MissingTrades
-from app.window.notice import notice_of
-from app.window.panel_values import ChartPrice, PanelValues
-from app.window.watchlist_controller import WatchlistController
+from app.window.panel_controller import PanelController
 from app.window.window_state import WindowState
 from widgets.chart.chart_widget import ChartWidget
-from widgets.theme import text_size
-from widgets.theme.system_scheme import SystemScheme
 from widgets.view_values import WatchRow
 from widgets.window.main_window import MainWindow
 
@@ -51,8 +46,6 @@ if TYPE_CHECKING:
     from app.window.symbols_controller import SymbolsController
     from app.window.workspace.workspace_controller import WorkspaceController
 
-_RENEWALS_PER_SECOND = 4
-_SORT_EVERY_S = 2  # rows that change places more often cannot be followed
 # A frame takes the interpreter's lock a dozen times. While other threads read pages or write trades, each time may cost
 # Python's default switch interval of 5 ms. With this one, those threads yield sooner.
 _SWITCH_INTERVAL_S = 0.0005
@@ -92,26 +85,16 @@ class WindowController(QObject):
         self._window = window
         self._state = state
         self._settings = settings
-        self._simulated = simulated
-        self._serving_problem = ""
         self._saving: tuple[int | None, str] = (None, "")  # see `show_saving`
-        self._panel_values = PanelValues(
-            engine,
-            spread_percent=settings.spread_percent,
-            simulated=simulated,
-            chart_price=self._chart_price,
+        self._panels = PanelController(
+            engine, window, self.charts, state, spread_percent=settings.spread_percent, simulated=simulated
         )
-        self._watchlist = WatchlistController(engine, window, state, self._panel_values)
+        self._watchlist = self._panels.watchlist
         self._watchlist.on_change = self.state_changed.emit
-        self._watchlist.charted = lambda: self.charts.symbols
+        self._appearance = AppearanceController(window, self.charts, state)
+        self._appearance.changed.connect(self.state_changed)
         self._missing = MissingTrades(engine, window, self.charts, lambda: state.symbol)
         self._database: OpenedDatabase | None = None
-        self._shown_symbol: Symbol | None = None  # the chart's symbol, with the description that the window shows
-        self._renewals = 0
-        self._panel_timer = QTimer(self)
-        self._panel_timer.setInterval(1000 // _RENEWALS_PER_SECOND)
-        self._panel_timer.timeout.connect(self._renew_panels)
-        self._scheme = SystemScheme(self)
         self.charts.opened.connect(self._connect_chart)
         self.charts.activated.connect(self._on_activated)
         first = self.charts.open(chart, state.symbol, state.interval)
@@ -150,6 +133,7 @@ class WindowController(QObject):
             self._show_place,
         )
         alerts.fired.connect(self._on_fired)
+        self._panels.renewed.connect(alerts.renew)
         return alerts
 
     @cached_property
@@ -159,6 +143,9 @@ class WindowController(QObject):
 
         workspace = WorkspaceController(self.charts, self._window, self._state, self)
         workspace.changed.connect(self.state_changed)
+        self._panels.renewed.connect(lambda: workspace.renew())
+        self._panels.price_renewed.connect(workspace.renew)
+        self._appearance.palette_changed.connect(workspace.show_palette)
         workspace.switcher.show_saving(*self._saving)
         return workspace
 
@@ -208,8 +195,7 @@ class WindowController(QObject):
             self._window.toasts.show(self._state.trouble)
         for one in self.charts.all:
             self.show_on(one, one.symbol, one.interval)
-        self._renew_panels()
-        self._panel_timer.start()
+        self._panels.start()
 
     def remember(self) -> None:
         """Bring what the charts show, and how, into the state."""
@@ -232,12 +218,11 @@ class WindowController(QObject):
 
     def set_serving_problem(self, sentence: str) -> None:
         """Show why the data is not served, until the user dismisses it; an empty text ends that."""
-        self._serving_problem = sentence
-        self._renew_notice()
+        self._panels.set_serving_problem(sentence)
 
     async def stop(self) -> None:
         """Stop timers and tasks; the window keeps its last figures."""
-        self._panel_timer.stop()
+        self._panels.stop()
         await self.charts.stop()
         if "workspace" in self.__dict__:
             self.workspace.stop()
@@ -252,10 +237,6 @@ class WindowController(QObject):
         self._keys = KeysController(window, self._settings.data_dir)
         window.requests.symbol_requested.connect(self._on_symbol_requested)
         window.requests.interval_requested.connect(self._on_interval_requested)
-        window.requests.theme_requested.connect(self._on_theme_requested)
-        window.requests.text_percent_requested.connect(self._on_text_percent_requested)
-        window.requests.candle_colours_requested.connect(self._on_candle_colours_requested)
-        self._scheme.changed.connect(self._show_palette)
         window.requests.chart_menu_requested.connect(lambda at: self._chart.open_style_menu(at))
         window.requests.indicators_requested.connect(lambda at: self._chart.open_indicators(at))
         window.requests.templates_requested.connect(lambda at: self._chart.open_templates(at))
@@ -270,10 +251,9 @@ class WindowController(QObject):
         if (cold := engine.history.cold) is not None:
             window.requests.fetch_cancelled.connect(cold.cancel)
             window.requests.lake_dismissed.connect(cold.dismiss)
-            window.requests.lake_dismissed.connect(self._renew_notice)
+            window.requests.lake_dismissed.connect(self._panels.renew_notice)
         window.requests.simulated_market_requested.connect(self.simulated_market_requested)
         window.requests.notice_dismissed.connect(lambda: self.set_serving_problem(""))
-        window.typing_learnt.connect(self._hide_hints)
         window.layout_changed.connect(self._on_layout_changed)
         window.requests.export_requested.connect(self._on_export_requested)
         window.requests.import_requested.connect(lambda paths: self.imports.open(paths))
@@ -299,10 +279,9 @@ class WindowController(QObject):
         chart.drawings.alert_requested.connect(lambda drawing: self.alerts.open_on_drawing(drawing))
         chart.jump_cancelled.connect(self._on_jump_cancelled)
         chart.simulated_market_requested.connect(self.simulated_market_requested)
-        chart.appearance_changed.connect(partial(self._on_appearance_changed, one))
+        chart.appearance_changed.connect(partial(self._appearance.on_chart_changed, one))
         chart.visible_range_changed.connect(self.state_changed)
         chart.undo_offered.connect(lambda text, undo: toasts.show(text, "Undo", undo))
-        chart.last_price_changed.connect(partial(self._on_last_price_changed, one))
         chart.interval_requested.connect(partial(self._on_chart_interval, one))
         one.controller.interval_chosen.connect(partial(self._on_chart_interval, one))
 
@@ -329,13 +308,13 @@ class WindowController(QObject):
         before, one.symbol, one.interval = one.symbol, name, interval
         is_other = name != before
         if is_other and "workspace" in self.__dict__ and self.workspace.looks.change(one, before):
-            self._on_appearance_changed(one)
+            self._appearance.on_chart_changed(one)
         if one is self.charts.active:
             self._state.symbol, self._state.interval = name, interval
         if not self._engine.is_recorded(name):
             self._watchlist.record()  # a chart receives live trades only of a symbol that is recorded already
         if one is self.charts.active:
-            self._set_symbol(self._engine.symbol(name))
+            self._panels.set_symbol(self._engine.symbol(name))
             self._window.set_interval(interval)
         self._show_chart(one)
         if is_other:
@@ -352,42 +331,18 @@ class WindowController(QObject):
         """Let the bars and panels show the active chart's symbol, interval and style."""
         self._state.symbol, self._state.interval = one.symbol, one.interval
         self._window.chart = one.chart
-        self._set_symbol(self._engine.symbol(one.symbol))
+        self._panels.set_symbol(self._engine.symbol(one.symbol))
         self._window.set_interval(one.interval)
-        self._on_appearance_changed(one)
-        self._renew_notice()
-
-    def _set_symbol(self, symbol: Symbol) -> None:
-        if symbol != self._shown_symbol:
-            self._shown_symbol = symbol
-            self._window.set_symbol(symbol)
-        self._renew_quote()  # at once, so that dashes do not flash before the timer renews it
-
-    def _on_theme_requested(self, name: str) -> None:
-        self._state.theme, self._state.lasting_theme = name, None
-        self._show_palette()
-        self.state_changed.emit()
-
-    def _on_candle_colours_requested(self, name: str) -> None:
-        self._state.candle_colours, self._state.lasting_candle_colours = name, None
-        self._show_palette()
-        self.state_changed.emit()
-
-    def _show_palette(self) -> None:
-        show_palette(self._window, [one.chart for one in self.charts.all], self._state, self._scheme)
-        if "workspace" in self.__dict__:
-            self.workspace.show_palette()
+        self._appearance.on_chart_changed(one)
+        self._panels.renew_notice()
 
     def dress(self, one: OpenChart) -> None:
         """Give a chart that was just opened the window's palette, and the hints it still needs."""
-        one.chart.set_palette(self._window.colours)
-        one.chart.bar.show_hint(self._state.bars.get("typing") is not True)
+        self._appearance.dress(one)
 
     def row_of(self, one: OpenChart) -> WatchRow:
         """Return the figures of a chart's symbol, with the last price as that chart shows it."""
-        row = self._panel_values.watch_row(self._engine.symbol(one.symbol))
-        shown = one.controller.last_price(one.symbol) if one.controller.is_in_view else None
-        return row if shown is None else replace(row, last=shown.last, live=shown.is_live)
+        return self._panels.row_of(one)
 
     def compare_on(self, one: OpenChart, names: Sequence[str]) -> None:
         """Compare a chart's symbol with these, which are recorded as long as they are compared."""
@@ -411,41 +366,17 @@ class WindowController(QObject):
         self._watchlist.record()
         self._watchlist.rebuild()
 
-    def _hide_hints(self) -> None:
-        for one in self.charts.all:
-            one.chart.bar.show_hint(False)
-
-    def _on_text_percent_requested(self, percent: int) -> None:
-        self._state.text_percent, self._state.lasting_text_percent = percent, None
-        text_size.set_percent(percent)
-        self._window.set_text_percent(percent)
-        self.state_changed.emit()
-
-    def _on_appearance_changed(self, one: OpenChart) -> None:
-        if one is self.charts.active:
-            self._state.chart = one.chart.appearance_values()
-            self._window.set_price_style(one.chart.chart_style.price_style.title)
-        self._share_templates(one)
-        self.state_changed.emit()
-
-    def _share_templates(self, one: OpenChart) -> None:
-        """Let the other charts have the templates of indicators of this one: they are the window's."""
-        values = one.chart.templates.templates.to_values()
-        for other in self.charts.all:
-            if other is not one and other.chart.templates.templates.to_values() != values:
-                other.chart.templates.restore(values)
-
     def _on_layout_changed(self) -> None:
         self._state.bars = self._window.layout_values()
         self.state_changed.emit()
 
     def _on_download_requested(self) -> None:
         self._engine.repairer.download(self._state.symbol)
-        self._renew_panels()
+        self._panels.renew()
 
     def _on_download_stop_requested(self) -> None:
         self._engine.repairer.plan.stop_download(self._state.symbol)
-        self._renew_panels()
+        self._panels.renew()
 
     def _on_jump_cancelled(self) -> None:
         if "downloads" in self.__dict__:
@@ -468,7 +399,7 @@ class WindowController(QObject):
         for one in self.charts.all:
             if one.symbol in symbols:
                 self._show_chart(one)
-        self._renew_panels()
+        self._panels.renew()
 
     # Changes of the engine
 
@@ -476,13 +407,13 @@ class WindowController(QObject):
         for one in self.charts.all:
             if has_trades(one.symbol):
                 one.controller.on_feed_status(status)
-        self._renew_notice()
+        self._panels.renew_notice()
 
     def _on_broker_status_changed(self, broker: QuoteBroker) -> None:
         for one in self.charts.all:
             if broker_of(one.symbol) == broker.name:
                 one.controller.on_feed_status(broker.status)
-        self._renew_notice()
+        self._panels.renew_notice()
 
     def _on_exchange_back(self) -> None:
         for one in self.charts.all:
@@ -495,7 +426,7 @@ class WindowController(QObject):
             self._database = self._engine.database or self._database
         for one in self.charts.all:
             one.controller.on_database()
-        self._renew_notice()
+        self._panels.renew_notice()
 
     def _on_symbols_changed(self) -> None:
         self._watchlist.resolve_names()
@@ -504,13 +435,11 @@ class WindowController(QObject):
             if name != one.symbol:
                 self.show_on(one, name, one.interval)
         self._window.set_symbols(list(self._engine.symbols.values()))
-        symbol = self._engine.symbol(self._state.symbol)
-        if symbol != self._shown_symbol:
-            self._set_symbol(symbol)
+        self._panels.set_symbol(self._engine.symbol(self._state.symbol))
         for one in self.charts.all:
             one.controller.on_symbols()
         self._watchlist.rebuild()
-        self._renew_panels()
+        self._panels.renew()
 
     def _on_alerts_changed(self, total: int) -> None:
         if total:
@@ -528,66 +457,3 @@ class WindowController(QObject):
         elif showing[0] is not self.charts.active:
             self.workspace.activate(showing[0])
         self.chart_controller.jump_when_ready(time_us, text)
-
-    # Panels
-
-    def _renew_panels(self) -> None:
-        if "alerts" in self.__dict__:
-            self.alerts.renew()
-        self._watchlist.renew()
-        self._renew_quote()
-        self._window.set_status(self._panel_values.status(self._state.symbol))
-        # The notice and the charts' `tick` need only one call per second.
-        self._renewals += 1
-        is_whole_second = self._renewals % _RENEWALS_PER_SECOND == 0
-        if is_whole_second:
-            self._renew_notice()
-        for one in self.charts.all:
-            one.controller.renew()
-            if is_whole_second:
-                one.controller.tick()
-        if "workspace" in self.__dict__:
-            self.workspace.renew()
-        if self._renewals % (_SORT_EVERY_S * _RENEWALS_PER_SECOND) == 0:
-            self._watchlist.sort_again()
-
-    def _on_last_price_changed(self, one: OpenChart, price: float | None) -> None:
-        # At once: the chart's axis and legend are about to be painted with this price.
-        if self._panel_timer.isActive() and one.controller.is_in_view:
-            priced = (other for other in self.charts.showing(one.symbol) if self._price_on(other) is not None)
-            if price is None or next(priced, one) is one:  # see `_chart_price`: the bars show that chart's price
-                if one.symbol == self._state.symbol:
-                    self._renew_quote()
-                self._watchlist.renew([one.symbol])
-            if "workspace" in self.__dict__:
-                self.workspace.renew(one)
-
-    def _chart_price(self, name: str) -> ChartPrice | None:
-        """Return the last price as a chart of the symbol shows it, the active one's first; None: no chart does."""
-        # A chart paints nothing while hidden or minimised, so its price stands still; the window's title goes on.
-        prices = (self._price_on(one) for one in self.charts.showing(name))
-        return next((price for price in prices if price is not None), None)
-
-    def _price_on(self, one: OpenChart) -> ChartPrice | None:
-        return one.controller.last_price(one.symbol) if one.controller.is_in_view else None
-
-    def _renew_quote(self) -> None:
-        name = self._state.symbol
-        is_watched = name in self._state.lists.union()
-        self._window.set_quote(self._panel_values.quote(self._engine.symbol(name), watched=is_watched))
-
-    def _renew_notice(self) -> None:
-        notice = notice_of(
-            self._engine,
-            self._engine.symbol(self._state.symbol),
-            self.session,
-            refusal=self._watchlist.refusal,
-            serving_problem=self._serving_problem,
-            chart_trouble=self._chart.trouble,
-            comparison=self.chart_controller.comparison,
-            simulated=self._simulated,
-        )
-        if notice is None:
-            self._window.clear_notice()
-        else:
-            self._window.set_notice(*notice)

@@ -7,20 +7,11 @@ import gc
 import weakref
 from math import isfinite
 
-from PySide6.QtCore import Qt
-from PySide6.QtTest import QTest
-
 from app.market.interval import Interval
-from app.market.ports.exchange import FeedState, FeedStatus
-from app.sandbox.market.simulated import SimulatedMarket
 from app.sandbox.server.server import SandboxServer
-from app.window.appearance import show_state
-from app.window.symbol_lists import SymbolLists
-from app.window.window_state import WindowState
 from tests.end_to_end.helpers import Running, until
 from tests.window.playing import Play, shown
 from widgets.keys import KEY_BINDINGS
-from widgets.window.notice_bar import NoticeAction
 
 
 def test_fast_switching_never_shows_one_symbol_under_the_name_of_another(play: Play) -> None:
@@ -38,35 +29,6 @@ def test_fast_switching_never_shows_one_symbol_under_the_name_of_another(play: P
         await until(lambda: shown(running) and running.session.joined)
         assert running.chart.accessibleDescription() == "ETH/USDT, 1m"
         assert running.chart.is_following
-
-    play(scene)
-
-
-def test_known_figures_of_a_symbol_show_as_soon_as_it_is_chosen(play: Play) -> None:
-    async def scene(running: Running, server: SandboxServer) -> None:
-        board = running.engine.market_snapshot
-        await until(lambda: board.latest("ETHUSDT").quote and board.latest("ETHUSDT").day)
-        running.window.requests.symbol_requested.emit("ETHUSDT")
-        assert running.window.top_bar.price.text().startswith("2,")
-        assert "ETH/USDT" in running.window.windowTitle()
-
-    play(scene)
-
-
-def test_the_bar_says_that_one_may_just_type_until_one_did(play: Play) -> None:
-    async def scene(running: Running, server: SandboxServer) -> None:
-        window, chart = running.window, running.chart
-        state = WindowState("BTCUSDT", Interval.parse("1m"), SymbolLists.of([]), "dark")
-        window.resize(1500, 800)
-        show_state(window, chart, state)
-        assert chart.bar.hint.isVisible()
-        QTest.keyClick(chart, Qt.Key.Key_5)
-        window.interval_entry.dismiss()
-        assert not chart.bar.hint.isVisible()
-        state.bars = window.layout_values()
-        chart.bar.show_hint(True)
-        show_state(window, chart, state)
-        assert not chart.bar.hint.isVisible()
 
     play(scene)
 
@@ -116,34 +78,6 @@ def test_an_indicator_loads_the_candles_it_needs_before_the_view_and_is_remember
         chart.frame_now()
         assert isfinite(study.values.column("ema")[session.series.index_at_slot(left)])
         assert running.controller._state.chart["indicators"][0]["settings"]["period"] == 200
-
-    play(scene)
-
-
-def test_the_notice_says_that_the_exchange_is_away_and_offers_actions_until_it_is_back(play: Play) -> None:
-    async def scene(running: Running, server: SandboxServer) -> None:
-        notice, port = running.window.notice_bar, server.port
-        await until(lambda: running.engine.feed.status.state is FeedState.LIVE)
-        assert notice.isHidden()
-        feed = running.engine.feed
-        feed._status = FeedStatus(FeedState.LIVE, "X is not received: no.", connections=2, down=1, refused=("X",))
-        await until(notice.isVisible)
-        assert notice.text.text() == "1 of 2 connections: X is not received: no."
-        assert NoticeAction.RETRY_FEED in notice.buttons
-        feed._update_status()
-        await until(notice.isHidden)
-        await server.stop()
-        both = [NoticeAction.RETRY_FEED, NoticeAction.OPEN_SIMULATED_MARKET]
-        await until(lambda: notice.isVisible() and list(notice.buttons) == both)  # a chart's failure is shown first
-        assert f"127.0.0.1:{port}" in notice.text.text()
-        assert shown(running)  # what was shown stays
-        again = SandboxServer(SimulatedMarket(seed=5), port=port)
-        await again.start()
-        try:
-            notice.buttons[NoticeAction.RETRY_FEED].click()
-            await until(lambda: running.engine.feed.status.state is FeedState.LIVE and notice.isHidden())
-        finally:
-            await again.stop()
 
     play(scene)
 

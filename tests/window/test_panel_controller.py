@@ -1,4 +1,4 @@
-"""No painted frame shows two prices of one symbol; what is not live is dimmed."""
+"""The panels beside a chart: figures at once, one price in every frame, what is not live dimmed, and the notice."""
 
 from __future__ import annotations
 
@@ -9,13 +9,16 @@ from PySide6.QtCore import QEvent, QObject, QPointF
 from pytestqt.qtbot import QtBot
 
 from app.market.interval import Interval
-from app.market.ports.exchange import FeedState
+from app.market.ports.exchange import FeedState, FeedStatus
 from app.sandbox.market.simulated import SimulatedMarket
+from app.sandbox.server.server import SandboxServer
 from tests.end_to_end.helpers import Running, open_window, run_on_qt_loop, settings_in, until
 from tests.sandbox.helpers import serving
+from tests.window.playing import Play, shown
 from widgets.chart.painting.canvas import ChartCanvas
 from widgets.controls.number_format import price
 from widgets.symbols.watchlist_delegate import ROW_ROLE
+from widgets.window.notice_bar import NoticeAction
 
 
 class PaintedPrices(QObject):
@@ -128,3 +131,42 @@ def tones(running: Running) -> set[bool]:
         *(not row.live for row in rows),
         not running.chart._scene.is_live,
     }
+
+
+def test_known_figures_of_a_symbol_show_as_soon_as_it_is_chosen(play: Play) -> None:
+    async def scene(running: Running, server: SandboxServer) -> None:
+        board = running.engine.market_snapshot
+        await until(lambda: board.latest("ETHUSDT").quote and board.latest("ETHUSDT").day)
+        running.window.requests.symbol_requested.emit("ETHUSDT")
+        assert running.window.top_bar.price.text().startswith("2,")
+        assert "ETH/USDT" in running.window.windowTitle()
+
+    play(scene)
+
+
+def test_the_notice_says_that_the_exchange_is_away_and_offers_actions_until_it_is_back(play: Play) -> None:
+    async def scene(running: Running, server: SandboxServer) -> None:
+        notice, port = running.window.notice_bar, server.port
+        await until(lambda: running.engine.feed.status.state is FeedState.LIVE)
+        assert notice.isHidden()
+        feed = running.engine.feed
+        feed._status = FeedStatus(FeedState.LIVE, "X is not received: no.", connections=2, down=1, refused=("X",))
+        await until(notice.isVisible)
+        assert notice.text.text() == "1 of 2 connections: X is not received: no."
+        assert NoticeAction.RETRY_FEED in notice.buttons
+        feed._update_status()
+        await until(notice.isHidden)
+        await server.stop()
+        both = [NoticeAction.RETRY_FEED, NoticeAction.OPEN_SIMULATED_MARKET]
+        await until(lambda: notice.isVisible() and list(notice.buttons) == both)  # a chart's failure is shown first
+        assert f"127.0.0.1:{port}" in notice.text.text()
+        assert shown(running)  # what was shown stays
+        again = SandboxServer(SimulatedMarket(seed=5), port=port)
+        await again.start()
+        try:
+            notice.buttons[NoticeAction.RETRY_FEED].click()
+            await until(lambda: running.engine.feed.status.state is FeedState.LIVE and notice.isHidden())
+        finally:
+            await again.stop()
+
+    play(scene)
