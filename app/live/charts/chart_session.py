@@ -3,11 +3,11 @@ Keeps the candles of one chart current: loads them, joins live trades, reloads, 
 
 A session belongs to one symbol and one interval and owns their `CandleSeries`. It loads candles from the database and
 the exchange, then joins the live trades at a whole second, the *live join*. Older candles come from klines or stored
-trades, younger ones from the trades received, so each trade counts once. From then on a trade changes figures in a
-dict, and `refresh`, called at most once per frame, merges the changes into the series.
+trades, younger ones from the trades received, so each trade counts once.
 
-`HistoryLoader` loads older candles, `CandleMerger` writes the series, `session_phase` has the table of phases. A switch
-of symbol or interval makes a new session and closes the old one, which then changes nothing.
+`HistoryLoader` loads older candles, `LiveFollower` brings the live trades, `CandleMerger` writes the series, and
+`session_phase` has the table of phases. A switch of symbol or interval makes a new session and closes the old one,
+which then changes nothing.
 """
 
 from __future__ import annotations
@@ -15,15 +15,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import StrEnum
-from itertools import pairwise
 
 from app.live.charts.candle_history import PUBLISHED_US, CandleHistory
 from app.live.charts.candle_merger import CandleMerger
 from app.live.charts.date_jump import DateJump
 from app.live.charts.history_loader import HistoryLoader
-from app.live.charts.live_candles import JoinPoint, LiveCandles, find_join_point
+from app.live.charts.live_candles import find_join_point
+from app.live.charts.live_follower import LiveFollower
 from app.live.charts.page_loader import PAGE, load_page, presentable
 from app.live.charts.session_phase import (
     LIVE_PHASES,
@@ -39,15 +38,12 @@ from app.market.calendar.calendar import Calendar
 from app.market.calendar.closed_slots import open_slots
 from app.market.candle import Candle, empty_candle
 from app.market.errors import StoreError
-from app.market.interval import SECOND_US, Interval
+from app.market.interval import Interval
 from app.market.ports.clock import Clock
-from app.market.trade import Trade
 
 logger = logging.getLogger(__name__)
 
 _JOIN_RETRY_S = 0.25
-_LIVE_KEEPS = 10_000  # live candles kept, to bound memory; a trade for an older one shows at the next reload
-_SLICE = 500  # candles merged at once; a frame may come between two slices
 _MOST_UNSETTLED = 500  # candles between the load and the live join; with more, loading again is the smaller request
 _SLOW_S = 4.0  # seconds without an answer before the chart says so
 _SLOW = "The exchange has not answered yet."
@@ -62,14 +58,6 @@ class SessionState(StrEnum):
     READY = "ready"
     EMPTY = "empty"  # loaded, and the symbol has no candles yet
     FAILED = "failed"  # no candles, and `ChartSession.failure` says why
-
-
-@dataclass(slots=True)
-class _Pause:
-    """Trades from ``from_us`` on are not counted; ``total``: the tracker's before the first of them."""
-
-    from_us: int
-    total: int | None = None
 
 
 class ChartSession:
@@ -109,12 +97,17 @@ class ChartSession:
         self._clock = clock
         self._on_state = on_state
         self._on_change = on_change
-        self._live: LiveCandles | None = None
         self._phase = SessionPhase.IDLE
         self._loaded_us = 0  # the exchange's time when the newest page was requested; 0 before the first
-        self._left_us = 0  # the exchange's time when live trades last left the series
-        self._pause: _Pause | None = None  # while nobody sees the candles
-        self._dirty_us: int | None = None  # open time of the oldest live candle to merge; None: none
+        self._follower = LiveFollower(
+            interval,
+            self._merger,
+            tracker,
+            now_us=exchange_clock.now_us,
+            on_change=on_change,
+            on_candles=lambda: self._set_state(SessionState.READY, self.failure),
+            calendar=calendar,
+        )
         self._loader = HistoryLoader(
             symbol,
             interval,
@@ -149,9 +142,9 @@ class ChartSession:
         """Whether `reload` may find more: after a failed load, or when trades were skipped for good."""
         if self._phase in LOADING_PHASES or self._loader.is_loading:
             return False
-        if self._live is None or self._tracker is None:
+        if not self._follower.is_following:
             return bool(self.failure) and self.state is not SessionState.LOADING
-        return bool(self.failure) or not self._is_sound(self._live, self._tracker)
+        return bool(self.failure) or not self._follower.is_sound
 
     async def run(self, view_us: tuple[int, int] | None = None) -> None:
         """
@@ -171,8 +164,7 @@ class ChartSession:
     def set_calendar(self, calendar: Calendar | None) -> None:
         """Set ``calendar``, which is when the market is open, from now on; None: always. What is loaded stays."""
         self.calendar = self._merger.calendar = self._loader.calendar = calendar
-        if self._live is not None:
-            self._live.calendar = calendar
+        self._follower.set_calendar(calendar)
 
     async def _load_with(self, start_us: int, end_us: int) -> None:
         slots = self.interval.slot(end_us) - self.interval.slot(start_us)
@@ -210,26 +202,20 @@ class ChartSession:
 
         Older candles stay. Live trades go on meanwhile; they are joined again only if some were left out.
         """
-        if self._pause is not None:
+        if self._follower.is_paused:
             self.resume()
         if not len(self.series):
             self._set_state(SessionState.LOADING)
         await self._load(show_early=False)
-        if self._live is None:
+        if not self._follower.is_following:
             await self._join()
         if self._loader.failed:
             await self.load_older()
 
     def pause(self) -> None:
         """Follow no trades from the next second on, because nobody sees the candles; `resume` ends that."""
-        if self._pause is not None:
-            return
-        newest = None if self._tracker is None else self._tracker.last_trade
-        if self._live is None or newest is None:
+        if not self._follower.pause():
             self._leave()
-        else:
-            next_us = (newest.time_us // SECOND_US + 1) * SECOND_US
-            self._pause = _Pause(max(next_us, self._live.join_us))
 
     def resume(self) -> bool:
         """
@@ -237,25 +223,10 @@ class ChartSession:
 
         `refresh` then brings them into the series.
         """
-        pause, self._pause = self._pause, None
-        live, tracker = self._live, self._tracker
-        if pause is None or live is None or tracker is None:
-            return live is not None
-        if pause.total is None:
-            return True  # no trade has come since
-        window_us = tracker.window_start_us
-        seconds = tracker.recent.candles(pause.from_us)
-        # A trade from before the pause, fetched late, is in none of these seconds.
-        came = sum(second.trades for second in seconds) == tracker.total - pause.total
-        if not came or window_us is None or window_us > pause.from_us or not self._is_sound(live, tracker):
-            self._leave()
-            return False
-        if self._on_trade not in tracker.listeners:
-            tracker.listeners.append(self._on_trade)
-        changed_us = live.add_seconds(seconds)
-        if changed_us is not None:
-            self._mark_dirty(changed_us)
-        return True
+        if self._follower.resume():
+            return True
+        self._leave()
+        return False
 
     def close(self) -> None:
         """Stop listening and loading; the series stays as it is."""
@@ -293,19 +264,7 @@ class ChartSession:
 
     def refresh(self) -> bool:
         """Merge the live candles that trades changed; return whether there were any. Free otherwise."""
-        live = self._live
-        if self._dirty_us is None or live is None:
-            return False
-        since_us, self._dirty_us = self._dirty_us, None
-        if live.take_out_of_order():
-            # A missing trade makes the candle before it incomplete too, and its arrival makes that one complete.
-            since_us = self._merger.last_traded_before(since_us)
-        candles = live.since(since_us)
-        self._merger.put_all(candles)
-        if candles:
-            self._merger.carry_close_forward(candles[-1].candle)
-            self._set_state(SessionState.READY, self.failure)
-        return True
+        return self._follower.refresh()
 
     def tick(self) -> bool:
         """
@@ -314,11 +273,9 @@ class ChartSession:
         Call about once per second, and only while the feed is live. Until the feed has proved itself by a trade (see
         `SymbolTracker.is_watched`), a silence does not prove that there was none, so no candle closes or opens.
         """
-        if self._live is None or self._pause is not None:
+        if not self._follower.is_following or self._follower.is_paused:
             return False
-        self._review_incomplete(self._live)
-        changed = self.refresh()
-        self._forget_old(self._live)
+        changed = self._follower.review()
         newest = self._merger.newest
         if newest is None or not self._is_watched:
             return changed
@@ -355,7 +312,7 @@ class ChartSession:
         if self._phase is SessionPhase.CLOSED:
             return
         self._loaded_us = loaded_us
-        if self._live is not None and self._tracker is not None and not self._is_sound(self._live, self._tracker):
+        if self._follower.is_following and not self._follower.is_sound:
             self._leave()
         self._loader.restart(page)
         self._merge_page(page.candles)
@@ -406,12 +363,13 @@ class ChartSession:
                     join_us,
                     settled_us=settled_us,
                     newest=self._merger.newest,
-                    newest_us=max(self._loaded_us, self._left_us),
+                    newest_us=max(self._loaded_us, self._follower.left_us),
                 )
                 is_current = tracker.window_start_us == join_us and self._phase not in _JOINED_OR_CLOSED
                 if join_point is not None and is_current:
-                    live = self._take_over(tracker, join_point)
-                    await self._merge_live(live, min(settled_us, open_us))
+                    self._follower.take_over(join_point)
+                    self._report(SessionEvent.JOINED)
+                    await self._follower.merge_since(min(settled_us, open_us))
                     return
             await self._clock.sleep(_JOIN_RETRY_S)
 
@@ -430,102 +388,6 @@ class ChartSession:
             settled_us = min(settled_us, self._merger.newest.open_time_us)
         return settled_us
 
-    def _take_over(self, tracker: SymbolTracker, join_point: JoinPoint) -> LiveCandles:
-        """Go on from the live join with the seconds tracked since and every trade from now on, without a pause."""
-        # No await in here: a trade that came between the seconds and the listener would be lost.
-        join_us, parts, is_known, counted_us, lacks_us = join_point
-        self._live = LiveCandles(
-            self.interval,
-            tracker,
-            join_us,
-            parts,
-            beginning_known=is_known,
-            counted_us=counted_us,
-            lacks_us=lacks_us,
-            calendar=self.calendar,
-        )
-        self._merger.join_us = join_us
-        tracker.listeners.append(self._on_trade)
-        self._report(SessionEvent.JOINED)
-        return self._live
-
-    async def _merge_live(self, live: LiveCandles, start_us: int) -> None:
-        """Leave the newest candles to `refresh`, and merge the hours before them in slices between frames."""
-        newest = self._merger.newest
-        until_us = start_us if newest is None else newest.open_time_us
-        borders = [border_us for border_us in live.borders(_SLICE) if start_us < border_us < until_us]
-        self._mark_dirty(borders[-1] if borders else start_us)
-        done_us = start_us
-        try:
-            for begin_us, end_us in pairwise([start_us, *borders]):
-                await asyncio.sleep(0)
-                if self._live is not live:
-                    return
-                self._merger.put_all(live.since(begin_us, end_us + 1))
-                self._on_change()
-                done_us = end_us
-        finally:
-            if borders and done_us < borders[-1] and self._live is live:
-                self._mark_dirty(done_us)  # cancelled: `refresh` merges the rest
-
-    @staticmethod
-    def _is_sound(live: LiveCandles, tracker: SymbolTracker) -> bool:
-        """Whether the live candles lack no trade for good."""
-        return live.is_sound and live.generation == tracker.generation
-
     def _leave(self) -> None:
-        if self._live is not None:
-            self.refresh()
-            self._left_us = self._exchange_clock.now_us()
+        if self._follower.leave():
             self._report(SessionEvent.LEFT)
-        self._live = self._merger.join_us = self._pause = None
-        self._stop_listening()
-
-    def _stop_listening(self) -> None:
-        if self._tracker is not None and self._on_trade in self._tracker.listeners:
-            self._tracker.listeners.remove(self._on_trade)
-
-    def _is_paused_for(self, trade: Trade) -> bool:
-        """Whether a trade is left to `resume`; the first one ends the listening."""
-        pause, tracker = self._pause, self._tracker
-        if pause is None or tracker is None:
-            return False
-        if pause.total is None and trade.time_us >= pause.from_us:
-            # From here on the tracker may hold trades that the live candles lack, so none is judged before `resume`.
-            self.refresh()
-            pause.total = tracker.total - 1
-            asyncio.get_running_loop().call_soon(self._rest)  # the tracker is going through its listeners
-        return pause.total is not None
-
-    def _rest(self) -> None:
-        if self._pause is not None and self._pause.total is not None:
-            self._stop_listening()
-
-    def _on_trade(self, trade: Trade) -> None:
-        if self._pause is not None and self._is_paused_for(trade):
-            return
-        if self._live is not None and trade.time_us >= self._live.join_us:
-            self._mark_dirty(self._live.add(trade))
-
-    def _mark_dirty(self, open_us: int) -> None:
-        if self._dirty_us is None:
-            self._dirty_us = open_us
-            self._on_change()
-        elif open_us < self._dirty_us:
-            self._dirty_us = open_us
-
-    def _review_incomplete(self, live: LiveCandles) -> None:
-        """Mark the incomplete candles dirty if missing trades arrived, or turned out not to exist."""
-        if self._tracker is None or self._tracker.filled == live.filled:
-            return
-        live.filled = self._tracker.filled
-        incomplete_us = self._merger.first_incomplete(self.interval.open_time_us(live.join_us))
-        if incomplete_us is not None:
-            self._mark_dirty(self._merger.last_traded_before(incomplete_us))
-
-    def _forget_old(self, live: LiveCandles) -> None:
-        """Bound the live candles kept; a change in an older one shows at the next reload."""
-        if len(live) > 2 * _LIVE_KEEPS and self._merger.newest is not None:
-            slot = self.interval.slot(self._merger.newest.open_time_us) - _LIVE_KEEPS
-            live.forget_before(self.interval.slot_open_us(slot))
-            self._merger.join_us = live.join_us

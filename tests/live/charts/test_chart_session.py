@@ -282,7 +282,7 @@ def test_whatever_comes_late_twice_or_by_repair_the_series_is_all_trades_folded(
 
 @pytest.mark.parametrize("name", ["1s", "1m"])
 async def test_what_a_chart_remembers_of_a_long_run_is_bounded(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.live.charts.chart_session._LIVE_KEEPS", 20)
+    monkeypatch.setattr("app.live.charts.live_follower._LIVE_KEEPS", 20)
     market = Market([trade(number, number * 61) for number in range(1, 300)], now=5)
     chart = market.chart(name)
     market.hear(market.trades[5])
@@ -290,7 +290,7 @@ async def test_what_a_chart_remembers_of_a_long_run_is_bounded(name: str, monkey
     for one in market.trades[6:]:
         market.hear(one)
         chart.session.tick()
-        assert len(chart.session._live) <= 42
+        assert len(chart.session._follower) <= 42
     market.assert_right(chart)
     market.close()
 

@@ -178,7 +178,7 @@ class RealStore(FakeStore):
 def test_however_trades_arrive_the_chart_is_all_of_them_folded_and_never_went_back(name: str, seed: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(asyncio, "to_thread", on_this_thread)
-        patch.setattr("app.live.charts.chart_session._SLICE", 3)
+        patch.setattr("app.live.charts.live_follower._SLICE", 3)
         asyncio.run(shown_however_it_arrives(seed, name))
 
 

@@ -17,7 +17,7 @@ SLICE = 20
 @pytest.fixture
 def sizes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many candles were brought in at a time."""
-    monkeypatch.setattr("app.live.charts.chart_session._SLICE", SLICE)
+    monkeypatch.setattr("app.live.charts.live_follower._SLICE", SLICE)
     put_all, taken = CandleMerger.put_all, list[int]()
 
     def counted(merger: CandleMerger, candles: list[LiveCandle]) -> None:
