@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from functools import partial
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
@@ -30,9 +29,12 @@ from app.market.ports.exchange import FeedState, FeedStatus
 from app.market.quotes.tick import PriceSide
 from app.market.series.series import CandleSeries
 from app.market.symbol import Symbol, has_trades
+from app.market.trade import Trade
 from app.window.charts.history_navigation import HistoryNavigation
+from app.window.charts.paint_timing import PaintTiming
 from app.window.charts.range_navigation import RangeNavigation
 from app.window.charts.reload_backoff import ReloadBackoff
+from app.window.charts.session_source import SessionSource
 from app.window.charts.symbol_calendar import SymbolCalendar
 from app.window.drawings.drawings_controller import DrawingsController
 from app.window.overlays.compare_overlay import CompareOverlay
@@ -73,6 +75,7 @@ class ChartController(QObject):
         self._chart = chart
         self._failure_actions = (RETRY,) if simulated else (RETRY, SIMULATED_MARKET)
         self._tasks = Tasks("a chart")
+        self._sessions = SessionSource(engine, SharedSessions() if sessions is None else sessions)
         self._gap_overlay = GapOverlay(engine, chart, self._tasks.begin)
         self._comparison = ComparisonOverlay(engine, chart, self._tasks.begin)
         self._spread = SpreadOverlay(chart, self._sessions_beside())
@@ -85,9 +88,9 @@ class ChartController(QObject):
             begin=self._tasks.begin,
             request_interval=self.interval_chosen.emit,
         )
-        self._paint_watch = PaintWatch(engine.exchange_clock, engine.recorder.measures.painted)
+        self._paint_timing = PaintTiming(chart, PaintWatch(engine.exchange_clock, engine.recorder.measures.painted))
+        self._paint_timing.first_painted.connect(self.first_painted)
         self._reload_backoff = ReloadBackoff()
-        self._sessions = SharedSessions() if sessions is None else sessions
         self._shared: SharedSession | None = None
         self._listener = SessionListener(self._on_session_state, self._on_session_change)
         self.is_asleep = False
@@ -100,8 +103,6 @@ class ChartController(QObject):
         self._is_stopped = False
         self._has_changes = False
         self._view_moved = False
-        self._paints_before: int | None = None  # the chart's count when it got its first candles
-        self._has_painted = False
         self._database: OpenedDatabase | None = None  # the one the candles were read from
         self._is_place_checked = False  # whether there are candles where an earlier run left the view
         # Runs on the turn of the loop after the frame that moved the view.
@@ -169,7 +170,7 @@ class ChartController(QObject):
             self._compare.wake()
         self._side = self._chart.chart_style.price_side
         self._symbol = self._engine.symbol(name)
-        self._shared, is_new = self._share_of(name, interval, self._side, self._calendar)
+        self._shared, is_new = self._sessions.take(name, interval, self._side, self._calendar)
         self._shared.join(self._listener)
         self._series = None
         if self._chart.series is not None or self._shared.session.state is not SessionState.READY:
@@ -203,27 +204,7 @@ class ChartController(QObject):
         return self._compare.names
 
     def _sessions_beside(self) -> JoinedSessions:
-        return JoinedSessions(self._chart, self._share_of, self._tasks.begin, self._engine.wait_for_clock)
-
-    def _share_of(
-        self, name: str, interval: Interval, side: PriceSide, calendar: Calendar | None
-    ) -> tuple[SharedSession, bool]:
-        """Return the session of these candles and whether it is new; the caller joins it."""
-        tracker = self._engine.chart_tracker(name, side)
-        make = partial(
-            ChartSession,
-            name,
-            interval,
-            history=self._engine.chart_history(name, side),
-            tracker=tracker,
-            exchange_clock=self._engine.exchange_clock,
-            clock=self._engine.clock,
-            calendar=calendar,
-        )
-        # The tracker is a part of the key: a symbol that is recorded again has another one.
-        return self._sessions.take(
-            (name, interval, side, tracker), lambda state, change: make(on_state=state, on_change=change)
-        )
+        return JoinedSessions(self._chart, self._sessions.take, self._tasks.begin, self._engine.wait_for_clock)
 
     def set_calendar(self, calendar: Calendar | None) -> None:
         """
@@ -438,10 +419,7 @@ class ChartController(QObject):
                 self._chart.set_state("loading", f"Loading {title}…")
             case SessionState.READY:
                 self._on_session_change()
-                tracker = self._engine.chart_tracker(session.symbol, self._side)
-                self._paint_watch.reset(tracker.last_trade if tracker is not None else None)
-                if self._paints_before is None:
-                    self._paints_before = self._chart.paint_count
+                self._paint_timing.begin(self._newest_trade(session))
                 self._show_series(session)
                 self._chart.set_state("ready")
                 self._on_view_moved()
@@ -482,24 +460,14 @@ class ChartController(QObject):
         if self._has_changes and self.session is not None:
             self._has_changes = False
             self.session.refresh()
-            self._watch_paint(self.session)
+            self._paint_timing.note_change(self._newest_trade(self.session))
         self._spread.refresh()
         self._compare.refresh()
 
-    def _watch_paint(self, session: ChartSession) -> None:
-        """Measure the delay from trade to screen while the newest candle is visible."""
-        tracker = self._engine.chart_tracker(session.symbol, self._side)
-        newest = tracker.last_trade if tracker is not None else None
-        if self._chart.is_following and self._chart.isVisible() and not self._chart.window().isMinimized():
-            self._paint_watch.note_change(newest, self._chart.frame_count)
-        else:
-            self._paint_watch.reset(newest)
-
     def _on_painted(self) -> None:
-        self._paint_watch.note_paint(self._chart.frame_count)
         if self.is_asleep and self.is_in_view:
             self._chart.series_changed()  # the window was restored: the next frame wakes it
-        if not self._has_painted and self._paints_before is not None:
-            self._has_painted = self._chart.paint_count > self._paints_before
-            if self._has_painted:
-                self.first_painted.emit()
+
+    def _newest_trade(self, session: ChartSession) -> Trade | None:
+        tracker = self._engine.chart_tracker(session.symbol, self._side)
+        return None if tracker is None else tracker.last_trade
