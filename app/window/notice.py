@@ -13,7 +13,7 @@ from app.live.engine import Engine
 from app.market.ports.exchange import FeedState, FeedStatus
 from app.market.symbol import Symbol, broker_title, has_live_prices, history_command
 from app.window.panel_values import feed_status, history_reason
-from widgets.window.notice_bar import NoticeAction
+from widgets.window.bars.notice_bar import NoticeAction
 
 _FAILING_ATTEMPTS = 2  # one failed attempt is an everyday reconnect
 _LONG_WAIT_S = 10.0

@@ -33,7 +33,7 @@ from storage.trades.trade_ledger import TradeLedger
 from tests.benchmarks import bench_candles
 from tests.end_to_end.helpers import Running, open_window, run_on_qt_loop, until
 from tests.storage.conftest import forget
-from widgets.window.interval_bar import IntervalBar
+from widgets.window.bars.interval_bar import IntervalBar
 
 IN_VIEW = 1000
 MINUTE_US = 60_000_000

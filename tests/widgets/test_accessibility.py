@@ -24,8 +24,8 @@ from widgets.dialogs.export.rows_fields import FormStart
 from widgets.symbols.symbols_dialog import SymbolsDialog
 from widgets.theme.palettes import DARK, LIGHT, Palette
 from widgets.view_values import WatchRow
+from widgets.window.bars.notice_bar import NoticeAction
 from widgets.window.main_window import MainWindow
-from widgets.window.notice_bar import NoticeAction
 from widgets.workspace.chart_grid import ChartGrid
 from widgets.workspace.grid_layout import split_of
 

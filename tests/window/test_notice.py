@@ -12,7 +12,7 @@ from app.market.ports.exchange import FeedState, FeedStatus
 from app.market.symbol import Symbol
 from app.window.notice import Notice, notice_of
 from tests.window.test_panel_values import BTC, SilentFeed, silent_engine
-from widgets.window.notice_bar import NoticeAction
+from widgets.window.bars.notice_bar import NoticeAction
 
 
 def notice(engine: Engine, symbol: Symbol = BTC, refusal: str = "", *, simulated: bool = False) -> Notice | None:

@@ -18,7 +18,7 @@ from tests.window.playing import Play, shown
 from widgets.chart.painting.canvas import ChartCanvas
 from widgets.controls.number_format import price
 from widgets.symbols.watchlist_delegate import ROW_ROLE
-from widgets.window.notice_bar import NoticeAction
+from widgets.window.bars.notice_bar import NoticeAction
 
 
 class PaintedPrices(QObject):

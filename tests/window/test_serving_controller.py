@@ -19,7 +19,7 @@ from tests.end_to_end.helpers import Running, open_window, run_on_qt_loop, setti
 from tests.keyrings import MemoryKeyring, using
 from tests.program import free_port
 from tests.sandbox.helpers import serving
-from widgets.window.notice_bar import NoticeAction
+from widgets.window.bars.notice_bar import NoticeAction
 
 
 def switch_and_address(running: Running) -> tuple[QAction, QAction]:

@@ -15,9 +15,9 @@ from app.market.ports.exchange import FeedState
 from widgets.controls.context_menu import context_menu, give_menu
 from widgets.controls.number_format import MINUS, UNKNOWN, price
 from widgets.keys import key_text
-from widgets.window.side_panel import SidePanel
-from widgets.window.status_bar import StatusBar
-from widgets.window.top_bar import TopBar
+from widgets.window.bars.status_bar import StatusBar
+from widgets.window.bars.top_bar import TopBar
+from widgets.window.panels.side_panel import SidePanel
 
 _STILL = (FeedState.LIVE, FeedState.CONNECTING)  # there is nothing to try again
 _LONGEST_SHOWN = 40

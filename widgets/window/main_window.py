@@ -32,15 +32,15 @@ from widgets.theme import style, text_size
 from widgets.theme.palettes import DARK, Palette
 from widgets.view_values import QuoteView, StatusView, WatchRow
 from widgets.window import layout_state, window_placement
+from widgets.window.bars.interval_bar import IntervalEntry
+from widgets.window.bars.notice_bar import NoticeAction, NoticeBar
+from widgets.window.bars.status_bar import StatusBar
+from widgets.window.bars.top_bar import TopBar
 from widgets.window.context_menus import ContextMenus, shortened
 from widgets.window.file_drop import FileDrop
-from widgets.window.interval_bar import IntervalEntry
 from widgets.window.keyboard import WindowKeyboard
 from widgets.window.keys_overview import KeysOverview
-from widgets.window.notice_bar import NoticeAction, NoticeBar
-from widgets.window.side_panel import SidePanel
-from widgets.window.status_bar import StatusBar
-from widgets.window.top_bar import TopBar
+from widgets.window.panels.side_panel import SidePanel
 from widgets.window.window_requests import WindowRequests
 
 _OF_CHARTS = [each for each in bindings_by_group()[CommandGroup.CHARTS] if each.command]

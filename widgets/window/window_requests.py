@@ -10,11 +10,11 @@ from __future__ import annotations
 from PySide6.QtCore import QObject, QPoint, Signal
 
 from widgets.symbols.symbol_picker import SymbolPicker
+from widgets.window.bars.notice_bar import NoticeAction
+from widgets.window.bars.status_bar import StatusBar
+from widgets.window.bars.top_bar import TopBar
 from widgets.window.context_menus import ContextMenus
-from widgets.window.notice_bar import NoticeAction
-from widgets.window.side_panel import SidePanel
-from widgets.window.status_bar import StatusBar
-from widgets.window.top_bar import TopBar
+from widgets.window.panels.side_panel import SidePanel
 
 
 class WindowRequests(QObject):

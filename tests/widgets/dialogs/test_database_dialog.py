@@ -14,8 +14,8 @@ from pytestqt.qtbot import QtBot
 from storage.postgres.database_url import parts_of
 from widgets.dialogs.database_dialog import DatabaseDialog, DialogState, Fact
 from widgets.dialogs.database_form import LOCAL_DEFAULTS, DatabaseChoice, DatabaseKind
+from widgets.window.bars.notice_bar import NoticeAction
 from widgets.window.main_window import MainWindow
-from widgets.window.notice_bar import NoticeAction
 
 MEANINGS = {kind: f"About {kind.value}." for kind in DatabaseKind}
 EMBEDDED = DatabaseChoice(DatabaseKind.EMBEDDED)

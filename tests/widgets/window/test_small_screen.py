@@ -19,8 +19,8 @@ from widgets.dialogs.database_form import DatabaseChoice, DatabaseKind
 from widgets.symbols.symbols_dialog import SymbolsDialog
 from widgets.theme import text_size
 from widgets.view_values import ComponentView, DownloadView, QuoteView
+from widgets.window.bars.notice_bar import NoticeAction
 from widgets.window.main_window import MainWindow
-from widgets.window.notice_bar import NoticeAction
 
 SCREEN = QSize(800, 600)
 SENTENCE = "The exchange cannot be reached: check the connection to the internet. Trying again in 12 s."

@@ -9,8 +9,8 @@ from pytestqt.qtbot import QtBot
 
 from app.market.file_format import FileFormat
 from app.market.interval import Interval
+from widgets.window.bars.notice_bar import NoticeAction
 from widgets.window.main_window import MainWindow
-from widgets.window.notice_bar import NoticeAction
 from widgets.window.window_requests import WindowRequests
 
 _SIGNALS = [name for name in vars(WindowRequests) if name.endswith("_requested")]

@@ -24,10 +24,10 @@ from widgets.keys import key_text
 from widgets.theme import icons, style
 from widgets.theme.palettes import DARK, PALETTES, Palette
 from widgets.view_values import QuoteView, WatchRow
-from widgets.window.interval_bar import IntervalBar
-from widgets.window.menus import MainMenu
-from widgets.window.symbol_button import SymbolButton
-from widgets.window.top_bar_fit import BarFit, widest_fit
+from widgets.window.bars.interval_bar import IntervalBar
+from widgets.window.bars.main_menu import MainMenu
+from widgets.window.bars.symbol_button import SymbolButton
+from widgets.window.bars.top_bar_fit import BarFit, widest_fit
 
 HEIGHT = 48
 _MARGIN_PX = 8

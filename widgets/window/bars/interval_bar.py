@@ -23,7 +23,7 @@ from widgets.controls.entry_line import EntryLine
 from widgets.controls.number_format import interval_in_words
 from widgets.theme import icons, style
 from widgets.theme.palettes import Palette
-from widgets.window.interval_menu import IntervalMenu
+from widgets.window.bars.interval_menu import IntervalMenu
 
 SHOWN_INTERVALS = tuple(Interval.parse(name) for name in "1m 5m 15m 1h 4h 1d".split())
 """The favourites of the first start."""

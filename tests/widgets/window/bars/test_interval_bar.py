@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QApplication, QToolButton
 from pytestqt.qtbot import QtBot
 
 from app.market.interval import MENU_INTERVALS, Interval
-from widgets.window.interval_bar import SHOWN_INTERVALS
+from widgets.window.bars.interval_bar import SHOWN_INTERVALS
 from widgets.window.main_window import MainWindow
 
 

@@ -23,9 +23,9 @@ from widgets.drawing_tools.drawings_list import DrawingsList
 from widgets.symbols.watchlist import Watchlist
 from widgets.theme import icons, style
 from widgets.theme.palettes import Palette
-from widgets.window.panel_handle import PanelHandle
-from widgets.window.panel_pages import PanelPages
-from widgets.window.quote_panel import QuotePanel
+from widgets.window.panels.panel_handle import PanelHandle
+from widgets.window.panels.panel_pages import PanelPages
+from widgets.window.panels.quote_panel import QuotePanel
 
 STRIP_PX = 12
 _LEAST_CHART_PX = 400  # left to the chart by a panel that opens by itself, at the usual size of text

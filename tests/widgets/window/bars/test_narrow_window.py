@@ -20,8 +20,8 @@ from widgets.keys import key_text
 from widgets.theme import text_size
 from widgets.theme.palettes import DARK
 from widgets.view_values import QuoteView, WatchRow
+from widgets.window.bars.top_bar_fit import BarFit, fits
 from widgets.window.main_window import MainWindow
-from widgets.window.top_bar_fit import BarFit, fits
 from widgets.workspace.link_badge import badge_icon
 
 WIDTHS = (800, 960, 1100, 1280, 1440, 1920)

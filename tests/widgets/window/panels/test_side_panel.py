@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from widgets.window.main_window import MainWindow
-from widgets.window.side_panel import STRIP_PX
+from widgets.window.panels.side_panel import STRIP_PX
 
 
 def settle() -> None:
