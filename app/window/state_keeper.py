@@ -57,9 +57,9 @@ class StateKeeper(QObject):
     def save_now(self) -> None:
         """Save what has changed, and return once it is on the disk."""
         self._timer.stop()
-        data = self._changed()
-        if data is not None:
-            self._report(data, self._write(self._number, data))
+        self._changed()
+        # A write under way is waited for; one that failed, or that `stop` gave up, is made up for.
+        self._report(self._saved, self._write(self._number, self._saved))
 
     async def stop(self) -> None:
         """Save no more on a timer; `save_now` still does."""
@@ -86,7 +86,7 @@ class StateKeeper(QObject):
         return data
 
     def _write(self, number: int, data: bytes) -> str | None:
-        """Return why the state could not be written, empty if it is; None: a newer one was written before."""
+        """Return why the state could not be written, empty if it is; None: it is on the disk, or a newer one is."""
         with self._lock:
             if number <= self._written_number:
                 return None

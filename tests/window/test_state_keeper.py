@@ -90,6 +90,41 @@ def test_a_slow_disk_never_puts_an_older_state_after_a_newer_one(
     run_on_qt_loop(work)
 
 
+def test_a_save_given_up_at_the_end_is_made_up_for(tmp_path: Path, qapp: QApplication) -> None:
+    async def work() -> None:
+        keeper = StateKeeper(new_state(), tmp_path, lambda: None)
+        keeper._save()  # its task has not run yet as the program ends
+        await keeper.stop()
+        keeper.save_now()
+        assert saved_symbol(tmp_path) == "BTCUSDT"
+
+    run_on_qt_loop(work)
+
+
+def test_the_last_save_waits_for_a_write_under_way(
+    tmp_path: Path, qapp: QApplication, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go_on, begun, real = threading.Event(), threading.Event(), window_state.write_state
+
+    def slow(data: bytes, folder: Path) -> None:
+        begun.set()
+        assert go_on.wait(20)
+        real(data, folder)
+
+    monkeypatch.setattr("app.window.state_keeper.write_state", slow)
+
+    async def work() -> None:
+        keeper = StateKeeper(new_state(), tmp_path, lambda: None)
+        keeper.note()
+        await until(begun.is_set)
+        await keeper.stop()
+        threading.Timer(0.1, go_on.set).start()
+        keeper.save_now()
+        assert saved_symbol(tmp_path) == "BTCUSDT"
+
+    run_on_qt_loop(work)
+
+
 def test_the_file_is_on_the_disk_before_it_takes_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     done: list[str] = []
     real: dict[str, Any] = {"fsync": os.fsync, "replace": os.replace}
