@@ -142,7 +142,7 @@ def check_room_for_window(data_dir: Path) -> None:
 def _read(data_dir: Path) -> _Address | None:
     try:
         return msgspec.json.decode((data_dir / WINDOW_FILE).read_bytes(), type=_Address)
-    except (OSError, msgspec.MsgspecError):
+    except (OSError, ValueError, RecursionError):
         return None
 
 

@@ -219,7 +219,7 @@ def _read(path: Path) -> _Stored | None:
         return msgspec.json.decode(path.read_bytes(), type=_Stored)
     except FileNotFoundError:
         return None
-    except (OSError, msgspec.MsgspecError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         logger.warning("%s was ignored: %s", path, error)
         with contextlib.suppress(OSError):
             shutil.copyfile(path, path.with_name(_DAMAGED))  # the next save replaces the file

@@ -116,6 +116,8 @@ def test_symbols_changed_in_the_settings_file_replace_the_first_list_once(tmp_pa
     [
         b"",
         b"\xff\x00garbage",
+        b'{"symbol": "\xff"}',
+        b'{"chart": {"x": ' + b"[" * 100_000,
         b"[]",
         b"{}",
         b'{"symbol": 5, "interval": "1m", "watchlist": [], "theme": "dark"}',

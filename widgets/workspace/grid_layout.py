@@ -15,6 +15,7 @@ from typing import Any
 
 _DEEPEST = 32
 _LEAST_SHARE = 0.05
+_LARGEST_SHARE = 1e12  # of a file; larger ones have no sum
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,7 +231,7 @@ def _node(values: object, known: set[int], seen: set[int], deepest: int) -> Node
 
 def _shares(values: object, count: int) -> Iterator[float]:
     given = values if isinstance(values, list) and len(values) == count else [1.0] * count
-    usable = all(isinstance(one, int | float) and math.isfinite(one) and one > 0 for one in given)
+    usable = all(isinstance(one, int | float) and 0 < one <= _LARGEST_SHARE for one in given)
     yield from given if usable else [1.0] * count
 
 

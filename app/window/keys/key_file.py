@@ -46,7 +46,7 @@ def read_keys(path: Path) -> KeyFile | None:
         stored = msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
     except FileNotFoundError:
         return None
-    except (OSError, msgspec.MsgspecError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         logger.warning("%s was ignored: %s", path, error)
         return KeyFile(trouble=f"{path.name} could not be read, so the usual keys are in force.")
     keys = stored.pop("keys", {})

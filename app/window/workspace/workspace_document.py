@@ -13,6 +13,7 @@ from typing import Any
 
 from app.market.errors import UsageError
 from app.market.interval import Interval
+from app.market.symbol import read_symbol
 from widgets.workspace.grid_layout import Node, from_values, keys_of, to_values
 
 FORMAT, VERSION = "cryptopipe workspaces", 1
@@ -23,8 +24,10 @@ USUAL_NAME = "Main"
 MOST_CHARTS = 64
 MOST_LOOKS = 100
 _LONGEST_NAME = 60
+_FARTHEST_PX = 100_000
 _CHART_FIELDS = ("key", "symbol", "interval", "appearance", "view", "link", "compare", "window", "looks")
 _WORKSPACE_FIELDS = ("name", "charts", "layout", "active", "maximised", "links", "windows", "looks by symbol")
+_LINK_NAMES = tuple(str(link) for link in range(1, MOST_LINKS + 1))
 _FIELDS = ("format", "version", "shown", "workspaces")
 
 
@@ -244,17 +247,19 @@ def _workspace(values: object) -> Workspace | None:
 def _chart(values: object) -> tuple[int, ChartEntry] | None:
     if not isinstance(values, Mapping):
         return None
-    key, symbol, interval = (values.get(name) for name in ("key", "symbol", "interval"))
-    if not isinstance(key, int) or isinstance(key, bool) or not isinstance(symbol, str) or not symbol.strip():
+    key, interval = values.get("key"), values.get("interval")
+    if not isinstance(key, int) or isinstance(key, bool):
         return None
+    symbol = _symbol(values.get("symbol"))
     try:
         parsed = Interval.parse(interval) if isinstance(interval, str) else None
     except UsageError:
         parsed = None
-    if parsed is None:
+    if symbol is None or parsed is None:
         return None
     appearance, view, compare = (values.get(name) for name in ("appearance", "view", "compare"))
-    compared = [name for name in compare if isinstance(name, str) and name] if isinstance(compare, list) else []
+    named = map(_symbol, compare if isinstance(compare, list) else ())
+    compared = [name for name in named if name is not None]
     link = _whole(values.get("link"), 0)
     return key, ChartEntry(
         symbol,
@@ -269,10 +274,18 @@ def _chart(values: object) -> tuple[int, ChartEntry] | None:
     )
 
 
+def _symbol(text: object) -> str | None:
+    """Return the symbol that a file names, as the program writes it; None if it names none."""
+    try:
+        return read_symbol(text) if isinstance(text, str) else None
+    except UsageError:
+        return None
+
+
 def _looks(values: object) -> dict[str, dict[str, Any]]:
     """Return looks by symbol, the newest of them if there are too many."""
-    found = values.items() if isinstance(values, Mapping) else ()
-    looks = {name: dict(look) for name, look in found if isinstance(name, str) and name and isinstance(look, Mapping)}
+    found = ((_symbol(name), look) for name, look in values.items()) if isinstance(values, Mapping) else ()
+    looks = {name: dict(look) for name, look in found if name is not None and isinstance(look, Mapping)}
     return {name: looks[name] for name in list(looks)[-MOST_LOOKS:]}
 
 
@@ -294,7 +307,9 @@ def _windows(values: object, charts: dict[int, ChartEntry]) -> list[DetachedWind
 
 
 def _place(values: object) -> tuple[int, int, int, int] | None:
-    if not isinstance(values, list) or len(values) != 4 or not all(type(one) is int for one in values):
+    if not isinstance(values, list) or len(values) != 4:
+        return None
+    if not all(type(one) is int and abs(one) <= _FARTHEST_PX for one in values):
         return None
     left, top, width, height = values
     return (left, top, width, height) if width > 0 and height > 0 else None
@@ -303,7 +318,7 @@ def _place(values: object) -> tuple[int, int, int, int] | None:
 def _links(values: object) -> dict[int, tuple[str, ...]]:
     found: dict[int, tuple[str, ...]] = {}
     for name, parts in values.items() if isinstance(values, Mapping) else ():
-        if isinstance(name, str) and name.isdecimal() and 1 <= int(name) <= MOST_LINKS and isinstance(parts, list):
+        if name in _LINK_NAMES and isinstance(parts, list):
             found[int(name)] = tuple(part for part in LINKED_PARTS if part in parts)
     return found
 

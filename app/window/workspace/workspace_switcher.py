@@ -208,11 +208,11 @@ class WorkspaceSwitcher:
         except OSError as error:
             tell(self._window, f"{file} could not be read: {error.strerror or error}.")
             return
-        except msgspec.MsgspecError:
-            tell(self._window, f"{file.name} is no file of workspaces: choose one that “Export…” wrote.")
-            return
         except UsageError as error:
             tell(self._window, str(error))
+            return
+        except (ValueError, RecursionError):
+            tell(self._window, f"{file.name} is no file of workspaces: choose one that “Export…” wrote.")
             return
         self.folder.note(file)
         taken = self.names

@@ -67,8 +67,9 @@ def test_without_saved_keys_those_in_force_stay(window: MainWindow, tmp_path: Pa
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_bad_file_costs_one_sentence_and_is_kept(window: MainWindow, tmp_path: Path) -> None:
-    (tmp_path / "keys.json").write_text('{"keys": {"export": ["F7"]')
+@pytest.mark.parametrize("content", [b'{"keys": {"export": ["F7"]', b'{"keys": "\xff"}', b'{"keys": ' + b"[" * 100_000])
+def test_a_bad_file_costs_one_sentence_and_is_kept(window: MainWindow, tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "keys.json").write_bytes(content)
     KeysController(window, tmp_path)
     assert said(window) == [
         "keys.json could not be read, so the usual keys are in force. It is kept as keys.damaged.json."
@@ -76,7 +77,7 @@ def test_a_bad_file_costs_one_sentence_and_is_kept(window: MainWindow, tmp_path:
     assert keys_of("export") == ("Ctrl+E",)
     current_keys.assign("export", ("F8",))
     window.keys_changed.emit()
-    assert (tmp_path / "keys.damaged.json").read_text() == '{"keys": {"export": ["F7"]'
+    assert (tmp_path / "keys.damaged.json").read_bytes() == content
     assert json.loads((tmp_path / "keys.json").read_text())["keys"] == {"export": ["F8"]}
 
 

@@ -177,6 +177,32 @@ def test_a_chart_that_cannot_be_shown_is_left_out_and_its_neighbours_take_the_ro
     assert found.current.active == 1
 
 
+def test_symbols_are_read_as_people_write_them_and_what_is_none_is_left_out() -> None:
+    charts = [
+        entry(1, symbol="eth/usdt", compare=["sol-usdt", "no such", "ETHUSDT", 5], looks={"btc-usdt": {}, "\n": {}}),
+        entry(2, symbol="oanda:eur_usd"),
+        entry(3, symbol="BTC USDT\n"),
+        entry(4, symbol="nowhere:BTCUSDT"),
+    ]
+    found = workspaces_from_values({"workspaces": [{"charts": charts}]})
+    assert found is not None
+    assert {key: chart.symbol for key, chart in found.current.charts.items()} == {1: "ETHUSDT", 2: "oanda:EURUSD"}
+    assert found.current.charts[1].compare == ("SOLUSDT", "ETHUSDT")
+    assert found.current.charts[1].looks == {"BTCUSDT": {}}
+
+
+@pytest.mark.parametrize("huge", [10**400, 1e308])
+def test_numbers_that_no_screen_has_stand_for_the_usual_ones(huge: float) -> None:
+    layout = {"split": "columns", "parts": [1, 2], "shares": [huge, huge]}
+    one = {"charts": [entry(1), entry(2), entry(3, window=0)], "layout": layout, "links": {"9" * 5000: ["time"]}}
+    one["windows"] = [{"layout": 3, "place": [huge, 0, 400, 300]}]
+    found = workspaces_from_values({"workspaces": [one]})
+    assert found is not None
+    assert found.current.layout.shares == (0.5, 0.5)  # type: ignore[union-attr]  # because it is a split
+    assert found.current.windows[0].place is None
+    assert found.current.links == {}
+
+
 def test_charts_of_detached_windows_alone_come_back_into_the_main_window() -> None:
     given = {"workspaces": [{"charts": [entry(1, window=0), entry(2, window=1)], "windows": [{}, {}]}]}
     found = workspaces_from_values(given)

@@ -131,12 +131,21 @@ def test_an_exported_workspace_is_imported_with_all_it_has(play: Play, tmp_path:
 
 
 @pytest.mark.parametrize(
-    "content", ["", "nonsense", "[]", '{"format": "other"}', '{"format": "cryptopipe workspaces", "version": 99}']
+    "content",
+    [
+        b"",
+        b"nonsense",
+        b"[]",
+        b'{"format": "other"}',
+        b'{"format": "cryptopipe workspaces", "version": 99}',
+        b'{"format": "\xff"}',
+        b"[" * 100_000,
+    ],
 )
-def test_a_file_that_holds_no_workspace_is_refused_with_a_sentence(play: Play, tmp_path: Path, content: str) -> None:
+def test_a_file_that_holds_no_workspace_is_refused_with_a_sentence(play: Play, tmp_path: Path, content: bytes) -> None:
     async def scene(running: Running, server: SandboxServer) -> None:
         file = tmp_path / "file.json"
-        file.write_text(content)
+        file.write_bytes(content)
         running.controller.workspace.switcher.import_file(file)
         (box,) = running.window.findChildren(QMessageBox)
         assert box.text().endswith(".")
