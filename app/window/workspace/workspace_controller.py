@@ -7,7 +7,6 @@ Loaded with the second chart: until then the window holds its chart without a gr
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import Any, Protocol
 
@@ -31,6 +30,7 @@ from widgets.chart.chart_widget import ChartWidget
 from widgets.keys import key_in_brackets
 from widgets.view_values import WatchRow
 from widgets.window.main_window import MainWindow
+from widgets.window.window_placement import bring_to_front
 from widgets.workspace.grid_layout import (
     Node,
     grid_of,
@@ -190,23 +190,17 @@ class WorkspaceController(QObject):
             self._show_layout()
         return opened
 
-    def captured(self, before: Workspace) -> Workspace:
-        """Return what the charts show now, as the workspace ``before`` with all else that it has."""
-        charts = {one.key: self._entry_of(one) for one in self._charts.all}
+    def capture(self, workspace: Workspace) -> None:
+        """Bring what the charts show now into the workspace, which is the shown one."""
+        workspace.charts = {one.key: self._entry_of(one) for one in self._charts.all}
+        workspace.layout, workspace.maximised = self.main.layout, self.main.maximised
+        workspace.active = self._charts.active.key
+        workspace.links, workspace.looks_by_symbol = self.links.chosen_parts, self.looks.is_on
         places = [None if room.window is None else room.window.place() for room in self.rooms.detached]
-        return replace(
-            before,
-            charts=charts,
-            layout=self.main.layout,
-            active=self._charts.active.key,
-            maximised=self.main.maximised,
-            links=self.links.chosen_parts,
-            looks_by_symbol=self.looks.is_on,
-            windows=[
-                DetachedWindow(room.layout, place, room.unknown)
-                for room, place in zip(self.rooms.detached, places, strict=True)
-            ],
-        )
+        workspace.windows = [
+            DetachedWindow(room.layout, place, room.unknown)
+            for room, place in zip(self.rooms.detached, places, strict=True)
+        ]
 
     def _entry_of(self, one: OpenChart) -> ChartEntry:
         before = self._entries.get(one.key)
@@ -264,6 +258,7 @@ class WorkspaceController(QObject):
         """Give a chart all the room, or, if it has that, show all charts again."""
         room = self.rooms.of(one)
         if len(room.keys) < 2:
+            self._ask_for_another("this one has all the room")
             return
         room.maximised = one.key if room.maximised is None else None
         self._show_layout()
@@ -275,11 +270,12 @@ class WorkspaceController(QObject):
         room = self.rooms.of(one)
         keys, layout = self.rooms.keys, without(room.layout, one.key)
         if room.grid is None or (layout is None and room is self.main):
+            self._ask_for_another("one stays in this window")
             return
         if one is self._charts.active:
             at = keys.index(one.key)
             self.activate(self.rooms.with_key(keys[at + 1] if at + 1 < len(keys) else keys[at - 1]))
-        if one.key == room.maximised:
+        if one.key == room.maximised or isinstance(layout, int):
             room.maximised = None
         room.grid.remove(one.key)
         if layout is None:
@@ -296,11 +292,9 @@ class WorkspaceController(QObject):
         room = self.rooms.of(one)
         before, layout = room.layout, without(room.layout, one.key)
         if room is self.main and (layout is None or room.grid is None):
-            self._window.toasts.show(
-                f"Open another chart first{key_in_brackets('split_right')}: one stays in this window."
-            )
+            self._ask_for_another("one stays in this window")
             return
-        if room.maximised == one.key:
+        if one.key == room.maximised or isinstance(layout, int):
             room.maximised = None
         one.chart.forget_popups()
         self.rooms.grid_of(room).release(one.key)
@@ -338,7 +332,10 @@ class WorkspaceController(QObject):
     def compare(self, one: OpenChart, names: Sequence[str]) -> None:
         """Compare a chart's symbol with these, each once and none with itself."""
         chosen = [name for name in dict.fromkeys(names) if name != one.symbol]
-        self._host.compare_on(one, chosen[:MOST_COMPARED])
+        if len(chosen) > MOST_COMPARED:
+            self._window.toasts.show(f"A chart compares with at most {MOST_COMPARED} symbols: take one off first.")
+            chosen = chosen[:MOST_COMPARED]
+        self._host.compare_on(one, chosen)
         self.changed.emit()
 
     def toggle_looks(self) -> None:
@@ -357,11 +354,13 @@ class WorkspaceController(QObject):
         self._charts.activate(one)
         window = room.window or self._window
         if len(self.rooms.all) > 1 and not window.isActiveWindow():
-            window.activateWindow()
+            bring_to_front(window)
         one.chart.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def _step(self, by: int) -> None:
         keys = self.rooms.keys
+        if len(keys) < 2:
+            self._ask_for_another("there is no other")
         at = keys.index(self._charts.active.key)
         self.activate(self.rooms.with_key(keys[(at + by) % len(keys)]))
 
@@ -373,6 +372,9 @@ class WorkspaceController(QObject):
             self._show_layout()
             one.chart.setFocus()
             self.changed.emit()
+
+    def _ask_for_another(self, reason: str) -> None:
+        self._window.toasts.show(f"Open another chart first{key_in_brackets('split_right')}: {reason}.")
 
     def _has_room(self, more: int) -> bool:
         if len(self._charts.all) + more <= MOST_CHARTS:

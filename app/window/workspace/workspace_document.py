@@ -24,6 +24,7 @@ USUAL_NAME = "Main"
 MOST_CHARTS = 64
 MOST_LOOKS = 100
 _LONGEST_NAME = 60
+_MOST_DIGITS = 2  # of a number behind a name; with more it is a year, or another one of the user's
 _FARTHEST_PX = 100_000
 _CHART_FIELDS = ("key", "symbol", "interval", "appearance", "view", "link", "compare", "window", "looks")
 _WORKSPACE_FIELDS = ("name", "charts", "layout", "active", "maximised", "links", "windows", "looks by symbol")
@@ -94,7 +95,7 @@ class Workspace:
     def is_plain(self) -> bool:
         """Whether it is one chart with nothing that only several charts have."""
         (first, *others) = self.charts.values()
-        has_more = first.link or first.compare or first.looks or self.looks_by_symbol
+        has_more = first.link or first.compare or first.looks or first.unknown or self.looks_by_symbol
         return not (others or has_more or self.links or self.windows or self.unknown)
 
 
@@ -165,11 +166,14 @@ def read_document(values: object) -> Workspaces:
 
 
 def free_name(name: str, taken: Iterable[str]) -> str:
-    """Return the name, with a number behind it if it is taken."""
-    known, number, free = set(taken), 2, name
+    """Return the name or, if it is taken, one with the next number behind it that is free."""
+    known, free = set(taken), name
+    first, space, last = name.rpartition(" ")
+    is_numbered = bool(space) and last.isdecimal() and len(last) <= _MOST_DIGITS
+    base, number = (first, int(last)) if is_numbered else (name, 1)
     while free in known:
-        free = f"{name} {number}"
         number += 1
+        free = f"{base[: _LONGEST_NAME - len(str(number)) - 1]} {number}"
     return free
 
 

@@ -32,6 +32,7 @@ from app.window.workspace.workspace_document import (
 )
 from widgets.controls.save_folder import SaveFolder
 from widgets.dialogs.message import tell
+from widgets.keys import key_in_brackets
 from widgets.theme.palettes import Palette
 from widgets.window.main_window import MainWindow
 from widgets.workspace.workspace_tabs import WorkspaceTabs
@@ -49,8 +50,8 @@ class ShownCharts(Protocol):
     def number(self) -> int:
         """How many there are."""
 
-    def captured(self, before: Workspace) -> Workspace:
-        """Return what they show now, as the workspace ``before``."""
+    def capture(self, workspace: Workspace) -> None:
+        """Bring what they show now into the workspace."""
 
     def replace(self, workspace: Workspace) -> None:
         """Show a workspace's charts in place of these."""
@@ -117,14 +118,12 @@ class WorkspaceSwitcher:
 
     def add(self) -> None:
         """Add a workspace of one plain chart behind the shown one, and show it."""
-        self._insert([self._charts.plain(free_name("Workspace", self.names))])
+        self._insert([self._charts.plain("Workspace")])
 
     def duplicate(self, index: int) -> None:
         """Add a copy of a workspace behind the shown one, and show it."""
         self._capture()
-        made = copy.deepcopy(self._document.all[index])
-        made.name = free_name(made.name, self.names)
-        self._insert([made])
+        self._insert([copy.deepcopy(self._document.all[index])])
 
     def rename(self, index: int, name: str) -> None:
         """Give a workspace another name; one that another has gets a number behind it."""
@@ -149,7 +148,9 @@ class WorkspaceSwitcher:
         plain = self._charts.plain(before.name)
         plain.charts[1] = replace(plain.charts[1], symbol=active.symbol, interval=active.interval)
         self._put(index, plain)
-        self._window.toasts.show(f"“{before.name}” is one plain chart again.", "Undo", lambda: self._put_back(before))
+        self._window.toasts.show(
+            f"“{before.name}” is one plain chart again.", "Undo", lambda: self._put_back(before, plain)
+        )
 
     def delete(self, index: int) -> None:
         """Delete a workspace; a toast offers to bring it back. The last one stays."""
@@ -164,7 +165,9 @@ class WorkspaceSwitcher:
             self._document.shown -= 1
         self._note()
         self._window.toasts.show(
-            f"The workspace “{removed.name}” is deleted.", "Undo", lambda: self._insert([removed], index)
+            f"The workspace “{removed.name}” is deleted.",
+            "Undo",
+            lambda: self._insert([removed], index, is_shown=was_shown),
         )
 
     # Files
@@ -215,10 +218,6 @@ class WorkspaceSwitcher:
             tell(self._window, f"{file.name} is no file of workspaces: choose one that “Export…” wrote.")
             return
         self.folder.note(file)
-        taken = self.names
-        for one in found.all:
-            one.name = free_name(one.name, taken)
-            taken.append(one.name)
         self._insert(found.all)
 
     # Tabs
@@ -271,6 +270,8 @@ class WorkspaceSwitcher:
         call(self.shown)
 
     def _step(self, by: int) -> None:
+        if len(self._document.all) < 2:
+            self._window.toasts.show(f"Open another workspace first{key_in_brackets('new_workspace')}.")
         self.show((self.shown + by) % len(self._document.all))
 
     def _rename_shown(self) -> None:
@@ -282,7 +283,7 @@ class WorkspaceSwitcher:
         self._tabs.rename(self.shown)
 
     def _capture(self) -> None:
-        self._document.all[self.shown] = self._charts.captured(self.current)
+        self._charts.capture(self.current)
 
     def _go_to(self, index: int) -> None:
         self._document.shown = index
@@ -290,14 +291,21 @@ class WorkspaceSwitcher:
         self._charts.replace(self.current)
         self._note()
 
-    def _insert(self, made: list[Workspace], at: int | None = None) -> None:
+    def _insert(self, made: list[Workspace], at: int | None = None, *, is_shown: bool = True) -> None:
+        """Add workspaces at an index, None: behind the shown one; taken names get a number. Show the first, or none."""
         if len(self._document.all) + len(made) > MOST_WORKSPACES:
             self._window.toasts.show(f"There are at most {MOST_WORKSPACES} workspaces: delete one, then try again.")
             return
         self._capture()
         at = self.shown + 1 if at is None else min(at, len(self._document.all))
-        self._document.all[at:at] = made
-        self._go_to(at)
+        for place, one in enumerate(made, at):
+            one.name = free_name(one.name, self.names)
+            self._document.all.insert(place, one)
+        self._document.shown += len(made) if at <= self.shown else 0
+        if is_shown:
+            self._go_to(at)
+        else:
+            self._note()
 
     def _put(self, index: int, workspace: Workspace) -> None:
         self._document.all[index] = workspace
@@ -305,13 +313,14 @@ class WorkspaceSwitcher:
             self._charts.replace(workspace)
         self._note()
 
-    def _put_back(self, before: Workspace) -> None:
-        """Undo a reset, wherever the workspace's tab is by now; if it is gone, add it."""
+    def _put_back(self, before: Workspace, plain: Workspace) -> None:
+        """Undo a reset to ``plain``, wherever that one's tab is by now, under its name; if it is gone, add a tab."""
         self._capture()
-        index = next((at for at, name in enumerate(self.names) if name == before.name), None)
+        index = next((at for at, one in enumerate(self._document.all) if one is plain), None)
         if index is None:
             self._insert([before])
         else:
+            before.name = plain.name
             self._put(index, before)
 
     def _note(self) -> None:

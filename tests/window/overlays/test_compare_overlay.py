@@ -67,6 +67,18 @@ def test_compared_symbols_are_lines_in_percent_that_follow_the_market(play: Play
     play(scene)
 
 
+def test_more_symbols_than_a_chart_compares_with_are_left_out_with_a_sentence(play: Play) -> None:
+    async def scene(running: Running, server: SandboxServer) -> None:
+        workspace, one = running.controller.workspace, running.controller.charts.active
+        names = [f"A{number}USDT" for number in range(17)]
+        workspace.compare(one, names)
+        assert one.controller.compared == tuple(names[:16])
+        said = [toast.spoken for toast in running.window.toasts.shown]
+        assert "A chart compares with at most 16 symbols: take one off first." in said
+
+    play(scene)
+
+
 def test_the_menu_ticks_what_is_compared_and_takes_any_other_symbol(play: Play) -> None:
     async def scene(running: Running, server: SandboxServer) -> None:
         workspace, one = running.controller.workspace, running.controller.charts.active

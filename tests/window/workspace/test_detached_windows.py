@@ -89,6 +89,19 @@ def test_a_chart_comes_back_to_its_place_among_the_others(play: Play) -> None:
     play(scene)
 
 
+def test_a_step_to_a_chart_in_a_minimised_window_shows_it(play: Play) -> None:
+    async def scene(running: Running, server: SandboxServer) -> None:
+        first, second = await detached(running)
+        running.controller.workspace.activate(first)
+        own = second.chart.window()
+        own.showMinimized()
+        running.controller.workspace.run("next_chart")
+        assert not own.isMinimized()
+        await until(own.isActiveWindow)
+
+    play(scene)
+
+
 def test_keys_work_in_a_detached_window_too(play: Play) -> None:
     async def scene(running: Running, server: SandboxServer) -> None:
         first, second = await detached(running)

@@ -136,6 +136,39 @@ def test_one_key_gives_a_chart_all_the_room_and_shows_all_again(play: Play) -> N
     play(scene)
 
 
+def test_what_needs_another_chart_says_so(play: Play) -> None:
+    async def scene(running: Running, server: SandboxServer) -> None:
+        workspace, toasts = running.controller.workspace, running.window.toasts
+        reasons = {
+            "close_chart": "one stays in this window",
+            "detach_chart": "one stays in this window",
+            "maximise_chart": "this one has all the room",
+            "next_chart": "there is no other",
+        }
+        for command, reason in reasons.items():
+            workspace.run(command)
+            assert toasts.shown[-1].spoken == f"Open another chart first (Ctrl+R): {reason}."
+        assert len(running.controller.charts.all) == 1
+
+    play(scene)
+
+
+def test_a_chart_that_is_left_alone_is_not_maximised(play: Play) -> None:
+    async def scene(running: Running, server: SandboxServer) -> None:
+        workspace = running.controller.workspace
+        workspace.run("split_right")
+        workspace.run("maximise_chart")
+        workspace.run("close_chart")
+        assert workspace.main.maximised is None
+        workspace.run("split_right")
+        workspace.run("maximise_chart")
+        workspace.run("next_chart")
+        workspace.run("detach_chart")
+        assert workspace.main.maximised is None
+
+    play(scene)
+
+
 def test_an_arrangement_opens_charts_of_the_watchlist(play: Play) -> None:
     async def scene(running: Running, server: SandboxServer) -> None:
         charts, workspace = running.controller.charts, running.controller.workspace

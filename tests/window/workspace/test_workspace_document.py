@@ -218,3 +218,6 @@ def test_names_are_one_line_and_no_two_are_the_same() -> None:
     assert checked_name("Day \x00 one") == "Day one"
     assert len(checked_name("x" * 100)) == 60
     assert free_name("Main", ["Main", "Main 2"]) == "Main 3"
+    assert free_name("Main 2", ["Main", "Main 2"]) == "Main 3"
+    assert free_name("Plan 2024", ["Plan 2024"]) == "Plan 2024 2"
+    assert free_name("x" * 60, ["x" * 60]) == "x" * 58 + " 2"

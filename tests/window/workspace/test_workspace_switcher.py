@@ -104,6 +104,53 @@ def test_resetting_and_deleting_can_be_undone(play: Play) -> None:
     play(scene)
 
 
+def test_undoing_finds_a_workspace_that_has_another_name_and_takes_no_name_twice(play: Play) -> None:
+    async def scene(running: Running, server: SandboxServer) -> None:
+        controller, toasts = running.controller, running.window.toasts
+        switcher = controller.workspace.switcher
+        controller.workspace.run("split_right")
+        controller.workspace.run("new_workspace")
+        switcher.reset(0)
+        switcher.rename(0, "Swing")
+        switcher.rename(1, "Main")
+        assert toasts.undo_latest()
+        assert switcher.names == ["Swing", "Main"]
+        assert (switcher.shown, len(controller.charts.all)) == (1, 1)
+        switcher.delete(0)
+        switcher.rename(0, "Swing")
+        assert toasts.undo_latest()
+        assert (switcher.names, switcher.shown) == (["Swing 2", "Swing"], 1)  # the shown one stays the shown one
+        switcher.show(0)
+        assert len(controller.charts.all) == 2
+
+    play(scene)
+
+
+def test_fields_of_another_version_of_a_lone_chart_are_kept(play: Play, tmp_path: Path) -> None:
+    async def scene(running: Running, server: SandboxServer) -> None:
+        switcher = running.controller.workspace.switcher
+        chart = {"key": 1, "symbol": "BTCUSDT", "interval": "1m", "glow": 3}
+        file = tmp_path / "one.json"
+        file.write_text(
+            json.dumps({"format": "cryptopipe workspaces", "version": 1, "workspaces": [{"charts": [chart]}]})
+        )
+        switcher.import_file(file)
+        switcher.delete(0)
+        switcher.rename(0, "Main")
+        (kept,) = running.controller.workspace.values()["workspaces"]
+        assert kept["charts"][0]["glow"] == 3
+
+    play(scene)
+
+
+def test_a_step_without_another_workspace_says_how_to_open_one(play: Play) -> None:
+    async def scene(running: Running, server: SandboxServer) -> None:
+        running.controller.workspace.run("next_workspace")
+        assert [toast.spoken for toast in running.window.toasts.shown] == ["Open another workspace first (Ctrl+T)."]
+
+    play(scene)
+
+
 def test_an_exported_workspace_is_imported_with_all_it_has(play: Play, tmp_path: Path) -> None:
     async def scene(running: Running, server: SandboxServer) -> None:
         controller, switcher = running.controller, running.controller.workspace.switcher
