@@ -133,13 +133,24 @@ def _apache() -> Iterator[str]:
 @contextlib.contextmanager
 def _embedded() -> Iterator[str]:
     with tempfile.TemporaryDirectory(prefix="cryptopipe-tests-") as folder:
+        Path(folder).chmod(0o711)  # the user whom root starts the server as can enter it, so its files lie here too
         data_dir = Path(folder) / "data"
         server = EmbeddedServer(data_dir)
         try:
-            yield server.start()
+            url = server.start()
+            _set_unsafe(url)
+            yield url
         finally:
             assert server.stop()
             forget(data_dir)
+
+
+def _set_unsafe(url: str) -> None:
+    """Let a server spend nothing on surviving a crash of the machine: it ends with the tests."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        for name in ("fsync", "full_page_writes", "wal_compression"):
+            connection.execute(sql.SQL("ALTER SYSTEM SET {} = off").format(sql.Identifier(name)))
+        connection.execute("SELECT pg_reload_conf()")
 
 
 _EXTENSION = "SELECT count(*) FROM pg_extension WHERE extname = 'timescaledb'"
