@@ -76,7 +76,7 @@ workspacecrash: setup-dev ## kill the window 50 times while its workspaces chang
 	PYTHONPATH=. $(BIN)/python -m tests.soak.workspace_crash $(ARGS)
 
 flood: setup-dev ## a thousand live clients for a minute, and 50 that do not read: nobody loses a trade, nor the database
-	PYTHONPATH=. $(BIN)/python -m tests.benchmarks.bench_live 1000 100 60 50
+	PYTHONPATH=. $(BIN)/python -m tests.benchmarks.serving.bench_live 1000 100 60 50
 
 freqtrade: setup-dev ## freqtrade reads the files of its preset, and a served recording; needs an index of packages, for freqtrade
 	test -x $(FREQTRADE)/venv/bin/python || $(BIN)/python -m venv $(FREQTRADE)/venv
@@ -112,7 +112,7 @@ types: setup-dev ## check the types
 	$(BIN)/mypy build_spec/bootstrap.py build_spec/smoke.py
 
 bench: setup-dev ## print what each benchmark measures
-	@set -e; for script in tests/benchmarks/[!_]*.py; do \
+	@set -e; for script in tests/benchmarks/*/bench_*.py; do \
 	    echo "== $$script"; PYTHONPATH=. QT_QPA_PLATFORM=offscreen $(BIN)/python "$$script"; done
 
 screenshot: setup-dev ## draw the window in each of its states into build/screenshots

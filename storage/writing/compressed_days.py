@@ -32,8 +32,8 @@ NEVER_COMPRESSED_US = 5 * _DAY_US
 """Rows younger than this lie in no compressed chunk: two days less than `storage.schema.editions.COMPRESS_AFTER`."""
 
 _FEWEST = 2_000  # rows; fewer are stored in a second, whatever they lie in
-# Rows that are decompressed in the time that each late row takes longer, by tests/benchmarks/bench_late_trades.py:
-# TimescaleDB 2.20 made the storing quicker.
+# Rows that are decompressed in the time that each late row takes longer, by
+# tests/benchmarks/storage/bench_late_trades.py: TimescaleDB 2.20 made the storing quicker.
 _ROWS_DECOMPRESSED, _ROWS_DECOMPRESSED_BEFORE_2_20 = 16, 160
 _LOCK_WAIT_MS = 5_000  # for the policy, which may be compressing the chunk
 _LONGEST_MS = 600_000

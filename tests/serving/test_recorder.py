@@ -24,7 +24,7 @@ from app.sandbox.oanda.server import ACCOUNT, TOKEN, OandaSandbox
 from app.sandbox.server.server import SandboxServer
 from app.serving.live import live_client, live_messages
 from app.serving.serving_engine import ServedEngine, serving_engine
-from tests.benchmarks.bench_live import HANDSHAKE, SteadyMarket, text_frame
+from tests.benchmarks.serving.bench_live import HANDSHAKE, SteadyMarket, text_frame
 from tests.end_to_end.helpers import settings_in, until
 from tests.keyrings import MemoryKeyring, using
 from tests.program import free_port

@@ -32,7 +32,7 @@ from app.market.errors import StoreError
 from storage.integrity.verify import verify
 from storage.postgres.connection import Connection, connect
 from storage.server.embedded_server import EmbeddedServer
-from tests.benchmarks.bench_import import FIRST_ID, copy_lines, made_day, write_zip
+from tests.benchmarks.transfers.bench_import import FIRST_ID, copy_lines, made_day, write_zip
 from tests.soak.crash import find_postmaster
 
 FILES = 100  # in the soak; each of a day, and stored by a transaction or more of its own

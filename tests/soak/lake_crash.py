@@ -37,7 +37,7 @@ from storage.lake.object_store import ObjectStore
 from storage.lake.open_store import open_object_store
 from storage.loading.bulk_loader import BulkLoader
 from storage.postgres.connection import Connection, connect
-from tests.benchmarks.bench_import import FIRST_ID, made_day
+from tests.benchmarks.transfers.bench_import import FIRST_ID, made_day
 from tests.object_server import ObjectServer
 from tests.servers import EMBEDDED, shared_server, stop_shared_servers
 from tests.soak.round_trip import trade_differences

@@ -32,7 +32,7 @@ from storage.database import Database
 from storage.files.times import format_time
 from storage.postgres.connection import connect
 from storage.rollups.levels import LEVELS
-from tests.benchmarks.bench_import import peaks_of
+from tests.benchmarks.transfers.bench_import import peaks_of
 from tests.servers import EMBEDDED, shared_server, stop_shared_servers
 from tests.tables import our_tables
 
