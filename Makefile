@@ -39,16 +39,16 @@ test: setup-dev ## run all tests, without a display
 	QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest -m "not benchmark" -n 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 crash: setup-dev ## kill the writer 100 times and the database 50 times under load, then compare all that is stored
-	PYTHONPATH=. $(BIN)/python tests/soak/crash.py $(ARGS)
+	PYTHONPATH=. $(BIN)/python tests/soak/recorder/crash.py $(ARGS)
 
 faultkills: setup-dev ## kill a recorder in the middle of each of some sixty kinds of faults, then compare every trade
 	FAULT_KILLS=all PYTHONPATH=. $(BIN)/python -m pytest -q --timeout 3600 tests/faults/test_kills.py
 
 soak: setup-dev ## an hour of 1,000 random faults against the feed and the database, then compare every trade
-	PYTHONPATH=. $(BIN)/python tests/soak/feed.py $(ARGS)
+	PYTHONPATH=. $(BIN)/python tests/soak/feed/feed.py $(ARGS)
 
 quotesoak: setup-dev ## half an hour of random faults against two recorders of quotes, then compare every tick
-	PYTHONPATH=. $(BIN)/python tests/soak/quotes.py $(ARGS)
+	PYTHONPATH=. $(BIN)/python tests/soak/feed/quotes.py $(ARGS)
 
 fuzz: setup-dev ## a million inputs to each decoder by a coverage-guided fuzzer; needs an index of packages, for atheris
 	test -x $(FUZZ)/bin/python || $(BIN)/python -m venv $(FUZZ)
@@ -58,22 +58,22 @@ fuzz: setup-dev ## a million inputs to each decoder by a coverage-guided fuzzer;
 	        --recordings ../shared/data -runs=1000000 -max_len=4096 -artifact_prefix=build/fuzz/ $(ARGS); done
 
 roundtrip: setup-dev ## export 5M trades and 1M candles in every format, import each file, and compare all rows
-	PYTHONPATH=. $(BIN)/python tests/soak/round_trip.py $(ARGS)
+	PYTHONPATH=. $(BIN)/python tests/soak/files/round_trip.py $(ARGS)
 
 importcrash: setup-dev ## kill an import of archives, or the database under it, 20 times, then compare all that is stored
-	PYTHONPATH=. $(BIN)/python tests/soak/import_crash.py $(ARGS)
+	PYTHONPATH=. $(BIN)/python tests/soak/files/import_crash.py $(ARGS)
 
 lakecrash: setup-dev ## kill pushes into a lake and pulls out of it 20 times with 5M trades, then compare all that came back
-	PYTHONPATH=. $(BIN)/python tests/soak/lake_crash.py $(ARGS)
+	PYTHONPATH=. $(BIN)/python tests/soak/files/lake_crash.py $(ARGS)
 
 alertcrash: setup-dev ## kill a recorder that judges alerts 100 times, then prove every firing
 	ALERT_KILLS=100 PYTHONPATH=. $(BIN)/python -m pytest -q --timeout 3600 tests/commands/test_alerts_recorded.py -k kills
 
 drawingcrash: setup-dev ## kill a desktop that draws 50 times, let two draw at once, and compare what they show
-	PYTHONPATH=. $(BIN)/python tests/soak/drawing_crash.py $(ARGS)
+	PYTHONPATH=. $(BIN)/python tests/soak/desktop/drawing_crash.py $(ARGS)
 
 workspacecrash: setup-dev ## kill the window 50 times while its workspaces change, and compare what each start restores
-	PYTHONPATH=. $(BIN)/python -m tests.soak.workspace_crash $(ARGS)
+	PYTHONPATH=. $(BIN)/python -m tests.soak.desktop.workspace_crash $(ARGS)
 
 flood: setup-dev ## a thousand live clients for a minute, and 50 that do not read: nobody loses a trade, nor the database
 	PYTHONPATH=. $(BIN)/python -m tests.benchmarks.serving.bench_live 1000 100 60 50

@@ -9,7 +9,7 @@ from app.market.trade import Trade
 from storage.integrity.verify import verify
 from storage.postgres.connection import Connection
 from tests.faults.world import WatchedMarket
-from tests.soak.checks import wrong_rollups
+from tests.soak.recorder.checks import wrong_rollups
 
 _TRADES = """
     SELECT t.trade_id, (extract(epoch FROM t.time) * 1000000)::bigint, (t.price * 100000000)::bigint,

@@ -25,7 +25,7 @@ from app.sandbox.server.connection import Connection, Limits
 from app.sandbox.server.server import SandboxServer
 from app.sandbox.source import Frame, FrameCursor
 from storage.server.embedded_server import EmbeddedServer
-from tests.soak.crash import find_postmaster
+from tests.soak.recorder.crash import find_postmaster
 
 BEGIN_US = int(datetime(2026, 8, 14, 12, 34, 56, tzinfo=UTC).timestamp()) * SECOND_US
 PATIENCE_S = 60.0

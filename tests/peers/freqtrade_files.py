@@ -16,7 +16,7 @@ from pathlib import Path
 
 from storage.files.times import format_time
 from tests.servers import EMBEDDED, empty_schema, shared_server, stop_shared_servers
-from tests.soak.round_trip import CANDLES_FROM_US, PUBLISHED, RoundTrip, candles_end_us, run_command
+from tests.soak.files.round_trip import CANDLES_FROM_US, PUBLISHED, RoundTrip, candles_end_us, run_command
 
 INTERVALS = "1m,5m,1h,1d,1M"
 PRESET = ["--preset", "freqtrade"]

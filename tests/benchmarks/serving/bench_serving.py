@@ -28,7 +28,7 @@ from storage.database import Database
 from tests.benchmarks._database import benchmark_database, benchmark_options
 from tests.benchmarks.serving.bench_live import HANDSHAKE, TIMED, text_frame
 from tests.peers.served_recording import serving
-from tests.soak.round_trip import FIRST_ID, SPACING_US, TRADED, TRADES_FROM_US, RoundTrip
+from tests.soak.files.round_trip import FIRST_ID, SPACING_US, TRADED, TRADES_FROM_US, RoundTrip
 
 RUNS = 9
 TRADES_PER_S = 100

@@ -6,7 +6,7 @@ How fast archive zips come into the database, and the ratio to psql's \\copy of 
 Makes the exchange's daily zips of genuine-looking trades and, as the yardstick, their rows as text in the layout of the
 table. psql copies those into an empty table like `trades`, partitions and key included; then the import reads the zips
 into an empty database, with ledger, coverage and rollups. Both on the same server, one after the other, and
-what is stored is then held against what was made. `tests.soak.import_crash` kills the import.
+what is stored is then held against what was made. `tests.soak.files.import_crash` kills the import.
 """
 
 from __future__ import annotations

@@ -15,8 +15,8 @@ from storage.database import Database
 from storage.postgres.connection import connect
 from storage.server.embedded_server import EmbeddedServer
 from storage.server.postmaster import find_server
-from tests.soak.checks import differences, missing_of_rounds
-from tests.soak.tape import trades_of_round
+from tests.soak.recorder.checks import differences, missing_of_rounds
+from tests.soak.recorder.tape import trades_of_round
 from tests.storage.small_disk import MB, SmallDisk, mounted
 
 PATIENCE_S = 40.0

@@ -10,7 +10,7 @@ import pytest
 from storage.postgres.connection import connect
 from storage.schema.migrate import migrate
 from tests.servers import EMBEDDED, empty_schema, shared_server
-from tests.soak.drawing_crash import Report, _compare_start, run_kills, run_two
+from tests.soak.desktop.drawing_crash import Report, _compare_start, run_kills, run_two
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ Kills the recording process and the database server with SIGKILL under load, the
 The seed decides what is killed and when; the rest is the machine's timing. Each new process must open the database
 without help, and all acknowledged trades must be there before it writes.
 
-Usage: ``python tests/soak/crash.py [--writer N] [--server N] [--seed N]``; exits with 1 if anything differs.
+Usage: ``python tests/soak/recorder/crash.py [--writer N] [--server N] [--seed N]``; exits with 1 if anything differs.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ import psutil
 from storage.integrity.verify import verify
 from storage.postgres.connection import connect
 from storage.server.embedded_server import EmbeddedServer
-from tests.soak.checks import differences, missing_of_rounds
-from tests.soak.recording import BURSTS
-from tests.soak.tape import SAFE_ROUNDS
+from tests.soak.recorder.checks import differences, missing_of_rounds
+from tests.soak.recorder.recording import BURSTS
+from tests.soak.recorder.tape import SAFE_ROUNDS
 
 PATIENCE_S = 60.0
 
@@ -60,7 +60,7 @@ class Report:
 
 
 class Recording:
-    """The recording process; see `tests.soak.recording`."""
+    """The recording process; see `tests.soak.recorder.recording`."""
 
     def __init__(self, data_dir: Path, seed: int, first_round: int) -> None:
         self.first_round = self.acknowledged = first_round
@@ -71,12 +71,12 @@ class Recording:
         self._last_words = ""
         self.opened_after_s = 0.0
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.soak.recording", str(data_dir), str(seed), str(first_round)],
+            [sys.executable, "-m", "tests.soak.recorder.recording", str(data_dir), str(seed), str(first_round)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._stderr,
             text=True,
-            cwd=Path(__file__).parents[2],
+            cwd=Path(__file__).parents[3],
         )
         self._reader = threading.Thread(target=self._read)
         self._reader.start()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.soak.quotes import QuoteReport, options_of, soak
+from tests.soak.feed.quotes import QuoteReport, options_of, soak
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="its server is ended by signals of Unix")

@@ -4,7 +4,7 @@ The program's recording as a process of its own, that says every second how it d
 Settings come from the environment, as the program's. On its standard output one JSON object a line: see `_said`, and at
 last ``{"closed": trades that are not stored}``. It ends when its standard input does.
 
-Usage: ``python -m tests.soak.feed_recording``
+Usage: ``python -m tests.soak.feed.feed_recording``
 """
 
 from __future__ import annotations

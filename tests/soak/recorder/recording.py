@@ -4,7 +4,7 @@ A process that records the tape as the program records the market, and reports w
 On its standard output: ``open``, then ``acknowledged N`` (the rounds before N are committed), at last ``closed``. It
 begins at the first line of its standard input and ends properly when that closes.
 
-Usage: ``python -m tests.soak.recording DATA_DIR SEED FIRST_ROUND``
+Usage: ``python -m tests.soak.recorder.recording DATA_DIR SEED FIRST_ROUND``
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 
 from storage.database import Database
-from tests.soak.tape import trades_of_round
+from tests.soak.recorder.tape import trades_of_round
 
 DRAIN_S = 120.0
 BURSTS = (1, 1, 1, 2, 4, 12)

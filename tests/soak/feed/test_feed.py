@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.soak.feed import INJECTED_KINDS, OUTAGES, options_of, plan, soak
-from tests.soak.feed_report import FeedReport, Life
+from tests.soak.feed.feed import INJECTED_KINDS, OUTAGES, options_of, plan, soak
+from tests.soak.feed.feed_report import FeedReport, Life
 
 
 def test_a_plan_is_the_seeds_and_has_all_that_was_asked_for() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from tests.object_server import ObjectServer
 from tests.program import set_surroundings
-from tests.soak.lake_crash import LakeCrash
+from tests.soak.files.lake_crash import LakeCrash
 
 # The seeds strike at once after one to three objects of a push, and after the first day of a pull, before all is done.
 DAY_ROWS = [500, 6_000, 2_000, 2_000, 2_000, 500]

@@ -4,8 +4,8 @@ Injects a thousand random faults into an hour of a busy simulated market, then c
 The exchange runs in this process. The recording runs in another, which is killed now and then; the database server is
 stopped, killed and frozen. The seed decides which fault happens when; the rest is the machine's timing.
 
-Usage: ``python tests/soak/feed.py [--minutes 60] [--faults 1000] [--seed N] [--out FILE]``. Exits with 1 if a trade was
-lost, duplicated or changed. Uses one core, and about 2 GB of disk per hour.
+Usage: ``python tests/soak/feed/feed.py [--minutes 60] [--faults 1000] [--seed N] [--out FILE]``. Exits with 1 if a
+trade was lost, duplicated or changed. Uses one core, and about 2 GB of disk per hour.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from tests.faults.rig import Stored, first_trades_stored, settings_for
 from tests.faults.truth import expected_ranges
 from tests.faults.world import DatabaseServer, Scene, scene_of
 from tests.servers import forget
-from tests.soak.feed_report import FeedReport, Life
+from tests.soak.feed.feed_report import FeedReport, Life
 
 INJECTED_KINDS = [kind for kind in KINDS if not (kind.needs_clock or kind.contradicts or kind.is_outage)]
 OUTAGES = [kind for kind in KINDS if kind.is_outage]
@@ -80,11 +80,11 @@ class Recording:
         self.process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
-            "tests.soak.feed_recording",
+            "tests.soak.feed.feed_recording",
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             env=self._environment,
-            cwd=Path(__file__).parents[2],
+            cwd=Path(__file__).parents[3],
             limit=2**20,
         )
         self._report.lives.append(Life(time.monotonic()))

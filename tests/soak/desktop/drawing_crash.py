@@ -5,7 +5,8 @@ After each kill the next start has to show the drawings, and undo the steps, of 
 it. The database comes and goes meanwhile; in the end it has to have what the desktop shows. Two desktops have to show
 the same within two seconds after the last change; what each put last is there, or undo brings it back.
 
-Usage: ``python tests/soak/drawing_crash.py [--kills N] [--seconds N] [--seed N]``; exits with 1 if anything differs.
+Usage: ``python tests/soak/desktop/drawing_crash.py [--kills N] [--seconds N] [--seed N]``; exits with 1 if anything
+differs.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from storage.postgres.connection import connect
 from storage.postgres.pool import ConnectionPool
 from storage.schema.migrate import migrate
 from storage.server.embedded_server import EmbeddedServer
-from tests.soak.drawing_desktop import SYMBOL
+from tests.soak.desktop.drawing_desktop import SYMBOL
 
 PATIENCE_S = 60.0
 LOST_S = 1.0
@@ -44,7 +45,7 @@ class Child:
         self.lines: list[dict[str, Any]] = []
         self._coming: queue.Queue[dict[str, Any] | None] = queue.Queue()
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.soak.drawing_desktop", str(folder), url, str(seed), mode],
+            [sys.executable, "-m", "tests.soak.desktop.drawing_desktop", str(folder), url, str(seed), mode],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

@@ -5,8 +5,8 @@ The broker runs in this process, at its true limits. Two recorders run in others
 now and then; the database server is stopped, killed and frozen. The faults come one after another; the seed decides
 which.
 
-Usage: ``python tests/soak/quotes.py [--minutes 30] [--recorders 2] [--seed N] [--out FILE]``. Exits with 1 if a tick
-was lost outside of an outage, duplicated or changed, or a recorder asked too fast.
+Usage: ``python tests/soak/feed/quotes.py [--minutes 30] [--recorders 2] [--seed N] [--out FILE]``. Exits with 1 if a
+tick was lost outside of an outage, duplicated or changed, or a recorder asked too fast.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from tests.faults.quotes.truth import newest_us, stored_ticks
 from tests.faults.quotes.world import SECRETS, QuoteScene, quote_scene
 from tests.faults.world import DatabaseServer
 from tests.servers import forget
-from tests.soak.feed_report import Life
+from tests.soak.feed.feed_report import Life
 
 INJECTED_KINDS = [kind for kind in KINDS if not (kind.needs_engine or kind.is_outage)]
 OUTAGES = [kind for kind in KINDS if kind.is_outage]

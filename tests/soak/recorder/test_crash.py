@@ -11,9 +11,9 @@ import pytest
 from app.market.trade import Trade
 from storage.database import Database
 from storage.postgres.connection import connect
-from tests.soak.checks import differences, missing_of_rounds
-from tests.soak.crash import Soak
-from tests.soak.tape import LATEST, SAFE_ROUNDS, all_of, distinct_of_round, trades_of_round
+from tests.soak.recorder.checks import differences, missing_of_rounds
+from tests.soak.recorder.crash import Soak
+from tests.soak.recorder.tape import LATEST, SAFE_ROUNDS, all_of, distinct_of_round, trades_of_round
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="its server is ended by signals of Unix")
 

@@ -13,7 +13,7 @@ from app.market.file_format import FileFormat
 from storage.postgres.connection import connect
 from tests.program import set_surroundings, unchanged_process
 from tests.servers import EMBEDDED, shared_server
-from tests.soak.round_trip import (
+from tests.soak.files.round_trip import (
     Ended,
     RoundTrip,
     candle_differences,

@@ -6,7 +6,8 @@ links, resizes and switches charts and workspaces, gives panes all the room, and
 screen. After SIGKILL the file
 must hold one of these states, no more than a second old, and the next start must show that one.
 
-Usage: ``python -m tests.soak.workspace_crash [--kills N] [--seed N]``; exits with 1 if a state was lost or damaged.
+Usage: ``python -m tests.soak.desktop.workspace_crash [--kills N] [--seed N]``; exits with 1 if a state was lost or
+damaged.
 """
 
 from __future__ import annotations

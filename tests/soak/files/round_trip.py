@@ -5,8 +5,8 @@ Both by the program's own commands, each in a process of its own, whose peak of 
 compares the rows. Every format gives back all digits but xlsx: it gets ``--sheet-rows`` rows, and an amount of a candle
 may be off by 1e-14 of it.
 
-Usage: ``python tests/soak/round_trip.py [--trades N] [--candles N] [--sheet-rows N] [--formats F …] [--database URL]``;
-exits with 1 if anything differs.
+Usage: ``python tests/soak/files/round_trip.py [--trades N] [--candles N] [--sheet-rows N] [--formats F …] [--database
+URL]``; exits with 1 if anything differs.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from psycopg import sql
 from app.market.coverage import IdRanges
 from app.market.trade import Trade
 from storage.postgres.connection import Connection
-from tests.soak.tape import all_of, distinct_of_round
+from tests.soak.recorder.tape import all_of, distinct_of_round
 
 _TRADES = """
     SELECT s.name, t.trade_id, extract(epoch FROM t.time) * 1000000, t.price * 100000000, t.quantity * 100000000,

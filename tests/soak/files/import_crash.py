@@ -5,7 +5,8 @@ The import is the program's own command, with its embedded database. After each 
 stores more before the next kill; in the end all trades are compared, their ids and their candles. The seed decides what
 is killed and about when; the rest is the machine's timing.
 
-Usage: ``python tests/soak/import_crash.py [--trades N] [--kills N] [--seed N]``; exits with 1 if anything differs.
+Usage: ``python tests/soak/files/import_crash.py [--trades N] [--kills N] [--seed N]``; exits with 1 if anything
+differs.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from storage.integrity.verify import verify
 from storage.postgres.connection import Connection, connect
 from storage.server.embedded_server import EmbeddedServer
 from tests.benchmarks.transfers.bench_import import FIRST_ID, copy_lines, made_day, write_zip
-from tests.soak.crash import find_postmaster
+from tests.soak.recorder.crash import find_postmaster
 
 FILES = 100  # in the soak; each of a day, and stored by a transaction or more of its own
 KINDS = ("import", "import", "child", "server")

@@ -1,5 +1,6 @@
 """
-A desktop that draws at random until it is killed or asked to stop: the process that `tests.soak.drawing_crash` starts.
+A desktop that draws at random until it is killed or asked to stop: the process that `tests.soak.desktop.drawing_crash`
+starts.
 
 Prints a line of JSON at its start, for each change before the next thing happens, and once it has stopped.
 """

@@ -6,8 +6,8 @@ keys. A push is killed once it has written some objects more, a pull once it has
 where the one before was killed. In the end the lake is verified, a further push writes nothing, and the server compares
 the trades, ranges and candles of both databases. Nothing but whole files lies in the lake after each kill.
 
-Usage: ``python tests/soak/lake_crash.py [--trades N] [--days N] [--kills N] [--seed N] [--bucket]``; exits with 1 if
-anything differs. The first complete day has half of all trades, so that it has several parts where these are many.
+Usage: ``python tests/soak/files/lake_crash.py [--trades N] [--days N] [--kills N] [--seed N] [--bucket]``; exits with 1
+if anything differs. The first complete day has half of all trades, so that it has several parts where these are many.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from storage.postgres.connection import Connection, connect
 from tests.benchmarks.transfers.bench_import import FIRST_ID, made_day
 from tests.object_server import ObjectServer
 from tests.servers import EMBEDDED, shared_server, stop_shared_servers
-from tests.soak.round_trip import trade_differences
+from tests.soak.files.round_trip import trade_differences
 from tests.tables import our_tables
 
 PATIENCE_S = 300.0

@@ -1,4 +1,4 @@
-"""A short version of the killings of `tests.soak.workspace_crash`, which `make workspacecrash` runs in full."""
+"""A short version of the killings of `tests.soak.desktop.workspace_crash`, which `make workspacecrash` runs in full."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.soak.workspace_crash import normal, run
+from tests.soak.desktop.workspace_crash import normal, run
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows kills otherwise")
 

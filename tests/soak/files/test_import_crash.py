@@ -9,7 +9,7 @@ import pytest
 
 from tests.program import set_surroundings
 from tests.servers import forget
-from tests.soak.import_crash import ImportCrash
+from tests.soak.files.import_crash import ImportCrash
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="its server is ended by signals of Unix")
 

@@ -1,7 +1,7 @@
 """
 Two programs record the same trades of one symbol into one database, in random order, with repeats.
 
-    python tests/soak/two_writers.py [trades]
+    python tests/soak/recorder/two_writers.py [trades]
 
 Prints what is stored in the end, and fails where that is not each trade once.
 """
