@@ -353,7 +353,7 @@ class WorkspaceController(QObject):
             self._show_layout()
         self._charts.activate(one)
         window = room.window or self._window
-        if len(self.rooms.all) > 1 and not window.isActiveWindow():
+        if len(self.rooms.all) > 1 and (window.isMinimized() or not window.isActiveWindow()):
             bring_to_front(window)
         one.chart.setFocus(Qt.FocusReason.OtherFocusReason)
 
