@@ -67,7 +67,7 @@ lakecrash: setup-dev ## kill pushes into a lake and pulls out of it 20 times wit
 	PYTHONPATH=. $(BIN)/python tests/soak/files/lake_crash.py $(ARGS)
 
 alertcrash: setup-dev ## kill a recorder that judges alerts 100 times, then prove every firing
-	ALERT_KILLS=100 PYTHONPATH=. $(BIN)/python -m pytest -q --timeout 3600 tests/commands/test_alerts_recorded.py -k kills
+	ALERT_KILLS=100 PYTHONPATH=. $(BIN)/python -m pytest -q --timeout 3600 tests/commands/alerts/test_alerts_recorded.py -k kills
 
 drawingcrash: setup-dev ## kill a desktop that draws 50 times, let two draw at once, and compare what they show
 	PYTHONPATH=. $(BIN)/python tests/soak/desktop/drawing_crash.py $(ARGS)

@@ -16,8 +16,8 @@ import pytest
 from app.main import main
 from app.market.file_columns import CANDLE_COLUMNS
 from storage.postgres.connection import connect
+from tests.commands.imports.test_import_quotes import ticks_of
 from tests.commands.play import Play
-from tests.commands.test_import_quotes import ticks_of
 from tests.storage.quotes.helpers import clear
 
 SYMBOL = "dukascopy:EURUSD"

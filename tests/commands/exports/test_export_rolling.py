@@ -24,9 +24,9 @@ from app.market.indicators.phase_values import PhaseValues, figures_of
 from app.market.indicators.research_names import named_indicators
 from app.market.interval import ORIGIN_US
 from storage.files.times import format_time
+from tests.commands.exports.test_export_quotes import SYMBOL as EURUSD
+from tests.commands.exports.test_export_quotes import day
 from tests.commands.play import Play
-from tests.commands.test_export_quotes import SYMBOL as EURUSD
-from tests.commands.test_export_quotes import day
 from tests.program import exchange, point_to
 from tests.storage.research.helpers import MINUTE, START_US, some_minutes
 

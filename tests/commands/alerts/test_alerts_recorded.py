@@ -18,8 +18,8 @@ import pytest
 
 from app.main import main
 from app.sandbox.server.server import SandboxServer
+from tests.commands.alerts.test_alerts import document
 from tests.commands.play import Play
-from tests.commands.test_alerts import document
 from tests.program import exchange, needs_signals, point_to, started, wait_for
 
 KILLS = int(os.environ.get("ALERT_KILLS", "2"))  # make alertcrash has 100
