@@ -31,7 +31,7 @@ from app.runtime.exchange_addresses import check_addresses
 from app.runtime.instance_lock import InstanceLock
 from app.runtime.running_window import WindowPort, check_room_for_window, raised_running_window
 from app.runtime.shutdown import StopEvent, bounded_shutdown, on_signals, run_to_end
-from app.window.window_state import WindowState, load_state, save_state
+from app.window.state.window_state import WindowState, load_state, save_state
 
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QApplication
@@ -166,7 +166,7 @@ async def _run_engine(
     from app.window.collector import collecting_in_main_thread
     from app.window.diagnostics_controller import DiagnosticsController
     from app.window.serving_controller import ServingController, is_served
-    from app.window.state_keeper import StateKeeper
+    from app.window.state.state_keeper import StateKeeper
     from app.window.window_controller import WindowController
 
     settings, simulated = launch.settings, launch.simulated is not None

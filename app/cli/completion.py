@@ -109,7 +109,7 @@ def _items(values: Iterable[str], incomplete: str) -> list[CompletionItem]:
 
 
 def _known_symbols() -> list[str]:
-    from app.window.window_state import load_state
+    from app.window.state.window_state import load_state
 
     try:
         settings = load()

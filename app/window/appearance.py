@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from app.market.symbol import unknown_symbol
-from app.window.window_state import WindowState
+from app.window.state.window_state import WindowState
 from widgets.chart.chart_widget import ChartWidget
 from widgets.theme.palettes import palette_of
 from widgets.theme.system_scheme import SystemScheme

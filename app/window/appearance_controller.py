@@ -10,7 +10,7 @@ from PySide6.QtCore import QObject, Signal
 
 from app.window.appearance import show_palette
 from app.window.charts.open_charts import OpenChart, OpenCharts
-from app.window.window_state import WindowState
+from app.window.state.window_state import WindowState
 from widgets.theme import text_size
 from widgets.theme.system_scheme import SystemScheme
 from widgets.window.main_window import MainWindow

@@ -17,8 +17,8 @@ from app.market.symbol import Symbol
 from app.window.charts.open_charts import OpenChart, OpenCharts
 from app.window.notice import notice_of
 from app.window.panel_values import ChartPrice, PanelValues
+from app.window.state.window_state import WindowState
 from app.window.watchlist_controller import WatchlistController
-from app.window.window_state import WindowState
 from widgets.view_values import WatchRow
 from widgets.window.main_window import MainWindow
 

@@ -7,7 +7,7 @@ from PySide6.QtCore import QObject, Signal
 from app.concurrency.tasks import Tasks
 from app.config.settings import SettingOrigin, Settings
 from app.serving.serving_engine import ServedEngine
-from app.window.window_state import WindowState
+from app.window.state.window_state import WindowState
 from widgets.window.main_window import MainWindow
 
 

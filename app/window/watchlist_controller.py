@@ -13,8 +13,8 @@ from app.live.engine import Engine
 from app.market.errors import UsageError
 from app.market.symbol import in_usual_quote
 from app.window.panel_values import PanelValues
-from app.window.symbol_lists import SymbolList, put_back
-from app.window.window_state import WindowState
+from app.window.state.symbol_lists import SymbolList, put_back
+from app.window.state.window_state import WindowState
 from widgets.symbols.symbols_dialog import SymbolsDialog, unknown_names, unknown_sentence
 from widgets.window.main_window import MainWindow
 

@@ -33,7 +33,7 @@ from app.window.drawings.drawing_tools import DrawingTools
 from app.window.keys.keys_controller import KeysController
 from app.window.missing_trades import MissingTrades
 from app.window.panel_controller import PanelController
-from app.window.window_state import WindowState
+from app.window.state.window_state import WindowState
 from widgets.chart.chart_widget import ChartWidget
 from widgets.view_values import WatchRow
 from widgets.window.main_window import MainWindow

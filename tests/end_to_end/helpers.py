@@ -33,8 +33,8 @@ from app.window.collector import collecting_in_main_thread, destroy_leftovers
 from app.window.database_controller import DatabaseController
 from app.window.diagnostics_controller import DiagnosticsController
 from app.window.serving_controller import ServingController, is_served
+from app.window.state.window_state import load_state
 from app.window.window_controller import WindowController
-from app.window.window_state import load_state
 from widgets.chart.chart_widget import ChartWidget
 from widgets.theme.style import prepare_application
 from widgets.window.main_window import MainWindow

@@ -8,8 +8,8 @@ from PySide6.QtTest import QTest
 from app.market.interval import Interval
 from app.sandbox.server.server import SandboxServer
 from app.window.appearance import show_state
-from app.window.symbol_lists import SymbolLists
-from app.window.window_state import WindowState
+from app.window.state.symbol_lists import SymbolLists
+from app.window.state.window_state import WindowState
 from tests.end_to_end.helpers import Running
 from tests.window.playing import Play
 from widgets.theme import text_size

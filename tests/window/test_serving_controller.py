@@ -14,7 +14,7 @@ from PySide6.QtWidgets import QApplication
 from app.config.settings import load
 from app.sandbox.market.simulated import SimulatedMarket
 from app.window.serving_controller import is_served
-from app.window.window_state import load_state, save_state
+from app.window.state.window_state import load_state, save_state
 from tests.end_to_end.helpers import Running, open_window, run_on_qt_loop, settings_in, until
 from tests.keyrings import MemoryKeyring, using
 from tests.program import free_port

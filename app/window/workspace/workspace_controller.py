@@ -14,7 +14,7 @@ from PySide6.QtCore import QObject, Qt, Signal
 
 from app.market.interval import Interval
 from app.window.charts.open_charts import OpenChart, OpenCharts
-from app.window.window_state import WindowState
+from app.window.state.window_state import WindowState
 from app.window.workspace.chart_links import ChartLinks
 from app.window.workspace.chart_menus import ChartMenus
 from app.window.workspace.chart_rooms import ChartRoom, ChartRooms

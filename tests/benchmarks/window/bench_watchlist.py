@@ -23,9 +23,9 @@ from app.live.recording.symbol_tracker import SymbolTracker
 from app.market.interval import Interval
 from app.market.trade import Quote, Trade
 from app.market.units import E8
-from app.window.symbol_lists import SymbolLists
+from app.window.state.symbol_lists import SymbolLists
+from app.window.state.window_state import WindowState
 from app.window.window_controller import WindowController
-from app.window.window_state import WindowState
 from tests.end_to_end.helpers import run_on_qt_loop
 from tests.live.databases import FakeDatabase
 from tests.live.helpers import START_US, FakeExchange, HandClock

@@ -13,7 +13,7 @@ from app.config.settings import Settings
 from app.market.candle import Candle, CandleSource
 from app.market.interval import Interval
 from app.sandbox.market.simulated import SimulatedMarket
-from app.window.window_state import load_state, save_state
+from app.window.state.window_state import load_state, save_state
 from tests.end_to_end.helpers import Running, open_window, run_on_qt_loop, settings_in, until
 from tests.program import NOWHERE
 from tests.sandbox.helpers import serving

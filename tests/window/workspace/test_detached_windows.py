@@ -10,7 +10,7 @@ from PySide6.QtTest import QTest
 from app.config.settings import Settings, load
 from app.sandbox.server.server import SandboxServer
 from app.window.charts.open_charts import OpenChart
-from app.window.window_state import save_state
+from app.window.state.window_state import save_state
 from tests.end_to_end.helpers import Running, open_window, until
 from tests.window.playing import Play
 from widgets.controls.popup import Popup

@@ -6,7 +6,7 @@ import json
 
 from app.sandbox.server.server import SandboxServer
 from app.window.charts.open_charts import OpenChart
-from app.window.window_state import save_state
+from app.window.state.window_state import save_state
 from app.window.workspace.workspace_document import MOST_LOOKS, read_document, workspaces_from_values
 from tests.end_to_end.helpers import Running, open_window, until
 from tests.window.playing import Play

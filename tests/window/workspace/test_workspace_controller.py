@@ -13,7 +13,7 @@ from app.config.settings import Settings, load
 from app.market.interval import Interval
 from app.sandbox.server.server import SandboxServer
 from app.window.charts.open_charts import OpenChart
-from app.window.window_state import load_state, save_state
+from app.window.state.window_state import load_state, save_state
 from tests.end_to_end.helpers import Running, open_window, until
 from tests.window.playing import Play, shown
 from widgets.workspace.grid_layout import grid_of, keys_of, split_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.window.symbol_lists import FIRST_NAME, LONGEST_NAME, SymbolList, SymbolLists, put_back
+from app.window.state.symbol_lists import FIRST_NAME, LONGEST_NAME, SymbolList, SymbolLists, put_back
 
 NAMES = st.text(max_size=60)
 LISTS = st.lists(st.tuples(NAMES, st.lists(st.sampled_from("ABCD"))), max_size=5)

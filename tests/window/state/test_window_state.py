@@ -11,8 +11,8 @@ import pytest
 
 from app.config.settings import DEFAULT_SYMBOLS, Settings, load
 from app.market.interval import Interval
-from app.window.symbol_lists import SymbolList, SymbolLists
-from app.window.window_state import WindowState, load_state, save_state
+from app.window.state.symbol_lists import SymbolList, SymbolLists
+from app.window.state.window_state import WindowState, load_state, save_state
 
 STATE = WindowState(
     "ETHUSDT",
@@ -152,7 +152,7 @@ def test_a_crash_while_saving_leaves_the_old_file(tmp_path: Path, monkeypatch: p
     def crash(source: object, target: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("app.window.window_state.os.replace", crash)
+    monkeypatch.setattr("app.window.state.window_state.os.replace", crash)
     save_state(WindowState("X", Interval.parse("1m"), SymbolLists.of([]), "dark"), tmp_path)
     assert load_state(settings_in(tmp_path)) == STATE
 

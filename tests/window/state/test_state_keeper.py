@@ -15,10 +15,10 @@ import pytest
 from PySide6.QtWidgets import QApplication
 
 from app.market.interval import Interval
-from app.window import window_state
-from app.window.state_keeper import StateKeeper
-from app.window.symbol_lists import SymbolLists
-from app.window.window_state import WindowState
+from app.window.state import window_state
+from app.window.state.state_keeper import StateKeeper
+from app.window.state.symbol_lists import SymbolLists
+from app.window.state.window_state import WindowState
 from tests.end_to_end.helpers import run_on_qt_loop, until
 
 
@@ -72,7 +72,7 @@ def test_a_slow_disk_never_puts_an_older_state_after_a_newer_one(
             assert go_on.wait(20)
         real(data, folder)
 
-    monkeypatch.setattr("app.window.state_keeper.write_state", slow_first)
+    monkeypatch.setattr("app.window.state.state_keeper.write_state", slow_first)
 
     async def work() -> None:
         state = new_state()
@@ -111,7 +111,7 @@ def test_the_last_save_waits_for_a_write_under_way(
         assert go_on.wait(20)
         real(data, folder)
 
-    monkeypatch.setattr("app.window.state_keeper.write_state", slow)
+    monkeypatch.setattr("app.window.state.state_keeper.write_state", slow)
 
     async def work() -> None:
         keeper = StateKeeper(new_state(), tmp_path, lambda: None)
@@ -146,7 +146,7 @@ def test_the_file_is_on_the_disk_before_it_takes_its_name(tmp_path: Path, monkey
 def test_a_full_disk_is_reported_until_a_later_try_succeeds(
     tmp_path: Path, qapp: QApplication, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("app.window.state_keeper._RETRY_MS", 20)
+    monkeypatch.setattr("app.window.state.state_keeper._RETRY_MS", 20)
     is_full, real = threading.Event(), os.fsync
 
     def fsync(descriptor: int) -> None:

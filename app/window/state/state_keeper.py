@@ -17,7 +17,7 @@ from PySide6.QtCore import QObject, QTimer, Signal
 
 from app.concurrency.background import in_background
 from app.concurrency.tasks import Tasks
-from app.window.window_state import WindowState, encode_state, write_state
+from app.window.state.window_state import WindowState, encode_state, write_state
 
 logger = logging.getLogger(__name__)
 

@@ -22,7 +22,7 @@ import msgspec
 from app.config.settings import DEFAULT_INTERVAL, DEFAULT_SYMBOLS, CandleColours, SettingOrigin, Settings, Theme
 from app.market.errors import UsageError
 from app.market.interval import Interval
-from app.window.symbol_lists import SymbolLists, read_lists
+from app.window.state.symbol_lists import SymbolLists, read_lists
 
 logger = logging.getLogger(__name__)
 
