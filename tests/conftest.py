@@ -20,6 +20,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.clusters import copied_clusters
 from tests.object_server import ObjectServer
 from tests.servers import EMBEDDED, leave_named_server, note_named_server, shared_server, stop_shared_servers
 from tests.tables import our_tables
@@ -148,6 +149,12 @@ def object_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectSe
     server = ObjectServer(tmp_path_factory.mktemp("objects"))
     yield server
     server.stop()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _copied_clusters() -> Iterator[None]:
+    with copied_clusters():
+        yield
 
 
 @pytest.fixture
