@@ -80,3 +80,9 @@ def test_no_folder_is_a_heap_and_each_has_a_purpose() -> None:
         modules = [path for path in init.parent.glob("*.py") if path != init]
         assert len(modules) <= MOST_MODULES, init.parent
         assert ast.get_docstring(ast.parse(init.read_text(encoding="utf-8"))), init.parent
+
+
+def test_no_folder_of_tests_is_a_heap() -> None:
+    for init in (ROOT / "tests").rglob("__init__.py"):
+        modules = [path for path in init.parent.glob("*.py") if path != init]
+        assert len(modules) <= MOST_MODULES, init.parent
