@@ -36,7 +36,7 @@ class AppearanceController(QObject):
         window.requests.theme_requested.connect(self._on_theme_requested)
         window.requests.text_percent_requested.connect(self._on_text_percent_requested)
         window.requests.candle_colours_requested.connect(self._on_candle_colours_requested)
-        window.typing_learnt.connect(self._hide_hints)
+        window.choosers.typing_learnt.connect(self._hide_hints)
 
     def dress(self, one: OpenChart) -> None:
         """Give a chart that was just opened the window's palette, and the hints it still needs."""

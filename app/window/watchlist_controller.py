@@ -43,7 +43,7 @@ class WatchlistController:
         window.requests.symbols_requested.connect(self.open_dialog)
         window.watchlist.view_changed.connect(lambda: self.renew())
         window.watchlist.list_requested.connect(self.put_into)
-        window.picker_opened.connect(engine.directory.refresh)
+        window.choosers.picker_opened.connect(engine.directory.refresh)
         tabs, lists = window.watchlist.tabs, state.lists
         tabs.shown_requested.connect(self._change_lists(lists.show))
         tabs.add_requested.connect(self.add_list)

@@ -42,7 +42,7 @@ async def symbols(shooting: Shooting) -> None:
         async with open_window(settings) as running:
             await until(lambda: running.engine.database is not None)
             await shooting.take(running, "symbols-halted")
-            running.window.open_symbol_picker("u", adding=True)
+            running.window.choosers.open_picker("u", adding=True)
             await shooting.take(running, "symbols-adding")
             running.window.symbol_picker.hide()
             running.window.requests.symbols_requested.emit()

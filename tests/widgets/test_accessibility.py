@@ -76,9 +76,9 @@ def widgets_without_name(window: QWidget) -> list[str]:
 
 OPENERS: dict[str, Callable[[MainWindow], object]] = {
     "nothing": lambda window: None,
-    "symbol picker": lambda window: window.open_symbol_picker("b"),
-    "adding": lambda window: window.open_symbol_picker(adding=True),
-    "interval entry": lambda window: window.open_interval_entry("13x"),
+    "symbol picker": lambda window: window.choosers.open_picker("b"),
+    "adding": lambda window: window.choosers.open_picker(adding=True),
+    "interval entry": lambda window: window.choosers.open_entry("13x"),
     "indicators": lambda window: window.chart.open_indicators(),
     "indicator's settings": lambda window: window.chart.indicators.open_settings("rsi"),
     "template's name": lambda window: window.chart.templates.open_save(),

@@ -8,11 +8,11 @@ It decides nothing. What the user asks for leaves as a signal of `WindowRequests
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from PySide6.QtCore import QEvent, QPoint, Qt, QTimer, Signal
+from PySide6.QtCore import QEvent, Qt, QTimer, Signal
 from PySide6.QtGui import QCloseEvent, QKeyEvent, QMoveEvent, QResizeEvent
 from PySide6.QtWidgets import QApplication, QMainWindow, QVBoxLayout, QWidget
 
@@ -27,15 +27,14 @@ from widgets.diagnostics.diagnostics_dock import DiagnosticsDock
 from widgets.drawing_tools.tool_strip import ToolStrip
 from widgets.keys import CommandGroup, bindings_by_group
 from widgets.palette.command_access import CommandAccess
-from widgets.symbols.symbol_picker import SymbolPicker
 from widgets.theme import style, text_size
 from widgets.theme.palettes import DARK, Palette
 from widgets.view_values import QuoteView, StatusView, WatchRow
 from widgets.window import layout_state, window_placement
-from widgets.window.bars.interval_bar import IntervalEntry
 from widgets.window.bars.notice_bar import NoticeAction, NoticeBar
 from widgets.window.bars.status_bar import StatusBar
 from widgets.window.bars.top_bar import TopBar
+from widgets.window.choosers import Choosers
 from widgets.window.context_menus import ContextMenus, shortened
 from widgets.window.file_drop import FileDrop
 from widgets.window.keyboard import WindowKeyboard
@@ -53,16 +52,12 @@ class MainWindow(QMainWindow):
     ``requests`` has what the user asks for. ``commands`` runs every command by its name; the program adds the chart's.
 
     Signals:
-        picker_opened: The symbol picker opened, and should show the exchange's current symbols.
-        typing_learnt: The user has typed a symbol or an interval for the first time.
         keys_changed: The user changed keys; `widgets.keys.current_keys` has them.
         layout_changed: The user changed what the bars and panels show; see `layout_values`.
         placed: The window was moved, or got another size.
         close_requested: The user closed the window; call `allow_close` and ``close()`` once that may happen.
     """
 
-    picker_opened = Signal()
-    typing_learnt = Signal()
     keys_changed = Signal()
     layout_changed = Signal()
     placed = Signal()
@@ -73,8 +68,6 @@ class MainWindow(QMainWindow):
         self._symbol: Symbol | None = None
         self._may_close = False
         self._is_simulated = False
-        self._knows_typing = False
-        self._take_symbol: Callable[[str], object] | None = None
         self.requests = WindowRequests(self)
         self.chart = chart  # the active one
         self.top_bar = TopBar()
@@ -85,8 +78,8 @@ class MainWindow(QMainWindow):
         self.quote_panel = self.side_panel.quote_panel
         self.diagnostics = DiagnosticsDock(self)
         self.status_bar = StatusBar()
-        self.symbol_picker = SymbolPicker(self)
-        self.interval_entry = IntervalEntry(self)
+        self.choosers = Choosers(self, self.top_bar)
+        self.symbol_picker, self.interval_entry = self.choosers.picker, self.choosers.entry
         self.keys_overview = KeysOverview(self)
         self.context_menus = ContextMenus(self.top_bar, self.side_panel, self.status_bar, self)
         self.toasts = Toasts(self, floor=lambda: self.status_bar)
@@ -222,7 +215,7 @@ class MainWindow(QMainWindow):
             "tools": self.tool_strip.layout_values(),
             "intervals": self.top_bar.intervals.to_values(),
             "watchlist": self.watchlist.layout_values(),
-            "typing": self._knows_typing,
+            "typing": self.choosers.knows_typing,
             "palette": self.command_access.layout_values(),
         }
 
@@ -235,7 +228,7 @@ class MainWindow(QMainWindow):
         self.top_bar.intervals.restore(intervals)
         self.watchlist.restore_layout(watchlist)
         self.command_access.restore_layout(palette)
-        self._knows_typing = values.get("typing") is True
+        self.choosers.knows_typing = values.get("typing") is True
 
     def put_on_top(self, bar: QWidget) -> None:
         """Put a bar above all others."""
@@ -246,29 +239,6 @@ class MainWindow(QMainWindow):
         self._may_close = True
 
     # Called on behalf of the user.
-
-    def pick_symbol(self, take: Callable[[str], object]) -> None:
-        """Let the user pick a symbol for something else than the chart; ``take`` is called with its name."""
-        self.open_symbol_picker()
-        self._take_symbol = take
-
-    def _on_symbol_picked(self, name: str) -> None:
-        take, self._take_symbol = self._take_symbol, None
-        (take or self.requests.symbol_requested.emit)(name)
-
-    def open_symbol_picker(self, text: str = "", *, adding: bool = False) -> None:
-        """Open the picker under the top bar or, when ``adding`` to the watchlist, beside that."""
-        self._take_symbol = None
-        x = self.width() if adding else self.top_bar.symbol.x()
-        self.symbol_picker.open_for(text, QPoint(x, self._below_top_bar()), adding=adding)
-        self.picker_opened.emit()
-
-    def open_interval_entry(self, text: str = "") -> None:
-        """Open the interval entry, with ``text`` typed into it."""
-        self.interval_entry.open_with(text, QPoint(self.top_bar.intervals.x(), self._below_top_bar()))
-
-    def _below_top_bar(self) -> int:
-        return self.top_bar.mapTo(self, QPoint(0, self.top_bar.height() + 4)).y()
 
     def toggle_diagnostics(self) -> None:
         """Open the diagnostics with the focus in their filter, or close them."""
@@ -363,7 +333,7 @@ class MainWindow(QMainWindow):
         self.requests.pass_on_picker(self.symbol_picker)
         self.requests.pass_on_panels(self.side_panel, self.status_bar)
         self.requests.pass_on_context_menus(self.context_menus)
-        bar.picker_requested.connect(self.open_symbol_picker)
+        bar.picker_requested.connect(self.choosers.open_picker)
         bar.panel_requested.connect(self.side_panel.ask_open)
         bar.intervals.favourites_changed.connect(self.layout_changed)
         menu.diagnostics_requested.connect(self.toggle_diagnostics)
@@ -380,15 +350,16 @@ class MainWindow(QMainWindow):
         self.side_panel.open_changed.connect(lambda _: self.layout_changed.emit())
         self.side_panel.pages.shown.connect(lambda _: self.layout_changed.emit())
         self.tool_strip.folded_changed.connect(self.layout_changed)
-        self.top_bar.intervals.entry_requested.connect(self.open_interval_entry)
+        self.top_bar.intervals.entry_requested.connect(self.choosers.open_entry)
         self.interval_entry.interval_requested.connect(self.requests.interval_requested)
-        self.symbol_picker.symbol_requested.connect(self._on_symbol_picked)
+        self.choosers.symbol_chosen.connect(self.requests.symbol_requested)
+        self.choosers.typing_learnt.connect(self.layout_changed)
         self.watchlist.order_changed.connect(self.layout_changed)
         self.watchlist.copy_requested.connect(self.copy_text)
-        self.watchlist.add_requested.connect(lambda: self.open_symbol_picker(adding=True))
+        self.watchlist.add_requested.connect(lambda: self.choosers.open_picker(adding=True))
         menus = self.context_menus
         menus.copy_requested.connect(self.copy_text)
-        menus.picker_requested.connect(lambda: self.open_symbol_picker())
+        menus.picker_requested.connect(lambda: self.choosers.open_picker())
         menus.diagnostics_requested.connect(self.toggle_diagnostics)
         self.notice_bar.action_requested.connect(self.requests.ask_for)
         self.requests.notice_dismissed.connect(self.clear_notice)
@@ -402,8 +373,8 @@ class MainWindow(QMainWindow):
         return WindowKeyboard(
             window,
             self.commands.run,
-            open_interval=partial(self._open_typed, self.open_interval_entry),
-            open_symbol=partial(self._open_typed, self.open_symbol_picker),
+            open_interval=self.choosers.type_interval,
+            open_symbol=self.choosers.type_symbol,
         )
 
     def _make_commands(self) -> Commands:
@@ -417,7 +388,7 @@ class MainWindow(QMainWindow):
         return CommandSet(
             {
                 "date": self.requests.date_entry_requested.emit,
-                "symbols": self.open_symbol_picker,
+                "symbols": self.choosers.open_picker,
                 "missing": self.requests.missing_requested.emit,
                 "alerts": self.requests.alerts_requested.emit,
                 "undo": self._undo,
@@ -474,13 +445,6 @@ class MainWindow(QMainWindow):
         """Undo what a toast offers to undo, else the last change of a drawing."""
         if not self.toasts.undo_latest():
             self.requests.drawing_undo_requested.emit()
-
-    def _open_typed(self, open_with: Callable[[str], object], text: str) -> None:
-        open_with(text)
-        if not self._knows_typing:
-            self._knows_typing = True
-            self.typing_learnt.emit()
-            self.layout_changed.emit()
 
     def _ask_for_other_market(self) -> None:
         (self.requests.live_market_requested if self._is_simulated else self.requests.simulated_market_requested).emit()

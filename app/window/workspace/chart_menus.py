@@ -131,7 +131,7 @@ class ChartMenus:
         menu.addSeparator()
         menu.addAction(
             "Another symbol…",
-            lambda: self._window.pick_symbol(lambda name: compare(one, (*one.controller.compared, name))),
+            lambda: self._window.choosers.pick_symbol(lambda name: compare(one, (*one.controller.compared, name))),
         )
         stop = menu.addAction("Compare no longer", partial(compare, one, ()))
         stop.setEnabled(bool(compared))

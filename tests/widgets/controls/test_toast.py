@@ -44,7 +44,7 @@ def test_ctrl_z_undoes_the_newest_first_and_does_nothing_once_they_are_gone(wind
 def test_in_a_field_ctrl_z_is_the_fields_own(window: MainWindow, qtbot: QtBot) -> None:
     undone: list[str] = []
     window.toasts.show("a", "Undo", lambda: undone.append("a"))
-    window.open_symbol_picker()
+    window.choosers.open_picker()
     qtbot.keyClicks(window.symbol_picker.edit, "eth")
     qtbot.keyClick(window.symbol_picker.edit, Qt.Key.Key_Z, CONTROL)
     assert undone == []

@@ -14,7 +14,7 @@ from widgets.window.main_window import MainWindow
 
 
 def test_enter_requests_the_best_match(window: MainWindow, qtbot: QtBot) -> None:
-    window.open_symbol_picker()
+    window.choosers.open_picker()
     qtbot.keyClicks(window.symbol_picker.edit, "eth")
     with qtbot.waitSignal(window.requests.symbol_requested, timeout=1000) as request:
         qtbot.keyClick(window.symbol_picker.edit, Qt.Key.Key_Return)
@@ -24,7 +24,7 @@ def test_enter_requests_the_best_match(window: MainWindow, qtbot: QtBot) -> None
 
 def test_the_arrow_keys_move_through_the_matches_and_stop_at_the_ends(window: MainWindow, qtbot: QtBot) -> None:
     picker = window.symbol_picker
-    window.open_symbol_picker("btc")
+    window.choosers.open_picker("btc")
     qtbot.keyClick(picker.edit, Qt.Key.Key_Up)
     assert picker.list.currentIndex().row() == 0
     for _ in range(picker.model.rowCount() + 2):
@@ -36,7 +36,7 @@ def test_the_arrow_keys_move_through_the_matches_and_stop_at_the_ends(window: Ma
 
 def test_escape_closes_the_picker_and_returns_the_focus(window: MainWindow, qtbot: QtBot) -> None:
     qtbot.waitUntil(window.chart.hasFocus)
-    window.open_symbol_picker()
+    window.choosers.open_picker()
     assert window.symbol_picker.edit.hasFocus()
     with qtbot.assertNotEmitted(window.requests.symbol_requested):
         qtbot.keyClick(window.symbol_picker.edit, Qt.Key.Key_Escape)
@@ -45,14 +45,14 @@ def test_escape_closes_the_picker_and_returns_the_focus(window: MainWindow, qtbo
 
 
 def test_a_click_elsewhere_closes_the_picker(window: MainWindow, qtbot: QtBot) -> None:
-    window.open_symbol_picker()
+    window.choosers.open_picker()
     qtbot.mouseClick(window.chart, Qt.MouseButton.LeftButton, pos=QPoint(900, 500))
     assert window.symbol_picker.isHidden()
 
 
 def test_a_click_on_a_symbol_requests_it(window: MainWindow, qtbot: QtBot) -> None:
     picker = window.symbol_picker
-    window.open_symbol_picker("1000")
+    window.choosers.open_picker("1000")
     place = picker.list.visualRect(picker.model.index(0)).center()
     with qtbot.waitSignal(window.requests.symbol_requested, timeout=1000) as request:
         qtbot.mouseClick(picker.list.viewport(), Qt.MouseButton.LeftButton, pos=place)
@@ -60,7 +60,7 @@ def test_a_click_on_a_symbol_requests_it(window: MainWindow, qtbot: QtBot) -> No
 
 
 def test_text_without_a_match_gets_a_sentence_and_enter_does_nothing(window: MainWindow, qtbot: QtBot) -> None:
-    window.open_symbol_picker("xyz")
+    window.choosers.open_picker("xyz")
     assert window.symbol_picker.message.text() == "No symbol matches “xyz”."
     assert window.symbol_picker.message.isVisible()
     with qtbot.assertNotEmitted(window.requests.symbol_requested):
@@ -69,7 +69,7 @@ def test_text_without_a_match_gets_a_sentence_and_enter_does_nothing(window: Mai
 
 def test_the_picker_says_that_symbols_are_loading_until_they_are_known(qtbot: QtBot, window: MainWindow) -> None:
     fresh = MainWindow(window.chart.__class__())
-    fresh.open_symbol_picker("b")
+    fresh.choosers.open_picker("b")
     assert "Loading" in fresh.symbol_picker.message.text()
     fresh.show()
     fresh.set_symbols([SATS])
@@ -98,14 +98,14 @@ def test_the_picker_stays_inside_the_window(window: MainWindow, size: tuple[int,
     window.resize(*size)
     QApplication.processEvents()
     for adding in (False, True):
-        window.open_symbol_picker(adding=adding)
+        window.choosers.open_picker(adding=adding)
         assert window.rect().contains(window.symbol_picker.geometry())
         window.symbol_picker.dismiss()
 
 
 def test_thousands_of_symbols_open_at_once(window: MainWindow, exchange_symbols: list[Symbol]) -> None:
     window.set_symbols(exchange_symbols)
-    window.open_symbol_picker("usdt")
+    window.choosers.open_picker("usdt")
     assert window.symbol_picker.footer.text().endswith("of 1,262")
 
 
@@ -115,7 +115,7 @@ def test_the_picker_stays_open_for_the_watchlist_and_each_enter_adds_or_removes(
     picker, asked = window.symbol_picker, []
     window.requests.watch_add_requested.connect(lambda name: asked.append(f"+{name}"))
     window.requests.watch_remove_requested.connect(lambda name: asked.append(f"-{name}"))
-    window.open_symbol_picker(adding=True)
+    window.choosers.open_picker(adding=True)
     for typed in ("sats", "btcidrt", "eth"):
         qtbot.keyClicks(picker.edit, typed)  # replaces the text before
         assert picker.edit.text() == typed
@@ -129,7 +129,7 @@ def test_new_symbols_keep_the_text_the_selection_and_the_scroll_position(
 ) -> None:
     picker = window.symbol_picker
     window.set_symbols(exchange_symbols)
-    window.open_symbol_picker("usd")
+    window.choosers.open_picker("usd")
     row = picker.model.row_of("LINKUSDT")
     picker.list.setCurrentIndex(picker.model.index(row))
     place = picker.list.verticalScrollBar().value()
@@ -144,7 +144,7 @@ def test_new_symbols_keep_the_text_the_selection_and_the_scroll_position(
 
 def test_all_matching_symbols_can_be_added_to_the_watchlist_at_once(window: MainWindow, qtbot: QtBot) -> None:
     picker = window.symbol_picker
-    window.open_symbol_picker(adding=True)
+    window.choosers.open_picker(adding=True)
     assert picker.all_button.isHidden()  # nobody should add the whole exchange by mistake
     qtbot.keyClicks(picker.edit, "t")
     assert picker.all_button.text() == "Add all 2"
@@ -154,7 +154,7 @@ def test_all_matching_symbols_can_be_added_to_the_watchlist_at_once(window: Main
 
 
 def test_shift_enter_adds_to_the_watchlist_and_keeps_the_picker_open(window: MainWindow, qtbot: QtBot) -> None:
-    window.open_symbol_picker("sats")
+    window.choosers.open_picker("sats")
     with (
         qtbot.assertNotEmitted(window.requests.symbol_requested),
         qtbot.waitSignal(window.requests.watch_add_requested, timeout=1000) as request,
@@ -169,13 +169,13 @@ def test_shift_enter_requests_adding_or_removing_once(window: MainWindow, qtbot:
     window.requests.watch_add_requested.connect(lambda name: asked.append(f"+{name}"))
     window.requests.watch_remove_requested.connect(lambda name: asked.append(f"-{name}"))
     for typed in ("sats", "eth"):
-        window.open_symbol_picker(typed)
+        window.choosers.open_picker(typed)
         qtbot.keyClick(window.symbol_picker.edit, Qt.Key.Key_Return, Qt.KeyboardModifier.ShiftModifier)
     assert asked == ["+1000SATSUSDT", "-ETHUSDT"]
 
 
 def test_adding_all_skips_symbols_already_watched(window: MainWindow, qtbot: QtBot) -> None:
-    window.open_symbol_picker("t", adding=True)
+    window.choosers.open_picker("t", adding=True)
     with (
         qtbot.assertNotEmitted(window.requests.watch_add_requested),
         qtbot.assertNotEmitted(window.requests.watch_remove_requested),
@@ -186,14 +186,14 @@ def test_adding_all_skips_symbols_already_watched(window: MainWindow, qtbot: QtB
 
 def test_symbols_that_do_not_trade_come_last_and_say_why(window: MainWindow) -> None:
     picker = window.symbol_picker
-    window.open_symbol_picker("ven")
+    window.choosers.open_picker("ven")
     spoken = picker.model.index(0).data(Qt.ItemDataRole.AccessibleTextRole)
     assert (picker.model.rowCount(), spoken) == (1, "VEN/USDT, Trading halted")
 
 
 def test_the_footer_says_that_it_counts_only_symbols_that_trade(window: MainWindow) -> None:
     picker = window.symbol_picker
-    window.open_symbol_picker("")
+    window.choosers.open_picker("")
     assert (picker.model.rowCount(), picker.footer.text()) == (4, "Trading: 4 of 4")
     window.set_watchlist([WatchRow(DELISTED)])
     assert (picker.model.rowCount(), picker.footer.text()) == (5, "Trading: 4 of 4")

@@ -62,12 +62,12 @@ def test_keys_typed_on_the_real_chart_reach_the_window(qtbot: QtBot, prepared: Q
     window.activateWindow()
     qtbot.waitUntil(lambda: window.chart.isAncestorOf(QApplication.focusWidget() or window))
     assert window.layout_values()["typing"] is False
-    with qtbot.waitSignals([window.typing_learnt, window.layout_changed], timeout=1000):
+    with qtbot.waitSignals([window.choosers.typing_learnt, window.layout_changed], timeout=1000):
         qtbot.keyClick(QApplication.focusWidget(), Qt.Key.Key_9)
     assert window.interval_entry.edit.text() == "9"
     assert window.layout_values()["typing"] is True
     window.interval_entry.dismiss()
-    with qtbot.assertNotEmitted(window.typing_learnt):
+    with qtbot.assertNotEmitted(window.choosers.typing_learnt):
         qtbot.keyClick(QApplication.focusWidget(), Qt.Key.Key_B)
     assert window.symbol_picker.edit.text() == "b"
     window.allow_close()
@@ -176,7 +176,7 @@ def test_nothing_is_cut_off_where_text_is_half_as_large_again(
     assert [cut for cut in cut_off(window) if cut] == []
     assert too_low(window) == []
     assert elided_in_the_watchlist(window, monkeypatch) == []
-    window.open_symbol_picker()
+    window.choosers.open_picker()
     window.keys_overview.toggle()
     QApplication.processEvents()
     assert too_low(window) == []

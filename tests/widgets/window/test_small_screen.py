@@ -83,7 +83,7 @@ def test_the_overview_of_keys_needs_no_scrolling_sideways(small: MainWindow) -> 
 
 
 def test_a_picker_is_no_wider_than_the_window(small: MainWindow) -> None:
-    small.open_symbol_picker()
+    small.choosers.open_picker()
     settle()
     assert small.rect().contains(small.symbol_picker.geometry())
     small.symbol_picker.dismiss()

@@ -219,7 +219,7 @@ def test_the_tabs_menu_offers_what_can_be_done_with_a_workspace(play: Play) -> N
         texts = [action.text().split("\t")[0] for action in menu.actions() if action.text()]
         assert texts[0] == "Rename “Main”…"
         assert {"Duplicate", "Reset to one plain chart", "Export…", "Import…", "New workspace"} <= set(texts)
-        running.window.open_symbol_picker("e")
+        running.window.choosers.open_picker("e")
         picker = running.window.symbol_picker
         assert picker.y() > tabs_of(running).height() + 40
         picker.dismiss()

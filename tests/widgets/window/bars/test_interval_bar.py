@@ -139,7 +139,7 @@ def test_invalid_favourites_fall_back_to_those_of_the_first_start(window: MainWi
 
 @pytest.mark.parametrize("typed", ["13m", "181m", "90s", "4H", " 2 d ", "1M"])
 def test_a_typed_interval_is_requested(window: MainWindow, qtbot: QtBot, typed: str) -> None:
-    window.open_interval_entry()
+    window.choosers.open_entry()
     qtbot.keyClicks(window.interval_entry.edit, typed)
     with qtbot.waitSignal(window.requests.interval_requested, timeout=1000) as request:
         qtbot.keyClick(window.interval_entry.edit, Qt.Key.Key_Return)
@@ -150,7 +150,7 @@ def test_a_typed_interval_is_requested(window: MainWindow, qtbot: QtBot, typed: 
 @pytest.mark.parametrize("typed", ["13x", "0m", "", "99w", "-5m", "1.5h"])
 def test_an_invalid_interval_gets_a_sentence_and_can_be_corrected(window: MainWindow, qtbot: QtBot, typed: str) -> None:
     entry = window.interval_entry
-    window.open_interval_entry(typed)
+    window.choosers.open_entry(typed)
     with qtbot.assertNotEmitted(window.requests.interval_requested):
         qtbot.keyClick(entry.edit, Qt.Key.Key_Return)
     assert entry.isVisible()
