@@ -14,7 +14,7 @@ from widgets.chart.drawings.pictures import Pictures, Shift, bands_of, stretched
 @given(st.integers(1, 900), st.floats(0.66, 1.5), st.floats(-1.2, 1.2))
 def test_each_row_of_the_pane_is_the_row_that_a_stretch_brings_there(height: int, stretch: float, down: float) -> None:
     moved, painted = round(down * height), list[int]()
-    for top, source, rows in bands_of(height, stretch, down):
+    for top, source, rows in bands_of(height, stretch, down).tolist():
         for row in range(rows):
             painted.append(top + row)
             assert 0 <= source + row < height
@@ -23,10 +23,10 @@ def test_each_row_of_the_pane_is_the_row_that_a_stretch_brings_there(height: int
 
 
 def test_a_picture_that_is_not_stretched_is_one_band() -> None:
-    assert bands_of(500, 1.0, 0.0) == [(0, 0, 500)]
-    assert bands_of(500, 1.0, 0.1) == [(50, 0, 450)]
-    assert bands_of(500, 1.0, -0.1) == [(0, 50, 450)]
-    assert bands_of(500, 1.0, 2.0) == []
+    assert bands_of(500, 1.0, 0.0).tolist() == [[0, 0, 500]]
+    assert bands_of(500, 1.0, 0.1).tolist() == [[50, 0, 450]]
+    assert bands_of(500, 1.0, -0.1).tolist() == [[0, 50, 450]]
+    assert bands_of(500, 1.0, 2.0).tolist() == []
 
 
 @pytest.mark.parametrize(("inverted", "down"), [(False, 0.25), (True, 0.25)])
