@@ -28,6 +28,7 @@ from widgets.chart.scales.value_scale import ValueScale
 
 Values = NDArray[np.float64]
 _REACH_PX = 2  # how far a figure may stand out of its bar's slot: half a line's width, and rounding
+_FEW_BARS = 8  # painted faster than found to be above or below what is exposed
 _AREA_OPACITIES = (0.34, 0.03)  # at the pane's top and bottom
 
 
@@ -89,8 +90,9 @@ class PaneBrush:
             return bars
         shown = np.zeros(len(bars.slot), np.bool_)
         for rect in cast("Iterable[QRect]", self._exposed):
-            rows = slice(*self._rows_within(bars, rect))
-            if rect.height() >= self._rect.height() - 1:
+            first, end = self._rows_within(bars, rect)
+            rows = slice(first, end)
+            if end - first <= _FEW_BARS or rect.height() >= self._rect.height() - 1:
                 shown[rows] = True
             else:
                 low, high = self._values_within(rect)

@@ -30,6 +30,7 @@ class PanesItem(SceneItem):
     def __init__(self, scene: Scene) -> None:
         super().__init__(scene)
         self._buffer = RectBuffer()
+        self._grids: dict[str, _Grid] = {}  # by pane
 
     def _draw(self, painter: QPainter, pixels: DevicePixels) -> None:
         scene = self._scene
@@ -73,14 +74,14 @@ class PanesItem(SceneItem):
                 painter.setClipRect(brush.area)
 
     def _paint_grid(self, painter: QPainter, pixels: DevicePixels, pane: Pane, area: QRect) -> None:
-        scene, line, colour = self._scene, pixels.line, self._scene.colours.grid
-        top, bottom, left, right = area.top(), area.bottom(), area.left(), area.right()
-        xs, ys = pixels.hairlines(scene.tick_xs, left), pixels.hairlines(pane.tick_ys, pixels.dy)
-        self._buffer.draw(painter, colour, xs, top, xs + (line - 1), bottom, len(xs))
-        self._buffer.draw(painter, colour, left, ys, right, ys + (line - 1), len(ys))
+        scene, grid = self._scene, self._grids.get(pane.key)
+        if grid is None or not grid.is_of(scene, pane, pixels, area):
+            grid = self._grids[pane.key] = _Grid(scene, pane, pixels, area)
+        self._buffer.fill(painter, scene.colours.grid, grid.lines)
         if scene.breaks:
-            xs = pixels.hairlines(scene.time_scale.xs_of(np.array(scene.breaks)), left)
-            self._buffer.draw(painter, scene.colours.closed, xs, top, xs + (line - 1), bottom, len(xs))
+            line, xs = pixels.line, pixels.hairlines(scene.time_scale.xs_of(np.array(scene.breaks)), area.left())
+            colour = scene.colours.closed
+            self._buffer.draw(painter, colour, xs, area.top(), xs + (line - 1), area.bottom(), len(xs))
 
     def _paint_separators(self, painter: QPainter, pixels: DevicePixels) -> None:
         scene = self._scene
@@ -91,3 +92,20 @@ class PanesItem(SceneItem):
             thickness = 2 * pixels.line if is_marked else pixels.line
             colour = scene.colours.accent if is_marked else scene.colours.line
             painter.fillRect(left, y - thickness // 2, width, thickness, colour)
+
+
+class _Grid:
+    """A pane's grid as rectangles in device pixels, which stay the same from one trade to the next."""
+
+    def __init__(self, scene: Scene, pane: Pane, pixels: DevicePixels, area: QRect) -> None:
+        self._xs, self._ys, self._area, self._at = scene.tick_xs, pane.tick_ys, area, (pixels.scale, pixels.dy)
+        xs, ys = pixels.hairlines(self._xs, area.left()), pixels.hairlines(self._ys, pixels.dy)
+        self.lines = np.empty((len(xs) + len(ys), 4), np.int32)
+        upright, flat, end = self.lines[: len(xs)].T, self.lines[len(xs) :].T, pixels.line - 1
+        upright[0], upright[1], upright[2], upright[3] = xs, area.top(), xs + end, area.bottom()
+        flat[0], flat[1], flat[2], flat[3] = area.left(), ys, area.right(), ys + end
+
+    def is_of(self, scene: Scene, pane: Pane, pixels: DevicePixels, area: QRect) -> bool:
+        """Whether the grid is still where it was."""
+        is_same = self._xs is scene.tick_xs and self._ys is pane.tick_ys
+        return is_same and self._area == area and self._at == (pixels.scale, pixels.dy)

@@ -14,14 +14,15 @@ from widgets.chart.painting.scene import PADDING_PX, Scene
 from widgets.chart.painting.text_cache import TextStyle, TextStyles
 
 _FIELD_SPACE_PX, _VALUE_SPACE_PX = 12.0, 5.0
+_OVERHANG_PX = 4.0  # by which a letter may stand out of its text
 
 
 class _Run(NamedTuple):
-    """Texts of one tone, each with its distance from the row's left end."""
+    """Texts of one tone, each with the distances of its ends from the row's left end."""
 
     style: TextStyle
     tone: Tone
-    texts: list[tuple[str, float]]
+    texts: list[tuple[str, float, float]]
 
 
 class TitleRow:
@@ -32,7 +33,7 @@ class TitleRow:
         self.width = 0.0
         self._runs: list[_Run] = []
         for piece, left, right in _places(styles, pieces):
-            self._run_of(piece.tone).texts.append((piece.text, left))
+            self._run_of(piece.tone).texts.append((piece.text, left, right))
             self.width = right
 
     def _run_of(self, tone: Tone) -> _Run:
@@ -43,9 +44,18 @@ class TitleRow:
         return self._runs[-1]
 
     def draw(self, painter: QPainter, pixels: DevicePixels, scene: Scene, middle: float) -> None:
-        """Paint the row at the panes' left end, vertically centred on ``middle``. The painter is in logical pixels."""
+        """
+        Paint the row at the panes' left end, vertically centred on ``middle``; only texts that are exposed.
+
+        The painter is in logical pixels.
+        """
+        height = self.styles.body.height
+        exposed = scene.exposed_part(QRectF(0, middle - height / 2, PADDING_PX + self.width, height))
+        first, last = exposed.left() - _OVERHANG_PX - PADDING_PX, exposed.right() + 1 + _OVERHANG_PX - PADDING_PX
         for style, tone, texts in self._runs:
-            places = [(text, PADDING_PX + left, middle) for text, left in texts]
+            places = [(text, PADDING_PX + left, middle) for text, left, right in texts if left < last and right > first]
+            if not places:
+                continue
             style.draw_all(painter, pixels, places, scene.colours.tones[tone])
             if tone is Tone.LINK:
                 painter.setPen(QPen(scene.colours.tones[tone], 1.0, Qt.PenStyle.DotLine))
