@@ -30,10 +30,10 @@ from tests.screenshots.shooting import Shooting, point, recorded_window
 from tests.widgets.chart.recorded_week import EURUSD, recorded_week
 from widgets.chart.chart_widget import ChartWidget
 from widgets.chart.drawings.editing import usual_style
-from widgets.chart.interaction.date_entry import DateEntry
 from widgets.chart.model.chart_style import ChartStyle, PriceStyle, TimeStyle
 from widgets.chart.model.pane_layout import PaneLayout
 from widgets.chart.painting.canvas import ChartCanvas
+from widgets.chart.popups.date_entry import DateEntry
 from widgets.chart.scales.value_scale import ScaleMode
 from widgets.chart.scales.zones import zone_named
 from widgets.dialogs.export.export_dialog import ExportDialog

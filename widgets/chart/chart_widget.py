@@ -9,40 +9,29 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
-from datetime import UTC, tzinfo
 from functools import partial
 from typing import Any
 
-from PySide6.QtCore import QPoint, QPointF, QRectF, Qt, Signal
+from PySide6.QtCore import QPoint, QRectF, Qt, Signal
 from PySide6.QtGui import QPainter, QPixmap
-from PySide6.QtWidgets import QMenu, QWidget
+from PySide6.QtWidgets import QWidget
 
 from widgets.chart.chart_view import ChartView
-from widgets.chart.frames.frame_timer import single_shot
-from widgets.chart.interaction import menus
-from widgets.chart.interaction.date_entry import DateEntry
-from widgets.chart.interaction.system_zone import system_rules
+from widgets.chart.interaction.context_menu import ContextMenu, MenuParts, MenuRequests
 from widgets.chart.interaction.template_controller import TemplateController
+from widgets.chart.interaction.time_popups import DATE_ENTRY_TOP_PX, TimePopups
 from widgets.chart.interaction.view_bar import ViewBar
-from widgets.chart.interaction.zone_picker import ZonePicker
 from widgets.chart.model.chart_style import ChartStyle
 from widgets.chart.model.pane_layout import PRICE
 from widgets.chart.model.time_range import TimeRange
 from widgets.chart.model.view_place import ViewPlace
-from widgets.chart.painting.scene_builder import value_text
-from widgets.chart.progress_chip import ProgressChip
+from widgets.chart.popups.state_display import StateDisplay
+from widgets.chart.popups.state_panel import RETRY, SIMULATED_MARKET
 from widgets.chart.scales.time_scale import RIGHT_MARGIN_PX
-from widgets.chart.scales.time_text import full_time
-from widgets.chart.scales.zones import offset_text, zone_named
-from widgets.chart.state_panel import RETRY, SIMULATED_MARKET, StatePanel
-from widgets.keys import key_text
+from widgets.chart.scales.zones import offset_text
 from widgets.theme import style
 from widgets.theme.palettes import DARK, Palette
 from widgets.view_values import DifferenceView
-
-_DATE_ENTRY_TOP_PX = 48
-_LOADING_SHOWN_AFTER_MS = 150
 
 
 class ChartWidget(ChartView):
@@ -78,16 +67,19 @@ class ChartWidget(ChartView):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setAccessibleName("Chart")
-        # The panel for a state and the chip are made when first shown: most charts never need them.
-        self._states: StatePanel | None = None
-        self._state_timer = single_shot(self, lambda: self._show_state("loading", self._loading_title))
-        self._loading_title = ""
-        self._loading = ""  # the chip's sentence while candles in view are loading
-        self._chip: ProgressChip | None = None
-        self.noted.connect(self._say)
+        self._states = StateDisplay(
+            self, self._scene, action_chosen=self._on_action, cancelled=self.jump_cancelled.emit
+        )
+        self.noted.connect(self._states.say)
         self._has_comparison = False
-        self._date_entry: DateEntry | None = None
-        self._zone_picker: ZonePicker | None = None
+        self._times = TimePopups(
+            self,
+            self._scene,
+            self.appearance,
+            series=lambda: self.series,
+            now_us=self._time_us,
+            dated=self.date_requested.emit,
+        )
         self.bar = ViewBar()
         self.bar.command_requested.connect(self._run_command)
         self.bar.automatic_requested.connect(self._make_automatic)
@@ -117,7 +109,8 @@ class ChartWidget(ChartView):
         self._hint.download = self.download_requested.emit
         self.keyboard.add_cancel(self._dismiss_comparison)
         self.keyboard.add_cancel(self._cancel_jump)
-        self._canvas.menu_requested.connect(self._open_context_menu)
+        self._menu = ContextMenu(self, self._scene, self._menu_parts(), self._menu_requests())
+        self._canvas.menu_requested.connect(self._menu.open)
         self.frame_ran.connect(self._show_view)
         self.laid_out.connect(self._place_widgets)
         self.set_palette(DARK)
@@ -194,9 +187,7 @@ class ChartWidget(ChartView):
     def set_palette(self, palette: Palette) -> None:
         """Paint the chart and the widgets over it in a palette."""
         super().set_palette(palette)
-        for part in (self._states, self._chip):
-            if part is not None:
-                part.set_palette(palette)
+        self._states.set_palette(palette)
         self.bar.set_palette(palette)
 
     def set_now(self, exchange_time_us: int) -> None:
@@ -225,67 +216,27 @@ class ChartWidget(ChartView):
 
     def set_state(self, state: str, text: str = "", actions: Sequence[str] = (RETRY, SIMULATED_MARKET)) -> None:
         """Cover the chart with a state's panel, or uncover it; see `StatePanel.show_state` for the states."""
-        self._state_timer.stop()
-        if state != "loading":
-            self._show_state(state, text, actions)
-        else:
-            # Most switches take a few frames: the panel would only flash.
-            self._loading_title = text
-            self._show_state("ready")
-            self._state_timer.start(_LOADING_SHOWN_AFTER_MS)
-
-    def _show_state(self, state: str, text: str = "", actions: Sequence[str] = ()) -> None:
-        if self._states is None and state != "ready":
-            self._states = StatePanel(self)
-            self._states.action_chosen.connect(self._on_action)
-            self._states.set_palette(self._scene.palette)
-            self._place_widgets()
-        if self._states is not None:
-            self._states.show_state(state, text, actions)
+        self._states.set_state(state, text, actions)
 
     def set_loading(self, text: str) -> None:
         """Show the sentence while some candles in view are still on their way; an empty text: no more."""
-        before, self._loading = self._loading, text
-        if text == before or self._is_jumping:
-            return
-        if text:
-            self._progress.begin(text, can_cancel=False)
-        elif self.sentence == before:
-            self.end_jump("")
+        self._states.set_loading(text)
 
     def begin_jump(self, text: str) -> None:
         """Show that the candles of a jump are loading; `jump_cancelled` fires if the user gives it up."""
-        self._progress.begin(text)
+        self._states.begin_jump(text)
 
     def end_jump(self, text: str) -> None:
         """Show how the jump ended; an empty text shows nothing."""
-        if text or self._chip is not None:
-            self._progress.end(text)
+        self._states.end_jump(text)
 
     @property
     def sentence(self) -> str:
         """The sentence over the chart's lower edge, on a task in progress or just done; empty: none."""
-        return "" if self._chip is None else self._chip.text
-
-    @property
-    def _progress(self) -> ProgressChip:
-        if self._chip is None:
-            self._chip = ProgressChip(self)
-            self._chip.cancelled.connect(self.jump_cancelled)
-            self._chip.set_palette(self._scene.palette)
-            self._place_widgets()
-        return self._chip
-
-    @property
-    def _is_jumping(self) -> bool:
-        return self._chip is not None and self._chip.is_under_way
-
-    def _say(self, sentence: str) -> None:
-        if not self._is_jumping:  # a jump's own sentence has the button that cancels it
-            self.end_jump(sentence)
+        return self._states.sentence
 
     def _cancel_jump(self) -> bool:
-        is_loading = self._is_jumping
+        is_loading = self._states.is_jumping
         if is_loading:
             self.jump_cancelled.emit()
         return is_loading
@@ -331,123 +282,52 @@ class ChartWidget(ChartView):
 
     def open_style_menu(self, at: QPoint) -> None:
         """Open the menu of the chart's style at a point of the screen."""
-        menu = self._menu()
-        menus.fill_style_menu(menu, self._panes)
-        menu.popup(at)
+        self._menu.open_style(at)
 
     def open_zone_picker(self) -> None:
         """Open the list of time zones above its button in the bar."""
-        if self._zone_picker is None:
-            self._zone_picker = ZonePicker(self.window(), self._time_us)
-            self._zone_picker.zone_chosen.connect(self._choose_zone)
-        self._zone_picker.set_palette(self._scene.palette)
-        corner = self.window().mapFromGlobal(self.bar.zone_corner())
-        self._zone_picker.open_above(self.appearance.time_style.zone, corner)
+        self._times.open_zone_picker(self.bar.zone_corner())
 
     def open_date_entry(self) -> None:
         """Open the entry line for a date to go to."""
-        if self._date_entry is None:
-            self._date_entry = DateEntry(self.window(), self._time_us)
-            self._date_entry.time_chosen.connect(self._choose_time)
-        rules, zone = self._rules(), self.appearance.time_style.zone
-        corner = self.mapTo(self.window(), self._scene.leading.rect.topLeft().toPoint())
-        x = corner.x() + (int(self._scene.layout.panes.width()) - self._date_entry.sizeHint().width()) // 2
-        top_left = QPoint(x, corner.y() + _DATE_ENTRY_TOP_PX)
-        self._date_entry.open_for(rules, "UTC" if rules is UTC else zone.title, top_left)
+        self._times.open_date_entry()
 
     def forget_popups(self) -> None:
         """Delete the popups over the window, which are made again when needed: the chart is about to leave it."""
-        for popup in (self._zone_picker, self._date_entry):
-            if popup is not None:
-                popup.dismiss()
-                popup.deleteLater()
-        self._zone_picker = self._date_entry = None
+        self._times.forget()
         self.indicators.forget_popups()
         self.templates.forget_popups()
 
     def _entry_corner(self) -> QPoint:
-        return self.mapTo(self.window(), QPoint(style.px(16), style.px(_DATE_ENTRY_TOP_PX)))
+        return self.mapTo(self.window(), QPoint(style.px(16), style.px(DATE_ENTRY_TOP_PX)))
 
-    def _open_context_menu(self, position: QPointF, at: QPoint) -> None:
-        if self.drawings.put_down_tool():
-            return
-        pane = self._scene.pane_at(position.y()) or self._scene.leading
-        drawing = self.drawings.drawing_at(position)
-        if drawing is not None:
-            self.drawings.choose(drawing.id)
-            menu = self._menu()
-            self.drawings.fill_menu(menu, drawing)
-            menu.popup(at)
-            return
-        study = self.indicators.study_at(position)
-        if study is not None:
-            self.indicators.open_study_menu(study.key, at)
-            return
-        menu, layout = self._menu(), self._scene.layout
-        if layout.value_axis.contains(position):
-            menus.fill_axis_menu(menu, self._panes, pane, self.navigator.reset)
-            if pane.key == PRICE:
-                self._fill_alert_entry(menu, position)
-        else:
-            if not layout.time_axis.contains(position):
-                self._fill_pane_entries(menu, pane.key, position)
-            calendar = self._scene.calendar
-            closes = calendar is not None and calendar.closes
-            menus.fill_time_menu(menu, self.appearance, self.open_date_entry, self.open_zone_picker, closes=closes)
-        menu.popup(at)
+    def _menu_parts(self) -> MenuParts:
+        return MenuParts(
+            self._panes,
+            self._pane_focus,
+            self.navigator,
+            self.appearance,
+            self.drawings,
+            self.indicators,
+            self.templates,
+            self.reading_tools,
+            self.pictures,
+        )
 
-    def _fill_pane_entries(self, menu: QMenu, pane: str, position: QPointF) -> None:
-        self.reading_tools.fill_menu(menu, position, self.pictures)
-        if pane == PRICE:
-            self._fill_alert_entry(menu, position)
-        menus.fill_snap_menu(menu, self.appearance)
-        if not self._panes.counts_ticks:
-            menus.fill_exchange_menu(
-                menu, self.comparison_requested.emit, self.download_requested.emit, has_candles=self.series is not None
-            )
-        menu.addSeparator()
-        self.indicators.fill_menu(menu, pane)
-        self.templates.fill_menu(menu.addMenu("Indicator templates"))
-        menu.addSeparator()
-        menus.fill_style_menus(menu, self._panes)
-        menu.addSeparator()
-        menus.fill_pane_menu(menu, self._panes, pane, self._pane_focus.toggle)
-        menu.addSeparator()
-
-    def _fill_alert_entry(self, menu: QMenu, position: QPointF) -> None:
-        if self._panes.counts_ticks or self.series is None:
-            return
-        scene, price = self._scene, self._on_tick(self._scene.price.value_at(position.y()))
-        text = f"Alert at {value_text(scene, scene.price, price)}…\t{key_text('alert')}"
-        menu.addAction(text, partial(self.alert_requested.emit, price))
+    def _menu_requests(self) -> MenuRequests:
+        return MenuRequests(
+            go_to_date=self.open_date_entry,
+            choose_zone=self.open_zone_picker,
+            compare=self.comparison_requested.emit,
+            download=self.download_requested.emit,
+            alert=self.alert_requested.emit,
+        )
 
     def _ask_for_alert(self) -> None:
         cross, pane = self._scene.crosshair, self._scene.price
         is_on_price = cross is not None and pane.rect.top() <= cross.y <= pane.rect.bottom()
         at = pane.value_at(cross.y) if cross is not None and is_on_price else None
-        self.alert_requested.emit(None if at is None else self._on_tick(at))
-
-    def _on_tick(self, price: float) -> float:
-        """Return the nearest price that the symbol can have."""
-        tick = self._scene.symbol.tick_size_e8 / 1e8 if self._scene.symbol is not None else 1e-8
-        return max(round(round(price / tick) * tick, 8), tick)
-
-    def _menu(self) -> QMenu:
-        menu = QMenu(self)
-        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        return menu
-
-    def _choose_time(self, time_us: int) -> None:
-        if self.series is not None:
-            self.date_requested.emit(time_us, full_time(time_us, self.series.interval, self._rules()))
-
-    def _choose_zone(self, name: str) -> None:
-        self.appearance.change_time_style(replace(self.appearance.time_style, zone=zone_named(name, system_rules())))
-
-    def _rules(self) -> tzinfo:
-        """Return the rules of the zone in which the series' times are labelled."""
-        zone = self.appearance.time_style.zone
-        return zone.rules if self.series is None else zone.rules_for(self.series.interval)
+        self.alert_requested.emit(None if at is None else self._scene.on_tick(at))
 
     def _time_us(self) -> int:
         # Until the exchange has answered, this computer's clock is near enough.
@@ -486,12 +366,8 @@ class ChartWidget(ChartView):
 
     def _place_widgets(self) -> None:
         self._show_zone()  # the style of times may be another
-        layout = self._scene.layout
-        if self._states is not None:
-            self._states.setGeometry(layout.panes.toAlignedRect())
-        if self._chip is not None:
-            self._chip.place_in(self._scene.leading.rect.toAlignedRect())
-        self.bar.set_axis_width(layout.value_axis.width())
+        self._states.place()
+        self.bar.set_axis_width(self._scene.layout.value_axis.width())
 
 
 def _listed(titles: list[str]) -> str:

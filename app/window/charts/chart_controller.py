@@ -45,7 +45,7 @@ from app.window.overlays.spread_overlay import SpreadOverlay
 from app.window.panel_values import ChartPrice
 from widgets.chart.chart_widget import ChartWidget
 from widgets.chart.model.time_range import TimeRange
-from widgets.chart.state_panel import RETRY, SIMULATED_MARKET
+from widgets.chart.popups.state_panel import RETRY, SIMULATED_MARKET
 
 logger = logging.getLogger(__name__)
 

@@ -108,7 +108,7 @@ async def jump(running: Running, begin_us: int) -> None:
 
         connection = chart.painted.connect(look)
         began = time.perf_counter()
-        chart._choose_time(time_us)
+        chart._times.choose_time(time_us)
         took.append((await asyncio.wait_for(painted, 20) - began) * 1000)
         chart.painted.disconnect(connection)
         await asyncio.sleep(0.3)  # as a user would look

@@ -6,7 +6,7 @@ from PySide6.QtWidgets import QLabel, QPushButton
 from pytestqt.qtbot import QtBot
 
 from widgets.chart.chart_widget import ChartWidget
-from widgets.chart.state_panel import StatePanel
+from widgets.chart.popups.state_panel import StatePanel
 
 
 def test_an_error_state_offers_its_actions(qtbot: QtBot, chart: ChartWidget) -> None:

@@ -11,9 +11,9 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QColor, QGuiApplication
 from pytestqt.qtbot import QtBot
 
-from widgets.chart.interaction.zone_picker import ZonePicker
 from widgets.chart.painting.colours import Colours
 from widgets.chart.painting.device_pixels import contrast
+from widgets.chart.popups.zone_picker import ZonePicker
 from widgets.chart.scales.zones import UTC_ZONE
 from widgets.theme.palettes import BLUE_ORANGE, DARK, GREEN_RED, LIGHT, palette_of
 from widgets.theme.style import stylesheet

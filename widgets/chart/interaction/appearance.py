@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from widgets.chart.interaction.system_zone import system_rules
 from widgets.chart.model.chart_style import ChartStyle, TimeStyle
 from widgets.chart.model.pane_layout import PaneLayout
 from widgets.chart.painting.scene import Scene
 from widgets.chart.panes.pane_set import PaneSet
+from widgets.chart.popups.system_zone import system_rules
 
 
 class Appearance:

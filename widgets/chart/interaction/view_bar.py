@@ -16,8 +16,8 @@ from PySide6.QtGui import QContextMenuEvent, QIcon
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QToolButton, QWidget
 
 from app.market.interval import Interval
-from widgets.chart.interaction.zone_picker import ZoneButton
 from widgets.chart.model.time_range import TimeRange
+from widgets.chart.popups.zone_picker import ZoneButton
 from widgets.chart.scales.value_scale import ScaleMode
 from widgets.chart.scales.zones import Zone
 from widgets.controls.bar_fitting import BarFitting

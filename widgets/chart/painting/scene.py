@@ -19,6 +19,7 @@ from app.market.calendar.open_axis import PLAIN_AXIS, OpenAxis
 from app.market.quotes.tick import PriceSide
 from app.market.series.series import Bar, BarColumns
 from app.market.symbol import Symbol
+from app.market.units import E8
 from widgets.chart.model.chart_style import TimeStyle
 from widgets.chart.model.measuring import Measure
 from widgets.chart.model.pane_layout import PRICE
@@ -215,3 +216,8 @@ class Scene:
     @property
     def last_is_rising(self) -> bool:
         return self.last is None or self.last.close >= self.last.open
+
+    def on_tick(self, price: float) -> float:
+        """Return the nearest price that the symbol can have."""
+        tick = self.symbol.tick_size_e8 / E8 if self.symbol is not None else 1 / E8
+        return max(round(round(price / tick) * tick, 8), tick)

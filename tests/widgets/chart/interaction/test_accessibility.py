@@ -9,7 +9,7 @@ from pytestqt.qtbot import QtBot
 from tests.widgets.chart.charts import BTC, FIRST_SLOT, LEFT_BUTTON, canvas_of, place, series_of, settle, zigzag
 from widgets.chart.chart_widget import ChartWidget
 from widgets.chart.interaction.accessibility import FocusFrame
-from widgets.chart.interaction.zone_picker import ZoneButton
+from widgets.chart.popups.zone_picker import ZoneButton
 from widgets.theme.palettes import DARK
 
 

@@ -240,7 +240,7 @@ def test_trades_in_view_are_asked_for_by_the_legends_last_words_the_menu_and_a_k
     with qtbot.waitSignal(chart.download_requested):
         qtbot.keyClick(canvas, Qt.Key.Key_D, Qt.KeyboardModifier.AltModifier)
     menu = QMenu(chart)
-    chart._fill_pane_entries(menu, PRICE, place(chart, FIRST_SLOT + 990, 105))
+    chart._menu.fill_pane_entries(menu, PRICE, place(chart, FIRST_SLOT + 990, 105))
     (entry,) = (one for one in menu.actions() if one.text().startswith("Download the trades in view"))
     with qtbot.waitSignal(chart.download_requested):
         entry.trigger()

@@ -16,10 +16,10 @@ from app.market.series.series import CandleSeries
 from tests.widgets.chart.charts import BTC, canvas_of, price_range, series_of, settle, zigzag
 from tests.widgets.cleanup import close_and_delete
 from widgets.chart.chart_widget import ChartWidget
-from widgets.chart.interaction.date_entry import DateEntry
 from widgets.chart.interaction.view_bar import ViewBar
-from widgets.chart.interaction.zone_picker import ZonePicker
 from widgets.chart.model.time_range import TimeRange
+from widgets.chart.popups.date_entry import DateEntry
+from widgets.chart.popups.zone_picker import ZonePicker
 from widgets.chart.scales.value_scale import ScaleMode
 from widgets.chart.scales.zones import UTC_ZONE
 from widgets.keys import key_text

@@ -25,10 +25,10 @@ from tests.widgets.chart.charts import (
     zigzag,
 )
 from widgets.chart.chart_widget import ChartWidget
-from widgets.chart.interaction.zone_picker import ZoneButton, ZonePicker
 from widgets.chart.model.chart_style import TimeStyle
 from widgets.chart.painting.axes import countdown_rect
 from widgets.chart.painting.day_shading import day_bands
+from widgets.chart.popups.zone_picker import ZoneButton, ZonePicker
 from widgets.chart.scales.local_time import day_start
 from widgets.chart.scales.time_marks import time_ticks
 from widgets.chart.scales.time_scale import TimeScale

@@ -14,9 +14,9 @@ from pytestqt.qtbot import QtBot
 from app.market.errors import UsageError
 from tests.widgets.chart.charts import BTC, series_of, zigzag
 from widgets.chart.chart_widget import ChartWidget
-from widgets.chart.interaction.date_entry import DateEntry
 from widgets.chart.model.chart_style import TimeStyle
-from widgets.chart.progress_chip import ProgressChip
+from widgets.chart.popups.date_entry import DateEntry
+from widgets.chart.popups.progress_chip import ProgressChip
 from widgets.chart.scales.time_text import parse_date
 from widgets.chart.scales.zones import zone_named
 

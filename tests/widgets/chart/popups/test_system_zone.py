@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from PySide6.QtCore import QByteArray, QTimeZone
 
-from widgets.chart.interaction.system_zone import system_rules
+from widgets.chart.popups.system_zone import system_rules
 from widgets.chart.scales.local_time import moment
 from widgets.chart.scales.zones import zone_named
 

@@ -9,7 +9,7 @@ from PySide6.QtCore import QPoint, QRect, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QFont, QPainter
 from PySide6.QtWidgets import QListView, QWidget
 
-from widgets.chart.interaction.system_zone import system_rules
+from widgets.chart.popups.system_zone import system_rules
 from widgets.chart.scales.zones import Zone, offset_text, zone_named, zone_names
 from widgets.controls.bar_parts import ChoiceButton
 from widgets.controls.list_picker import ROW_ROLE, Index, ListPicker, RowDelegate, RowModel
