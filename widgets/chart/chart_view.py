@@ -9,9 +9,8 @@ buttons, entry lines), are `ChartWidget`'s.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -24,7 +23,9 @@ from app.market.series.series import CandleSeries
 from app.market.symbol import Symbol
 from widgets.chart.drawings.chart_drawings import ChartDrawings
 from widgets.chart.drawings.drawing_commands import drawing_commands, drawing_reasons
-from widgets.chart.frames.frame_timer import FrameTimer, FrameTurns, single_shot
+from widgets.chart.frames.frame_timer import FrameTimer, FrameTurns
+from widgets.chart.frames.text_timer import TextTimer
+from widgets.chart.frames.update_hold import UpdateHold
 from widgets.chart.indicators.axis_labels import AxisLabels
 from widgets.chart.indicators.axis_names import AxisNamesItem
 from widgets.chart.interaction.accessibility import ChartAccessibility
@@ -39,26 +40,22 @@ from widgets.chart.interaction.price_snap import snap_to_prices
 from widgets.chart.interaction.range_view import RangeView
 from widgets.chart.interaction.reading_tools import ReadingTools
 from widgets.chart.interaction.readout import Readout
-from widgets.chart.model.close_countdown import CloseCountdown
 from widgets.chart.model.pane_layout import PRICE, PaneLayout
-from widgets.chart.painting.axes import LABEL_PADDING_PX, last_price_rect
+from widgets.chart.painting.axes import last_price_rect
 from widgets.chart.painting.canvas import ChartCanvas
-from widgets.chart.painting.scene import Scene, SceneLayout
-from widgets.chart.painting.scene_builder import difference_marks, gap_marks, update_scene, value_text
+from widgets.chart.painting.scene import Scene
+from widgets.chart.painting.scene_builder import difference_marks, gap_marks
 from widgets.chart.painting.text_cache import TextStyles
 from widgets.chart.panes.dirty_regions import DirtyRegions
 from widgets.chart.panes.pane_focus import PaneFocus
 from widgets.chart.panes.pane_set import PaneSet, make_pane
+from widgets.chart.panes.scene_update import SceneUpdate
 from widgets.keys import CommandGroup
 from widgets.theme.palettes import Palette
 from widgets.view_values import DifferenceView, GapBand
 
 if TYPE_CHECKING:
     from widgets.chart.alert_lines.alert_lines import AlertLines
-
-_TEXT_MS = 200  # numbers that change more often cannot be read
-_TIME_AXIS_PX = 28.0
-_LEAST_AXIS_PX = 88.0  # of the value axis; wider labels make it wider
 
 
 class ChartView(QWidget):
@@ -98,23 +95,21 @@ class ChartView(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._axis_px = 0.0  # 0: not known yet
-        self._is_held = self._is_layout_due = self._is_update_due = False  # see `laid_out_once`
+        self._hold = UpdateHold(self._lay_out_and_update, self._update)
         self._differences: list[DifferenceView] = []
-        self._countdown = CloseCountdown()
         self._scene = Scene(TextStyles(self.font()), [make_pane(PRICE)])
         self._canvas = ChartCanvas(self._scene, self)
         self._frames = FrameTimer(self, self._paint_frame)
         self._is_active = True  # as long as no one says that another chart is
-        self._text_timer = single_shot(self, self._on_texts_due)
-        self._are_texts_due = False
+        self._text_timer = TextTimer(self, self._frames, self._refresh_texts)
         self._dirty = DirtyRegions(self._scene, self._canvas)
         self._axis_labels = AxisLabels(self._scene)
         self._panes = PaneSet(self._scene, self._on_panes_changed)
         self._panes.set_layout(PaneLayout())
+        self._scene_update = SceneUpdate(self._scene, self._panes, self._axis_labels, self._widen_axis)
         self.navigator = Navigator(self._scene, self._frames.request, self.following_changed.emit)
         self.ranges = RangeView(self._scene, self.navigator)
-        self.appearance = Appearance(self._scene, self._panes, self._lay_out_now, self._on_appearance_changed)
+        self.appearance = Appearance(self._scene, self._panes, self._hold.lay_out, self._on_appearance_changed)
         self.indicators = IndicatorController(
             self._scene, self._canvas, self._panes, self._repaint_all, self.noted.emit
         )
@@ -136,7 +131,7 @@ class ChartView(QWidget):
         )
         self.reading_tools = ReadingTools(self._scene, self._readout, self.navigator, self._frames, self.noted.emit)
         self.pictures = PictureExport(self, self.picture, self._scene, self.navigator, self.noted.emit)
-        self._canvas.resized.connect(self._lay_out_now)
+        self._canvas.resized.connect(self._hold.lay_out)
         self._canvas.painted.connect(self.painted)
         self._hint = CompletenessHint(self._canvas, self._scene, self._readout, self.navigator, self.noted.emit)
         self._gestures = Gestures(
@@ -215,14 +210,14 @@ class ChartView(QWidget):
         if is_other:
             self._readout.gaps = []
             self._differences = []
-            self._axis_px = 0.0
+            self._scene_update.forget_axis_width()
         self._mark_gaps(series)
         if series is not self.series:
             self.reading_tools.clear_measure()  # its slots are other times in another interval
         self.navigator.show_series(series, symbol, keep_time_us=keep_time_us, follow=follow)
         if is_other:
             self._panes.note_symbol()
-        self._update_now()
+        self._hold.update()
         self.setAccessibleDescription(f"{symbol.full_name}, {series.interval}" if symbol and series else "")
         self._accessibility.describe_candle(series)
 
@@ -306,8 +301,8 @@ class ChartView(QWidget):
 
     def set_now(self, exchange_time_us: int) -> None:
         """Set the exchange's time, UTC microseconds, for the countdown; call it a few times per second."""
-        self._countdown.now_us = exchange_time_us
-        if self._countdown_text(self.series) != self._scene.countdown:
+        self._scene_update.countdown.now_us = exchange_time_us
+        if self._scene_update.countdown_text(self.series) != self._scene.countdown:
             self.series_changed()  # in a frame: the charts of a window all get the time at once
 
     def set_live(self, live: bool) -> None:
@@ -324,9 +319,6 @@ class ChartView(QWidget):
         self._pane_focus.place_button()
         self._refresh_texts()
         self._repaint_all()
-
-    def _countdown_text(self, series: CandleSeries | None) -> str:
-        return self._countdown.text(self._scene.last, series.interval) if series is not None else ""
 
     def _mark_gaps(self, series: CandleSeries | None) -> None:
         self._scene.gaps = gap_marks(self._readout.gaps, series.interval) if series is not None else []
@@ -353,8 +345,7 @@ class ChartView(QWidget):
     @property
     def is_up_to_date(self) -> bool:
         """Whether all changes are marked for painting: no frame, no refresh of texts, no better paint is due."""
-        are_texts_due = self._are_texts_due or self._text_timer.isActive()
-        return not self._frames.is_due and not are_texts_due and self.drawings.is_at_rest
+        return not self._frames.is_due and not self._text_timer.is_waiting and self.drawings.is_at_rest
 
     def picture(self) -> QPixmap:
         """
@@ -403,14 +394,14 @@ class ChartView(QWidget):
         self.ranges.refresh()
         series = self.series
         self.drawings.follow(series)
-        self._update_scene(series)
-        if self._are_texts_due or (self._scene.last is not None and self._scene.shown_close is None):
+        self._scene_update.update(series, self.devicePixelRatioF())
+        if self._text_timer.is_due or (self._scene.last is not None and self._scene.shown_close is None):
             # The first candle's texts do not wait. Before the marking, which notes where the last price's label is: the
             # next frame has to repaint that place.
             self._refresh_texts()
         moved, changed = self._dirty.mark(series, self._readout.move_crosshair(series))
-        if (changed or moved) and not self._text_timer.isActive():  # in another range numbers may need other decimals
-            self._text_timer.start(_TEXT_MS)
+        if changed or moved:  # in another range numbers may need other decimals
+            self._text_timer.start()
         self.frame_ran.emit()
         self.drawings.end_frame()
         if moved:
@@ -419,37 +410,16 @@ class ChartView(QWidget):
         if first_us is not None:
             self.older_history_requested.emit(first_us)
 
-    def _update_scene(self, series: CandleSeries | None) -> None:
-        scene = self._scene
-        self._fill_scene(series)
-        if scene.last is not None:
-            prices = scene.last.close, scene.price.value_scale.high
-            widest = max((value_text(scene, scene.price, price) for price in prices), key=len)
-            last = scene.styles.small_bold.width(widest) + 2 * LABEL_PADDING_PX
-            needed = max(_LEAST_AXIS_PX * scene.styles.scale, last, self._axis_labels.widest())
-            # The axis only grows while a symbol is shown: a width that came and went would shake the whole chart.
-            if needed > self._axis_px:
-                self._axis_px = float(math.ceil(needed))
-                centre = scene.time_scale.centre
-                self._lay_out()
-                if not self.navigator.is_following:
-                    scene.time_scale.centre_on(centre)
-                self.ranges.refresh()
-                self._fill_scene(series)
-
-    def _fill_scene(self, series: CandleSeries | None) -> None:
-        update_scene(self._scene, series, self.devicePixelRatioF())
-        self._scene.countdown = self._countdown_text(series)
-        self._axis_labels.refresh(series)
-
-    def _on_texts_due(self) -> None:
-        if self._frames.is_due:
-            self._are_texts_due = True  # with that frame: a paint of their own would cost as much
-        else:
-            self._refresh_texts()
+    def _widen_axis(self) -> None:
+        time_scale = self._scene.time_scale
+        centre = time_scale.centre
+        self._lay_out()
+        if not self.navigator.is_following:
+            time_scale.centre_on(centre)
+        self.ranges.refresh()
 
     def _refresh_texts(self) -> None:
-        self._are_texts_due = False
+        self._text_timer.note_refreshed()
         self._readout.refresh(self.series)
         # With the legend, and no frame later: the two show the same values.
         self._axis_labels.refresh(self.series)
@@ -458,62 +428,36 @@ class ChartView(QWidget):
     # Layout and Qt's events
 
     def _on_panes_changed(self) -> None:
-        self._lay_out_now()
+        self._hold.lay_out()
         self.appearance_changed.emit()
 
     def _on_appearance_changed(self) -> None:
         self._frames.request()  # the price snap may move the crosshair
         self.appearance_changed.emit()
 
-    @contextmanager
-    def laid_out_once(self) -> Iterator[None]:
+    def laid_out_once(self) -> AbstractContextManager[None]:
         """Lay out and draw at the end of this context, once, whatever changes within it."""
-        is_outermost, self._is_held = not self._is_held, True
-        try:
-            yield
-        finally:
-            if is_outermost:
-                self._is_held = False
-                if self._is_layout_due:
-                    self._lay_out_now()
-                elif self._is_update_due:
-                    self._update_now()
+        return self._hold.held()
 
-    def _lay_out_now(self) -> None:
-        self._is_layout_due = self._is_held
-        if self._is_held:
-            return
+    def _lay_out_and_update(self) -> None:
         # At once rather than in the next frame: Qt paints the new size right after this.
         self._lay_out()
-        self._update_now()
+        self._update()
 
-    def _update_now(self) -> None:
-        self._is_update_due = self._is_held
-        if self._is_held:
-            return
+    def _update(self) -> None:
         self._dirty.mark_all()
         self._run_frame()
         self._refresh_texts()
 
     def _lay_out(self) -> None:
-        scene, canvas = self._scene, self._canvas
-        scene.layout = SceneLayout.of(
-            canvas.width(),
-            canvas.height(),
-            self._axis_px or _LEAST_AXIS_PX * scene.styles.scale,
-            _TIME_AXIS_PX * scene.styles.scale,
-        )
-        scene.time_scale.width_px = max(scene.layout.panes.width(), 1.0)
-        self._panes.lay_out()
-        self._axis_labels.invalidate()
-        scene.guard.retry()
-        canvas.place_items()
+        self._scene_update.lay_out(self._canvas.size())
+        self._canvas.place_items()
         self.laid_out.emit()
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
         self._frames.call_source()  # what changed while the chart was hidden
-        self._update_now()
+        self._hold.update()
 
     def hideEvent(self, event: QHideEvent) -> None:
         super().hideEvent(event)
@@ -525,5 +469,5 @@ class ChartView(QWidget):
         # Qt may send this from within QWidget's constructor, before there is a scene.
         if event.type() == QEvent.Type.FontChange and hasattr(self, "_scene"):
             self._scene.styles = TextStyles(self.font())
-            self._axis_px = 0.0  # labels have other widths
-            self._lay_out_now()
+            self._scene_update.forget_axis_width()  # labels have other widths
+            self._hold.lay_out()

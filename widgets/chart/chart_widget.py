@@ -331,7 +331,7 @@ class ChartWidget(ChartView):
 
     def _time_us(self) -> int:
         # Until the exchange has answered, this computer's clock is near enough.
-        now_us = self._countdown.now_us
+        now_us = self._scene_update.countdown.now_us
         return time.time_ns() // 1000 if now_us is None else now_us
 
     # The bar, and the widgets over the chart
