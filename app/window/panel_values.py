@@ -50,7 +50,8 @@ class PanelValues:
     def watch_row(self, symbol: Symbol) -> WatchRow:
         """Return a row of the watchlist."""
         latest = self._engine.market_snapshot.latest(symbol.name)
-        last_e8 = self._last_e8(symbol.name, latest)
+        shown = self._chart_price(symbol.name)
+        last_e8 = latest.last_price_e8 if shown is None else round(shown.last * E8)
         bid, ask = latest.bid_ask_e8(self._spread_percent, last_e8)
         return WatchRow(
             symbol=symbol,
@@ -61,7 +62,7 @@ class PanelValues:
             trades_per_minute=_per_minute(latest, self._engine.exchange_clock.now_us()),
             recorded=self._is_recorded(symbol),
             receiving=self._engine.is_receiving(symbol.name),
-            live=self._is_live(symbol.name),
+            live=self._engine.is_live(symbol.name) if shown is None else shown.is_live,
         )
 
     def _is_recorded(self, symbol: Symbol) -> bool:
@@ -88,7 +89,8 @@ class PanelValues:
         """Return the chosen symbol's figures."""
         latest = self._engine.market_snapshot.latest(symbol.name)
         tracker = self._engine.recorder.tracker(symbol.name)
-        last_e8 = self._last_e8(symbol.name, latest)
+        shown = self._chart_price(symbol.name)
+        last_e8 = latest.last_price_e8 if shown is None else round(shown.last * E8)
         bid, ask = latest.bid_ask_e8(self._spread_percent, last_e8)
         book = latest.quote if self._spread_percent == 0 else None
         tick = latest.tick if self._spread_percent == 0 else None
@@ -96,7 +98,7 @@ class PanelValues:
         day = latest.day
         return QuoteView(
             symbol=symbol,
-            live=self._is_live(symbol.name),
+            live=self._engine.is_live(symbol.name) if shown is None else shown.is_live,
             last=_price(last_e8),
             change_percent=latest.change_percent_at(last_e8),
             bid=_price(bid),
@@ -115,14 +117,6 @@ class PanelValues:
             download=self._download(symbol.name) if self._records else None,
             ticks=None if ticks is None else ticks.total,
         )
-
-    def _last_e8(self, name: str, latest: SymbolSnapshot) -> int | None:
-        shown = self._chart_price(name)
-        return latest.last_price_e8 if shown is None else round(shown.last * E8)
-
-    def _is_live(self, name: str) -> bool:
-        shown = self._chart_price(name)
-        return self._engine.is_live(name) if shown is None else shown.is_live
 
     def _download(self, symbol: str) -> DownloadView | None:
         repairer = self._engine.repairer
