@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import qasync
-from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
+from PySide6.QtCore import QCoreApplication, QEvent, QPoint, QPointF, Qt
 from PySide6.QtGui import QMouseEvent
 from PySide6.QtWidgets import QApplication, QWidget
 
@@ -29,7 +29,7 @@ from app.observability.monitoring import monitoring
 from app.runtime.wiring import engine_for
 from app.sandbox.market.recording import RecordedMarket
 from app.serving.serving_engine import serving_engine
-from app.window.collector import collecting_in_main_thread, destroy_leftovers
+from app.window.collector import collecting_in_main_thread
 from app.window.database_controller import DatabaseController
 from app.window.diagnostics_controller import DiagnosticsController
 from app.window.serving_controller import ServingController, is_served
@@ -125,8 +125,9 @@ def run_on_qt_loop(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         with loop:
             loop.run_until_complete(work())
         del loop
-        destroy_leftovers()
-        gc.freeze()  # what is left are modules and tests, which no collection needs to look at
+        # As `destroy_leftovers`, but objects from before the window stay out: modules and tests, a third of a second.
+        QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
+        gc.collect()
 
 
 def move_mouse(part: QWidget, point: QPoint, held: Qt.MouseButton = Qt.MouseButton.NoButton) -> None:
