@@ -14,7 +14,7 @@ from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Collection, Sequence
 from datetime import timedelta
-from functools import partial
+from functools import lru_cache, partial
 from typing import NamedTuple
 
 import numpy as np
@@ -220,15 +220,8 @@ class SimulatedMarket:
         self._begin_us = max(requested_us - requested_us % _DAY_US, LISTED_US)
         self._symbols = tuple(_symbol(listing) for listing in symbols)
         sum_of_shares = sum(listing.share for listing in symbols)
-        tape = tape_for(seed)
         self._pairs = {
-            symbol.name: SimulatedPair(
-                seed,
-                symbol,
-                price_e8=parse_e8(listing.price),
-                trades_per_s=rate * listing.share / sum_of_shares,
-                tape=tape,
-            )
+            symbol.name: pair_for(seed, symbol, parse_e8(listing.price), rate * listing.share / sum_of_shares)
             for symbol, listing in zip(self._symbols, symbols, strict=True)
             if symbol.is_trading
         }
@@ -374,3 +367,9 @@ class SimulatedMarket:
 def _symbol(listing: Listing) -> Symbol:
     tick_e8, step_e8 = parse_e8(listing.tick), parse_e8(listing.step)
     return Symbol(listing.base + listing.quote, listing.base, listing.quote, tick_e8, step_e8, listing.status)
+
+
+@lru_cache(maxsize=64)
+def pair_for(seed: int, symbol: Symbol, price_e8: int, trades_per_s: float) -> SimulatedPair:
+    """Return the pair; markets of one seed and rate in a process share it, as the tests' do."""
+    return SimulatedPair(seed, symbol, price_e8=price_e8, trades_per_s=trades_per_s, tape=tape_for(seed))
