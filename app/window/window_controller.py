@@ -86,10 +86,10 @@ class WindowController(QObject):
         self._state = state
         self._settings = settings
         self._saving: tuple[int | None, str] = (None, "")  # see `show_saving`
-        self._panels = PanelController(
+        self.panels = PanelController(
             engine, window, self.charts, state, spread_percent=settings.spread_percent, simulated=simulated
         )
-        self._watchlist = self._panels.watchlist
+        self._watchlist = self.panels.watchlist
         self._watchlist.on_change = self.state_changed.emit
         self._appearance = AppearanceController(window, self.charts, state)
         self._appearance.changed.connect(self.state_changed)
@@ -133,7 +133,7 @@ class WindowController(QObject):
             self._show_place,
         )
         alerts.fired.connect(self._on_fired)
-        self._panels.renewed.connect(alerts.renew)
+        self.panels.renewed.connect(alerts.renew)
         return alerts
 
     @cached_property
@@ -143,8 +143,8 @@ class WindowController(QObject):
 
         workspace = WorkspaceController(self.charts, self._window, self._state, self)
         workspace.changed.connect(self.state_changed)
-        self._panels.renewed.connect(lambda: workspace.renew())
-        self._panels.price_renewed.connect(workspace.renew)
+        self.panels.renewed.connect(lambda: workspace.renew())
+        self.panels.price_renewed.connect(workspace.renew)
         self._appearance.palette_changed.connect(workspace.show_palette)
         workspace.switcher.show_saving(*self._saving)
         return workspace
@@ -195,7 +195,7 @@ class WindowController(QObject):
             self._window.toasts.show(self._state.trouble)
         for one in self.charts.all:
             self.show_on(one, one.symbol, one.interval)
-        self._panels.start()
+        self.panels.start()
 
     def remember(self) -> None:
         """Bring what the charts show, and how, into the state."""
@@ -218,11 +218,11 @@ class WindowController(QObject):
 
     def set_serving_problem(self, sentence: str) -> None:
         """Show why the data is not served, until the user dismisses it; an empty text ends that."""
-        self._panels.set_serving_problem(sentence)
+        self.panels.set_serving_problem(sentence)
 
     async def stop(self) -> None:
         """Stop timers and tasks; the window keeps its last figures."""
-        self._panels.stop()
+        self.panels.stop()
         await self.charts.stop()
         if "workspace" in self.__dict__:
             self.workspace.stop()
@@ -251,7 +251,7 @@ class WindowController(QObject):
         if (cold := engine.history.cold) is not None:
             window.requests.fetch_cancelled.connect(cold.cancel)
             window.requests.lake_dismissed.connect(cold.dismiss)
-            window.requests.lake_dismissed.connect(self._panels.renew_notice)
+            window.requests.lake_dismissed.connect(self.panels.renew_notice)
         window.requests.simulated_market_requested.connect(self.simulated_market_requested)
         window.requests.notice_dismissed.connect(lambda: self.set_serving_problem(""))
         window.layout_changed.connect(self._on_layout_changed)
@@ -314,7 +314,7 @@ class WindowController(QObject):
         if not self._engine.is_recorded(name):
             self._watchlist.record()  # a chart receives live trades only of a symbol that is recorded already
         if one is self.charts.active:
-            self._panels.set_symbol(self._engine.symbol(name))
+            self.panels.set_symbol(self._engine.symbol(name))
             self._window.set_interval(interval)
         self._show_chart(one)
         if is_other:
@@ -331,10 +331,10 @@ class WindowController(QObject):
         """Let the bars and panels show the active chart's symbol, interval and style."""
         self._state.symbol, self._state.interval = one.symbol, one.interval
         self._window.chart = one.chart
-        self._panels.set_symbol(self._engine.symbol(one.symbol))
+        self.panels.set_symbol(self._engine.symbol(one.symbol))
         self._window.set_interval(one.interval)
         self._appearance.on_chart_changed(one)
-        self._panels.renew_notice()
+        self.panels.renew_notice()
 
     def dress(self, one: OpenChart) -> None:
         """Give a chart that was just opened the window's palette, and the hints it still needs."""
@@ -342,7 +342,7 @@ class WindowController(QObject):
 
     def row_of(self, one: OpenChart) -> WatchRow:
         """Return the figures of a chart's symbol, with the last price as that chart shows it."""
-        return self._panels.row_of(one)
+        return self.panels.row_of(one)
 
     def compare_on(self, one: OpenChart, names: Sequence[str]) -> None:
         """Compare a chart's symbol with these, which are recorded as long as they are compared."""
@@ -372,11 +372,11 @@ class WindowController(QObject):
 
     def _on_download_requested(self) -> None:
         self._engine.repairer.download(self._state.symbol)
-        self._panels.renew()
+        self.panels.renew()
 
     def _on_download_stop_requested(self) -> None:
         self._engine.repairer.plan.stop_download(self._state.symbol)
-        self._panels.renew()
+        self.panels.renew()
 
     def _on_jump_cancelled(self) -> None:
         if "downloads" in self.__dict__:
@@ -399,7 +399,7 @@ class WindowController(QObject):
         for one in self.charts.all:
             if one.symbol in symbols:
                 self._show_chart(one)
-        self._panels.renew()
+        self.panels.renew()
 
     # Changes of the engine
 
@@ -407,13 +407,13 @@ class WindowController(QObject):
         for one in self.charts.all:
             if has_trades(one.symbol):
                 one.controller.on_feed_status(status)
-        self._panels.renew_notice()
+        self.panels.renew_notice()
 
     def _on_broker_status_changed(self, broker: QuoteBroker) -> None:
         for one in self.charts.all:
             if broker_of(one.symbol) == broker.name:
                 one.controller.on_feed_status(broker.status)
-        self._panels.renew_notice()
+        self.panels.renew_notice()
 
     def _on_exchange_back(self) -> None:
         for one in self.charts.all:
@@ -426,7 +426,7 @@ class WindowController(QObject):
             self._database = self._engine.database or self._database
         for one in self.charts.all:
             one.controller.on_database()
-        self._panels.renew_notice()
+        self.panels.renew_notice()
 
     def _on_symbols_changed(self) -> None:
         self._watchlist.resolve_names()
@@ -435,11 +435,11 @@ class WindowController(QObject):
             if name != one.symbol:
                 self.show_on(one, name, one.interval)
         self._window.set_symbols(list(self._engine.symbols.values()))
-        self._panels.set_symbol(self._engine.symbol(self._state.symbol))
+        self.panels.set_symbol(self._engine.symbol(self._state.symbol))
         for one in self.charts.all:
             one.controller.on_symbols()
         self._watchlist.rebuild()
-        self._panels.renew()
+        self.panels.renew()
 
     def _on_alerts_changed(self, total: int) -> None:
         if total:

@@ -69,13 +69,13 @@ async def measure(count: int) -> tuple[float, float]:
     state = WindowState(watched[0], Interval.parse("1m"), SymbolLists.of(watched), "dark")
     controller = WindowController(engine, window, chart, state, Settings(), simulated=False)
     controller.start()
-    controller._panel_timer.stop()
+    controller.panels.stop()
     await asyncio.sleep(0.5)
     took, painted = [], []
     for number in range(ROUNDS):
         trade_all(engine, watched, number, clock.now_us())
         began = time.perf_counter()
-        controller._renew_panels()
+        controller.panels.renew()
         took.append(time.perf_counter() - began)
         began = time.perf_counter()
         window.watchlist.view.viewport().repaint()
