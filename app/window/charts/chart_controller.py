@@ -186,7 +186,7 @@ class ChartController(QObject):
         self._gap_overlay.set_session(session)
         self._comparison.set_session(session)
         self._spread.set_session(session)
-        self._compare.set_interval(interval)
+        self._compare.set_chart(name, interval)
         self._on_session_state()
         if is_new:
             self._shared.begin(self._run_session(self._shared, view_us))

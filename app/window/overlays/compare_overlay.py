@@ -23,7 +23,7 @@ class CompareOverlay:
     def __init__(self, chart: ChartWidget, others: JoinedSessions) -> None:
         self._chart, self._others = chart, others
         self._symbols: list[tuple[str, Symbol]] = []
-        self._interval: Interval | None = None
+        self._shown: tuple[str, Interval] | None = None  # the chart's symbol and interval
         self._revisions: tuple[int, ...] = ()
 
     @property
@@ -42,9 +42,9 @@ class CompareOverlay:
         if renewed != self._symbols:
             self.set_symbols(renewed)
 
-    def set_interval(self, interval: Interval) -> None:
-        """Compare candles of this interval from now on: the chart shows it."""
-        self._interval = interval
+    def set_chart(self, name: str, interval: Interval) -> None:
+        """Compare with the candles of this symbol and interval, which the chart shows; not that symbol with itself."""
+        self._shown = name, interval
         self._open()
 
     def load_view(self) -> None:
@@ -78,11 +78,13 @@ class CompareOverlay:
         await self._others.stop()
 
     def _open(self) -> None:
-        had_lines, interval = bool(self._others.sessions), self._interval
-        symbols = [] if interval is None else self._symbols
-        self._others.join(
-            [Candles(name, interval, PriceSide.MID, _calendar_of(name)) for name, _ in symbols if interval is not None]
-        )
+        had_lines, symbols = bool(self._others.sessions), list[tuple[str, Symbol]]()
+        candles = list[Candles]()
+        if self._shown is not None:
+            own, interval = self._shown
+            symbols = [(name, symbol) for name, symbol in self._symbols if name != own]
+            candles = [Candles(name, interval, PriceSide.MID, _calendar_of(name)) for name, _ in symbols]
+        self._others.join(candles)
         self._revisions = ()
         if had_lines or symbols:
             shown = zip(symbols, self._others.sessions, strict=True)

@@ -38,6 +38,7 @@ class ChartLinks(QObject):
         self._charts, self._show = charts, show
         self._groups: dict[int, int] = {}  # by the charts' keys
         self._parts: dict[int, tuple[str, ...]] = {}
+        self._behind: set[int] = set()  # by key: those that could not follow while they were hidden or had no candles
         charts.opened.connect(self._connect)
         charts.closing.connect(self._forget)
         charts.changed.connect(self._on_changed)
@@ -60,6 +61,7 @@ class ChartLinks(QObject):
     def restore(self, groups: Mapping[int, int], parts: Mapping[int, tuple[str, ...]]) -> None:
         """Take groups by the charts' keys, and what each links, as they were; no chart changes."""
         self._groups = {key: group for key, group in groups.items() if group}
+        self._behind.clear()
         self._parts = dict(parts)
 
     def put_into(self, one: OpenChart, group: int) -> None:
@@ -90,6 +92,12 @@ class ChartLinks(QObject):
             self._on_moved(leader)
         self.changed.emit()
 
+    def catch_up(self) -> None:
+        """Bring charts that are in view again to the time that their groups show; call it when others are in view."""
+        for one in self._charts.all:
+            if one.key in self._behind and one.chart.isVisible():
+                self._catch_up(one)
+
     def _others(self, one: OpenChart, part: str) -> Iterator[OpenChart]:
         """Yield the charts that share that part with a chart."""
         group = self.group_of(one)
@@ -101,9 +109,7 @@ class ChartLinks(QObject):
         interval = next((other.interval for other in self._others(one, "interval")), one.interval)
         if (symbol, interval) != (one.symbol, one.interval):
             self._show(one, symbol, interval)
-        other = next(self._others(one, "time"), None)
-        if other is not None:
-            _bring_to(one, other)
+        self._catch_up(one)
 
     # Changes
 
@@ -113,6 +119,7 @@ class ChartLinks(QObject):
 
     def _forget(self, one: OpenChart) -> None:
         self._groups.pop(one.key, None)
+        self._behind.discard(one.key)
 
     def _on_changed(self, one: OpenChart) -> None:
         for other in list(self._others(one, "symbol")):
@@ -123,22 +130,35 @@ class ChartLinks(QObject):
                 self._show(other, other.symbol, one.interval)
 
     def _on_moved(self, one: OpenChart) -> None:
+        if one.key in self._behind:
+            self._catch_up(one)  # it is back in view where it was left, which is no move of the user's
+            return
         for other in self._others(one, "time"):
-            _bring_to(other, one)
+            self._bring_to(other, one)
+
+    def _catch_up(self, one: OpenChart) -> None:
+        """Let a chart show the time that the others of its group show."""
+        others = (other for other in self._others(one, "time") if other.key not in self._behind)
+        self._behind.discard(one.key)
+        other = next(others, None)
+        if other is not None:
+            self._bring_to(one, other)
+
+    def _bring_to(self, follower: OpenChart, leader: OpenChart) -> None:
+        """Let a chart show the time that another one does; in the same interval, with candles as wide."""
+        if leader.chart.series is None:
+            return
+        if follower.chart.series is None or not follower.chart.isVisible():
+            self._behind.add(follower.key)
+            return
+        place, present = leader.chart.navigator.place, follower.chart.navigator.place
+        wanted = replace(place, bar_px=place.bar_px if leader.interval == follower.interval else present.bar_px)
+        if not _is_same(wanted, present, follower.interval.length_us):
+            follower.chart.navigator.take_place(wanted)
 
     def _on_crosshair(self, one: OpenChart, bar: Bar | None) -> None:
         for other in self._others(one, "crosshair"):
             other.chart.show_guide(None if bar is None else bar.open_time_us)
-
-
-def _bring_to(follower: OpenChart, leader: OpenChart) -> None:
-    """Let a chart show the time that another one does; in the same interval, with candles as wide."""
-    place, present = leader.chart.navigator.place, follower.chart.navigator.place
-    if leader.chart.series is None or follower.chart.series is None or not follower.chart.isVisible():
-        return
-    wanted = replace(place, bar_px=place.bar_px if leader.interval == follower.interval else present.bar_px)
-    if not _is_same(wanted, present, follower.interval.length_us):
-        follower.chart.navigator.take_place(wanted)
 
 
 def _is_same(one: ViewPlace, other: ViewPlace, candle_us: int) -> bool:

@@ -434,6 +434,7 @@ class WorkspaceController(QObject):
 
     def _show_layout(self) -> None:
         self.rooms.show()
+        self.links.catch_up()
         self.switcher.show_tabs()
         self._show_links()
         self.renew()

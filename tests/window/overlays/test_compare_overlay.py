@@ -67,6 +67,20 @@ def test_compared_symbols_are_lines_in_percent_that_follow_the_market(play: Play
     play(scene)
 
 
+def test_no_symbol_is_compared_with_itself_and_it_comes_back_with_the_next_one(play: Play) -> None:
+    async def scene(running: Running, server: SandboxServer) -> None:
+        workspace, one = running.controller.workspace, running.controller.charts.active
+        workspace.compare(one, ("ETHUSDT", "SOLUSDT"))
+        await until(lambda: [line.name for line in lines_of(running)] == ["ETH", "SOL"])
+        running.controller.show_on(one, "ETHUSDT", one.interval)
+        await until(lambda: [line.name for line in lines_of(running)] == ["SOL"])
+        assert one.controller.compared == ("ETHUSDT", "SOLUSDT")
+        running.controller.show_on(one, "BTCUSDT", one.interval)
+        await until(lambda: [line.name for line in lines_of(running)] == ["ETH", "SOL"])
+
+    play(scene)
+
+
 def test_more_symbols_than_a_chart_compares_with_are_left_out_with_a_sentence(play: Play) -> None:
     async def scene(running: Running, server: SandboxServer) -> None:
         workspace, one = running.controller.workspace, running.controller.charts.active

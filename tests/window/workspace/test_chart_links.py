@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from PySide6.QtCore import QPoint, QPointF
 from PySide6.QtWidgets import QMenu
 
@@ -60,6 +62,29 @@ def test_linked_charts_look_at_the_same_time_and_follow_the_market_together(play
         assert not first.chart.is_following
         running.controller.workspace.links.put_into(first, 1)
         assert first.chart.is_following
+
+    play(scene)
+
+
+def test_a_chart_behind_a_maximised_one_catches_up_as_it_is_shown_again(play: Play) -> None:
+    async def scene(running: Running, server: SandboxServer) -> None:
+        running.window.resize(1300, 800)
+        shown, hidden, _ = await two_linked(running)
+        workspace = running.controller.workspace
+        workspace.maximise(shown)
+        await until(lambda: not hidden.chart.isVisible())
+        for _ in range(5):
+            shown.chart.keyboard.commands["screen_earlier"]()
+        await until(lambda: not shown.chart.is_following and hidden.controller.is_asleep)
+        then_us = shown.chart.center_time_us()
+        hidden.chart.visible_range_changed.emit()  # as before it is painted in another size
+        assert abs(shown.chart.center_time_us() - then_us) < 60_000_000
+        workspace.maximise(shown)
+        await until(lambda: not hidden.controller.is_asleep)
+        await asyncio.sleep(0.5)  # time for it to lead, which it must not
+        assert abs(shown.chart.center_time_us() - then_us) < 2 * 3_600_000_000  # another width, and so another centre
+        assert abs(hidden.chart.center_time_us() - shown.chart.center_time_us()) < 60_000_000
+        assert not shown.chart.is_following
 
     play(scene)
 
