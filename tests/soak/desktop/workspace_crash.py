@@ -19,11 +19,12 @@ import random
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import psutil
 from PySide6.QtCore import QRect
@@ -163,17 +164,28 @@ def _run_and_kill(
     )
     assert process.stdout is not None
     lines: list[str] = []
+    has_begun = threading.Event()
+    # As they come: a pipe that is full would hold the window up, and nothing would be saved any more.
+    reader = threading.Thread(target=_read, args=(process.stdout, lines, has_begun))
+    reader.start()
     try:
         if not is_early:
-            lines.append(process.stdout.readline())
+            has_begun.wait(_PATIENCE_S)
         time.sleep(after_s)
     finally:
         killed_s = time.time()
         _kill(process)
-    lines += process.stdout.read().splitlines()
+    reader.join(_PATIENCE_S)
     process.stdout.close()
     whole = [json.loads(line) for line in lines if line.endswith(("]", "]\n"))]
     return [(at_s, normal(state)) for at_s, state in whole], killed_s
+
+
+def _read(output: IO[str], lines: list[str], has_begun: threading.Event) -> None:
+    for line in output:
+        lines.append(line)
+        has_begun.set()
+    has_begun.set()
 
 
 def _kill(process: subprocess.Popen[str]) -> None:
