@@ -8,6 +8,7 @@ one asks for ``shared_data`` and is skipped, saying so, where they are absent.
 from __future__ import annotations
 
 import contextlib
+import functools
 import gc
 import importlib
 import os
@@ -114,11 +115,12 @@ _LONGEST_FIRST = [
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    def rank(item: pytest.Item) -> int:
-        places = (number for number, place in enumerate(_LONGEST_FIRST) if item.path.is_relative_to(place))
+    @functools.cache
+    def rank(file: Path) -> int:
+        places = (number for number, place in enumerate(_LONGEST_FIRST) if file.is_relative_to(place))
         return next(places, len(_LONGEST_FIRST))
 
-    items.sort(key=rank)  # stable: within a file, tests stay in their order
+    items.sort(key=lambda item: rank(item.path))  # stable: within a file, tests stay in their order
 
 
 def pytest_collection_finish() -> None:

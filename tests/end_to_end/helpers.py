@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
 import qasync
 from PySide6.QtCore import QCoreApplication, QEvent, QPoint, QPointF, Qt
 from PySide6.QtGui import QMouseEvent
@@ -29,6 +30,7 @@ from app.observability.monitoring import monitoring
 from app.runtime.wiring import engine_for
 from app.sandbox.market.recording import RecordedMarket
 from app.serving.serving_engine import serving_engine
+from app.window import window_controller
 from app.window.collector import collecting_in_main_thread
 from app.window.database_controller import DatabaseController
 from app.window.diagnostics_controller import DiagnosticsController
@@ -120,7 +122,9 @@ def run_on_qt_loop(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
     assert isinstance(application, QApplication)
     application.setQuitOnLastWindowClosed(False)
     prepare_application(application)
-    with collecting_in_main_thread():
+    with pytest.MonkeyPatch.context() as patch, collecting_in_main_thread():
+        # The program's window stays as long as its process; here it has to be collected.
+        patch.setattr(window_controller, "freeze_startup_objects", lambda: None)
         loop = qasync.QEventLoop(application)
         with loop:
             loop.run_until_complete(work())
