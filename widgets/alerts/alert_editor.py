@@ -67,6 +67,7 @@ class AlertEditor(QWidget):
         self._symbols: dict[str, Symbol] = {}
         self._can_save = True
         self._draft = DraftView()
+        self._reason = ""  # why it cannot be saved
         self.name = QLineEdit()
         self.name.setAccessibleName("Name")
         self.symbol = QComboBox()
@@ -130,20 +131,25 @@ class AlertEditor(QWidget):
         return self._symbols.get(str(self.symbol.currentData() or ""), Symbol("", "", ""))
 
     def set_symbols(self, symbols: Sequence[Symbol]) -> None:
-        """Offer these."""
+        """Offer these; the one that is chosen stays, also where it is not among them."""
         chosen = self.symbol.currentData()
-        self._symbols = {one.name: one for one in symbols}
+        offered = {one.name: one for one in symbols}
+        if chosen and chosen not in offered:
+            offered[chosen] = self.chosen_symbol
+        if self.symbol.count() and offered == self._symbols:
+            return  # an open list stays as it is
+        self._symbols = offered
         self.symbol.blockSignals(True)
         self.symbol.clear()
-        for one in symbols:
-            self.symbol.addItem(one.full_name, one.name)
+        for one in offered.values():
+            self.symbol.addItem(one.full_name if one.base else one.name, one.name)
         self.symbol.addItem(ALL, "")
         self._choose_symbol(str(chosen or ""))
         self.symbol.blockSignals(False)
 
     def set_form(self, form: AlertForm, now_us: int) -> None:
         """Edit this alert. ``now_us``: UTC microseconds, from which an end is offered."""
-        self._form = form
+        self._form, self._draft = form, DraftView()
         self.name.setText(form.name)
         self.symbol.setEnabled(form.alert_id is None)
         if form.symbol and form.symbol not in self._symbols:
@@ -243,13 +249,14 @@ class AlertEditor(QWidget):
         reason = rule if isinstance(rule, str) else "" if self._can_save else "The database may only be read."
         self.save_button.setEnabled(not reason)
         self.save_button.setToolTip(reason)
-        self._show_draft(reason)
+        self._reason = reason
+        self._show_draft()
 
-    def _show_draft(self, reason: str = "") -> None:
+    def _show_draft(self) -> None:
         view = self._draft
         self.span.setText(view.span)
         self.chart.set_view(view, self.chosen_symbol)
-        trouble = reason or view.trouble
+        trouble = self._reason or view.trouble
         style.set_tone(self.outcome, "warning" if trouble else "")
         said = "Judging the stored trades…" if view.is_under_way else f"{view.sentence} {view.detail}"
         self.outcome.setText(trouble or said)

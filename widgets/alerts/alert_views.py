@@ -17,7 +17,8 @@ class AlertRow:
     One alert in the list.
 
     ``symbol``: None for all. ``title``: its name, or what it waits for; ``words``: what it waits for, and how often.
-    ``distance``: percent between the last price and where it fires; None: not known. ``ends``: in words.
+    ``distance``: percent between the last price and where it fires; None: not known. ``ends``: in words, and
+    ``expires_us`` in UTC microseconds; None: never.
     """
 
     alert_id: int
@@ -31,6 +32,7 @@ class AlertRow:
     ends: str
     notifies: bool
     sounds: bool
+    expires_us: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

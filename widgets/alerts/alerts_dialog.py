@@ -88,6 +88,7 @@ class AlertsDialog(QDialog):
         self._palette = palette
         self._chosen: int | None = None
         self._is_editing = False
+        self._trouble, self._has_any = "", False
         self.model, self.history_model = AlertsModel(), HistoryModel()
         self.editor = AlertEditor(palette)
         self.table, self.history = QTableView(), QTableView()
@@ -122,19 +123,16 @@ class AlertsDialog(QDialog):
         return self._is_editing
 
     def set_view(self, view: AlertsView) -> None:
-        """List these; the chosen alert stays chosen."""
+        """List these; the row that the keys are on, or the alert that is edited, stays chosen."""
+        current = self._current_id
         self.model.set_rows(view.rows)
         self.history_model.set_rows(view.history)
         self.editor.set_symbols(view.symbols)
         for shelf, button in self.shelves.items():
             button.setText(f"{shelf.value} {self.model.number(shelf)}")
-        nothing = "Nothing fires yet: “New alert” adds one, or a right click on the chart."
-        found = "" if self.model.rows else "No alert is called so." if self.search.text() else nothing
-        self.state.setText(view.trouble or found)
-        style.set_tone(self.state, "warning" if view.trouble else "dim")
-        self.state.setVisible(bool(self.state.text()))
-        self.table.setVisible(not self.state.text())
-        self._choose_again()
+        self._trouble, self._has_any = view.trouble, bool(view.rows)
+        self._show_state()
+        self._choose_again(current)
 
     def set_proof(self, sentence: str, *, agrees: bool | None) -> None:
         """Show the outcome of the proof; ``agrees`` None: it is under way."""
@@ -273,16 +271,31 @@ class AlertsDialog(QDialog):
         column: Column | None = None,
         descending: bool | None = None,
     ) -> None:
+        current = self._current_id
         self.model.arrange(shelf=shelf, text=text, column=column, descending=descending)
-        is_empty = not self.model.rows
-        self.state.setText("No alert is listed here." if is_empty else "")
-        style.set_tone(self.state, "dim")
-        self.state.setVisible(is_empty)
-        self.table.setVisible(not is_empty)
-        self._choose_again()
+        self._show_state()
+        self._choose_again(current)
 
-    def _choose_again(self) -> None:
-        row = self.model.row_of(self._chosen)
+    @property
+    def _current_id(self) -> int | None:
+        """The number of the alert that the keys are on."""
+        index = self.table.currentIndex()
+        return index.data(ROW_ROLE).alert_id if index.isValid() else None
+
+    def _show_state(self) -> None:
+        """Show the table or, where it is empty or not known, a sentence why."""
+        nothing = "Nothing fires yet: “New alert” adds one, or a right click on the chart."
+        found = nothing if not self._has_any else "No alert is listed here."
+        if self.search.text():
+            found = "No alert is called so."
+        self.state.setText(self._trouble or ("" if self.model.rows else found))
+        style.set_tone(self.state, "warning" if self._trouble else "dim")
+        self.state.setVisible(bool(self.state.text()))
+        self.table.setVisible(not self.state.text())
+
+    def _choose_again(self, current: int | None = None) -> None:
+        """Select the row of the alert that is edited; without one that of ``current``, so that keys go on there."""
+        row = self.model.row_of(self._chosen if self._is_editing else current)
         if row is None:
             self.table.clearSelection()
         elif self.table.currentIndex().row() != row or not self.table.selectionModel().hasSelection():

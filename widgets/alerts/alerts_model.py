@@ -53,7 +53,7 @@ _KEYS: dict[Column, Callable[[AlertRow], Any]] = {
     Column.SYMBOL: lambda row: row.symbol.name if row.symbol else "",
     Column.DISTANCE: lambda row: _FAR if row.distance is None else abs(row.distance),
     Column.FIRED: lambda row: row.fired,
-    Column.ENDS: lambda row: row.ends,
+    Column.ENDS: lambda row: _FAR if row.expires_us is None else row.expires_us,
     Column.TELLS: lambda row: (row.notifies, row.sounds),
     Column.ON: lambda row: row.state is AlertState.WAITING,
 }

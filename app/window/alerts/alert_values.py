@@ -60,6 +60,7 @@ def row_of(
         words.end_text(alert.expires_us),
         alert.notifies,
         alert.sounds,
+        alert.expires_us,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from PySide6.QtCore import QPoint, Qt
@@ -17,7 +18,7 @@ from app.market.units import E8
 from tests.widgets.cleanup import close_and_delete
 from widgets.alerts.alert_views import AlertForm, AlertRow, AlertsView, DraftCandle, DraftView, FiringRow
 from widgets.alerts.alerts_dialog import AlertsDialog
-from widgets.alerts.alerts_model import COLUMNS, FIRING_COLUMNS, Column, FiringColumn, Shelf
+from widgets.alerts.alerts_model import COLUMNS, FIRING_COLUMNS, ROW_ROLE, Column, FiringColumn, Shelf
 from widgets.theme import text_size
 
 XRP = Symbol("XRPUSDT", "XRP", "USDT", E8 // 10_000)
@@ -165,3 +166,44 @@ def test_the_small_chart_shows_the_lines_of_a_drawing(dialog: AlertsDialog) -> N
     without, inside, far_away = pictures
     assert inside != without
     assert far_away == without  # it does not press the candles flat
+
+
+def test_a_new_price_leaves_the_row_that_the_keys_are_on(dialog: AlertsDialog) -> None:
+    dialog.table.selectRow(1)
+    assert listed(dialog)[1] == 1
+    dialog.set_view(replace(VIEW, rows=[row(1, 0.1), *VIEW.rows[1:]]))
+    assert listed(dialog) == [1, 2, 3]
+    assert dialog.table.currentIndex().data(ROW_ROLE).alert_id == 1
+
+
+def test_the_edited_symbol_stays_chosen_though_it_is_not_recorded(dialog: AlertsDialog) -> None:
+    dialog.edit(AlertForm(None, "OLDUSDT", "price crosses 2"), 0)
+    dialog.set_view(VIEW)
+    assert dialog.editor.form.symbol == "OLDUSDT"
+    assert dialog.editor.symbol.currentText() == "OLDUSDT"
+
+
+def test_alerts_are_sorted_by_when_they_end_and_not_by_the_words_for_it(dialog: AlertsDialog) -> None:
+    ends = {1: ("never", None), 2: ("12 Dec 2026", 12 * DAY_US), 3: ("5 Dec 2026", 5 * DAY_US)}
+    rows = [replace(row(one, 1.0), ends=words, expires_us=end) for one, (words, end) in ends.items()]
+    dialog.set_view(replace(VIEW, rows=rows))
+    dialog.table.horizontalHeader().setSortIndicator(COLUMNS.index(Column.ENDS), Qt.SortOrder.AscendingOrder)
+    assert listed(dialog) == [3, 2, 1]
+
+
+def test_an_empty_shelf_does_not_say_that_there_are_no_alerts(dialog: AlertsDialog) -> None:
+    dialog.shelves[Shelf.ENDED].click()
+    dialog.set_view(replace(VIEW, rows=VIEW.rows[:4]))
+    assert dialog.state.text() == "No alert is listed here."
+    dialog.set_view(replace(VIEW, rows=[]))
+    assert dialog.state.text().startswith("Nothing fires yet")
+
+
+def test_the_editor_keeps_the_reason_and_forgets_the_draft_of_another_alert(dialog: AlertsDialog) -> None:
+    dialog.edit(AlertForm(1, "XRPUSDT", "price crosses 2"), 0)
+    dialog.editor.set_draft(DraftView(sentence="Would have fired once."))
+    assert "fired once" in dialog.editor.outcome.text()
+    dialog.edit(AlertForm(None, "XRPUSDT", ""), 0)
+    assert dialog.editor.outcome.text() == "Fill in the condition."
+    dialog.editor.set_draft(DraftView(sentence="Would have fired once."))
+    assert dialog.editor.outcome.text() == "Fill in the condition."
