@@ -87,8 +87,8 @@ _RESUME_TRADES = f"UPDATE alert_pauses SET until_id = greatest(%(newest)s, after
 _RESUME_TROUBLE = f"UPDATE alert_pauses SET until = now() WHERE {_OPEN_PAUSES}"  # noqa: S608  # because of constants
 
 
-def add(connection: Connection, new: NewAlert) -> int:
-    """Keep an alert; return its number. It regards the trades that are stored from now on. Raises psycopg.Error."""
+def add(connection: Connection, new: NewAlert, *, is_paused: bool = False, until_us: int | None = None) -> int:
+    """See `app.market.ports.alerts.AlertBook.add`. Raises psycopg.Error."""
     if new.symbol:
         add_symbols(connection, [new.symbol])
     with connection.transaction():
@@ -98,6 +98,9 @@ def add(connection: Connection, new: NewAlert) -> int:
         assert row is not None
         if not new.rule.is_of_trades:
             connection.execute(_KNOWN_GAPS, {"id": row[0]})
+        if is_paused:
+            newest = _newest(connection, new.symbol)
+            connection.execute(_PAUSE, {"id": row[0], "until": until_us, "after": 0, "newest": newest})
     return int(row[0])
 
 

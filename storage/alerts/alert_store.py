@@ -32,12 +32,12 @@ class PostgresAlerts:
     def __init__(self, pool: ConnectionPool, connect: Callable[[], Connection]) -> None:
         self._pool, self._connect = pool, connect
 
-    def add(self, new: NewAlert) -> int:
-        """Keep an alert; return its number. It regards the trades that are stored from now on."""
+    def add(self, new: NewAlert, *, is_paused: bool = False, until_us: int | None = None) -> int:
+        """See `app.market.ports.alerts.AlertBook`."""
         from storage.alerts import alert_changes
 
         with self._pool.borrowed("add an alert") as connection:
-            return alert_changes.add(connection, new)
+            return alert_changes.add(connection, new, is_paused=is_paused, until_us=until_us)
 
     def change(self, alert_id: int, new: NewAlert) -> bool:
         """See `app.market.ports.alerts.AlertBook`."""

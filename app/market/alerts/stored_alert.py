@@ -121,7 +121,16 @@ class StoredAlert:
 
     def is_paused(self, now_us: int) -> bool:
         """Whether a pause lasts at that time."""
-        return any(one.until_id is None and (one.until_us is None or one.until_us > now_us) for one in self.pauses)
+        return bool(self._pause_ends(now_us))
+
+    def paused_until(self, now_us: int) -> int | None:
+        """Return when the pauses that last at that time end, UTC microseconds; None: by no time, or there is none."""
+        ends = self._pause_ends(now_us)
+        return None if None in ends else max(filter(None, ends), default=None)
+
+    def _pause_ends(self, now_us: int) -> list[int | None]:
+        lasting = (one for one in self.pauses if one.until_id is None)
+        return [one.until_us for one in lasting if one.until_us is None or one.until_us > now_us]
 
     def regards(self, time_us: int) -> bool:
         """Whether a trade of that time may meet it: not once it has expired."""

@@ -115,8 +115,12 @@ class AlertBook(AlertStore, Protocol):
     def overview(self, most: int) -> AlertOverview:
         """Return all alerts by number, each with up to ``most`` of its newest firings."""
 
-    def add(self, new: NewAlert) -> int:
-        """Keep an alert; return its number. It regards the trades that are stored from now on."""
+    def add(self, new: NewAlert, *, is_paused: bool = ..., until_us: int | None = ...) -> int:
+        """
+        Keep an alert; return its number. It regards the trades that are stored from now on.
+
+        ``is_paused``: it is paused from the beginning, until ``until_us`` (UTC microseconds) if a time is given.
+        """
 
     def change(self, alert_id: int, new: NewAlert) -> bool:
         """

@@ -10,7 +10,7 @@ from app.concurrency.background import in_background
 from app.concurrency.tasks import Tasks
 from app.live.engine import Engine
 from app.market.alerts.alert import Firing, Rule
-from app.market.alerts.stored_alert import NewAlert, StoredAlert
+from app.market.alerts.stored_alert import AlertState, NewAlert, StoredAlert
 from app.market.errors import StoreError, UsageError
 from app.market.ports.alerts import AlertBook
 from app.window.alerts import alert_values as values
@@ -95,11 +95,16 @@ class AlertChanges:
 
     def _on_deleted(self, removed: StoredAlert, title: str, done: Callable[[], object]) -> None:
         done()
-        again = values.new_alert(values.form_of(removed))
+        again, now_us = values.new_alert(values.form_of(removed)), self._engine.exchange_clock.now_us()
+        # One that has fired for the last time would wait once more.
+        is_paused = removed.state(now_us) in (AlertState.PAUSED, AlertState.FIRED)
+        until_us = removed.paused_until(now_us)
         self._toasts.show(
             f"The alert “{title}” is deleted, and its history.",
             "Undo",
-            lambda: self._change(lambda alerts: alerts.add(again), rule=again.rule),
+            lambda: self._change(
+                lambda alerts: alerts.add(again, is_paused=is_paused, until_us=until_us), rule=again.rule
+            ),
         )
 
     def _change(

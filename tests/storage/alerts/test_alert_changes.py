@@ -111,6 +111,22 @@ def test_another_name_changes_nothing_else(world: World, alerts: PostgresAlerts)
     assert not alerts.change(999, NewAlert(SYMBOL, read_rule(RULE)))
 
 
+def test_an_alert_may_be_paused_from_the_beginning(world: World, alerts: PostgresAlerts) -> None:
+    new, trades = NewAlert(SYMBOL, read_rule(RULE), Repeat.EVERY), market(600)
+    world.record(trades[:100])
+    until_us = trades[300].time_us
+    paused = alerts.add(new, is_paused=True)
+    for_a_while = alerts.add(new, is_paused=True, until_us=until_us)
+    world.record(trades[100:])
+    alerts.catch_up(SYMBOL)
+    assert [one.paused_until(until_us - 1) for one in alerts.read()] == [None, until_us]
+    assert {one.alert_id for one in kept(alerts)} == {for_a_while}
+    assert all(one.time_us >= until_us for one in kept(alerts))
+    alerts.resume(paused)
+    assert [one.state(until_us) for one in alerts.read()] == [AlertState.WAITING, AlertState.WAITING]
+    assert counts(alerts) == (0, 0, 0)
+
+
 def test_a_run_of_the_alert_as_it_was_confirms_nothing(world: World, alerts: PostgresAlerts) -> None:
     (alert_id,) = add(alerts, RULE)
     trades = market(400)

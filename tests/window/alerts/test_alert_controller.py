@@ -11,7 +11,7 @@ from PySide6.QtCore import QPointF, Qt
 from pytestqt.qtbot import QtBot
 
 from app.concurrency.background import in_background
-from app.market.alerts.alert import Repeat
+from app.market.alerts.alert import Incident, Repeat
 from app.market.alerts.language import read_rule
 from app.market.alerts.stored_alert import AlertState, NewAlert, StoredAlert
 from app.sandbox.market.simulated import SimulatedMarket
@@ -234,5 +234,35 @@ def test_a_draft_says_what_is_missing_and_a_deleted_alert_comes_back(
             await until(lambda: window.toasts.undo_latest())
             await until(lambda: [one.name for one in controller.alerts] == ["Cheap"])
             dialog.reject()
+
+    run_on_qt_loop(work)
+
+
+def test_a_deleted_alert_comes_back_as_paused_as_it_was_and_one_that_has_fired_does_not_wait(
+    qtbot: QtBot, data_dir: Path, tables_url: str
+) -> None:
+    async def work() -> None:
+        async with window_of(data_dir, tables_url, rate=5) as running:
+            window, controller, database = running.window, running.controller.alerts, running.engine.database
+            assert database is not None
+            until_us = 1 << 60
+            paused = await add(running, "price crosses 7", name="Paused")
+            await in_background(lambda: database.alerts.pause(paused, until_us), "test")
+            await add(running, "price crosses 8", name="Waiting")
+            once = NewAlert("", read_rule("recorder in trouble"), Repeat.ONCE, "Fired")
+            fired = await in_background(lambda: database.alerts.add(once), "test")
+            trouble = Incident(fired, "", 1_700_000_000_000_000, "The disk is full.")
+            await in_background(lambda: database.alerts.save_incidents([trouble]), "test")
+            controller.read()
+            await until(lambda: len(controller.alerts) == 3 and any(one.incidents for one in controller.alerts))
+            for name, state in (("Paused", "paused"), ("Waiting", "waiting"), ("Fired", "paused")):
+                (alert,) = (one for one in controller.alerts if one.name == name)
+                controller._delete(alert.alert_id)
+                await until(lambda: len(controller.alerts) == 2)
+                await until(lambda: window.toasts.undo_latest())
+                await until(lambda: len(controller.alerts) == 3)
+                (again,) = (one for one in controller.alerts if one.name == name)
+                assert again.state(until_us - 1).value == state
+                assert again.is_paused(until_us) == (name == "Fired")
 
     run_on_qt_loop(work)
