@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
+from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from app.market.alerts.alert import Direction, Firing, Repeat
@@ -105,6 +106,29 @@ def test_a_few_in_a_moment_are_each_shown(shown: Shown, qtbot: QtBot) -> None:
     assert len(shown.toasts) == 3
     shown.toasts[-1].pause_button.click()
     assert shown.paused == [fired(4)]
+
+
+def test_what_gets_no_toast_is_heard_and_notified_all_the_same(
+    shown: Shown, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    beeps, notified = list[int](), list[str]()
+    monkeypatch.setattr(QApplication, "beep", lambda: beeps.append(1))
+    monkeypatch.setattr(shown.announcer.notifications, "show", lambda title, text: notified.append(text))
+    for number in range(1, 9):
+        alert = replace(ALERT, alert_id=number, notifies=number in (3, 4), sounds=number == 3)
+        shown.announcer.announce(fired(number)._replace(alert=alert))
+    qtbot.waitUntil(lambda: len(shown.seen) == 4)
+    assert shown.seen == [1, 6, 7, 8]
+    assert [text.partition("\n")[0] for text in notified] == ["100.00 at 00:00:04.000 UTC"]
+    assert beeps == [1]
+
+
+def test_one_that_fires_once_cannot_be_paused_any_more(shown: Shown) -> None:
+    once = fired(7)._replace(alert=replace(ALERT, alert_id=7, repeat=Repeat.ONCE))
+    shown.announcer.announce(once)
+    (toast,) = shown.toasts
+    assert toast.pause_button.isHidden()
+    assert not toast.show_button.isHidden()
 
 
 def test_a_desktop_without_notifications_is_noted_once(
