@@ -16,7 +16,7 @@ from app.commands.symbol_names import names_among
 from app.config.settings import Settings
 from app.market.alerts.alert import Firing, Repeat
 from app.market.alerts.language import read_rule
-from app.market.alerts.stored_alert import NewAlert, StoredAlert, StoredFiring, StoredIncident
+from app.market.alerts.stored_alert import AlertState, NewAlert, StoredAlert, StoredFiring, StoredIncident
 from app.market.errors import StoreError, UsageError
 from app.market.interval import Interval
 from app.market.symbol import BROKER, broker_of, read_symbol
@@ -28,6 +28,11 @@ from storage.files.times import format_time, parse_time
 
 ALL = "all"
 """Instead of a symbol: all that are recorded."""
+_ENDED = {
+    AlertState.FIRED: "fires once, and has",
+    AlertState.EXPIRED: "has expired",
+    AlertState.REPLACED: "was replaced when it was changed",
+}
 _SHOWN = 20  # differences in words; --json has all
 
 
@@ -46,7 +51,7 @@ def prepare(settings: Settings, options: Options) -> Callable[[], int]:
             Repeat(options.repeat),
             options.name,
             options.note,
-            parse_time(options.expires) if options.expires else None,
+            _end(options.expires) if options.expires else None,
             options.notify,
             options.sound,
         )
@@ -59,6 +64,13 @@ def prepare(settings: Settings, options: Options) -> Callable[[], int]:
         return partial(_run, changes[options.command], settings, options)
     work = _list if options.command == "alerts list" else _verify
     return partial(_run if has_database(settings) else _nothing, work, settings, options)
+
+
+def _end(text: str) -> int:
+    expires_us = parse_time(text)
+    if expires_us <= _now_us():
+        raise UsageError(f"--expires {text} is past, so the alert would never fire: name a later time.")
+    return expires_us
 
 
 def _symbol_or_all(text: str, *, is_of_trades: bool) -> str:
@@ -110,13 +122,24 @@ def _remove(database: Database, options: Options) -> int:
 
 
 def _resume(database: Database, options: Options) -> int:
+    _check_goes_on(database, options.number)
     return _changed(database, options, database.alerts.resume, "waits again")
 
 
 def _pause(database: Database, options: Options, pause_us: int | None) -> int:
+    _check_goes_on(database, options.number)
     until_us = None if pause_us is None else _now_us() + pause_us
     said = "is paused" if until_us is None else f"is paused until {format_time(until_us)}"
     return _changed(database, options, partial(database.alerts.pause, until_us=until_us), said)
+
+
+def _check_goes_on(database: Database, number: int) -> None:
+    """Raise StoreError for an alert that no trade meets any more."""
+    check_may_record(database.read_only_reason)
+    found = next((one for one in database.alerts.overview(1).alerts if one.alert_id == number), None)
+    state = None if found is None else found.state(_now_us())
+    if state in _ENDED:
+        raise StoreError(f"Alert {number} {_ENDED[state]}, so it can't be paused or resumed: add another one.")
 
 
 def _changed(database: Database, options: Options, change: Callable[[int], bool], said: str) -> int:

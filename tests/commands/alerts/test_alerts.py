@@ -28,9 +28,11 @@ def document(play: Play, *arguments: object, code: int = 0) -> Any:
 def test_add_list_verify_and_remove(play: Play) -> None:
     added = document(play, "add", "btc-usdt", "--when", "price crosses up 101", "--repeat", "every", "--name", "high")
     assert list(added) == ["id"]
-    code, printed, said = run(play, "add", "BTCUSDT", "--when", "moves 2% in 5m", "--expires", "2024-01-01")
+    code, printed, said = run(play, "add", "BTCUSDT", "--when", "moves 2% in 5m", "--expires", "2124-01-01")
     assert (code, said) == (0, "")
     assert "waits on BTCUSDT" in printed
+    with connect(play.world.url) as connection:
+        connection.execute("UPDATE alerts SET expires = '2024-01-01Z' WHERE expires IS NOT NULL")
     first, second = document(play, "list")
     assert first == {
         "id": added["id"],
@@ -112,6 +114,7 @@ def test_pause_resume_and_troubles_of_all_symbols(play: Play) -> None:
         (("add", "BTCUSDT"), 2, "--when"),
         (("add", "oanda:EURUSD", "--when", "price crosses 1.1"), 2, "quotes and no trades"),
         (("add", "BTCUSDT", "--when", "price crosses 1", "--expires", "soon"), 2, "is not a time"),
+        (("add", "BTCUSDT", "--when", "price crosses 1", "--expires", "2024-01-01"), 2, "2024-01-01 is past"),
         (("add", "BTCUSDT", "--when", "price crosses 1", "--repeat", "thrice"), 2, "--repeat"),
         (("add", "all", "--when", "price crosses 1"), 2, "Only troubles"),
         (("pause", "7", "--for", "soon"), 2, "is not an interval"),
@@ -126,6 +129,27 @@ def test_bad_input_is_one_clear_sentence(play: Play, arguments: tuple[str, ...],
     found, _, said = run(play, *arguments)
     assert (found, said.count("\n")) == (code, 1)
     assert sentence in said
+
+
+def test_an_alert_that_has_ended_is_neither_paused_nor_resumed(play: Play) -> None:
+    expired = document(play, "add", "NEWUSDT", "--when", "price crosses 100", "--expires", "2124-01-01")["id"]
+    fired = document(play, "add", "all", "--when", "recorder in trouble")["id"]
+    with connect(play.world.url) as connection:
+        connection.execute("UPDATE alerts SET expires = '2024-01-01Z' WHERE id = %s", (expired,))
+        connection.execute("INSERT INTO alert_incidents (alert_id, time, reason) VALUES (%s, now(), '')", (fired,))
+    for command in ("pause", "resume"):
+        for number, why in ((expired, "has expired"), (fired, "fires once, and has")):
+            code, _, said = run(play, command, number)
+            assert (code, said.count("\n")) == (1, 1)
+            assert f"Alert {number} {why}, so" in said
+    assert [one["state"] for one in document(play, "list")] == ["expired", "fired"]
+
+
+def test_an_alert_on_a_symbol_that_was_never_recorded_is_listed_by_it(play: Play) -> None:
+    added = document(play, "add", "NEWUSDT", "--when", "price crosses 100")["id"]
+    assert [one["id"] for one in document(play, "list", "NEWUSDT")] == [added]
+    assert [one["id"] for one in document(play, "list", "new")] == [added]
+    assert document(play, "verify", "NEWUSDT")["alerts"] == 1
 
 
 def test_without_a_database_there_are_none_and_none_is_made(
