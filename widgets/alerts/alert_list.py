@@ -232,6 +232,7 @@ class _AlertsView(QListView):
         super().__init__()
         self.setObjectName("drawingsView")
         self._alerts, self._delegate = model, _RowDelegate(self)
+        self._pressed: int | None = None  # the alert whose switch the mouse was pressed on
         self.setModel(model)
         self.setItemDelegate(self._delegate)
         self.setAccessibleName("Alerts")
@@ -244,11 +245,14 @@ class _AlertsView(QListView):
         self.setMouseTracking(True)
 
     def set_rows(self, rows: Sequence[AlertRow], symbol: Symbol | None) -> None:
-        """List these; the chosen one stays chosen."""
-        index = self.currentIndex()
+        """List these; the chosen one stays chosen, and where it has gone, the one that takes its place is."""
+        index, is_same = self.currentIndex(), symbol == self._alerts.symbol
+        place = index.row()
         chosen = index.data(_ROW_ROLE).alert_id if index.isValid() else None
         self._alerts.set_rows(rows, symbol)
         at = next((at for at, row in enumerate(self._alerts.rows) if row.alert_id == chosen), None)
+        if at is None and chosen is not None and is_same and self._alerts.rows:
+            at = min(place, len(self._alerts.rows) - 1)
         if at is not None and self.currentIndex().row() != at:
             self.setCurrentIndex(self._alerts.index(at))
 
@@ -275,12 +279,16 @@ class _AlertsView(QListView):
         else:
             super().keyPressEvent(event)
 
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        row = self._switched_row(event)
+        self._pressed = None if row is None else row.alert_id
+        super().mousePressEvent(event)
+
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         super().mouseReleaseEvent(event)
-        index = self.indexAt(event.position().toPoint())
-        is_left = event.button() == Qt.MouseButton.LeftButton
-        if is_left and index.isValid() and self._is_on_switch(index, event):
-            self._switch(index.data(_ROW_ROLE))
+        row, pressed, self._pressed = self._switched_row(event), self._pressed, None
+        if row is not None and row.alert_id == pressed:
+            self._switch(row)
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         index = self.indexAt(event.position().toPoint())
@@ -288,6 +296,14 @@ class _AlertsView(QListView):
             self.mousePressEvent(event)  # two clicks on the switch are two clicks
             return
         super().mouseDoubleClickEvent(event)
+
+    def _switched_row(self, event: QMouseEvent) -> AlertRow | None:
+        """Return the row whose switch the left button is on."""
+        index = self.indexAt(event.position().toPoint())
+        if event.button() != Qt.MouseButton.LeftButton or not index.isValid() or not self._is_on_switch(index, event):
+            return None
+        row: AlertRow = index.data(_ROW_ROLE)
+        return row
 
     def _is_on_switch(self, index: QModelIndex, event: QMouseEvent) -> bool:
         return event.position().x() >= switch_rect(self.visualRect(index)).left() - style.px(_GAP_PX)

@@ -123,8 +123,12 @@ class AlertsDialog(QDialog):
         return self._is_editing
 
     def set_view(self, view: AlertsView) -> None:
-        """List these; the row that the keys are on, or the alert that is edited, stays chosen."""
-        current = self._current_id
+        """
+        List these; the row that the keys are on, or the alert that is edited, stays chosen.
+
+        Where that row has gone, the one that takes its place is chosen.
+        """
+        current, place = self._current_id, self.table.currentIndex().row()
         self.model.set_rows(view.rows)
         self.history_model.set_rows(view.history)
         self.editor.set_symbols(view.symbols)
@@ -132,6 +136,8 @@ class AlertsDialog(QDialog):
             button.setText(f"{shelf.value} {self.model.number(shelf)}")
         self._trouble, self._has_any = view.trouble, bool(view.rows)
         self._show_state()
+        if current is not None and self.model.rows and self.model.row_of(current) is None:
+            current = self.model.rows[min(place, len(self.model.rows) - 1)].alert_id
         self._choose_again(current)
 
     def set_proof(self, sentence: str, *, agrees: bool | None) -> None:

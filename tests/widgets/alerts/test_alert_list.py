@@ -104,6 +104,30 @@ def test_the_switch_pauses_and_a_double_click_beside_it_edits(alerts: AlertList)
     assert len(switched) == 2
 
 
+def test_a_release_on_a_switch_counts_only_where_the_press_was_on_it(alerts: AlertList) -> None:
+    switched = list[tuple[int, bool]]()
+    alerts.switch_requested.connect(lambda alert_id, on: switched.append((alert_id, on)))
+    alerts.set_view(ROWS, BTC)
+    QTest.qWait(0)
+    viewport = alerts.view.viewport()
+    first, second = (alerts.view.visualRect(alerts.model.index(at)) for at in (0, 1))
+    for pressed in (first.center() - QPoint(60, 0), switch_rect(second).center()):
+        QTest.mousePress(viewport, LEFT, pos=pressed)
+        QTest.mouseRelease(viewport, LEFT, pos=switch_rect(first).center())
+    assert switched == []
+
+
+def test_the_row_that_takes_the_place_of_a_deleted_one_is_chosen(alerts: AlertList) -> None:
+    alerts.set_view(ROWS, BTC)
+    alerts.view.setCurrentIndex(alerts.model.index(1))
+    alerts.set_view(ROWS[1:], BTC)
+    assert alerts.view.currentIndex().data(Qt.ItemDataRole.DisplayRole) == "Alert 4"
+    alerts.set_view(ROWS[1:3], BTC)
+    assert alerts.view.currentIndex().data(Qt.ItemDataRole.DisplayRole) == "Alert 2"
+    alerts.set_view(ROWS, ETH)
+    assert not alerts.view.currentIndex().isValid()
+
+
 def test_keys_do_the_same_and_the_chosen_alert_stays_chosen(alerts: AlertList) -> None:
     asked, switched, deleted = list[object](), list[tuple[int, bool]](), list[int]()
     alerts.edit_requested.connect(asked.append)

@@ -176,6 +176,15 @@ def test_a_new_price_leaves_the_row_that_the_keys_are_on(dialog: AlertsDialog) -
     assert dialog.table.currentIndex().data(ROW_ROLE).alert_id == 1
 
 
+def test_the_row_that_takes_the_place_of_a_deleted_one_is_chosen(dialog: AlertsDialog) -> None:
+    dialog.table.selectRow(1)
+    dialog.set_view(replace(VIEW, rows=VIEW.rows[1:]))
+    assert listed(dialog) == [2, 3]
+    assert dialog.table.currentIndex().data(ROW_ROLE).alert_id == 3
+    dialog.set_view(replace(VIEW, rows=VIEW.rows[1:2]))
+    assert dialog.table.currentIndex().data(ROW_ROLE).alert_id == 2
+
+
 def test_the_edited_symbol_stays_chosen_though_it_is_not_recorded(dialog: AlertsDialog) -> None:
     dialog.edit(AlertForm(None, "OLDUSDT", "price crosses 2"), 0)
     dialog.set_view(VIEW)
