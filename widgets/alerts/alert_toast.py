@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QFont
@@ -46,7 +46,7 @@ class AlertToast(ToastFrame):
 
     def __init__(self, window: QWidget, text: ToastText, *, can_show: bool, can_pause: bool) -> None:
         super().__init__(window, text.spoken)
-        self.times = 1
+        self.times, self._text = 1, text
         self.fired: object = None
         self._bell = QLabel()
         self.lines = [self._line(text.title, "", weight=QFont.Weight.DemiBold), self._line(text.where, "")]
@@ -85,12 +85,23 @@ class AlertToast(ToastFrame):
     def set_text(self, text: ToastText) -> None:
         """Say that the alert has fired once more: its newest firing, in the place of the one before."""
         self.times += 1
-        self.spoken = text.spoken
+        self._text, self.spoken = text, text.spoken
         self.setAccessibleName(text.spoken)
         name = f"“{text.name}”" if text.name else ""
         said = (text.title, text.where, f"{text.by} · {self.times} times", name)
         for line, words in zip(self.lines, said, strict=True):
             line.setText(_in_parts(words))
+
+    def set_name(self, name: str) -> bool:
+        """Call the alert so from now on; return whether it was called otherwise."""
+        if name == self._text.name:
+            return False
+        self._text = replace(self._text, name=name)
+        self.spoken = self._text.spoken
+        self.setAccessibleName(self.spoken)
+        self.lines[-1].setText(f"“{name}”" if name else "")
+        self.lines[-1].setVisible(bool(name))
+        return True
 
     def set_palette(self, palette: Palette) -> None:
         super().set_palette(palette)

@@ -144,8 +144,9 @@ class AlertController(QObject):
         self._show_rows()
 
     def _edit_from_list(self, alert_id: int | None) -> None:
-        self.open()
-        self._edit(alert_id)
+        if alert_id is not None or self._can_add(self._shown_symbol):
+            self.open()
+            self._edit(alert_id)
 
     # The dialog
 
@@ -178,18 +179,27 @@ class AlertController(QObject):
             self._edit(alert_id)
         return dialog
 
-    def open_new(self, symbol: str, price: float | None = None) -> AlertsDialog:
-        """Open the dialog with a new alert on a symbol, at a price if one is given."""
+    def open_new(self, symbol: str, price: float | None = None) -> None:
+        """Open the dialog with a new alert on a symbol, at a price if one is given; a toast says if none can be."""
+        if self._can_add(symbol):
+            self._edit_new(symbol, price)
+
+    def _edit_new(self, symbol: str, price: float | None) -> None:
         dialog = self.open()
         when = "" if price is None else f"price crosses {price:.8f}".rstrip("0").rstrip(".")
         name = symbol if broker_of(symbol) == BROKER else ""
         dialog.edit(AlertForm(None, name, when), self._engine.exchange_clock.now_us())
-        return dialog
+
+    def _can_add(self, symbol: str) -> bool:
+        """Whether alerts may be on a symbol; a toast says if not."""
+        if broker_of(symbol) == BROKER:
+            return True
+        self._window.toasts.show(f"Alerts are judged by trades: {symbol} has quotes alone.")
+        return False
 
     def open_on_drawing(self, drawing: Drawing) -> None:
         """Open the dialog with a new alert on a drawing."""
-        if broker_of(drawing.symbol) != BROKER:
-            self._window.toasts.show(f"Alerts are judged by trades: {drawing.symbol} has quotes alone.")
+        if not self._can_add(drawing.symbol):
             return
         form = AlertForm(None, drawing.symbol, f"price crosses drawing {drawing.id}")
         self.open().edit(form, self._engine.exchange_clock.now_us())
@@ -240,7 +250,7 @@ class AlertController(QObject):
         elif dialog is not None and alert_id is None:
             symbol = self._shown_symbol
             last_e8 = self._last_e8(symbol)
-            self.open_new(symbol, None if last_e8 is None else last_e8 / E8)
+            self._edit_new(symbol, None if last_e8 is None else last_e8 / E8)
 
     def _offer_drawings(self, symbol: str) -> None:
         if self.dialog is not None:
@@ -295,6 +305,7 @@ class AlertController(QObject):
                 self._show_rows()
                 return
             self._alerts, self._counts, self._trouble = found.alerts, found.counts, ""
+            self.announcer.follow(found.alerts, self._engine.exchange_clock.now_us())
             self._find_watching()
             self._show_lines()
             self._show_rows()

@@ -61,6 +61,7 @@ class Announcer(QObject):
         self._gathered: list[Fired] = []
         self._left_out = list[Fired]()  # of those that follow within a moment, they get no toast
         self._toasts: dict[int, AlertToast] = {}  # by alert; some may be gone
+        self._paused: dict[int, bool] = {}  # whether each alert was, when they were read last
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.timeout.connect(self._announce_gathered)
@@ -74,6 +75,20 @@ class Announcer(QObject):
         self._gathered.append(fired)
         if len(self._gathered) > _SHOWN_AT_A_TIME:
             self._left_out.append(self._gathered.pop(0))
+
+    def follow(self, alerts: Sequence[StoredAlert], now_us: int) -> None:
+        """Take off the toasts of alerts that were removed or paused since the last call, and rename the others."""
+        paused = {one.alert_id: one.is_paused(now_us) for one in alerts}
+        names = {one.alert_id: one.name for one in alerts}
+        for alert_id, toast in list(self._toasts.items()):
+            if toast not in self._window.toasts.shown:
+                del self._toasts[alert_id]
+            elif alert_id in names and (not paused[alert_id] or self._paused.get(alert_id, False)):
+                if toast.set_name(names[alert_id]):
+                    self._window.toasts.renew(toast)
+            elif alert_id in self._paused:  # else it was added while these were read
+                self._window.toasts.close(toast)
+        self._paused = paused
 
     def stop(self) -> None:
         """Announce no more."""

@@ -211,7 +211,12 @@ def test_a_draft_says_what_is_missing_and_a_deleted_alert_comes_back(
     async def work() -> None:
         async with window_of(data_dir, tables_url, rate=5) as running:
             window, controller = running.window, running.controller.alerts
-            dialog = controller.open_new("BTCUSDT")
+            controller.open_new("oanda:EURUSD")
+            assert controller.dialog is None
+            assert window.toasts.shown[-1].spoken == "Alerts are judged by trades: oanda:EURUSD has quotes alone."
+            controller.open_new("BTCUSDT")
+            dialog = controller.dialog
+            assert dialog is not None
             editor = dialog.editor
             assert not editor.save_button.isEnabled()
             assert editor.outcome.text() == "Fill in the condition."

@@ -12,7 +12,7 @@ import pytest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from app.market.alerts.alert import Direction, Firing, Repeat
+from app.market.alerts.alert import Direction, Firing, Pause, Repeat
 from app.market.alerts.language import read_rule
 from app.market.alerts.stored_alert import StoredAlert
 from app.market.symbol import Symbol
@@ -129,6 +129,21 @@ def test_one_that_fires_once_cannot_be_paused_any_more(shown: Shown) -> None:
     (toast,) = shown.toasts
     assert toast.pause_button.isHidden()
     assert not toast.show_button.isHidden()
+
+
+def test_the_toast_of_an_alert_that_is_paused_or_removed_goes_and_a_new_name_is_shown(shown: Shown) -> None:
+    alerts = [replace(ALERT, alert_id=number) for number in (1, 2, 3)]
+    shown.announcer.follow(alerts, 0)
+    for one in (1, 2, 3):
+        shown.announcer._announce([fired(one)], ())
+    assert len(shown.toasts) == 3
+    shown.announcer.follow([replace(alerts[0], name="Mine"), replace(alerts[1], pauses=(Pause(1),))], 0)
+    (toast,) = shown.toasts
+    assert toast.lines[3].text() == "“Mine”"
+    assert toast.accessibleName().endswith(". Mine")
+    shown.announcer._announce([fired(9)], ())
+    shown.announcer.follow([alerts[0]], 0)  # read before the new one was added
+    assert len(shown.toasts) == 2
 
 
 def test_a_desktop_without_notifications_is_noted_once(
