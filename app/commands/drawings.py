@@ -66,7 +66,8 @@ def _read_and_report(database: Database, options: Options, work: Callable[..., N
 def _report(work: Callable[..., None], options: Options, drawings: Sequence[Drawing], unknown: int) -> int:
     work(drawings, options)
     if unknown:
-        print(f"{unknown} more are of kinds that only a newer cryptopipe knows: update this one.", file=sys.stderr)
+        more = "1 more is of a kind" if unknown == 1 else f"{unknown:,} more are of kinds"
+        print(f"{more} that only a newer cryptopipe knows: update this one.", file=sys.stderr)
     return 0
 
 
@@ -101,7 +102,7 @@ def _export(drawings: Sequence[Drawing], options: Options) -> None:
         temporary.unlink(missing_ok=True)
         raise FileError(f"{options.path} cannot be written: {error.strerror}; name another file.") from error
     said = {"path": str(options.path), "drawings": len(drawings)}
-    print(json.dumps(said) if options.as_json else f"{len(drawings)} drawings are in {options.path}.")
+    print(json.dumps(said) if options.as_json else f"{_are(len(drawings))} in {options.path}.")
 
 
 def _read(path: Path) -> tuple[Drawing, ...]:
@@ -127,7 +128,7 @@ def _import(database: Database, options: Options, given: Sequence[Drawing]) -> i
     _store(database, [_change(one, drawing_text(one), known.get(one.id, 0)) for one in drawings])
     replaced = sum(one.id in known for one in drawings)
     said: dict[str, Any] = {"stored": len(drawings), "replaced": replaced}
-    print(json.dumps(said) if options.as_json else f"{len(drawings)} drawings are stored, {replaced} of them replaced.")
+    print(json.dumps(said) if options.as_json else f"{_are(len(drawings))} stored, {replaced:,} of them replaced.")
     return 0
 
 
@@ -140,8 +141,13 @@ def _remove(database: Database, options: Options) -> int:
         if drawing_id not in there:
             raise StoreError(f"{symbol} has no drawing {drawing_id}: cryptopipe drawings list {symbol} shows them.")
     _store(database, [_change(there[one], None, there[one].revision) for one in wanted])
-    print(json.dumps({"removed": wanted}) if options.as_json else f"{len(wanted)} drawings of {symbol} are removed.")
+    print(json.dumps({"removed": wanted}) if options.as_json else f"{_are(len(wanted), symbol)} removed.")
     return 0
+
+
+def _are(number: int, symbol: str = "") -> str:
+    of = f" of {symbol}" if symbol else ""
+    return f"1 drawing{of} is" if number == 1 else f"{number:,} drawings{of} are"
 
 
 def _change(drawing: Drawing, content: str | None, base_revision: int) -> DrawingChange:

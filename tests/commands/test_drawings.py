@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from app.commands import drawings
 from app.main import main
 from app.market.drawings.drawing import Anchor, Drawing, DrawingKind
 from app.market.drawings.drawing_json import file_text
@@ -79,3 +80,8 @@ def test_a_file_that_is_none_is_refused_in_one_sentence(play: Play, text: str | 
     assert said.count("\n") == 1
     assert str(path) in said
     assert document(play, "list") == []
+
+
+def test_one_drawing_is_said_in_the_singular() -> None:
+    assert drawings._are(1, "BTCUSDT") == "1 drawing of BTCUSDT is"
+    assert drawings._are(1_200) == "1,200 drawings are"

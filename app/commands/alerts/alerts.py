@@ -18,6 +18,7 @@ from app.market.alerts.alert import Firing, Repeat
 from app.market.alerts.language import read_rule
 from app.market.alerts.stored_alert import AlertState, NewAlert, StoredAlert, StoredFiring, StoredIncident
 from app.market.errors import StoreError, UsageError
+from app.market.export_plan import number_of
 from app.market.interval import Interval
 from app.market.symbol import BROKER, broker_of, read_symbol
 from app.market.units import format_e8
@@ -247,7 +248,8 @@ def _report(alerts: Sequence[StoredAlert], proof: AlertProof, *, as_json: bool) 
         }
         print(json.dumps(report, indent=2))
     else:
-        print(f"{len(alerts):,} alerts: {proof.firings:,} firings are those of {proof.trades:,} stored trades.")
+        firings = number_of(proof.firings, "firing") + (" is that of " if proof.firings == 1 else " are those of ")
+        print(f"{number_of(len(alerts), 'alert')}: {firings}{number_of(proof.trades, 'stored trade')}.")
         if proof.provisional:
             print(f"{proof.provisional:,} more are provisional: trades before them are missing or not stored yet.")
         if proof.dropped:
