@@ -228,20 +228,19 @@ class DrawingBoard:
 
     async def _follow(self) -> None:
         while True:
-            wait_s = _LOOK_S
+            wait_s, is_more = _LOOK_S, False
             self._is_saved.clear()
             database, book = self._database(), self._book
             try:
                 if database is not None and database is not self._used:
                     await self._use(database)
                 elif database is not None and book is not None:
-                    await self._exchange(database, book)
+                    is_more = await self._exchange(database, book)
             except (StoreError, FileError) as error:
                 logger.info("drawings are not in step with the database: %s", error)
                 wait_s = _AGAIN_S
-            if book is not None and len(book.changes) > _MOST_AT_ONCE and wait_s == _LOOK_S:
-                continue
-            await first_of(self._clock.sleep(wait_s), self._is_saved.wait())
+            if not is_more:
+                await first_of(self._clock.sleep(wait_s), self._is_saved.wait())
 
     async def _use(self, database: OpenedDatabase) -> None:
         """Begin with another database: with what this computer knows of it."""
@@ -258,19 +257,25 @@ class DrawingBoard:
             await self._begin(database_id)
         self._used = database
 
-    async def _exchange(self, database: OpenedDatabase, book: DrawingBook) -> None:
-        """Bring changes to the database, those in the journal already, and take what is new there."""
+    async def _exchange(self, database: OpenedDatabase, book: DrawingBook) -> bool:
+        """
+        Bring changes to the database, those in the journal already, and take what is new there.
+
+        Return whether it took changes and many more are left, for which nothing need be waited for.
+        """
         await self._save()
         sent = [] if database.read_only_reason else book.changes[:_MOST_AT_ONCE]
         news = await in_background(
             lambda: database.drawings.exchange(book.desktop, book.seen, sent), "exchange-drawings"
         )
         if book is not self._book:
-            return
+            return False
+        before = len(book.changes)
         book.take(sent, news)
         self._report()
         if book.is_dirty:
             self._has_changed.set()
+        return _MOST_AT_ONCE < len(book.changes) < before
 
 
 async def _to_its_end(work: Callable[[], None]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import uuid
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -216,3 +217,32 @@ async def test_listeners_hear_only_of_symbols_somebody_asked_for(tmp_path: Path)
         board.put(line(0, 1, "ETHUSDT"), line(1, 1))
         assert heard == [SYMBOL]
         assert board.drawings("ETHUSDT") == (line(0, 1, "ETHUSDT"),)
+
+
+@pytest.mark.parametrize("is_read_only", [False, True])
+async def test_many_drawings_that_no_database_takes_leave_the_loop_to_others(
+    world: World, tmp_path: Path, is_read_only: bool
+) -> None:
+    asked = list[int]()
+
+    def database() -> OpenedDatabase | None:
+        asked.append(1)
+        assert len(asked) < 100, "the board asks again and again without a pause"
+        return opened_once if is_read_only else None
+
+    opened_once = opened(world, "reads only")
+    lines = [
+        Drawing(str(uuid.UUID(int=number)), SYMBOL, DrawingKind.HORIZONTAL_LINE, (Anchor(0, float(number)),))
+        for number in range(1, 1_202)
+    ]
+    async with running(tmp_path / "drawings.sqlite", database) as board:
+        await known(board)
+        board.change(SYMBOL, put=lines)
+        await asyncio.sleep(1.0)
+        assert len(board.drawings(SYMBOL)) == len(lines)
+        assert not board.is_stored
+    writable = opened(world)
+    async with running(tmp_path / "drawings.sqlite", lambda: writable) as board:
+        await known(board)
+        await until(lambda: board.is_stored)
+    assert len(stored(world)) == len(lines)
