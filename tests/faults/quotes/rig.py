@@ -137,7 +137,8 @@ async def suffer_each(
             for kind in kinds:
                 await suffer(kind, scene)
                 assert engine.quotes.recorder.lost == 0, kind
-        assert await found_by(scene, url) == []
+        found = await found_by(scene, url)
+        assert found == [], found
         asks_slowly(scene)
     says_no_secret(caplog.text)
 

@@ -20,6 +20,7 @@ from tests.sandbox.helpers import serving
 from widgets.alerts.alert_toast import AlertToast
 from widgets.alerts.alert_views import AlertForm
 from widgets.alerts.alerts_model import FIRING_COLUMNS, FiringColumn, Shelf
+from widgets.chart.model.pane_layout import PRICE
 from widgets.window.main_window import MainWindow
 
 
@@ -114,6 +115,8 @@ def test_a_dragged_line_is_saved_on_release_and_esc_puts_it_back(qtbot: QtBot, d
             await until(lambda: chart.has_alert_lines and chart.alert_lines.lines)
             lines = chart.alert_lines
             (line,) = lines.lines
+            chart.navigator.stretch(PRICE, 3.0)  # wherever the price is, the line is in view
+            await until(lambda: lines.painting.y_of(line.price) is not None)
             y = lines.painting.y_of(line.price)
             assert y is not None
             assert lines.press(QPointF(100, y), Qt.KeyboardModifier.NoModifier)
