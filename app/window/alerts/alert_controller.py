@@ -180,12 +180,14 @@ class AlertController(QObject):
         return dialog
 
     def open_new(self, symbol: str, price: float | None = None) -> None:
-        """Open the dialog with a new alert on a symbol, at a price if one is given; a toast says if none can be."""
+        """Open the dialog with a new alert on a symbol, at a price or the last one; a toast says if none can be."""
         if self._can_add(symbol):
             self._edit_new(symbol, price)
 
-    def _edit_new(self, symbol: str, price: float | None) -> None:
+    def _edit_new(self, symbol: str, price: float | None = None) -> None:
         dialog = self.open()
+        if price is None and (last_e8 := self._last_e8(symbol)) is not None:
+            price = last_e8 / E8
         when = "" if price is None else f"price crosses {price:.8f}".rstrip("0").rstrip(".")
         name = symbol if broker_of(symbol) == BROKER else ""
         dialog.edit(AlertForm(None, name, when), self._engine.exchange_clock.now_us())
@@ -248,9 +250,7 @@ class AlertController(QObject):
         if alert is not None and dialog is not None:
             dialog.edit(values.form_of(alert), self._engine.exchange_clock.now_us())
         elif dialog is not None and alert_id is None:
-            symbol = self._shown_symbol
-            last_e8 = self._last_e8(symbol)
-            self._edit_new(symbol, None if last_e8 is None else last_e8 / E8)
+            self._edit_new(self._shown_symbol)
 
     def _offer_drawings(self, symbol: str) -> None:
         if self.dialog is not None:

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import pytest
 from PySide6.QtCore import QPointF, Qt
 from pytestqt.qtbot import QtBot
 
@@ -221,6 +222,12 @@ def test_a_draft_says_what_is_missing_and_a_deleted_alert_comes_back(
             dialog = controller.dialog
             assert dialog is not None
             editor = dialog.editor
+            # The last price, which the keys ask for where the crosshair is away.
+            price, _, candle = editor.form.when.removeprefix("price crosses ").partition(" of ")
+            assert float(price) == pytest.approx(last_price(running), rel=0.01)
+            assert candle == "1m"
+            assert editor.save_button.isEnabled()
+            editor.set_form(AlertForm(None, "BTCUSDT", ""), 0)
             assert not editor.save_button.isEnabled()
             assert editor.outcome.text() == "Fill in the condition."
             editor.set_form(AlertForm(None, "BTCUSDT", "price enters 5 to 9"), 0)
