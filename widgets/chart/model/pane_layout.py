@@ -133,9 +133,12 @@ class PaneLayout:
         return self.dragged(at - 1, -by_px, total_px) if at else self.dragged(0, by_px, total_px)
 
     def to_values(self) -> list[dict[str, Any]]:
-        """Return plain values for a file."""
+        """Return plain values for a file; those of a layout that was restored from them are the same."""
         whole = sum(pane.share for pane in self.panes)
-        return [{"pane": pane.key, "share": max(round(pane.share / whole, 6), 1e-6)} for pane in self.panes]
+        millionths = [max(round(pane.share / whole * 1e6), 1) for pane in self.panes]
+        # The largest takes what rounding left over: otherwise the whole, and with it every share, would change again.
+        millionths[millionths.index(max(millionths))] += 1_000_000 - sum(millionths)
+        return [{"pane": pane.key, "share": share / 1e6} for pane, share in zip(self.panes, millionths, strict=True)]
 
     @classmethod
     def from_values(cls, values: object) -> PaneLayout:

@@ -107,6 +107,15 @@ def test_an_edge_that_is_dragged_nowhere_moves_nothing(parts: list[float], at: i
 
 
 @given(shares)
+@example([0.5, 0.125, 0.125])
+@example([4.0, 1.0, 1.0])
+def test_a_layout_that_was_restored_is_written_as_it_was_read(parts: list[float]) -> None:
+    written = arranged(parts).to_values()
+    assert PaneLayout.from_values(written).to_values() == written
+    assert sum(round(one["share"] * 1e6) for one in written) == 1_000_000
+
+
+@given(shares)
 def test_a_layout_survives_a_file(parts: list[float]) -> None:
     one = arranged(parts)
     again = PaneLayout.from_values(one.to_values())
