@@ -100,6 +100,11 @@ def started(controller):
     timer.setSingleShot(True)
     timer.timeout.connect(step)
     timer.start(100)
+    # Some changes come by themselves after a step, such as a window that becomes the active one.
+    late = QTimer(controller)
+    late.setSingleShot(True)
+    late.timeout.connect(lambda: say(controller))
+    controller.state_changed.connect(lambda: late.isActive() or late.start(0))
 
 WindowController.start = started
 sys.exit(program.main(sys.argv[1:]))
