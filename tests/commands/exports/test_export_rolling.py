@@ -6,7 +6,6 @@ import csv
 import json
 import time
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,6 @@ import pyarrow.feather
 import pyarrow.parquet as pq
 import pytest
 
-from app.main import main
 from app.market.candle import Candle, combine
 from app.market.columns.candle_columns import columns_of
 from app.market.columns.rolling import MINUTE_US, rolling_windows
@@ -25,7 +23,7 @@ from app.market.indicators.research_names import named_indicators
 from app.market.interval import ORIGIN_US
 from storage.files.times import format_time
 from tests.commands.exports.test_export_quotes import SYMBOL as EURUSD
-from tests.commands.exports.test_export_quotes import day
+from tests.commands.exports.test_export_quotes import day, export, rows_of
 from tests.commands.play import Play
 from tests.program import exchange, point_to
 from tests.storage.research.helpers import MINUTE, START_US, some_minutes
@@ -36,16 +34,6 @@ COUNT = 2_000
 GAP = 700
 MINUTES = [one for at, one in enumerate(some_minutes(COUNT)) if at != GAP]
 RANGE = ("--from", "2024-08-08T23:54", "--to", format_time(START_US + COUNT * MINUTE_US).removesuffix("Z"))
-
-
-def export(play: Play, *arguments: object) -> tuple[int, str, str]:
-    code = main(["export", *map(str, arguments)])
-    return code, *play.capsys.readouterr()
-
-
-def rows_of(path: Path) -> list[dict[str, str]]:
-    with path.open(newline="") as file:
-        return list(csv.DictReader(file))
 
 
 def windows(minutes: list[Candle], length: int) -> dict[str, tuple[Candle, int]]:
