@@ -57,6 +57,7 @@ class QuoteMarkets:
         self.recorder = TickRecorder(market_snapshot, queue_ticks=queue_ticks, spool=spool, clock=clock)
         self._has_left = has_left
         self._is_recording = False
+        self._away: set[str] = set()  # recorded symbols that had no live stream at the last change of state
         self.on_status: Callable[[QuoteBroker], None] = lambda _: None
         self.on_symbols: Callable[[], None] = lambda: None
         self._clock = clock
@@ -198,8 +199,11 @@ class QuoteMarkets:
     # How the parts react to each other
 
     def _on_broker_status(self, broker: QuoteBroker) -> None:
-        recorded = [one for one in self.recorder.symbols if broker_of(one) == broker.name]
-        self.recorder.note_break(one for one in recorded if broker.status_of(one).state is not FeedState.LIVE)
+        recorded = {one for one in self.recorder.symbols if broker_of(one) == broker.name}
+        away = {one for one in recorded if broker.status_of(one).state is not FeedState.LIVE}
+        # A stream in doubt may have gone on until now; what it sent last, and was not read, the new one does not have.
+        self.recorder.note_break(away | (self._away & recorded))
+        self._away = {one for one in self._away if broker_of(one) != broker.name} | away
         self.on_status(broker)
 
     async def _keep_watched(self) -> None:
