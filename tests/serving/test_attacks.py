@@ -366,7 +366,8 @@ def test_ten_thousand_connections_do_not_keep_others_out() -> None:
             with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holding:
                 assert holding.stdin is not None
                 assert holding.stdout is not None
-                while not select.select([holding.stdout], [], [], 0)[0] or service.clients < limits.clients:
+                # One place may have been this test's own while the last of the others asked for it.
+                while not select.select([holding.stdout], [], [], 0)[0] or service.clients < limits.clients - 1:
                     assert target.send(get("/time")).startswith(b"HTTP/1.1 200 ")
                     answered += 1
                     assert service.clients <= limits.clients + 200
