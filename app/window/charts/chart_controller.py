@@ -18,6 +18,7 @@ from PySide6.QtCore import QObject, QTimer, Signal
 from app.concurrency.tasks import Tasks
 from app.live.charts.candle_refresh import read_stored
 from app.live.charts.chart_session import ChartSession, SessionState
+from app.live.charts.reload_backoff import ReloadBackoff
 from app.live.charts.shared_sessions import SessionListener, SharedSession, SharedSessions
 from app.live.engine import Engine
 from app.live.recording.measures import PaintWatch
@@ -33,7 +34,6 @@ from app.market.trade import Trade
 from app.window.charts.history_navigation import HistoryNavigation
 from app.window.charts.paint_timing import PaintTiming
 from app.window.charts.range_navigation import RangeNavigation
-from app.window.charts.reload_backoff import ReloadBackoff
 from app.window.charts.session_source import SessionSource
 from app.window.charts.symbol_calendar import SymbolCalendar
 from app.window.drawings.drawings_controller import DrawingsController
@@ -275,6 +275,8 @@ class ChartController(QObject):
     def on_exchange_back(self) -> None:
         """Load at once what failed while the exchange was away."""
         self._reload_backoff.reset()
+        self._spread.reload_soon()
+        self._compare.reload_soon()
         self._reload_failed()
 
     def _reload_failed(self) -> None:
@@ -348,14 +350,12 @@ class ChartController(QObject):
         if is_trading and self._engine.is_receiving(session.symbol) and session.tick():
             shared.tell_change()
         now_s, is_live = self._engine.clock.monotonic_s(), self._engine.is_receiving(session.symbol)
-        is_stale = session.is_stale or self._spread.is_stale
-        if self._reload_backoff.take_turn(now_s, is_stale=is_stale, is_live=is_live):
-            self._spread.reload()
-            if session.is_stale and shared.is_leader(self._listener):
-                shared.begin(session.reload())
+        is_turn = self._reload_backoff.take_turn(now_s, is_stale=session.is_stale, is_live=is_live)
+        if is_turn and shared.is_leader(self._listener):
+            shared.begin(session.reload())
         self._gap_overlay.renew()
-        self._spread.tick(self._engine.is_receiving)
-        self._compare.tick(self._engine.is_receiving)
+        self._spread.tick(now_s, self._engine.is_receiving)
+        self._compare.tick(now_s, self._engine.is_receiving)
 
     # Ranges and jumps
 

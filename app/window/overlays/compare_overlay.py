@@ -51,10 +51,13 @@ class CompareOverlay:
         """Load what the view shows of each symbol."""
         self._others.load_view()
 
-    def tick(self, is_receiving: Callable[[str], bool]) -> None:
-        """Open candles that begin without a trade, and retry failed loads; call once per second."""
-        self._others.tick(is_receiving)
-        self._others.reload()
+    def tick(self, now_s: float, is_receiving: Callable[[str], bool]) -> None:
+        """See `JoinedSessions.tick`."""
+        self._others.tick(now_s, is_receiving)
+
+    def reload_soon(self) -> None:
+        """See `JoinedSessions.reload_soon`."""
+        self._others.reload_soon()
 
     def refresh(self) -> None:
         """Merge new trades into the candles; call for each frame of the chart."""

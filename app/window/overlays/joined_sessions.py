@@ -6,10 +6,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from app.concurrency.tasks import Begin
 from app.live.charts.chart_session import ChartSession
+from app.live.charts.reload_backoff import ReloadBackoff
 from app.live.charts.shared_sessions import SessionListener, SharedSession
 from app.market.calendar.calendar import Calendar
 from app.market.interval import Interval
@@ -30,6 +32,23 @@ ShareOf = Callable[[str, Interval, PriceSide, Calendar | None], tuple[SharedSess
 """Returns the session of a symbol's candles, and whether it is new."""
 
 
+@dataclass(eq=False, slots=True)
+class _Part:
+    """The part taken in one session: when this chart reloads it, and whether its symbol was received lately."""
+
+    share: SharedSession
+    backoff: ReloadBackoff = field(default_factory=ReloadBackoff)
+    is_receiving: bool = False
+
+    def takes_turn(self, now_s: float, *, is_receiving: bool) -> bool:
+        """Return whether to reload now; at once when the symbol is received again."""
+        if is_receiving and not self.is_receiving:
+            self.backoff.reset()
+        self.is_receiving = is_receiving
+        # The stream may be late or refused while requests are answered, so its state only shortens the wait.
+        return self.backoff.take_turn(now_s, is_stale=self.share.session.is_stale, is_live=True)
+
+
 class JoinedSessions:
     """
     The sessions in which one chart takes part beside its own, in a given order.
@@ -42,7 +61,7 @@ class JoinedSessions:
         self, chart: ChartWidget, share_of: ShareOf, begin: Begin, wait_for_clock: Callable[[], Awaitable[None]]
     ) -> None:
         self._chart, self._share_of, self._begin, self._wait_for_clock = chart, share_of, begin, wait_for_clock
-        self._shares: list[SharedSession] = []
+        self._parts: list[_Part] = []
         self._listener = SessionListener(lambda: None, chart.series_changed)
         self._view_work: asyncio.Task[None] | None = None
         self._is_asleep = False
@@ -50,44 +69,47 @@ class JoinedSessions:
     @property
     def sessions(self) -> list[ChartSession]:
         """The sessions, in the order of `join`."""
-        return [share.session for share in self._shares]
+        return [part.share.session for part in self._parts]
 
     def join(self, wanted: Sequence[Candles]) -> None:
         """Take part in the sessions of these candles, and in no others; new ones begin to load."""
-        before, self._shares = self._shares, []
+        before, self._parts = self._parts, []
+        by_share = {part.share: part for part in before}
         for each in wanted:
             share, is_new = self._share_of(*each)
             share.join(self._listener)
-            self._shares.append(share)
+            self._parts.append(by_share.get(share) or _Part(share))
             if is_new:
                 share.begin(self._run(share.session))
-        for share in before:  # after the new ones have joined: one that stays is not closed and loaded again
-            share.leave(self._listener)
+        for part in before:  # after the new ones have joined: one that stays is not closed and loaded again
+            part.share.leave(self._listener)
         if self._is_asleep:
             self.sleep()
 
     def load_view(self) -> None:
         """Load what the view shows of each."""
         visible = self._chart.visible_range_us()
-        if self._shares and visible is not None and (self._view_work is None or self._view_work.done()):
+        if self._parts and visible is not None and (self._view_work is None or self._view_work.done()):
             self._view_work = self._begin(self._load_view(*visible))
 
-    def tick(self, is_receiving: Callable[[str], bool]) -> None:
-        """Open candles that begin without a trade; call about once per second."""
-        for share in self._shares:
-            if is_receiving(share.session.symbol) and share.session.tick():
+    def tick(self, now_s: float, is_receiving: Callable[[str], bool]) -> None:
+        """
+        Open candles that begin without a trade, and load again what failed; call about once per second.
+
+        ``now_s``: of a monotonic clock. Each symbol has waits of its own between its loads, see `ReloadBackoff`. One
+        that another chart reloads is left to that chart.
+        """
+        for part in self._parts:
+            session, share, is_received = part.share.session, part.share, is_receiving(part.share.session.symbol)
+            if is_received and session.tick():
                 share.tell_change()
+            if part.takes_turn(now_s, is_receiving=is_received) and share.is_leader(self._listener):
+                share.begin(session.reload())
 
-    @property
-    def is_stale(self) -> bool:
-        """Whether `reload` may find more."""
-        return any(session.is_stale for session in self.sessions)
-
-    def reload(self) -> None:
-        """Load again what failed, or was left out after a break of the stream; another chart may be doing so."""
-        for share in self._shares:
-            if share.session.is_stale and share.is_leader(self._listener):
-                share.begin(share.session.reload())
+    def reload_soon(self) -> None:
+        """Load again what failed at the next `tick`: the exchange is back."""
+        for part in self._parts:
+            part.backoff.reset()
 
     def refresh(self) -> None:
         """Merge new trades into the candles; call for each frame of the chart."""
@@ -97,21 +119,21 @@ class JoinedSessions:
     def sleep(self) -> None:
         """Let no trade come, because nobody sees the candles."""
         self._is_asleep = True
-        for share in self._shares:
-            share.sleep(self._listener)
+        for part in self._parts:
+            part.share.sleep(self._listener)
 
     def wake(self) -> None:
         """Bring the candles up to date again."""
         self._is_asleep = False
-        for share in self._shares:
-            share.wake(self._listener)
+        for part in self._parts:
+            part.share.wake(self._listener)
 
     async def stop(self) -> None:
         """Take part no longer, and return when the work for it has ended."""
-        shares = self._shares
+        parts = self._parts
         self.join(())
-        for share in shares:
-            await share.end()
+        for part in parts:
+            await part.share.end()
 
     async def _run(self, session: ChartSession) -> None:
         await self._wait_for_clock()

@@ -47,18 +47,13 @@ class SpreadOverlay:
         if bool(self.sessions) != self._is_wanted:
             self._open()
 
-    def tick(self, is_receiving: Callable[[str], bool]) -> None:
-        """Open candles that begin without a tick; call about once per second."""
-        self._sides.tick(is_receiving)
+    def tick(self, now_s: float, is_receiving: Callable[[str], bool]) -> None:
+        """See `JoinedSessions.tick`."""
+        self._sides.tick(now_s, is_receiving)
 
-    @property
-    def is_stale(self) -> bool:
-        """Whether `reload` may find more."""
-        return self._sides.is_stale
-
-    def reload(self) -> None:
-        """Load again what failed, or was left out after a break of the stream."""
-        self._sides.reload()
+    def reload_soon(self) -> None:
+        """See `JoinedSessions.reload_soon`."""
+        self._sides.reload_soon()
 
     def load_view(self) -> None:
         """Load what the view shows of bid and ask."""

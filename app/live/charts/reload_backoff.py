@@ -1,4 +1,4 @@
-"""When a chart that lacks candles loads again."""
+"""When a session that lacks candles loads again."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ _RELOAD_FIRST_S, _RELOAD_LAST_S = 2.0, 60.0
 
 
 class ReloadBackoff:
-    """Decides when a chart that lacks candles loads again: after waits that double, up to a minute. Pure."""
+    """Decides when a session that lacks candles loads again: after waits that double, up to a minute. Pure."""
 
     def __init__(self) -> None:
         self._next_s = 0.0
@@ -19,7 +19,7 @@ class ReloadBackoff:
         ``is_stale``: candles are missing. ``is_live``: the exchange can be reached.
         """
         if now_s < self._next_s:
-            return False  # the last reload may still be under way, so the chart's state proves nothing yet
+            return False  # the last reload may still be under way, so its state proves nothing yet
         if not is_stale:
             self._wait_s = _RELOAD_FIRST_S
             return False
