@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,10 +17,14 @@ MOST_TEXT = 10_000
 MOST_LEVELS = 50
 WIDTHS = range(1, 5)
 """The widths of a line, in points of the screen at 100 %."""
-EARLIEST_US, LATEST_US = -62_135_596_800_000_000, 253_402_300_799_999_999  # the years 1 to 9999
+EARLIEST_US, LATEST_US = -62_104_060_800_000_000, 253_370_764_799_999_999
+"""The years 2 to 9998: a candle of up to twelve months there begins and ends in a year that a date can have."""
+MOST_PRICE, MOST_LEVEL, MOST_ORDER = 1e15, 1e6, 1e15
+"""How far prices, Fibonacci levels and orders go in both directions, so that what is computed of them is finite."""
 _ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _COLOUR = re.compile(r"|line:[1-9][0-9]?|#[0-9a-f]{6}")
 _MOST_SYMBOL = 100
+_MOST_DIGITS = 30  # of a number in a sentence
 
 
 class DrawingKind(StrEnum):
@@ -145,8 +148,8 @@ def check(drawing: Drawing) -> None:
         raise UsageError(f"The text of a drawing is too long: it may have {MOST_TEXT} characters.")
     if any("\ud800" <= one <= "\udfff" for one in drawing.text):
         raise UsageError("The text of a drawing has half a character: write the text again.")
-    if not math.isfinite(drawing.order):
-        raise UsageError("The order of a drawing is not a number: give it one, as 0.")
+    if not abs(drawing.order) <= MOST_ORDER:
+        raise UsageError(f"The order of a drawing is not a number up to {MOST_ORDER:g}: give it one, as 0.")
 
 
 def _check_anchors(kind: DrawingKind, anchors: tuple[Anchor, ...]) -> None:
@@ -158,15 +161,23 @@ def _check_anchors(kind: DrawingKind, anchors: tuple[Anchor, ...]) -> None:
         raise UsageError(f"A {kind} has {kind.anchors} anchors, not {count}: give each as [time, price].")
     for time_us, price in anchors:
         if not EARLIEST_US <= time_us <= LATEST_US:
-            raise UsageError(f"The time {time_us} of an anchor is out of range: give it in microseconds since 1970.")
-        if not math.isfinite(price):
-            raise UsageError("The price of an anchor is not a number: give it in the quote asset.")
+            shown = _short(time_us)
+            raise UsageError(f"The time {shown} of an anchor is out of range: give it in microseconds since 1970.")
+        if not abs(price) <= MOST_PRICE:
+            raise UsageError(
+                f"The price of an anchor is not a number up to {MOST_PRICE:g}: give it in the quote asset."
+            )
 
 
 def _check_style(style: DrawingStyle) -> None:
     if not _COLOUR.fullmatch(style.colour):
         raise UsageError(f"“{style.colour[:60]}” is not a colour: write #rrggbb, line:3, or nothing.")
     if style.width not in WIDTHS:
-        raise UsageError(f"The width of a line is {WIDTHS[0]} to {WIDTHS[-1]}, not {style.width}.")
-    if len(style.levels) > MOST_LEVELS or not all(math.isfinite(one) for one in style.levels):
-        raise UsageError(f"The levels of a drawing are up to {MOST_LEVELS} numbers, as 0.382.")
+        raise UsageError(f"The width of a line is {WIDTHS[0]} to {WIDTHS[-1]}, not {_short(style.width)}.")
+    if len(style.levels) > MOST_LEVELS or not all(abs(one) <= MOST_LEVEL for one in style.levels):
+        raise UsageError(f"The levels of a drawing are up to {MOST_LEVELS} numbers up to {MOST_LEVEL:g}, as 0.382.")
+
+
+def _short(number: int) -> str:
+    digits = str(number)
+    return digits if len(digits) <= _MOST_DIGITS else f"{digits[:_MOST_DIGITS]}…"

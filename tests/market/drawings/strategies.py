@@ -7,7 +7,19 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from app.market.drawings.drawing import EARLIEST_US, LATEST_US, Anchor, Dash, Drawing, DrawingKind, DrawingStyle, Extend
+from app.market.drawings.drawing import (
+    EARLIEST_US,
+    LATEST_US,
+    MOST_LEVEL,
+    MOST_ORDER,
+    MOST_PRICE,
+    Anchor,
+    Dash,
+    Drawing,
+    DrawingKind,
+    DrawingStyle,
+    Extend,
+)
 
 floats = st.floats(allow_nan=False, allow_infinity=False)
 json_values: st.SearchStrategy[Any] = st.recursive(
@@ -16,14 +28,14 @@ json_values: st.SearchStrategy[Any] = st.recursive(
     max_leaves=5,
 )
 extras = st.dictionaries(st.text(string.ascii_lowercase, max_size=3).map("new_".__add__), json_values, max_size=3)
-anchors = st.builds(Anchor, st.integers(EARLIEST_US, LATEST_US), floats)
+anchors = st.builds(Anchor, st.integers(EARLIEST_US, LATEST_US), st.floats(-MOST_PRICE, MOST_PRICE))
 styles = st.builds(
     DrawingStyle,
     colour=st.just("") | st.integers(1, 9).map("line:{}".format) | st.integers(0, 0xFFFFFF).map("#{:06x}".format),
     width=st.integers(1, 4),
     dash=st.sampled_from(Dash),
     filled=st.booleans(),
-    levels=st.lists(floats, max_size=4).map(tuple),
+    levels=st.lists(st.floats(-MOST_LEVEL, MOST_LEVEL), max_size=4).map(tuple),
     extend=st.sampled_from(Extend),
     extra=extras,
 )
@@ -43,6 +55,6 @@ def drawings(draw: st.DrawFn, of: tuple[str, ...] = ("BTCUSDT", "OANDA:EUR_USD")
         draw(st.text(max_size=20)),
         draw(st.booleans()),
         draw(st.booleans()),
-        draw(floats),
+        draw(st.floats(-MOST_ORDER, MOST_ORDER)),
         extra=draw(extras),
     )

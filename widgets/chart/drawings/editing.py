@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QPointF
 
-from app.market.drawings.drawing import Anchor, Drawing, DrawingKind, DrawingStyle, Extend
+from app.market.drawings.drawing import MOST_ORDER, Anchor, Drawing, DrawingKind, DrawingStyle, Extend
 from app.market.interval import Interval
 from widgets.chart.drawings.handles import moved_anchor
 from widgets.chart.painting.scene import Scene
@@ -48,12 +48,12 @@ def new_drawing(
 
 def order_above(others: Iterable[Drawing]) -> float:
     """Return the order of a drawing that is painted after all others."""
-    return max((one.order for one in others), default=0.0) + 1.0
+    return min(max((one.order for one in others), default=0.0) + 1.0, MOST_ORDER)
 
 
 def order_below(others: Iterable[Drawing]) -> float:
     """Return the order of a drawing that is painted before all others."""
-    return min((one.order for one in others), default=0.0) - 1.0
+    return max(min((one.order for one in others), default=0.0) - 1.0, -MOST_ORDER)
 
 
 def with_anchor(drawing: Drawing, index: int, anchor: Anchor) -> Drawing:

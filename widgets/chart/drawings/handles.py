@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from PySide6.QtCore import QPointF, QRectF
 
-from app.market.drawings.drawing import Anchor, Drawing, DrawingKind
+from app.market.drawings.drawing import EARLIEST_US, LATEST_US, MOST_PRICE, Anchor, Drawing, DrawingKind
 from app.market.interval import Interval
 from widgets.chart.drawings.shapes import Shape
 from widgets.chart.painting.scene import Scene
@@ -45,7 +45,7 @@ def anchor_at(scene: Scene, interval: Interval, point: QPointF, *, on_candle: bo
     """
     time_scale = scene.time_scale
     position = time_scale.slot_at(point.x()) if on_candle else time_scale.position_at(point.x())
-    return Anchor(time_at(interval, position), rounded(scene, scene.price.value_at(point.y())))
+    return Anchor(_time_at(interval, position), rounded(scene, scene.price.value_at(point.y())))
 
 
 def moved_anchor(scene: Scene, interval: Interval, anchor: Anchor, by: QPointF, *, whole_slots: bool) -> Anchor:
@@ -57,7 +57,7 @@ def moved_anchor(scene: Scene, interval: Interval, anchor: Anchor, by: QPointF, 
     time_scale = scene.time_scale
     slots = by.x() / time_scale.bar_px
     at = time_scale.axis.at(position_of(interval, anchor.time_us)) + (round(slots) if whole_slots else slots)
-    time_us = anchor.time_us if not by.x() else time_at(interval, time_scale.axis.slot_position(at))
+    time_us = anchor.time_us if not by.x() else _time_at(interval, time_scale.axis.slot_position(at))
     if not by.y():
         return Anchor(time_us, anchor.price)
     share = scene.price.value_scale.share_of(anchor.price) + by.y() / max(scene.price.rect.height(), 1.0)
@@ -65,8 +65,14 @@ def moved_anchor(scene: Scene, interval: Interval, anchor: Anchor, by: QPointF, 
 
 
 def rounded(scene: Scene, price: float) -> float:
-    """Return a price with the decimals of the symbol's, one more where a pixel is less than that."""
-    return round(price, decimals_of(scene) + 1)
+    """Return a price with the decimals of the symbol's and one more, within what an anchor may have."""
+    return min(max(round(price, decimals_of(scene) + 1), -MOST_PRICE), MOST_PRICE)
+
+
+def _time_at(interval: Interval, position: float) -> int:
+    """Return the time at a slot position, within what an anchor may have."""
+    first, last = position_of(interval, EARLIEST_US), position_of(interval, LATEST_US)
+    return min(max(time_at(interval, min(max(position, first), last)), EARLIEST_US), LATEST_US)
 
 
 def handles_of(scene: Scene, interval: Interval, drawing: Drawing, shape: Shape) -> list[Handle]:

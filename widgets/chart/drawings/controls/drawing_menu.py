@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from functools import partial
-from math import isfinite
 from typing import Protocol
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor, QIcon, QPixmap
 from PySide6.QtWidgets import QColorDialog, QInputDialog, QMenu, QWidget
 
-from app.market.drawings.drawing import MOST_LEVELS, WIDTHS, Dash, Drawing, Extend
+from app.market.drawings.drawing import MOST_LEVEL, MOST_LEVELS, WIDTHS, Dash, Drawing, Extend
 from widgets.chart.drawings.figures import colour_name
 from widgets.chart.drawings.kinds import KINDS
 from widgets.chart.drawings.line_painting import colour_of
@@ -42,7 +41,7 @@ class DrawingChanges(Protocol):
 
 
 def fill_drawing_menu(menu: QMenu, changes: DrawingChanges, drawing: Drawing, palette: Palette) -> None:
-    """Add what can be done with a drawing. A locked one can only be unlocked, hidden and copied."""
+    """Add what can be done with a drawing. A locked one can only be unlocked, hidden, ordered and copied."""
     info = KINDS[drawing.kind]
     menu.setFont(style.font())
     if not drawing.locked:
@@ -159,7 +158,7 @@ def levels_in(text: str) -> tuple[float, ...]:
 def _wrong_levels(text: str) -> str:
     """Return a sentence on the first word that is no level; empty where all are."""
     wrong = [word for word in _words(text) if _level(word) is None]
-    return f"“{wrong[0][:20]}” is not a number and is left out." if wrong else ""
+    return f"“{wrong[0][:20]}” is not a number up to {MOST_LEVEL:,.0f} and is left out." if wrong else ""
 
 
 def _words(text: str) -> list[str]:
@@ -171,7 +170,7 @@ def _level(word: str) -> float | None:
         level = float(word)
     except ValueError:
         return None
-    return level if isfinite(level) else None
+    return level if abs(level) <= MOST_LEVEL else None
 
 
 def swatch(colour: QColor) -> QIcon:
