@@ -123,14 +123,15 @@ class User(RuleBasedStateMachine):
         drawing = self.now[data.draw(st.sampled_from(sorted(self.now)))]
         self.chart.drawings.choose(drawing.id)
         is_moved = self.chart.drawings.keys.move(across, up)
-        assert is_moved is not drawing.locked
+        is_fixed = drawing.locked or drawing.hidden
+        assert is_moved is not is_fixed
         moved = self.chart.drawings.chosen
         assert moved is not None
         scene = self.chart._scene
         for before, after in zip(drawing.anchors, moved.anchors, strict=True):
-            by_us = 0 if drawing.locked else across * self.chart.series.interval.length_us
+            by_us = 0 if is_fixed else across * self.chart.series.interval.length_us
             assert after.time_us - before.time_us == pytest.approx(by_us, abs=2)
-            by_px = 0 if drawing.locked else up
+            by_px = 0 if is_fixed else up
             assert scene.price.y_of(before.price) - scene.price.y_of(after.price) == pytest.approx(by_px, abs=0.2)
         self.step({moved.id: moved})
 

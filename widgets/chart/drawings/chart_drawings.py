@@ -86,6 +86,7 @@ class ChartDrawings(QObject):
         self._following: Figures | None = None  # of the last frame
         self._crosshair: Crosshair | None = None  # of the last frame
         self._symbol_name = ""
+        self._is_new_text = False  # the text being typed is of a drawing that was not stored before
         self.changed.connect(self._overlay.place_bar)
         canvas.add_item_over_panes(self._item)
         scene.price.layers.append(DrawingFills(self.set, self._painter))
@@ -95,6 +96,7 @@ class ChartDrawings(QObject):
     def set_drawings(self, drawings: Iterable[Drawing]) -> None:
         """Show these drawings of the scene's symbol, given in the order of painting."""
         self.set.set_drawings(drawings)
+        self._tool.drop_gone()
         self._frame()
         self.changed.emit()
 
@@ -156,6 +158,7 @@ class ChartDrawings(QObject):
         self._tool.take(kind)
         self.choose(None)
         if kind is not None:
+            self._reveal()
             steps = KINDS[kind].steps
             self._note(f"{KINDS[kind].title}: {steps[0].lower()}{steps[1:]}")
         self.tool_changed.emit()
@@ -257,15 +260,19 @@ class ChartDrawings(QObject):
     # Changes by the user
 
     def change(self, drawing: Drawing, **changes: object) -> None:
-        """Store a drawing with some fields changed."""
-        self._put(replace(drawing, **changes))  # type: ignore[arg-type]  # because mypy cannot match the names
+        """Store a drawing, as it is by now, with some fields changed."""
+        current = self._current(drawing)
+        if current is not None:
+            self._put(replace(current, **changes))  # type: ignore[arg-type]  # because mypy cannot match the names
 
     def change_style(self, drawing: Drawing, **changes: object) -> None:
-        """Store a drawing in another style; the next one of its kind begins with it."""
-        styled = replace(drawing.style, **changes)  # type: ignore[arg-type]  # because mypy cannot match the names
-        changed = replace(drawing, style=styled)
-        self._tool.remember_style(changed)
-        self._put(changed)
+        """Store a drawing, as it is by now, in another style; the next one of its kind begins with it."""
+        current = self._unlocked(drawing)
+        if current is not None:
+            styled = replace(current.style, **changes)  # type: ignore[arg-type]  # because mypy cannot match the names
+            changed = replace(current, style=styled)
+            self._tool.remember_style(changed)
+            self._put(changed)
 
     def remove(self, drawing: Drawing) -> None:
         """Remove a drawing; say so where alerts wait for it."""
@@ -280,9 +287,7 @@ class ChartDrawings(QObject):
         drawing = self.chosen
         if drawing is None:
             return False
-        if drawing.locked:
-            self._note(f"{KINDS[drawing.kind].title}: unlock it first.")
-        else:
+        if self._unlocked(drawing) is not None:
             self.remove(drawing)
         return True
 
@@ -290,6 +295,7 @@ class ChartDrawings(QObject):
         """Store a copy of a drawing beside it, and choose that."""
         interval = self._interval
         if interval is not None:
+            self._reveal()
             copy = duplicate(self._scene, interval, drawing, self.drawings)
             self._put(copy)
             self.choose(copy.id)
@@ -303,9 +309,11 @@ class ChartDrawings(QObject):
         self.change(drawing, order=order_below(self.drawings))
 
     def edit_text(self, drawing: Drawing) -> None:
-        """Let the user type a drawing's text in its place."""
-        self._overlay.edit_text(drawing)
-        self._frame()
+        """Let the user type a drawing's text in its place, unless it is locked."""
+        self._is_new_text = self.set.get(drawing.id) is None
+        if self._is_new_text or self._unlocked(drawing) is not None:
+            self._overlay.edit_text(drawing)
+            self._frame()
 
     def ask_for_alert(self, drawing: Drawing) -> None:
         """Ask the owner for an alert on a drawing."""
@@ -325,6 +333,7 @@ class ChartDrawings(QObject):
             return False
         found = pasted(QGuiApplication.clipboard().text(), self._scene, interval, symbol.name, self.drawings)
         if found:
+            self._reveal()
             self.put_requested.emit(found)
             self.choose(found[-1].id)
             self._note(f"Pasted: {KINDS[found[0].kind].title.lower()}." if len(found) == 1 else "Pasted the drawings.")
@@ -381,11 +390,37 @@ class ChartDrawings(QObject):
         is_text = drawing.kind in (DrawingKind.TEXT, DrawingKind.NOTE)
         if text is None or (is_text and not text):
             return
-        if text != drawing.text or self.set.get(drawing.id) is None:
-            self._put(replace(drawing, text=text))
+        # It may have been changed or removed elsewhere meanwhile: then only what was typed counts.
+        if text != drawing.text or self._is_new_text:
+            self._put(replace(self.set.get(drawing.id) or drawing, text=text))
         self.choose(drawing.id)
 
     # The rest
+
+    def _current(self, drawing: Drawing) -> Drawing | None:
+        """Return a drawing as it is by now: a menu or a dialog may be about an earlier one; say so if it is gone."""
+        current = self.set.get(drawing.id)
+        if current is None:
+            self._note(f"{KINDS[drawing.kind].title}: it is not on this chart any more.")
+        return current
+
+    def _unlocked(self, drawing: Drawing) -> Drawing | None:
+        """Return a drawing as it is by now, if it may be changed; say so if it is locked."""
+        current = self._current(drawing)
+        if current is None:
+            return None
+        if self._tool.is_locked:
+            self._note(f"All drawings are locked: unlock them first{key_in_brackets('lock_drawings')}.")
+            return None
+        if current.locked:
+            self._note(f"{KINDS[drawing.kind].title}: unlock it first{key_in_brackets('lock_drawing')}.")
+            return None
+        return current
+
+    def _reveal(self) -> None:
+        """Show all drawings again: a new one must not be placed unseen."""
+        if not self.is_shown:
+            self.show_all(shown=True)
 
     def _end_tool(self) -> None:
         self._note("")  # what to do with the tool

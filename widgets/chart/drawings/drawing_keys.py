@@ -40,8 +40,8 @@ class DrawingKeys:
         """Move the chosen drawing, or the point that is held, or the crosshair while a drawing is being placed."""
         if self._tool.kind is not None:
             return self._calls.nudge(across, up)
-        drawing, series = self._drawings.chosen_drawing, self._drawings.series
-        if drawing is None or drawing.locked or series is None:
+        drawing, series = self._movable(), self._drawings.series
+        if drawing is None or series is None:
             return False
         by = QPointF(across * max(self._scene.time_scale.bar_px, 1.0), -float(up))
         self._calls.put(moved(self._scene, series.interval, drawing, by, self._drawings.held))
@@ -49,8 +49,8 @@ class DrawingKeys:
 
     def hold_next_point(self) -> bool:
         """Move only the chosen drawing's next point from now on; after its last one, the whole drawing again."""
-        drawing, series = self._drawings.chosen_drawing, self._drawings.series
-        if drawing is None or drawing.locked or drawing.hidden or series is None:
+        drawing, series = self._movable(), self._drawings.series
+        if drawing is None or series is None:
             return False
         points = handles_of(self._scene, series.interval, drawing, self._drawings.shape(drawing))
         held = self._drawings.held
@@ -76,3 +76,10 @@ class DrawingKeys:
         if scene.last is None:
             return False
         return self._tool.place_at(QPointF(scene.time_scale.x_of(scene.last.slot), scene.price.y_of(scene.last.close)))
+
+    def _movable(self) -> Drawing | None:
+        """Return the chosen drawing; None if it is locked or cannot be seen."""
+        drawing = self._drawings.chosen_drawing
+        if drawing is None or drawing.locked or drawing.hidden or self._tool.is_locked or not self._drawings.is_shown:
+            return None
+        return drawing

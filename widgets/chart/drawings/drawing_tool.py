@@ -177,8 +177,7 @@ class DrawingTool:
         changed = self._drawings.preview
         self._drawings.set_preview(None)
         if drag.has_moved and changed is not None and changed != drag.original:
-            self._calls.put(changed)
-            self._calls.choose(changed.id)
+            self._end_drag(drag, changed)
         self._calls.frame()
         return True
 
@@ -333,6 +332,22 @@ class DrawingTool:
             anchor = _level_with(fixed, start, end, lambda at: anchor_at(self._scene, interval, at))
         self._show(with_anchor(original, drag.anchor, anchor))
 
+    def drop_gone(self) -> None:
+        """Give up the drag of a drawing that was removed meanwhile."""
+        drag = self._drag
+        if drag is not None and not (drag.is_copy and drag.has_moved) and self._drawings.get(drag.original.id) is None:
+            self._give_up()
+
+    def _end_drag(self, drag: Drag, changed: Drawing) -> None:
+        if not drag.is_copy:
+            # Only its place was changed: what somebody else has changed meanwhile stays.
+            current = self._drawings.get(changed.id)
+            if current is None or current.locked:
+                return
+            changed = replace(current, anchors=changed.anchors)
+        self._calls.put(changed)
+        self._calls.choose(changed.id)
+
     def _show(self, drawing: Drawing) -> None:
         if drawing != self._drawings.preview:
             self._drawings.set_preview(drawing)
@@ -340,7 +355,7 @@ class DrawingTool:
 
     def _handle_at(self, position: QPointF) -> Handle | None:
         drawing, interval = self._drawings.chosen_drawing, self._interval
-        if drawing is None or interval is None or drawing.locked or drawing.hidden:
+        if drawing is None or interval is None or drawing.locked or drawing.hidden or not self._drawings.is_shown:
             return None
         handles = handles_of(self._scene, interval, drawing, self._drawings.shape(drawing))
         nearest = min(handles, key=lambda handle: _distance(handle.point, position))
