@@ -10,7 +10,7 @@ CLIENTS := build/clients
 WEBCHART := build/webchart
 SETUP_INPUTS := pyproject.toml build_spec/setup.sh build_spec/bootstrap.py build_spec/apt.sh
 
-.PHONY: help setup setup-dev run demo test crash faultkills soak quotesoak fuzz roundtrip importcrash lakecrash alertcrash drawingcrash workspacecrash flood freqtrade clients openapi webchart lint types bench screenshot package requirements clean moved
+.PHONY: help setup setup-dev run demo test deeptest crash faultkills soak quotesoak fuzz roundtrip importcrash lakecrash alertcrash drawingcrash workspacecrash flood freqtrade clients openapi webchart lint types bench screenshot package requirements clean moved
 .DEFAULT_GOAL := help
 
 # What was compiled once serves every start: where the environment forbids to keep it, each takes a second longer.
@@ -37,6 +37,9 @@ demo: setup ## open the window on the simulated market: no internet needed
 
 test: setup-dev ## run all tests, without a display
 	QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest -m "not benchmark" -n 4 --dist loadfile --no-loadscope-reorder $(ARGS)
+
+deeptest: export TEST_DEPTH = deep
+deeptest: test ## run all tests with all examples, kills, kinds of faults, earlier versions and editions they have
 
 crash: setup-dev ## kill the writer 100 times and the database 50 times under load, then compare all that is stored
 	PYTHONPATH=. $(BIN)/python tests/soak/recorder/crash.py $(ARGS)

@@ -22,6 +22,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.clusters import copied_clusters
+from tests.depth import examples, is_wanted
 from tests.object_server import ObjectServer
 from tests.servers import EMBEDDED, leave_named_server, note_named_server, shared_server, stop_shared_servers
 from tests.tables import our_tables
@@ -30,6 +31,7 @@ from tests.tables import our_tables
 # what nobody thought of; where CI is set they are the same in every run, so that a change is judged by what it changed.
 settings.register_profile(
     "cryptopipe",
+    max_examples=examples(100),
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
     derandomize=bool(os.environ.get("CI")),
@@ -114,7 +116,11 @@ _LONGEST_FIRST = [
 ]
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if unwanted := [item for item in items if not is_wanted(item)]:
+        config.hook.pytest_deselected(items=unwanted)
+        items[:] = [item for item in items if is_wanted(item)]
+
     @functools.cache
     def rank(file: Path) -> int:
         places = (number for number, place in enumerate(_LONGEST_FIRST) if file.is_relative_to(place))

@@ -3,7 +3,8 @@ The servers that tests of the storage run on: the embedded one always, and each 
 
 A test that asks for ``server_url`` runs on every one of `editions`; one whose module or function is marked
 ``embedded_only`` does not depend on the edition and runs on the embedded server, one marked ``timescale_only`` on the
-others. What cannot be had is skipped and says why; that no server is named is said once, in test_editions.
+others. One marked ``mostly_embedded`` only reads, by statements that all editions share: on the others it is ``deep``
+(see `tests.depth`). What cannot be had is skipped and says why; that no server is named is said once, in test_editions.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from psycopg.conninfo import make_conninfo
 from app.market.errors import StoreError
 from storage.postgres.connection import Connection, connect
 from storage.server.embedded_server import EmbeddedServer
+from tests.depth import mostly_deep
 from tests.storage.timescale_server import TimescaleMissing, TimescaleServer
 
 EMBEDDED, APACHE, NAMED = "embedded", "timescaledb-apache", "named"
@@ -48,7 +50,8 @@ def spread_over_editions(metafunc: pytest.Metafunc) -> None:
             wanted = [EMBEDDED]
         elif metafunc.definition.get_closest_marker("timescale_only"):
             wanted.remove(EMBEDDED)
-        metafunc.parametrize("server_url", wanted, indirect=True, scope="session")
+        usual = [EMBEDDED] if metafunc.definition.get_closest_marker("mostly_embedded") else wanted
+        metafunc.parametrize("server_url", mostly_deep(wanted, usual), indirect=True, scope="session")
 
 
 def shared_server(edition: str) -> str:

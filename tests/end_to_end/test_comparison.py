@@ -28,6 +28,7 @@ from app.market.units import parse_e8
 from storage.candles.store import PostgresStore
 from storage.database import Database
 from storage.postgres.connection import connect
+from tests.depth import examples
 from tests.live.helpers import START_US, FakeExchange, HandClock
 from tests.market.helpers import recorded_trades
 from tests.servers import editions, shared_server
@@ -94,7 +95,7 @@ def whole_range(trades: Sequence[Trade], interval: Interval) -> CandleRequest:
     return CandleRequest(trades[0].symbol, interval, interval.open_time_us(first), interval.next_open_us(last))
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(8), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     seed=st.integers(0, 2**32),
     spacing_s=st.sampled_from([0.5, 20.0, 300.0]),

@@ -24,6 +24,7 @@ from app.market.interval import SECOND_US, Interval
 from app.market.trade import Trade
 from storage.database import Database
 from tests.candle_files import write_candles
+from tests.depth import examples
 from tests.live.charts.helpers import shown
 from tests.live.helpers import SYMBOL, folded
 from tests.live.market import Market
@@ -97,7 +98,7 @@ def assert_true(world: World, interval: Interval, candles: list[Candle]) -> None
     assert traded <= slots
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(worlds(), st.sampled_from(INTERVALS))
 def test_of_a_live_builder(world: World, interval: Interval) -> None:
     builder = CandleBuilder(interval)
@@ -115,7 +116,7 @@ def database(tmp_path_factory):
         assert opened.close()
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=examples(25), suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(world=worlds())
 def test_of_the_database_and_of_a_file(database, tmp_path, world: World) -> None:
     assert database.writer.put(world.received)
@@ -134,7 +135,7 @@ def test_of_the_database_and_of_a_file(database, tmp_path, world: World) -> None
         assert [row["complete"] == "true" for row in rows] == [candle.complete for candle in candles]
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(world=worlds(), interval=st.sampled_from(INTERVALS))
 def test_of_a_chart(world: World, interval: Interval) -> None:
     trades = [one._replace(symbol=SYMBOL) for one in world.trades]

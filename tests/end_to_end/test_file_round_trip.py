@@ -27,6 +27,7 @@ from storage.files.readers.open_rows import open_rows
 from storage.files.target import NewFile
 from storage.integrity.verify import verify
 from storage.postgres.connection import connect
+from tests.depth import examples
 from tests.servers import EMBEDDED, shared_server
 from tests.tables import our_tables
 from tests.trade_files import FIFTEEN_DIGITS, LAST_US, MOST, amounts
@@ -84,7 +85,7 @@ def imported(database: Database, path: Path) -> ImportReport:
 
 
 @given(drawn=markets())
-@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(15), suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_trades_come_back_from_a_file_of_any_format(
     databases: Databases, tmp_path: Path, drawn: tuple[FileFormat, list[Trade]]
 ) -> None:

@@ -32,6 +32,7 @@ from app.market.trade import Trade
 from app.market.units import format_e8
 from storage.database import Database
 from storage.loading.bulk_loader import BulkLoader
+from tests.depth import examples
 from tests.live.helpers import START_US, FakeExchange, HandClock, figures
 from tests.live.transfers.test_candle_transfer import Kept
 from tests.row_files import trade_batch
@@ -202,7 +203,7 @@ def compared(database: Database, request: CandleRequest) -> tuple[list[FieldDiff
     return asyncio.run(run())
 
 
-any_market = settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+any_market = settings(max_examples=examples(25), suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @given(market=markets(), seed=st.integers(0, 2**32))

@@ -18,6 +18,7 @@ from storage.database import Database
 from storage.integrity.gap_report import read_gaps
 from storage.postgres.connection import connect
 from tests.candle_files import candle_row, write_candles
+from tests.depth import examples
 from tests.servers import EMBEDDED, editions, shared_server
 from tests.tables import our_tables
 
@@ -83,7 +84,7 @@ def database(request, tmp_path_factory):
 
 # Slow; on the other editions test_candles in tests/storage compares SQL and builder on every interval.
 @pytest.mark.parametrize("database", [EMBEDDED], indirect=True, scope="module")
-@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=examples(8), suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(market=markets())
 def test_live_sql_and_export_agree_on_every_interval(database, tmp_path, market):
     # Very many empty candles would only take time; the busy hours look at seconds.
@@ -93,7 +94,7 @@ def test_live_sql_and_export_agree_on_every_interval(database, tmp_path, market)
     assert_paths_agree(database, tmp_path, market, fitting)
 
 
-@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=examples(12), suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(market=busy_hours())
 def test_they_agree_on_intervals_of_seconds_in_a_busy_hour(database, tmp_path, market):
     assert_paths_agree(database, tmp_path, market, BUSY_INTERVALS)

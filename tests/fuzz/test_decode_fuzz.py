@@ -18,13 +18,14 @@ from app.market.ports.exchange import FeedCounters
 from app.market.trade import MarketEvent, Trade
 from tests.brokers.binance.helpers import trade_frame, until
 from tests.conftest import SHARED_DATA
+from tests.depth import examples
 from tests.fuzz import seeds
 from tests.fuzz.mutate import mutated
 from tests.fuzz.properties import check_answer, check_frame, check_trade
 from tests.sandbox.helpers import newest_connection, serving, small_market
 
 RECORDINGS = SHARED_DATA if SHARED_DATA.exists() else None
-MANY = settings(max_examples=400)
+MANY = settings(max_examples=examples(400))
 
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),

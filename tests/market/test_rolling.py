@@ -27,6 +27,7 @@ from app.market.columns.rolling import (
 )
 from app.market.file_columns import MINUTE_INDEX
 from app.market.interval import ORIGIN_US, Interval
+from tests.depth import examples
 
 FIRST_US = ORIGIN_US + 12_345_678 * MINUTE_US
 PRICE = st.integers(min_value=1, max_value=10**19 - 1).map(lambda price: min(price, 2**63 - 1))
@@ -94,7 +95,7 @@ def rows_of(batch: Any) -> list[tuple[Candle, int]]:
     return list(zip(candles_of(batch.drop_columns([MINUTE_INDEX])), index, strict=True))
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(minutes(), st.integers(1, 31))
 def test_every_window_is_the_sum_of_its_minutes(found: list[Candle], length: int) -> None:
     windows = rolling_windows(columns_of(found), length)
@@ -184,7 +185,7 @@ class Closed:
         return np.array([(at - FIRST_US) // MINUTE_US in self.places for at in opens_us.tolist()], dtype=np.bool_)
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(
     minutes(),
     st.integers(1, 31),

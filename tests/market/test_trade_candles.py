@@ -13,6 +13,7 @@ from app.market.columns.candle_columns import opens_of, slots_of
 from app.market.columns.trade_candles import TradeCandles
 from app.market.interval import Interval
 from app.market.trade import Trade
+from tests.depth import examples
 
 BEGIN_US = 1_723_161_600_000_000
 INTERVALS = [Interval.parse(one) for one in ("1s", "13s", "1m", "13m", "181m", "1d", "3d", "1w", "1M", "5M")]
@@ -31,7 +32,7 @@ def trades(draw: st.DrawFn) -> list[Trade]:
 
 
 @given(trades(), st.sampled_from(INTERVALS), st.integers(1, 7))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 def test_any_batches_give_what_the_builder_gives(given_trades: list[Trade], interval: Interval, size: int) -> None:
     builder, candles = CandleBuilder(interval), TradeCandles(interval)
     for trade in given_trades:
@@ -42,7 +43,7 @@ def test_any_batches_give_what_the_builder_gives(given_trades: list[Trade], inte
 
 
 @given(trades(), st.sampled_from(INTERVALS))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 def test_what_ended_is_taken_once_and_later_trades_of_it_are_refused(
     given_trades: list[Trade], interval: Interval
 ) -> None:

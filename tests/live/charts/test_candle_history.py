@@ -15,6 +15,7 @@ from app.market.candle import Candle, CandleSource, combine
 from app.market.errors import FeedDisconnected, StoreUnavailable
 from app.market.interval import SECOND_US, Interval
 from app.market.precedence import better
+from tests.depth import examples
 from tests.live.databases import FakeStore
 from tests.live.helpers import START_US, SYMBOL, FakeExchange, HandClock, away, figures, folded, trade
 
@@ -94,7 +95,7 @@ def test_joining_parts_of_the_same_length_changes_nothing() -> None:
 trade_gaps_s = st.lists(st.sampled_from([0, 0.2, 1, 7, 63, 700, 4000, 90_000]), min_size=1, max_size=30)
 
 
-@settings(max_examples=30)
+@settings(max_examples=examples(30))
 @given(trade_gaps_s, st.integers(-200_000, 100_000), st.integers(0, 250_000), st.booleans())
 def test_parts_cover_exactly_the_time_asked_for(gaps_s: list[float], start_s: int, length_s: int, align: bool) -> None:
     if align:  # the borders where one length takes over from another

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from app.live.charts.chart_session import SessionState
 from app.market.interval import SECOND_US, Interval
 from app.market.trade import Trade
+from tests.depth import examples
 from tests.live.charts.helpers import Chart
 from tests.live.helpers import START_US, away, trade
 from tests.live.market import Market, every_second
@@ -242,7 +243,7 @@ def deliveries(draw: st.DrawFn) -> tuple[list[Trade], int, int]:
     return trades, draw(st.integers(2, len(trades) - 3)), draw(st.integers(0, 1000))
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(deliveries(), st.sampled_from("1s 5s 30s 1m 90s 3m 13m 181m 1d 1w 1M 3m+1m 1h+7m 1d+61m".split()))
 def test_whatever_comes_late_twice_or_by_repair_the_series_is_all_trades_folded(
     delivery: tuple[list[Trade], int, int], name: str

@@ -17,6 +17,7 @@ from app.market.coverage import IdRanges
 from app.market.interval import SECOND_US, Interval
 from app.market.series.series import Bar
 from app.market.trade import Trade
+from tests.depth import examples
 from tests.live.charts.helpers import Chart, shown
 from tests.live.databases import FakeStore
 from tests.live.helpers import folded, trade
@@ -171,7 +172,7 @@ class RealStore(FakeStore):
 
 
 @pytest.mark.parametrize("name", INTERVALS)
-@settings(max_examples=6)
+@settings(max_examples=examples(6))
 @example(seed=50)  # trades from before a pause come late, while nobody sees the candles
 @example(seed=4310)
 @given(seed=st.integers(0, 2**32))
@@ -183,7 +184,7 @@ def test_however_trades_arrive_the_chart_is_all_of_them_folded_and_never_went_ba
 
 
 @pytest.mark.parametrize("name", ["1s", "13m", "1h", "1d", "1w", "1M"])
-@settings(max_examples=2, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(2), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(0, 2**32))
 def test_with_a_real_database_it_ends_the_same(world: World, name: str, seed: int) -> None:
     with pytest.MonkeyPatch.context() as patch:

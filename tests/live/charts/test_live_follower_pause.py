@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from app.market.interval import SECOND_US
 from app.market.trade import Trade
+from tests.depth import examples
 from tests.live.charts.helpers import Chart
 from tests.live.helpers import trade
 from tests.live.market import Market, every_second
@@ -124,7 +125,7 @@ async def test_a_trade_that_was_fetched_late_has_the_candles_loaded() -> None:
     market.close()
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(st.integers(0, 2**32), st.sampled_from("1s 5s 1m 13m 1h 1d 13m+4m".split()))
 def test_however_often_it_pauses_a_session_has_all_trades_folded(seed: int, name: str) -> None:
     dice = random.Random(seed)

@@ -16,6 +16,7 @@ from app.market.drawings.drawing import Anchor, Drawing, DrawingKind
 from app.market.ports.drawings import DrawingChange, DrawingNews
 from storage.drawings.drawing_journal import SqliteJournal
 from storage.drawings.drawing_store import PostgresDrawings
+from tests.depth import examples
 from tests.storage.helpers import World
 
 SYMBOL = "BTCUSDT"
@@ -82,7 +83,7 @@ def forget(desktops: list[Desktop], before: tuple[Drawing, ...], after: tuple[Dr
         one.last_put = {key: put for key, put in one.last_put.items() if put not in gone}
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=operations, number=st.uuids())
 def test_nothing_is_lost_and_both_show_the_same(world: World, tmp_path: Path, steps: list, number: object) -> None:
     with world.connect() as connection:

@@ -10,11 +10,12 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.depth import examples
 from tests.live.helpers import SYMBOL, trade, until
 from tests.live.outbox.helpers import AWAY, Ledger, Run, ShakyWriter
 
 
-@settings(max_examples=30)
+@settings(max_examples=examples(30))
 @given(
     st.integers(0, 2**32),
     st.lists(st.sampled_from("ppppp away back hang full commit kill new none".split()), max_size=40),

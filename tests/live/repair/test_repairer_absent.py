@@ -12,6 +12,7 @@ from app.live.recording.recorder import Recorder
 from app.live.repair import chunks
 from app.live.repair.repairer import Repairer
 from app.market.coverage import IdRanges
+from tests.depth import examples
 from tests.live.databases import FakeWriter
 from tests.live.helpers import SYMBOL, HandClock, recorder_for, trade, until
 from tests.live.repair.helpers import LAST, Answer, Moody, exchange_with, receive, repairing
@@ -75,7 +76,7 @@ async def test_an_answer_that_ends_too_early_proves_nothing_and_is_asked_for_aga
 IDS = st.integers(1, 80)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(
     stored=st.sets(IDS),
     arrivals=st.lists(IDS, min_size=1, max_size=30),

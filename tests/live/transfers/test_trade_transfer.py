@@ -24,6 +24,7 @@ from app.market.trade import Trade
 from storage.candles import trade_columns
 from storage.files.export_file import rows_file
 from storage.files.target import NewFile
+from tests.depth import examples
 from tests.live.helpers import START_US
 from tests.servers import EMBEDDED, shared_server
 from tests.storage.helpers import World
@@ -67,7 +68,7 @@ def exported(world: World, request: RowsRequest, path: Path) -> tuple[list[Trade
 _symbols = iter(range(1, 1 << 30))
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(15), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(0, 2**32))
 def test_every_stored_trade_is_in_the_file_and_every_missing_id_is_named(
     world: World, tmp_path: Path, seed: int

@@ -33,6 +33,7 @@ from app.market.interval import Interval
 from app.market.series.series import CandleSeries
 from app.market.trade import Trade
 from app.market.units import E8
+from tests.depth import examples
 
 M1 = Interval.parse("1m")
 START_US = 1_700_000_000_000_000 // M1.length_us * M1.length_us
@@ -184,7 +185,7 @@ def modelled(trades: Sequence[Trade], alert: Alert) -> list[Firing]:
 
 
 @given(market(), rules, st.sampled_from(Repeat))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 def test_an_alert_fires_where_the_model_says(trades: list[Trade], rule: Rule, repeat: Repeat) -> None:
     alert = Alert(1, rule, repeat)
     assert fired(trades, alert) == modelled(trades, alert)
@@ -199,7 +200,7 @@ pauses = st.builds(
 
 
 @given(market(), rules, st.sampled_from(Repeat), st.lists(pauses, max_size=3))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 def test_trades_within_a_pause_meet_nothing_and_end_nothing(
     trades: list[Trade], rule: Rule, repeat: Repeat, several: list[Pause]
 ) -> None:
@@ -227,7 +228,7 @@ def test_a_firing_says_why() -> None:
 
 
 @given(market(), st.lists(rules, min_size=2, max_size=6), st.sampled_from(Repeat))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 def test_many_alerts_fire_as_each_does_alone(trades: list[Trade], several: list[Rule], repeat: Repeat) -> None:
     alerts = [Alert(number, rule, repeat) for number, rule in enumerate(several)]
     alone = [firing for alert in alerts for firing in fired(trades, alert)]
@@ -235,7 +236,7 @@ def test_many_alerts_fire_as_each_does_alone(trades: list[Trade], several: list[
 
 
 @given(market(), rules, st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 def test_a_board_that_begins_later_and_was_warmed_up_fires_as_one_that_saw_all(
     trades: list[Trade], rule: Rule, data: st.DataObject
 ) -> None:
@@ -296,7 +297,7 @@ def test_a_thousand_alerts_of_one_kind_fire_as_one(rule: str) -> None:
 
 
 @given(market(), st.lists(rules, min_size=2, max_size=6), st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 def test_joined_boards_fire_as_one(trades: list[Trade], several: list[Rule], data: st.DataObject) -> None:
     at = data.draw(st.integers(0, len(trades)))
     alerts = [Alert(number, rule, data.draw(st.sampled_from(Repeat))) for number, rule in enumerate(several)]

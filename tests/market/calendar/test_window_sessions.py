@@ -12,6 +12,7 @@ from app.market.calendar.calendar import MINUTE_US, Calendar
 from app.market.calendar.session_table import ListedSession, SessionTable
 from app.market.calendar.weekly import forex
 from app.market.calendar.window_sessions import NO_SESSION, closed_minutes, window_sessions
+from tests.depth import examples
 from tests.market.calendar.helpers import us
 
 FRIDAY_US = us("2024-03-08 20:00")
@@ -33,7 +34,7 @@ def with_break() -> Calendar:
     return SessionTable("TEST", listed)
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(st.sampled_from((AlwaysOpen(), forex(), with_break())), st.integers(0, 6 * 1440), st.integers(1, 3_000))
 def test_windows_are_described_as_the_calendar_says_of_their_minutes(
     calendar: Calendar, offset: int, length: int

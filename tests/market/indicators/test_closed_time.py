@@ -14,6 +14,7 @@ from app.market.indicators import Session, find, indicators
 from app.market.indicators.values import IndicatorValues
 from app.market.interval import Interval
 from app.market.series.series import CandleSeries
+from tests.depth import examples
 from tests.market.calendar.helpers import us
 from tests.market.indicators.helpers import followed, series_of, walk
 
@@ -49,7 +50,7 @@ def test_values_are_those_of_the_same_candles_without_closed_time_between(key: s
 
 
 @given(st.sampled_from(["ema", "rsi", "sma", "vwap", "cvd"]), st.integers(1, 300), st.data())
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 def test_what_is_kept_up_to_date_equals_what_is_computed_at_once(key: str, start: int, data: st.DataObject) -> None:
     figures, kept = walk(len(SLOTS)), values_of(key)
 

@@ -11,6 +11,7 @@ from app.market.errors import UsageError
 from app.market.indicators import find
 from app.market.indicators.entry_values import EntryValues
 from app.market.indicators.values import IndicatorValues
+from tests.depth import examples
 from tests.market.indicators.helpers import MIDNIGHT, last_of, series_of, walk
 
 
@@ -25,7 +26,7 @@ def entry(key: str, **given_settings: object) -> EntryValues:
     st.lists(st.integers(2, 300), min_size=1, max_size=4, unique=True),
     st.integers(50, 600),
 )
-@settings(max_examples=25)
+@settings(max_examples=examples(25))
 def test_each_line_of_several_is_to_the_last_bit_what_it_is_alone(key: str, periods: list[int], count: int) -> None:
     series = series_of(last_of(walk(600), count), MIDNIGHT - 250, begins=False)
     several = entry(key, period=periods)

@@ -18,6 +18,7 @@ from app.market.indicators.definition import BAR_COLUMNS, Bars
 from app.market.indicators.phase_values import Figures, PhaseValues, inputs_of
 from app.market.indicators.research_names import NamedIndicator, named_indicators
 from app.market.interval import ORIGIN_US
+from tests.depth import examples
 
 COUNTED = "rsi_14,atr_14,ema_20,sma_5,wma_9_hl2,macd,bollinger_20_2p5,volume_average_10"
 FIRST_US = ORIGIN_US + 987_654 * MINUTE_US
@@ -54,7 +55,7 @@ def brute_force(one: NamedIndicator, figures: Figures) -> list[NDArray[np.float6
     return found
 
 
-@settings(max_examples=25)
+@settings(max_examples=examples(25))
 @given(st.integers(1, 9), st.integers(0, 12_000), st.sampled_from((0.0, 0.3)), st.integers(0, 99))
 def test_values_are_those_of_one_calculation_over_all_rows_of_the_phase(
     length: int, count: int, missing: float, seed: int
@@ -66,7 +67,7 @@ def test_values_are_those_of_one_calculation_over_all_rows_of_the_phase(
             np.testing.assert_allclose(found[column], expected, rtol=1e-9, atol=1e-9, err_msg=column)
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(st.integers(1, 9), st.integers(1, 9_000), st.integers(0, 99), st.lists(st.integers(0, 9_000), max_size=5))
 def test_batches_cut_anywhere_have_the_same_values_to_the_last_bit(
     length: int, count: int, seed: int, cuts: list[int]
@@ -81,7 +82,7 @@ def test_batches_cut_anywhere_have_the_same_values_to_the_last_bit(
         assert np.array_equal(joined, whole[column], equal_nan=True), column
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(st.integers(1, 9), st.integers(1, 9_000), st.integers(0, 99))
 def test_the_newest_rows_of_its_phase_alone_give_the_last_value_to_the_last_bit(
     length: int, count: int, seed: int
@@ -97,7 +98,7 @@ def test_the_newest_rows_of_its_phase_alone_give_the_last_value_to_the_last_bit(
 
 
 @given(st.integers(1, 900), st.integers(0, 20_000), st.integers(0, 99))
-@settings(max_examples=25)
+@settings(max_examples=examples(25))
 def test_a_sum_of_a_session_runs_over_the_windows_of_its_phase_that_start_in_it(
     length: int, count: int, seed: int
 ) -> None:

@@ -17,6 +17,7 @@ from app.market.indicators.range_values import RangeValues
 from app.market.indicators.values import IndicatorValues
 from app.market.interval import Interval
 from app.market.series.series import CandleSeries
+from tests.depth import examples
 
 MINUTE = Interval.parse("1m")
 CHOSEN = read_indicators("sma:20,ema:50,rsi:14,macd,bollinger:20:2.5,vwap:day,cvd,atr,ema:20:hl2")
@@ -67,7 +68,7 @@ def charted() -> dict[str, np.ndarray]:
 CHARTED = charted()
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=examples(15), deadline=None)
 @given(row=st.integers(0, len(CANDLES) - 1), cuts=st.lists(st.integers(1, 3_000), max_size=4))
 def test_a_value_does_not_depend_on_the_range(row: int, cuts: list[int]) -> None:
     first = MINUTE.slot(CANDLES[row].open_time_us)

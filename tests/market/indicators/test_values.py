@@ -17,6 +17,7 @@ from app.market.indicators.values import IndicatorValues
 from app.market.interval import Interval
 from app.market.series.series import CandleSeries
 from app.market.units import E8, E16
+from tests.depth import examples
 from tests.market.indicators.helpers import MIDNIGHT, MINUTE, followed, last_of, series_of, walk
 
 ALL = [indicator.key for indicator in indicators()]
@@ -79,7 +80,7 @@ def apply(series: CandleSeries, change: str, by: int, some: list[int]) -> None:
 
 
 @given(st.sampled_from(ALL), figures, st.integers(-90, 5), changes)
-@settings(max_examples=80)
+@settings(max_examples=examples(80))
 def test_what_is_kept_up_to_date_equals_what_is_computed_anew(
     key: str, some: list[int], start: int, made: list[tuple[str, int, list[int]]]
 ) -> None:
@@ -217,7 +218,7 @@ def test_one_candle_and_none_and_equal_prices_and_no_volume_are_no_errors(key: s
     st.lists(st.tuples(st.integers(-10, 300), st.integers(0, 3)), min_size=1, max_size=3),
     st.data(),
 )
-@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(40), suppress_health_check=[HealthCheck.too_slow])
 def test_every_level_of_detail_is_first_highest_lowest_and_last(
     key: str, hole: int, asked: list[tuple[int, int]], data: st.DataObject
 ) -> None:

@@ -14,6 +14,7 @@ from app.market.errors import UsageError
 from app.market.interval import EXCHANGE_INTERVALS, Interval
 from app.sandbox.market.pair import LISTED_US, SimulatedPair
 from app.sandbox.market.simulated import LISTINGS, SimulatedMarket, pair_for
+from tests.depth import examples
 from tests.sandbox.helpers import NOW_US, SMALL, ManualClock, small_market
 
 RATE = 1.5
@@ -64,7 +65,7 @@ async def test_klines_are_the_builders_candles_of_all_trades(interval):
 KLINES: dict = {}
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(
     interval=st.sampled_from(EXCHANGE_INTERVALS),
     symbol=st.sampled_from(["ADAUSDT", "币安人生USDT"]),

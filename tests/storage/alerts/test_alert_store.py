@@ -22,6 +22,8 @@ from storage.postgres.symbol_ids import symbol_id_of
 from storage.rollups.candle_sql import load_numerics_as_int
 from tests.storage.helpers import START_US, World
 
+pytestmark = pytest.mark.mostly_embedded
+
 SYMBOL = "BTCUSDT"
 RULES = (
     "price crosses 100",

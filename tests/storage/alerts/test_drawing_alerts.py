@@ -20,6 +20,8 @@ from storage.drawings.drawing_store import PostgresDrawings
 from tests.storage.alerts.test_alert_store import SYMBOL, alerts, counts, market
 from tests.storage.helpers import START_US, World
 
+pytestmark = pytest.mark.mostly_embedded
+
 __all__ = ["alerts"]  # the fixture
 
 ID = "6f1c0c52-98a4-4a6e-9f0e-0b8a3f8f2a11"

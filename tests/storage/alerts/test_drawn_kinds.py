@@ -25,6 +25,8 @@ from tests.storage.alerts.test_alert_store import SYMBOL, alerts, counts, market
 from tests.storage.alerts.test_drawing_alerts import ID, ON_IT, fired, follow
 from tests.storage.helpers import World
 
+pytestmark = pytest.mark.mostly_embedded
+
 __all__ = ["alerts"]  # the fixture
 
 MINUTE_US = 60_000_000

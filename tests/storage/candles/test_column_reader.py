@@ -15,8 +15,11 @@ from app.market.columns.candle_columns import candles_of
 from app.market.interval import SECOND_US, Interval
 from app.market.trade import Trade
 from storage.candles import column_reader
+from tests.depth import examples
 from tests.storage.helpers import START_US, World
 from tests.tables import our_tables
+
+pytestmark = pytest.mark.mostly_embedded
 
 INTERVALS = [Interval.parse(name) for name in "1s 5s 1m 3m 15m 1h 1d 1M".split()]
 _symbols = itertools.count(1)
@@ -65,7 +68,7 @@ def some_klines(dice: random.Random, interval: Interval, span_us: int) -> list[C
     ]
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(12), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     seed=st.integers(0, 2**32),
     count=st.sampled_from([0, 1, 30, 300]),

@@ -14,6 +14,7 @@ from app.market.interval import Interval
 from storage.candles import klines
 from storage.candles.klines import stored_intervals
 from storage.postgres.connection import connect
+from tests.depth import examples
 from tests.storage.helpers import START_US, World
 
 pytestmark = pytest.mark.embedded_only
@@ -31,7 +32,7 @@ def kline(interval: Interval, slot: int, *, closed: bool = True) -> Candle:
 pieces = st.tuples(st.sampled_from([MINUTE, HOUR]), st.integers(-30, 60), st.integers(1, 25))
 
 
-@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(12), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(pieces, min_size=1, max_size=12))
 def test_ranges_come_back_as_their_union_by_interval(world: World, asked: list[tuple[Interval, int, int]]) -> None:
     symbol, store = f"S{next(_symbols)}", world.store

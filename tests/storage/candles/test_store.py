@@ -20,8 +20,11 @@ from app.market.coverage import IdRanges
 from app.market.interval import MENU_INTERVALS, SECOND_US, Interval
 from app.market.symbol import Symbol
 from app.market.trade import Trade
+from tests.depth import examples
 from tests.storage.helpers import PATIENCE_S, START_US, World, compress, folded, some_trades
 from tests.tables import our_tables
+
+pytestmark = pytest.mark.mostly_embedded
 
 ALL_INTERVALS = [
     *MENU_INTERVALS,
@@ -66,7 +69,7 @@ def histories(draw: st.DrawFn) -> list[Trade]:
 
 
 @pytest.mark.timeout(300)  # thousands of queries
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(15), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     history=histories(),
     batches=st.integers(1, 5),

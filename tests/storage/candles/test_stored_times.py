@@ -15,6 +15,7 @@ from app.market.candle_request import CandleRequest
 from app.market.coverage import IdRanges
 from app.market.interval import SECOND_US, Interval
 from app.market.trade import Trade
+from tests.depth import examples
 from tests.storage.helpers import START_US, World
 
 pytestmark = pytest.mark.embedded_only
@@ -36,7 +37,7 @@ def origins(world: World, symbol: str, interval: Interval, hours: int = 3) -> di
     }
 
 
-@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(12), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(st.tuples(st.sampled_from([0, 1, 20, 200]), st.sampled_from("sssma")), min_size=1, max_size=25),
     st.sampled_from([1, 2, 7_000]),

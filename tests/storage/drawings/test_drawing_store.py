@@ -14,6 +14,8 @@ from app.market.ports.drawings import DrawingChange
 from storage.drawings.drawing_store import PostgresDrawings
 from tests.storage.helpers import World
 
+pytestmark = pytest.mark.mostly_embedded
+
 A, B = str(uuid.uuid4()), str(uuid.uuid4())
 IDS = [str(uuid.uuid4()) for _ in range(3)]
 

@@ -34,6 +34,7 @@ from storage.files.target import NewFile, OpenStream
 from storage.files.times import format_time
 from storage.files.writers.workbook import properties
 from tests.candle_files import candle_row, write_candles
+from tests.depth import examples
 from tests.live.helpers import START_US, folded
 
 MINUTE = Interval.parse("1m")
@@ -128,7 +129,7 @@ def test_candles_survive_being_columns(given_candles: list[Candle]) -> None:
 
 @pytest.mark.parametrize("file_format", [one for one in FileFormat if one.is_text])
 @given(batches=st.lists(candles(), max_size=3))
-@settings(max_examples=25)
+@settings(max_examples=examples(25))
 def test_a_text_file_has_every_digit(
     tmp_path_factory: pytest.TempPathFactory, file_format: FileFormat, batches: list[list[Candle]]
 ) -> None:
@@ -141,7 +142,7 @@ def test_a_text_file_has_every_digit(
 
 @pytest.mark.parametrize("file_format", [FileFormat.PARQUET, FileFormat.FEATHER])
 @given(batches=st.lists(candles(), max_size=3))
-@settings(max_examples=25)
+@settings(max_examples=examples(25))
 def test_a_binary_file_has_every_digit(
     tmp_path_factory: pytest.TempPathFactory, file_format: FileFormat, batches: list[list[Candle]]
 ) -> None:
@@ -166,7 +167,7 @@ def as_text(value: object) -> str:
 
 
 @given(candles())
-@settings(max_examples=20)
+@settings(max_examples=examples(20))
 def test_a_workbook_has_fifteen_digits_and_dates(
     tmp_path_factory: pytest.TempPathFactory, given_candles: list[Candle]
 ) -> None:
@@ -249,7 +250,7 @@ _values = st.recursive(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(
     st.dictionaries(st.sampled_from(["symbol", "missing", "missing_ids", "asked"]), _values),
     st.lists(st.tuples(st.integers(), st.integers()), max_size=200),

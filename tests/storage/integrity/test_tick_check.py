@@ -17,6 +17,8 @@ from storage.quotes.tick_ledger import TickLedger
 from storage.quotes.tick_levels import LEVELS
 from tests.storage.quotes.helpers import SYMBOL, assert_rollups_match, some_ticks, stored_ticks
 
+pytestmark = pytest.mark.mostly_embedded
+
 OTHER = "dukascopy:EURUSD"
 WEEK_US = 7 * 86_400_000_000
 TICKS = [*some_ticks(2_000), *some_ticks(700, seed=3, start_us=1_398_902_400_000_000 + WEEK_US)]

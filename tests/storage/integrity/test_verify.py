@@ -22,6 +22,7 @@ from storage.postgres.connection import Connection, connect
 from storage.schema.editions import COMPRESSED_TABLES, conversion_state
 from storage.schema.id_ranges import union_and_overlaps
 from storage.trades.trade_ledger import TradeLedger
+from tests.depth import examples, mostly_deep
 from tests.servers import drop_roles
 from tests.storage.damage import DAMAGERS, DAY_US, LEVEL_TABLES, Damager, clear, content, expected_differences, mended
 from tests.storage.helpers import PATIENCE_S, START_US, World, compress, some_trades
@@ -64,7 +65,7 @@ def store(connection: Connection, trades: list[Trade]) -> None:
     TradeLedger(connection).store(trades)
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(25), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(0, 2**32), damagers=st.lists(st.sampled_from(DAMAGERS), max_size=6))
 def test_verify_finds_exactly_the_differences_and_rebuild_corrects_them(
     connection: Connection, seed: int, damagers: list[Damager]
@@ -280,7 +281,7 @@ class Killed(Exception):
     pass
 
 
-@pytest.mark.parametrize("steps", range(1, 40, 4))
+@pytest.mark.parametrize("steps", mostly_deep(range(1, 40, 4), (1, 13, 37)))
 def test_an_interrupted_rebuild_is_finished_by_the_next(world: World, steps: int) -> None:
     trades = some_history(random.Random(11))
     world.record(trades)

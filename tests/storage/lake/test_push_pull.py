@@ -26,6 +26,7 @@ from storage.lake.trade_days import TradeDays
 from storage.lake.verify import Verification, VerifyReport
 from storage.loading.bulk_loader import BulkLoader
 from storage.quotes.tick_store import TickStore
+from tests.depth import examples
 from tests.storage.helpers import World, stored
 from tests.storage.lake.trades import days_of_trades, lake_batch, on_days
 
@@ -220,7 +221,7 @@ def write(lake: Lake, trades: list[Trade], *, part_rows: int = PART_ROWS, versio
 DAY = on_days(TRADES, 1, 1)
 
 
-@settings(max_examples=25)
+@settings(max_examples=examples(25))
 @given(part_rows=st.integers(1, 400), step=st.integers(1, 300))
 def test_parts_hold_all_rows_in_order_however_large_they_are(
     tmp_path_factory: pytest.TempPathFactory, part_rows: int, step: int
@@ -355,7 +356,7 @@ def test_a_missing_part_is_found_and_named(three_days: Lake, tmp_path: Path) -> 
     assert problems(three_days) == [f"2024-08-11/{path.name}"]
 
 
-@settings(max_examples=30)
+@settings(max_examples=examples(30))
 @given(at=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7), file=st.integers(0, 8))
 def test_any_flipped_bit_is_found_and_its_file_named(
     tmp_path_factory: pytest.TempPathFactory, at: float, bit: int, file: int

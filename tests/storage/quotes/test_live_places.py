@@ -13,6 +13,7 @@ from app.market.quotes.tick import Tick
 from storage.postgres.connection import connect
 from storage.quotes.tick_writer import LiveTickLedger
 from storage.writing.batch_writer import BatchResult
+from tests.depth import examples
 from tests.storage.quotes.helpers import START_US, SYMBOL, assert_rollups_match, clear, stored_ticks
 from tests.tables import our_tables
 from tests.tick_candles import with_places
@@ -64,7 +65,7 @@ def test_a_snapshot_of_this_run_and_what_the_last_one_left_on_disk_do_not_contra
     assert_holds(ledger, [tick(1), tick(2, place=1), *later[:2]])
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(60), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(st.sampled_from((0, 0, 1, 1_000_000)), min_size=1, max_size=30),
     st.integers(1, 4),

@@ -20,6 +20,7 @@ from storage.quotes.tick_ledger import TickLedger
 from storage.quotes.tick_levels import LEVELS
 from storage.quotes.tick_store import TickStore
 from storage.writing.batch_writer import BatchResult
+from tests.depth import examples
 from tests.storage.quotes.helpers import (
     START_US,
     SYMBOL,
@@ -53,7 +54,7 @@ def drop(connection: Connection, ticks: list[Tick]) -> None:
     )
 
 
-@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(15), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(0, 10_000), share=st.sampled_from([0.05, 0.5, 1.0]), pieces=st.integers(1, 5))
 def test_what_was_dropped_comes_back_once(ledger: TickLedger, seed: int, share: float, pieces: int) -> None:
     clear(ledger.connection)

@@ -22,6 +22,7 @@ from storage.quotes.refused_ticks import MOST_SIZE_E8, refusal_reason
 from storage.quotes.tick_ledger import TickLedger
 from storage.schema.migrate import Migration, migrate, migrations
 from storage.writing.batch_writer import BatchResult
+from tests.depth import examples
 from tests.storage.helpers import PATIENCE_S
 from tests.storage.quotes.helpers import (
     START_US,
@@ -188,7 +189,7 @@ TICKS = st.lists(
 )
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(60), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(batches=st.lists(TICKS, max_size=6), same_connection=st.booleans())
 def test_any_batches_leave_what_a_dictionary_would(
     shared_url: str, batches: list[list[tuple[str, int, int, int]]], same_connection: bool

@@ -18,10 +18,13 @@ from storage.postgres.connection import connect
 from storage.postgres.pool import ConnectionPool
 from storage.quotes.tick_ledger import TickLedger
 from storage.quotes.tick_store import TickStore
+from tests.depth import examples
 from tests.storage.helpers import compress
 from tests.storage.quotes.helpers import START_US, SYMBOL, some_ticks
 from tests.tables import our_tables
 from tests.tick_candles import candle_of_tick, combine_ticks
+
+pytestmark = pytest.mark.mostly_embedded
 
 TYPED = [
     Interval.parse(name) for name in ("2s", "3s", "7s", "14s", "61s", "90s", "13m", "59m", "181m", "1441m", "2M")
@@ -79,7 +82,7 @@ def test_candles_of_every_interval_are_those_of_their_ticks(store: TickStore, in
             assert store.side_bars(SYMBOL, interval, side, limit=limit)[0] == bars(candles, side)[-limit:]
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=examples(60), suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(data=st.data(), interval=st.sampled_from(INTERVALS))
 def test_any_range_has_the_candles_that_open_in_it(store: TickStore, data: st.DataObject, interval: Interval) -> None:
     near = st.builds(
@@ -129,7 +132,7 @@ def test_the_times_fetched_are_read(store: TickStore) -> None:
 
 
 @given(at=st.integers(-1, 5_121), limit=st.integers(1, 3_000))
-@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=examples(30), suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 def test_the_ticks_after_a_position_are_the_next_ones(store: TickStore, at: int, limit: int) -> None:
     ordered = sorted(TICKS, key=lambda tick: tick.number)
     at = min(at, len(ordered) - 1)

@@ -31,6 +31,7 @@ def tables(place: Place) -> list[object]:
     return [place.everything(length) for length in LENGTHS]
 
 
+@pytest.mark.mostly_embedded
 @pytest.mark.parametrize("packs", [False, True])
 def test_rows_of_dropped_days_stay_and_are_built_alike(place: Place, url: str, tmp_path: Path, packs: bool) -> None:
     after = OLD[-1]._replace(trade_id=len(OLD) + 1, time_us=FIRST_DAY_US + 24 * DAY_US)  # of the next month

@@ -20,6 +20,7 @@ from storage.postgres.connection import connect
 from storage.schema.id_ranges import ABSENT, COVERAGE, read, record_absent
 from storage.schema.migrate import Migration, migrate, migrations
 from storage.trades.trade_ledger import BatchResult, TradeLedger
+from tests.depth import examples
 from tests.storage.damage import clear
 from tests.storage.helpers import World, some_trades, stored
 from tests.tables import our_tables
@@ -149,7 +150,8 @@ def shared_url(server_url: str):
 IDS = st.integers(0, 40)
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.mark.mostly_embedded
+@settings(max_examples=examples(40), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=st.lists(st.tuples(st.booleans(), IDS, st.integers(1, 6), st.integers(1, 3)), max_size=12))
 def test_both_tables_are_those_of_plain_sets(shared_url: str, steps: list[tuple[bool, int, int, int]]) -> None:
     trades = some_trades(60, first_id=0)

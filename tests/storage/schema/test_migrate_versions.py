@@ -35,12 +35,14 @@ from storage.schema.migrate import Migration, migrate, migrations
 from storage.schema.retention_period import RetentionPeriod
 from storage.schema.retention_record import read_retention
 from storage.timescale.edition_setup import set_up_edition
+from tests.depth import mostly_deep
 from tests.servers import empty_schema
 from tests.storage.helpers import PATIENCE_S, World, compress_chunks, stored
 from tests.tables import our_tables
 
 VERSIONS = sorted((Path(__file__).parents[1] / "versions").glob("*.sql"))
 EXTREMES = (1, len(VERSIONS))  # of which migrations made most, and least
+SOME = (*range(1, len(VERSIONS), 3), len(VERSIONS))  # make deeptest has all
 MIGRATE = """
 import sys
 from storage.postgres.connection import connect
@@ -110,7 +112,7 @@ def compress_as_the_policy_did(connection: Connection) -> None:
         compress_chunks(connection, "trades")
 
 
-@pytest.fixture(scope="module", params=range(1, len(VERSIONS) + 1))
+@pytest.fixture(scope="module", params=mostly_deep(range(1, len(VERSIONS) + 1), SOME))
 def version(request: pytest.FixtureRequest) -> int:
     """Each earlier version."""
     return int(request.param)

@@ -19,6 +19,8 @@ from storage.sides.market_store import MarketStore, ReadOnlyMarketStore
 from tests.tables import our_tables
 from tests.tick_candles import with_places
 
+pytestmark = pytest.mark.mostly_embedded
+
 SYMBOL, MINUTE, HOUR = "oanda:EURUSD", Interval.parse("1m"), Interval.parse("1h")
 FRIDAY_US = 1_783_713_600 * SECOND_US  # 2026-07-10T20:00Z; the forex week ends an hour later
 HOUR_US, DAY_US = 3_600 * SECOND_US, 86_400 * SECOND_US

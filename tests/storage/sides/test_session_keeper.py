@@ -30,6 +30,8 @@ from tests.market.calendar.helpers import us
 from tests.tables import our_tables
 from tests.tick_candles import with_places
 
+pytestmark = pytest.mark.mostly_embedded
+
 SYMBOL = "oanda:EURUSD"
 MINUTE_US, HOUR_US, DAY_US = 60 * SECOND_US, 3_600 * SECOND_US, 86_400 * SECOND_US
 NEW_YORK = ZoneInfo("America/New_York")

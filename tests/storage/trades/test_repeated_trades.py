@@ -13,6 +13,7 @@ from app.market.trade import Trade
 from storage.postgres.batch_columns import trade_columns
 from storage.trades import repeated_trades
 from storage.trades.trade_ledger import TradeLedger
+from tests.depth import examples
 from tests.storage.helpers import World, compress, some_trades
 
 ETH = [trade._replace(time_us=trade.time_us + 900) for trade in some_trades(600, symbol="ETHUSDT", seed=2)]
@@ -43,7 +44,7 @@ def stored_trades(world: World) -> Iterator[TradeLedger]:
         yield ledger
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(12), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     seed=st.integers(),
     share=st.sampled_from([0.02, 0.3, 1.0]),

@@ -23,6 +23,7 @@ from app.market.calendar.spans import spans_of
 from app.market.calendar.weekly import forex
 from app.market.interval import MENU_INTERVALS, Interval
 from app.market.series.series import CandleSeries
+from tests.depth import examples
 from tests.market.calendar.helpers import us
 from tests.widgets.chart.charts import BTC, candle, canvas_of, is_drawn_at, picture, series_of, settle, zigzag
 from tests.widgets.chart.recorded_week import EURUSD, recorded_week
@@ -400,7 +401,7 @@ arrivals = st.lists(
 
 
 @given(arrivals, st.booleans())
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(60), suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_whatever_comes_the_latest_candle_or_the_centre_stays_on_its_pixel(
     chart: ChartWidget, made: list[tuple[str, int]], starts_back: bool
 ) -> None:

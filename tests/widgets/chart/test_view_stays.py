@@ -22,6 +22,7 @@ from PySide6.QtWidgets import QApplication
 from app.market.candle import Candle
 from app.market.interval import Interval
 from app.market.series.series import CandleSeries
+from tests.depth import examples
 from tests.widgets.chart.charts import BTC, candle, canvas_of
 from widgets.chart.chart_widget import ChartWidget
 
@@ -240,7 +241,7 @@ steps = st.lists(st.tuples(st.sampled_from(STEPS), st.integers(-3000, 3000)), mi
 
 
 def test_after_any_arrivals_and_movements_the_chart_shows_the_models_times(chart: ChartWidget) -> None:
-    @settings(max_examples=40, deadline=None)
+    @settings(max_examples=examples(40), deadline=None)
     @given(steps)
     def check(taken: list[tuple[str, int]]) -> None:
         both = ChartAndModel(chart)

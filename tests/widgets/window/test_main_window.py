@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
 )
 from pytestqt.qtbot import QtBot
 
+from tests.depth import examples
 from tests.widgets.conftest import BTCUSDT
 from tests.widgets.window.long_texts import cut_off, elided_in_the_watchlist, fill_with_long_texts, too_low
 from widgets.chart.chart_widget import ChartWidget
@@ -130,7 +131,7 @@ def test_a_layout_with_a_wrong_inner_length_is_refused(window: MainWindow) -> No
     assert window.geometry() != before
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(50), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_a_damaged_layout_changes_nothing(window: MainWindow, data: st.DataObject) -> None:
     saved = window.layout_bytes()

@@ -26,6 +26,7 @@ from app.market.drawings.drawing import Drawing, DrawingKind, check
 from app.market.interval import Interval
 from app.market.ports.drawings import JournalState
 from app.window.drawings.drawings_controller import DrawingsController
+from tests.depth import examples
 from tests.widgets.chart.charts import BTC, ETH, series_of, zigzag
 from tests.widgets.chart.drawings.helpers import anchor, drawn
 from tests.widgets.cleanup import close_and_delete
@@ -189,7 +190,7 @@ def test_a_chart_shows_what_a_simple_model_has(qtbot: QtBot) -> None:
     run_state_machine_as_test(
         User,
         settings=settings(
-            max_examples=15, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck)
+            max_examples=examples(15), stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck)
         ),
     )
 

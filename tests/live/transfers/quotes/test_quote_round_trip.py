@@ -21,6 +21,7 @@ from app.market.quotes.tick import Tick
 from storage.files.export_file import rows_file
 from storage.files.readers.open_rows import open_rows
 from storage.files.target import NewFile
+from tests.depth import examples
 from tests.tick_candles import with_places
 
 SYMBOL = "oanda:EURUSD"
@@ -59,7 +60,7 @@ def read(path: Path) -> list[Tick]:
 
 
 @given(ticks, st.sampled_from(FileFormat), st.sampled_from(["UTC", "Europe/Berlin"]))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 def test_every_format_keeps_quotes_to_the_digit(
     tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[int, ...]], file_format: FileFormat, zone: str
 ) -> None:

@@ -26,6 +26,7 @@ from app.market.errors import FileError, UsageError
 from app.market.interval import Interval
 from app.market.ports.row_files import ReadingOptions, RefusedFile, RowKind
 from storage.files.readers.open_rows import open_rows
+from tests.depth import examples
 from tests.storage.files.readers.helpers import Reading, drained, opened, read, refusal
 
 FIRST_US = 1_723_161_255_342_000
@@ -406,7 +407,7 @@ def test_a_time_that_no_calendar_has_refuses_its_row_alone(tmp_path: Path, unit:
 
 @pytest.mark.parametrize("name", ["decimal.parquet", "ns.feather", "a.xlsx", "a.jsonl", "a.csv.gz", "utf16.csv"])
 @given(st.randoms(use_true_random=False))
-@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(15), suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_damaged_file_is_named_and_nothing_else_happens(tmp_path: Path, name: str, random: Random) -> None:
     if not (tmp_path / name).exists():
         WRITERS[name](tmp_path / name)

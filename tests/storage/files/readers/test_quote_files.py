@@ -19,6 +19,7 @@ from storage.files.readers.head import understand
 from storage.files.readers.names import NameFacts
 from storage.files.readers.open_rows import open_rows
 from storage.files.readers.sources.byte_source import PlainOrPacked
+from tests.depth import examples
 from tests.storage.files.readers.helpers import zipped
 
 EURUSD = ReadingOptions("oanda:EURUSD", RowKind.QUOTES)
@@ -140,7 +141,7 @@ def test_recorded_ticks_of_lean(shared_data) -> None:
 
 
 @given(st.lists(st.tuples(*[st.integers(1, 10**12)] * 4), min_size=1, max_size=20), st.booleans())
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 def test_quick_and_row_by_row_read_the_same(
     tmp_path_factory: pytest.TempPathFactory, amounts: list[tuple[int, ...]], has_bad_row: bool
 ) -> None:

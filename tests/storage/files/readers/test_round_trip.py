@@ -28,6 +28,7 @@ from app.market.ports.row_files import RowKind
 from app.market.trade import Trade
 from storage.files.export_file import rows_file
 from storage.files.target import NewFile
+from tests.depth import examples
 from tests.storage.files.readers.helpers import read, refusal
 from tests.trade_files import FIFTEEN_DIGITS, FIRST_US, LAST_US, MOST, ZONES, amounts, any_trades, write_trades
 
@@ -37,7 +38,7 @@ START_US = 1_723_161_240_000_000
 DIGITS_KEPT = [one for one in FileFormat if one is not FileFormat.XLSX]
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
-any_examples = settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+any_examples = settings(max_examples=examples(15), suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @st.composite
@@ -202,7 +203,7 @@ def test_every_preset_comes_back(tmp_path: Path, file_format: FileFormat, preset
     preset=st.sampled_from([one for one in Preset if one is not Preset.DEFAULT]),
     file_format=st.sampled_from([one for one in FileFormat if one.is_text]),
 )
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(60), suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_the_numbers_of_a_preset_have_all_digits_in_text(
     tmp_path: Path, drawn: tuple[Interval, list[Candle]], preset: Preset, file_format: FileFormat
 ) -> None:

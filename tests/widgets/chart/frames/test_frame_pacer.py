@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.depth import examples
 from widgets.chart.frames.frame_pacer import LONGEST_S, PERIOD_S, REST_S, FramePacer, PaceMember
 
 
@@ -140,7 +141,7 @@ def test_a_slow_frame_holds_up_others_for_a_tenth_of_a_second_at_most() -> None:
     assert turn_s <= 3.0 + LONGEST_S
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(
     st.lists(st.floats(0.0005, 0.012), min_size=1, max_size=16),
     st.floats(0.0, 0.004),

@@ -14,6 +14,7 @@ from app.market.errors import UsageError
 from app.market.indicators import Indicator, Output, Placement, indicators, register, unregister
 from app.market.interval import Interval
 from app.market.series.series import CandleSeries
+from tests.depth import examples
 from tests.widgets.chart.charts import (
     BTC,
     FIRST_SLOT,
@@ -265,7 +266,7 @@ def test_a_tick_repaints_only_the_last_bars(qtbot: QtBot, shown: ChartWidget) ->
     st.sampled_from([1.0, 1.25, 2.0]),
     st.floats(1e-6, 10),
 )
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(25), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_painting_never_fails(
     chart: ChartWidget, kind: int, price: float, size: tuple[int, int], scale: float, zoom: float
 ) -> None:

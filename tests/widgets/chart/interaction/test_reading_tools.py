@@ -18,6 +18,7 @@ from app.market.candle import CandleSource
 from app.market.interval import Interval
 from app.market.series.series import BarColumns, CandleSeries
 from app.market.units import E8
+from tests.depth import examples
 from tests.widgets.chart.charts import (
     BTC,
     FIRST_SLOT,
@@ -132,7 +133,7 @@ def test_a_measure_ends_with_its_series_and_survives_every_scale(
     assert chart._scene.measure is None
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(st.integers(-50, 6000), st.integers(0, 6000))
 def test_volume_between_is_the_sum_of_its_candles(first: int, count: int) -> None:
     volumes = _LONG.column("volume")

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from app.market.candle import Candle
 from app.market.series.series import BarColumns, CandleSeries
+from tests.depth import examples
 from tests.widgets.chart.charts import FIRST_SLOT, candle, series_of, zigzag
 from widgets.chart.model.derived_bars import DerivedBars, Rule, closes_only, heikin_ashi
 
@@ -86,7 +87,7 @@ changes = st.lists(
 
 
 @given(st.sampled_from([heikin_ashi, closes_only]), changes, st.sampled_from([0, 3]))
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 def test_after_any_change_the_bars_equal_those_computed_at_once(
     rule: Rule, made: list[tuple[str, int, list[float]]], level: int
 ) -> None:

@@ -15,6 +15,7 @@ from app.market.candle import Candle
 from app.market.interval import Interval
 from app.market.series.series import CandleSeries
 from app.market.symbol import Symbol
+from tests.depth import examples
 from tests.widgets.chart.charts import (
     BTC,
     FIRST_SLOT,
@@ -306,7 +307,7 @@ shapes = st.lists(
 )
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(
     shapes,
     st.tuples(st.integers(1, 900), st.integers(1, 600)),

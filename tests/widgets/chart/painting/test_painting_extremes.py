@@ -17,6 +17,7 @@ from app.market.indicators import Bars, Indicator, Output, Placement, Shape, ind
 from app.market.indicators.definition import Values
 from app.market.interval import Interval
 from app.market.series.series import BarColumns, CandleSeries
+from tests.depth import examples
 from tests.widgets.chart.charts import BTC, FIRST_SLOT, series_of, zigzag
 from widgets.chart.chart_widget import ChartWidget
 from widgets.chart.model.chart_style import ChartStyle, PriceStyle
@@ -73,7 +74,7 @@ def paints(series: CandleSeries, size: tuple[int, int], ratio: float, *acts: Cal
     assert not failures
 
 
-@settings(max_examples=12)
+@settings(max_examples=examples(12))
 @given(styles, st.floats(-14, 8), st.floats(-1e7, 1e7), st.sampled_from(RATIOS))
 @example(ChartStyle(), -20.0, 0.0, 1.0)
 def test_a_million_bars(qapp: object, style: ChartStyle, zoom: float, pan: float, ratio: float) -> None:
@@ -152,7 +153,7 @@ def gaps_known() -> Iterator[None]:
             unregister(f"gaps-{place.value}-{shape.value}")
 
 
-@settings(max_examples=30)
+@settings(max_examples=examples(30))
 @given(
     st.sampled_from([1e-8, 1.0, 61_000.0, 1e8]),
     st.sampled_from([0.0, 1e-9, 0.3, 0.999]),
@@ -233,7 +234,7 @@ class Figures:
 odd = st.sampled_from([np.nan, np.inf, -np.inf, 0.0, -0.0, 1e-8, 1e8, -1e8, 1e300, -1e300, 5e-324, 105.0])
 
 
-@settings(max_examples=25)
+@settings(max_examples=examples(25))
 @given(
     st.lists(odd, min_size=1, max_size=12),
     st.booleans(),

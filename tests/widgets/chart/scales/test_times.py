@@ -12,6 +12,7 @@ from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
 from app.market.interval import Interval
+from tests.depth import examples
 from tests.widgets.chart.charts import (
     BTC,
     MINUTE,
@@ -115,7 +116,7 @@ def test_daily_candles_are_labelled_in_utc_in_every_zone() -> None:
     assert full_time(day.slot_open_us(first), day, NEW_YORK.rules_for(day)) == "Thu 01 Aug 2024"
 
 
-@settings(max_examples=80)
+@settings(max_examples=examples(80))
 @given(places, st.sampled_from(INTRADAY), st.floats(1, 60), st.integers(1, 250))
 @example((BERLIN, _us(datetime(2024, 10, 26, 22, tzinfo=UTC))), Interval.parse("1h"), 1.5, 60)
 @example((APIA, _us(datetime(2011, 12, 28, 22, tzinfo=UTC))), Interval.parse("4h"), 2.0, 60)
@@ -146,7 +147,7 @@ def test_marks_stand_where_a_calendar_says(
         assert len(set(within)) == len(within)  # no time is said twice in a day
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(places, st.sampled_from(INTRADAY), st.integers(1, 250))
 def test_days_are_shaded_by_the_date_on_which_their_candles_open(
     place_: tuple[Zone, int], interval: Interval, span: int
@@ -159,7 +160,7 @@ def test_days_are_shaded_by_the_date_on_which_their_candles_open(
         assert any(left < slot < right for left, right in bands) == odd
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(places)
 def test_a_day_begins_at_the_first_second_of_its_date(place_: tuple[Zone, int]) -> None:
     zone, time_us = place_
@@ -171,7 +172,7 @@ def test_a_day_begins_at_the_first_second_of_its_date(place_: tuple[Zone, int]) 
     assert (day_start(ordinal + 1, zone.rules) - start) / 3600 in lengths
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(
     st.sampled_from(ZONES), st.sampled_from(["1s", "1m", "1d", "1w", "12M"]), st.integers(-60, 260), st.floats(0.1, 1e6)
 )
