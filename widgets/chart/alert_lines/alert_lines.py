@@ -54,6 +54,9 @@ class AlertLines:
         pane, axis = self._scene.price.rect, self._scene.layout.value_axis
         if not pane.top() <= position.y() <= pane.bottom() or position.x() > axis.right():
             return None
+        labelled = self.painting.labelled_at(position)
+        if labelled is not None:
+            return labelled
         reach = _REACH_PX if position.x() < axis.left() else self._scene.styles.small.height / 2
         near = [(abs(y - position.y()), line) for line, y in self.painting.visible()]
         distance, line = min(near, key=lambda one: one[0], default=(reach + 1, None))

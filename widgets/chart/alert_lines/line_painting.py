@@ -2,11 +2,14 @@
 Paints the lines of alerts: dashed in the accent colour, a chip that says what is waited for, a bell on the axis.
 
 A line that is dragged has its chip at the pointer, with the distance to the last price. The place that it came from is
-fainter. A label on the axis makes room for that of the last price.
+fainter. Labels on the axis are placed together with those of indicators, by `AxisLabels`: one that has to stand beside
+its line's end has a leader from there, and a line whose label finds no room has none.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 from PySide6.QtCore import QPointF, QRectF
@@ -15,6 +18,7 @@ from PySide6.QtGui import QColor, QPainter, QPen
 from widgets.chart.alert_lines.alert_line import AlertLine, Drag
 from widgets.chart.painting.axes import LABEL_PADDING_PX, last_price_place, value_label_height
 from widgets.chart.painting.device_pixels import Dashes, DevicePixels, mixed
+from widgets.chart.painting.pane import AXIS_GUTTER_PX
 from widgets.chart.painting.scene import PADDING_PX, Scene
 from widgets.chart.painting.scene_builder import value_text
 from widgets.theme.bell import paint_bell
@@ -23,6 +27,9 @@ from widgets.theme.palettes import Palette
 _RADIUS_PX, _BELL_PX, _GAP_PX = 4.0, 10.0, 6.0
 _DASH = (5, 9)  # hairlines: the length of a dash, and from one to the next
 _FAINT = 0.4
+_BESIDE_PX = 1.0  # of a label's middle from its line's end, from which on it has a leader
+_LEADER_PX = 1.0
+_MOST_NEAR = 4  # labels wanted within the height of one; more of them could not stand within their reach
 
 
 class _Inks:
@@ -57,11 +64,33 @@ class LinePainting:
         self.on_labels_moved: Callable[[], object] = lambda: None
 
     def label_heights(self) -> list[float]:
-        """Return the heights of the lines whose labels do not overlap one above."""
-        return [y for _, y in self._labelled()]
+        """
+        Return the heights at which lines want labels: one in each row of pixels, the nearest to the last price first.
+
+        Where lines are crowded, the farther ones are left out, so that a thousand cost little.
+        """
+        last, visible = self._scene.last, self.visible()
+        if last is None or not visible:
+            return []
+        ys, last_y, height = [y for _, y in visible], self._scene.price.y_of(last.close), self._label_height()
+        middle, found, near = bisect_left(ys, last_y), list[float](), Counter[int]()
+        for side in (reversed(ys[:middle]), ys[middle:]):
+            row = None
+            for y in side:
+                place = int(y // height)
+                if round(y) != row and near[place] < _MOST_NEAR:
+                    row = round(y)
+                    near[place] += 1
+                    found.append(y)
+        return found
+
+    def name_at(self, height: float) -> tuple[str, str]:
+        """Return what the line at that height waits for, and its price as text."""
+        line = next(line for line, y in self.visible() if y == height)
+        return line.text, value_text(self._scene, self._scene.price, line.price)
 
     def set_label_middles(self, middles: dict[float, float]) -> None:
-        """Put labels there, each by its line's height; others stand as if there were no indicators."""
+        """Put labels there, each by its line's height; no other line has a label."""
         if middles != self._middles:
             self._middles = middles
             self.on_labels_moved()
@@ -74,6 +103,10 @@ class LinePainting:
     def areas(self) -> list[QRectF]:
         """Return the labels' rectangles on the value axis, which keep the grid's labels away."""
         return [self._label_rect(y) for _, y in self._labelled()]
+
+    def labelled_at(self, position: QPointF) -> AlertLine | None:
+        """Return the line whose label on the axis is at a position."""
+        return next((line for line, y in self._labelled() if self._label_rect(y).contains(position)), None)
 
     def paint_lines(self, painter: QPainter, pixels: DevicePixels) -> None:
         """Paint lines and chips; the painter is in device pixels before and after."""
@@ -96,9 +129,9 @@ class LinePainting:
         for line, y in visible:
             if drag is not None and drag.has_moved and line is drag.line:
                 self._paint_before(painter, pixels, y)
-            elif y - self._chip_height() / 2 >= free_from:
+            elif y - self._label_height() / 2 >= free_from:
                 self._paint_chip(painter, pixels, line, y)
-                free_from = y + self._chip_height() / 2 + 2
+                free_from = y + self._label_height() / 2 + 2
         pixels.device()
         if drag is not None and drag.has_moved and (y_now := self.y_of(drag.price)) is not None:
             self._paint_line(painter, pixels, y_now, inks.fill)
@@ -132,15 +165,11 @@ class LinePainting:
         return self._visible
 
     def _labelled(self) -> list[tuple[AlertLine, float]]:
-        """Return the lines in view whose labels do not overlap one above."""
-        kept, free_from = list[tuple[AlertLine, float]](), float("-inf")
-        for line, y in self.visible():
-            if y - self._chip_height() / 2 >= free_from:
-                kept.append((line, y))
-                free_from = y + self._chip_height() / 2
-        return kept
+        """Return the lines with labels: one at each of their heights."""
+        first_at = {y: line for line, y in reversed(self.visible()) if y in self._middles}
+        return [(line, y) for y, line in first_at.items()]
 
-    def _chip_height(self) -> float:
+    def _label_height(self) -> float:
         return value_label_height(self._scene)
 
     def _first_chip_y(self) -> float:
@@ -149,11 +178,12 @@ class LinePainting:
         return self._scene.price.rect.top() + (10.0 + 20.0 * rows) * self._scene.styles.scale
 
     def _label_rect(self, y: float) -> QRectF:
-        axis, height = self._scene.layout.value_axis, value_label_height(self._scene)
+        """Return the label of a line at that height; the one that is dragged covers others, but not the last price."""
+        axis, height, middle = self._scene.layout.value_axis, self._label_height(), self._middles.get(y)
+        if middle is not None:
+            indent = AXIS_GUTTER_PX if abs(middle - y) > _BESIDE_PX else 0.0
+            return QRectF(axis.left() + indent, middle - height / 2, axis.width() - indent, height)
         rect = QRectF(axis.left(), y - height / 2, axis.width(), height)
-        if y in self._middles:
-            rect.moveTop(self._middles[y] - height / 2)
-            return rect
         last, pane = last_price_place(self._scene), self._scene.price
         if not last.isEmpty() and last.intersects(rect) and self._scene.last is not None:
             # On its own side of the last price, whose block does not stand around it evenly.
@@ -181,7 +211,7 @@ class LinePainting:
         text = f"{line.text} · {line.detail}" if line.detail else line.text
         bell = _BELL_PX * self._scene.styles.scale
         width = style.width(text) + bell + _GAP_PX + 2 * LABEL_PADDING_PX
-        rect = QRectF(PADDING_PX / 2, y - self._chip_height() / 2, width, self._chip_height())
+        rect = QRectF(PADDING_PX / 2, y - self._label_height() / 2, width, self._label_height())
         if rect.right() > self._scene.layout.panes.right() or not self._scene.is_exposed(rect):
             return
         is_hovered = line == self.hovered
@@ -206,7 +236,7 @@ class LinePainting:
         what, where = drag.line.text, value_text(scene, scene.price, drag.price)
         distance = f"{'+' if percent >= 0 else '−'}{abs(percent):.2f} %"
         rest = f"from last, was {value_text(scene, scene.price, drag.line.price)}"
-        bell, pad, height = _BELL_PX * scene.styles.scale, LABEL_PADDING_PX, self._chip_height()
+        bell, pad, height = _BELL_PX * scene.styles.scale, LABEL_PADDING_PX, self._label_height()
         first = pad + bell + _GAP_PX + strong.width(what) + _GAP_PX + style.width(where) + pad
         second = pad + strong.width(distance) + _GAP_PX + style.width(rest) + pad
         left = min(
@@ -229,6 +259,8 @@ class LinePainting:
         scene, inks, rect = self._scene, self._inks, self._label_rect(y)
         if not scene.is_exposed(rect):
             return
+        if rect.left() > scene.layout.value_axis.left():
+            self._paint_leader(painter, y, rect)
         self._round(painter, rect, inks.fill if filled else inks.ground, inks.fill if filled else inks.accent)
         ink, style = inks.on_fill if filled else inks.accent, scene.styles.small
         bell = _BELL_PX * scene.styles.scale
@@ -238,6 +270,13 @@ class LinePainting:
         if style.width(text) + bell + 7 + LABEL_PADDING_PX <= rect.width():
             paint_bell(painter, QPointF(rect.left() + 5 + bell / 2, middle), bell, ink)
         style.draw(painter, pixels, text, right - style.width(text), middle, ink)
+
+    def _paint_leader(self, painter: QPainter, y: float, label: QRectF) -> None:
+        """Paint the line in the gutter from a line's end to its label."""
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(QPen(self._inks.accent, _LEADER_PX))
+        painter.drawLine(QPointF(self._scene.layout.value_axis.left(), y), QPointF(label.left(), label.center().y()))
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
 
     def _round(self, painter: QPainter, rect: QRectF, ground: QColor, edge: QColor) -> None:
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)

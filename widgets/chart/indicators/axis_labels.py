@@ -2,8 +2,8 @@
 Labels of the indicators' last values on the axes of their panes, each in its line's colour close to its value's height.
 
 Texts depend on the series and change when the legend's do, positions depend on the view. `label_placement` decides
-which labels are shown and where; a value in view without a label has a tick in the axis's gutter, and all have their
-names beside the axis the pointer is on.
+which labels are shown and where, those of alerts' lines among them; a value in view without a label has a tick in the
+axis's gutter, and all have their names beside the axis the pointer is on.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from widgets.chart.indicators.axis_names import NamedValue, axis_names
 from widgets.chart.indicators.compare_lines import CompareLine, compare_lines
 from widgets.chart.indicators.study import Study
 from widgets.chart.indicators.study_layer import StudyLayer
-from widgets.chart.model.label_placement import LabelRules, LabelWish, Span, placed_labels
+from widgets.chart.model.label_placement import LabelKind, LabelRules, LabelWish, Span, placed_labels
 from widgets.chart.model.legend import Tone
 from widgets.chart.model.pane_layout import PRICE
 from widgets.chart.painting.axes import (
@@ -33,7 +33,7 @@ from widgets.chart.painting.axes import (
 )
 from widgets.chart.painting.colours import text_on
 from widgets.chart.painting.pane import AXIS_GUTTER_PX, AxisLabel, GutterMark, Pane, ValueFormat
-from widgets.chart.painting.scene import Scene
+from widgets.chart.painting.scene import LinesOverPrices, Scene
 from widgets.chart.painting.scene_builder import value_text
 from widgets.chart.scales.value_marks import decimals_of_values, format_price
 
@@ -77,16 +77,14 @@ class AxisLabels:
         """Label the last values, or none if the user turned labels off."""
         for pane in self._scene.panes:
             texts = self._texts_of(pane, series)
-            taken = last_price_place(self._scene) if texts and pane.key == PRICE else QRectF()
             lines = self._scene.alert_lines if pane.key == PRICE else None
-            heights = [] if lines is None or not texts else lines.label_heights()
+            heights = [] if lines is None else lines.label_heights()
+            taken = last_price_place(self._scene) if (texts or heights) and pane.key == PRICE else QRectF()
             scale, is_named = pane.value_scale, pane.key == self._scene.named_pane or _is_compared(self._scene, pane)
             placed_for = id(texts), scale.low, scale.high, scale.inverted, scale.auto, taken.top(), taken.height()
             if self._placed_for.get(pane.key) != (placed_for, is_named, heights):
                 self._placed_for[pane.key] = placed_for, is_named, heights
-                middles = self._place(pane, texts, heights, taken, is_named=is_named)
-                if lines is not None:
-                    lines.set_label_middles(middles)
+                self._place(pane, texts, lines, heights, taken, is_named=is_named)
 
     def widest(self) -> float:
         """Return the width that the axis needs for all labels, in logical pixels; 0 without any."""
@@ -122,20 +120,26 @@ class AxisLabels:
         return texts
 
     def _place(
-        self, pane: Pane, texts: list[_LabelText], heights: list[float], taken: QRectF, *, is_named: bool
-    ) -> dict[float, float]:
-        """Place the labels of texts; return the middles of those of alerts' lines, by the lines' heights."""
+        self,
+        pane: Pane,
+        texts: list[_LabelText],
+        lines: LinesOverPrices | None,
+        heights: list[float],
+        taken: QRectF,
+        *,
+        is_named: bool,
+    ) -> None:
+        """Place the labels of texts, and those of alerts' ``lines`` at these heights."""
         pane.labels, pane.gutter_marks, pane.names = [], [], []
-        if not texts:
-            return {}
         axis, height = self._scene.layout.value_axis, value_label_height(self._scene)
         rules = LabelRules(height, height + _BETWEEN_PX, _REACH_PX * self._scene.styles.scale, height / 2)
         view, ys = Span(pane.rect.top(), pane.rect.bottom()), [pane.y_of(one.value) for one in texts]
-        wishes = [LabelWish(y, one.is_second) for y, one in zip(ys, texts, strict=True)]
-        wishes += [LabelWish(y) for y in heights]
+        kinds = [LabelKind.SECOND if one.is_second else LabelKind.FIRST for one in texts]
+        wishes = [LabelWish(y, kind) for y, kind in zip(ys, kinds, strict=True)]
+        wishes += [LabelWish(y, LabelKind.ALERT) for y in heights]
         span, last = (Span(taken.top(), taken.bottom()), self._scene.last) if not taken.isEmpty() else (None, None)
         inside = pane.y_of(last.close) if last is not None else 0.0
-        middles = placed_labels(wishes, rules, view, self._room(pane), span, inside)
+        middles = placed_labels(wishes, rules, view, self._room(pane), span, inside) if wishes else []
         left, width = axis.left() + AXIS_GUTTER_PX, axis.width() - AXIS_GUTTER_PX
         named: list[NamedValue] = []
         for one, y, middle in zip(texts, ys, middles[: len(texts)], strict=True):
@@ -144,13 +148,24 @@ class AxisLabels:
                 rect = QRectF(left, middle - height / 2, width, height)
                 pane.labels.append(AxisLabel(one.text, one.ground, one.ink, rect, value_y, y < view.top))
             elif value_y is not None:
-                area = QRectF(axis.left(), value_y - _MARK_REACH_PX, AXIS_GUTTER_PX, 2 * _MARK_REACH_PX)
-                pane.gutter_marks.append(GutterMark(one.ground, area))
+                self._mark(pane, one.ground, value_y)
             named.append(NamedValue(y, one.name, one.text, one.ground, middle))
+        if lines is not None:
+            placed = dict(zip(heights, middles[len(texts) :], strict=True))
+            lines.set_label_middles({y: middle for y, middle in placed.items() if middle is not None})
+            accent = self._scene.colours.accent
+            for y in (y for y, middle in placed.items() if middle is None):
+                self._mark(pane, accent, y)
+                if is_named:
+                    named.append(NamedValue(y, *lines.name_at(y), accent, None))
         if is_named:
             pane.names = axis_names(self._scene, pane, named)
-        placed = zip(heights, middles[len(texts) :], strict=True)
-        return {y: middle for y, middle in placed if middle is not None}
+
+    def _mark(self, pane: Pane, colour: QColor, y: float) -> None:
+        """Put a tick in the gutter at the height of a value without a label."""
+        left = self._scene.layout.value_axis.left()
+        area = QRectF(left, y - _MARK_REACH_PX, AXIS_GUTTER_PX, 2 * _MARK_REACH_PX)
+        pane.gutter_marks.append(GutterMark(colour, area))
 
     def _room(self, pane: Pane) -> Span:
         """Return the part of a pane's axis that labels may use: all but the button of a stretched axis."""

@@ -1,16 +1,17 @@
 """
-Which of an axis's value labels are shown, and where: in order of value, close to it, and off the last price. Pure.
+Which of an axis's labels are shown, and where: in order of value, close to it, and off the last price. Pure.
 
-All heights are distances from the top, in logical pixels. Labels are admitted one by one, from the outside in, as long
-as all admitted so far can stand: without overlap, on their value's side of the last price, and within reach of their
-value. The others are left out. Second lines come last, and have a label only where there is room without moving a
-first one.
+All heights are distances from the top, in logical pixels. Labels are admitted one by one as long as all admitted so far
+can stand: without overlap, on their value's side of the last price, and within reach of their value. The others are
+left out. The first lines of indicators come first, from the outside in; then alerts, from the last price outwards, as
+the nearest fires first. Second lines come last, and have a label only where there is room without moving another one.
 """
 
 from __future__ import annotations
 
 from bisect import insort
 from collections.abc import Sequence
+from enum import Enum, auto
 from typing import NamedTuple
 
 _TOLERANCE_PX = 1e-6
@@ -27,18 +28,26 @@ class Span(NamedTuple):
         return (self.top + self.bottom) / 2
 
 
+class LabelKind(Enum):
+    """What a label is of."""
+
+    FIRST = auto()  # an indicator's first line, or a compared symbol
+    ALERT = auto()
+    SECOND = auto()  # a line that gives way to all others
+
+
 class LabelWish(NamedTuple):
-    """A label at a value's height ``y``, which may be out of view. ``is_second``: it gives way to the first lines."""
+    """A label at a value's height ``y``, which may be out of view."""
 
     y: float
-    is_second: bool = False
+    kind: LabelKind = LabelKind.FIRST
 
 
 class LabelRules(NamedTuple):
     """
     The height of labels, the least distance between their middles, and how far a middle may be from its value.
 
-    ``second_reach``: how far that of a second line may be, for which no first line moves.
+    ``second_reach``: how far that of a second line may be, for which no other one moves.
     """
 
     height: float
@@ -72,9 +81,12 @@ def placed_labels(
     above = room if taken is None else Span(room.top, min(taken.top - between, room.bottom))
     below = room if taken is None else Span(max(taken.bottom + between, room.top), room.bottom)
     sides: tuple[list[_Bound], list[_Bound]] = ([], [])
-    inwards = sorted(range(len(wishes)), key=lambda at: -abs(wishes[at].y - middle))
-    for is_second in (False, True):
-        for at in (at for at in inwards if wishes[at].is_second == is_second):
+    away = [abs(wish.y - middle) for wish in wishes]
+    inwards = sorted(range(len(wishes)), key=lambda at: -away[at])
+    by_kind = {kind: [at for at in inwards if wishes[at].kind is kind] for kind in LabelKind}
+    fitted_together = [*by_kind[LabelKind.FIRST], *reversed(by_kind[LabelKind.ALERT])]
+    for some in (fitted_together, by_kind[LabelKind.SECOND]):
+        for at in some:
             is_above = taken is None or wishes[at].y <= inside
             bound = _bound_of(wishes[at], at, rules, view, above if is_above else below)
             _admit(sides[not is_above], bound, rules.pitch)
@@ -90,7 +102,7 @@ def placed_labels(
 def _bound_of(wish: LabelWish, at: int, rules: LabelRules, view: Span, side: Span) -> _Bound:
     low, high = side.top + rules.height / 2, side.bottom - rules.height / 2
     anchor = low if wish.y < view.top else high if wish.y > view.bottom else wish.y
-    reach = rules.second_reach if wish.is_second else rules.reach
+    reach = rules.second_reach if wish.kind is LabelKind.SECOND else rules.reach
     return _Bound(wish.y, at, max(low, anchor - reach), min(high, anchor + reach), anchor)
 
 

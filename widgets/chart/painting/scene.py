@@ -99,10 +99,13 @@ class LinesOverPrices(Protocol):
         """Return the labels' rectangles on the value axis."""
 
     def label_heights(self) -> list[float]:
-        """Return the heights at which lines have labels, in the view's logical pixels."""
+        """Return the heights at which lines want labels, in the view's logical pixels."""
+
+    def name_at(self, height: float) -> tuple[str, str]:
+        """Return what the line at one of `label_heights` is, and its price as text."""
 
     def set_label_middles(self, middles: dict[float, float]) -> None:
-        """Put labels there, each by its line's height, where they leave room for the indicators' labels."""
+        """Put labels there, each by its line's height; no other line has a label."""
 
     def paint_lines(self, painter: QPainter, pixels: DevicePixels) -> None:
         """Paint over the bars; the painter is in device pixels before and after."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QPoint, QPointF, Qt
+from itertools import pairwise
+
+from PySide6.QtCore import QPoint, QPointF, QRectF, Qt
 from PySide6.QtGui import QColor
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
@@ -134,3 +136,56 @@ def test_a_label_covers_none_of_an_indicators(qtbot: QtBot, chart: ChartWidget, 
         (label,), (own,) = chart.alert_lines.painting.areas(), chart._scene.price.labels
         assert not label.intersects(own.rect)
         assert not label.intersects(last_price_place(chart._scene))
+
+
+def shown_at(qtbot: QtBot, chart: ChartWidget, *heights: float) -> list[QRectF]:
+    """Show an alert's line at each of these heights; return the labels on the axis."""
+    prices = [chart._scene.price.value_at(y) for y in heights]
+    shown(qtbot, chart, *[AlertLine(number, price, "Crosses") for number, price in enumerate(prices)])
+    return chart.alert_lines.painting.areas()
+
+
+def test_no_label_covers_another_one_beside_the_last_price(
+    qtbot: QtBot, chart: ChartWidget, series: CandleSeries
+) -> None:
+    block = last_price_place(chart._scene)
+    labels = shown_at(qtbot, chart, *[block.top() + by for by in (-22, -12, 4, 14, 20, 40, 52)])
+    assert len(labels) >= 5
+    blocks = sorted([*labels, last_price_place(chart._scene)], key=QRectF.top)
+    assert all(one.bottom() <= other.top() for one, other in pairwise(blocks))
+
+
+def test_lines_without_room_for_a_label_have_a_tick_in_the_gutter_and_a_name_beside_it(
+    qtbot: QtBot, chart: ChartWidget, series: CandleSeries
+) -> None:
+    labels = shown_at(qtbot, chart, *[300.0 + 2 * by for by in range(8)])
+    assert 2 <= len(labels) <= 4
+    ticks = [mark.area.center().y() for mark in chart._scene.price.gutter_marks]
+    assert ticks
+    assert all(299 < y < 315 for y in ticks)
+    axis = chart._scene.layout.value_axis
+    QTest.mouseMove(chart._canvas.viewport(), QPoint(round(axis.center().x()), 100))
+    settle(qtbot, chart)
+    assert [name.text for name in chart._scene.price.names] == ["Crosses"] * len(ticks)
+
+
+def test_a_label_beside_its_line_has_a_leader_and_takes_the_pointer(
+    qtbot: QtBot, chart: ChartWidget, series: CandleSeries
+) -> None:
+    axis, painting = chart._scene.layout.value_axis, chart.alert_lines.painting
+    one, other = shown_at(qtbot, chart, 150.0, 152.0)
+    assert one.left() == other.left() > axis.left()
+    by_label = {painting.labelled_at(label.center()).alert_id for label in (one, other)}
+    assert by_label == {0, 1}
+    for label in (one, other):
+        line = chart.alert_lines.line_at(QPointF(label.center().x(), label.center().y()))
+        assert line is painting.labelled_at(label.center())
+    assert shown_at(qtbot, chart, 150.0)[0].left() == axis.left()
+
+
+def test_a_thousand_lines_are_labelled_within_a_frame(qtbot: QtBot, chart: ChartWidget, series: CandleSeries) -> None:
+    height = chart._scene.price.rect.height()
+    labels = shown_at(qtbot, chart, *[height * number / 1000 for number in range(1, 1000)])
+    blocks = sorted([*labels, last_price_place(chart._scene)], key=QRectF.top)
+    assert all(one.bottom() <= other.top() for one, other in pairwise(blocks))
+    assert len(chart.alert_lines.painting.label_heights()) < 200

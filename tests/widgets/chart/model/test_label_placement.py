@@ -8,11 +8,11 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from widgets.chart.model.label_placement import LabelRules, LabelWish, Span, placed_labels, stacked, within
+from widgets.chart.model.label_placement import LabelKind, LabelRules, LabelWish, Span, placed_labels, stacked, within
 
 RULES = LabelRules(height=4, pitch=5, reach=3, second_reach=1)
 VIEW = Span(0, 24)
-wishes = st.lists(st.builds(LabelWish, st.integers(-6, 30), st.booleans()), max_size=4)
+wishes = st.lists(st.builds(LabelWish, st.integers(-6, 30), st.sampled_from(LabelKind)), max_size=4)
 # The last price's height, the top of its label, and that label's height; and how much of the axis a button takes.
 prices = st.none() | st.tuples(st.integers(-2, 26), st.integers(-2, 2), st.integers(4, 8))
 buttons = st.integers(0, 6)
@@ -28,7 +28,7 @@ def taken_by(price: tuple[int, int, int] | None) -> Span | None:
 
 def allowed(wish: LabelWish, room: Span, taken: Span | None, last: float) -> list[float]:
     """All whole heights where the rules allow one label's middle."""
-    made, reach = [], RULES.second_reach if wish.is_second else RULES.reach
+    made, reach = [], RULES.second_reach if wish.kind is LabelKind.SECOND else RULES.reach
     for middle in range(-10, 40):
         anchor = room.top + 2 if wish.y < VIEW.top else room.bottom - 2 if wish.y > VIEW.bottom else wish.y
         if taken is not None:
@@ -64,10 +64,14 @@ def test_the_labels_shown_are_those_that_every_arrangement_tried_allows(
     placed = placed_labels(wanted, RULES, VIEW, room, taken, last)
     heights = {at: allowed(wish, room, taken, last) for at, wish in enumerate(wanted)}
     shown: list[int] = []
-    inwards = sorted(range(len(wanted)), key=lambda at: (wanted[at].is_second, -abs(wanted[at].y - last)))
-    for at in inwards:
-        if wanted[at].is_second:  # the first lines are where they are
-            fixed = {one: [placed[one]] for one in shown if not wanted[one].is_second}
+
+    def turn(at: int) -> tuple[int, float, int]:
+        away, is_alert = abs(wanted[at].y - last), wanted[at].kind is LabelKind.ALERT
+        return wanted[at].kind.value, away if is_alert else -away, -at if is_alert else at
+
+    for at in sorted(range(len(wanted)), key=turn):
+        if wanted[at].kind is LabelKind.SECOND:  # the others are where they are
+            fixed = {one: [placed[one]] for one in shown if wanted[one].kind is not LabelKind.SECOND}
             steps = [one + RULES.pitch * by for (one,) in fixed.values() for by in range(-4, 5)]
             between = [one for one in steps if heights[at] and heights[at][0] <= one <= heights[at][-1]]
             heights |= {**fixed, at: sorted({*heights[at], *between})}
@@ -79,7 +83,10 @@ def test_the_labels_shown_are_those_that_every_arrangement_tried_allows(
     assert {at for at, middle in enumerate(placed) if middle is not None} == set(shown)
 
 
-@given(st.lists(st.builds(LabelWish, st.floats(-100, 500), st.booleans()), max_size=30), st.floats(-50, 450))
+crowds = st.lists(st.builds(LabelWish, st.floats(-100, 500), st.sampled_from(LabelKind)), max_size=30)
+
+
+@given(crowds, st.floats(-50, 450))
 def test_labels_keep_their_order_their_distance_and_off_the_last_price(wanted: list[LabelWish], last: float) -> None:
     top = min(max(last - 10, 0.0), 362.0)
     taken = Span(top, top + 38)
@@ -110,14 +117,27 @@ def test_the_innermost_label_gives_way_where_the_last_price_leaves_no_room() -> 
     assert middles([150.0, 200.0, 204.0, 228.0], last=210.0) == [150.0, 188.0, None, 250.0]
 
 
+def test_of_crowded_alerts_the_farthest_from_the_last_price_gives_way() -> None:
+    wanted = [LabelWish(y, LabelKind.ALERT) for y in (170.0, 174.0, 178.0, 182.0)]
+    middles = placed_labels(wanted, USUAL, PANE, PANE, Span(200.0, 238.0), 210.0)
+    assert middles == [None, None, 166.0, 188.0]
+
+
+def test_an_alert_gives_way_to_a_first_line_and_moves_it_where_both_have_room() -> None:
+    first, alert = LabelWish(100.0), LabelWish(101.0, LabelKind.ALERT)
+    assert placed_labels([first, alert], USUAL, PANE, PANE) == [89.5, 111.5]
+    crowd = [*[LabelWish(100.0)] * 3, alert]
+    assert placed_labels(crowd, USUAL, PANE, PANE)[3] is None
+
+
 def test_a_second_line_gives_way_to_a_first_one_wherever_it_stands() -> None:
-    wanted = [LabelWish(100.0, is_second=True), LabelWish(101.0), LabelWish(102.0), LabelWish(103.0)]
+    wanted = [LabelWish(100.0, LabelKind.SECOND), LabelWish(101.0), LabelWish(102.0), LabelWish(103.0)]
     assert placed_labels(wanted, USUAL, PANE, PANE)[0] is None
 
 
 def test_a_second_line_has_a_label_only_where_there_is_room_as_it_is() -> None:
     for distance, has_label in ((23.0, True), (13.0, True), (11.0, False)):
-        middles = placed_labels([LabelWish(100.0), LabelWish(100.0 + distance, is_second=True)], USUAL, PANE, PANE)
+        middles = placed_labels([LabelWish(100.0), LabelWish(100.0 + distance, LabelKind.SECOND)], USUAL, PANE, PANE)
         assert (middles[1] is not None) == has_label
 
 
