@@ -1,7 +1,7 @@
 """
 Every kind of fault, as data: how to start it, how to know that it took effect, how to end it.
 
-The suite runs each alone and kills the program in the middle of each; the soak injects thousands at random. A new kind
+The suite runs each and kills the program in the middle of each; the soak injects thousands at random. A new kind
 is one entry in `KINDS`.
 """
 
@@ -70,6 +70,25 @@ class Kind:
 def one_of_each_family(kinds: Iterable[Kind]) -> list[Kind]:
     """Return the kinds without those of whose family there is one before."""
     return list({kind.family or kind.name: kind for kind in reversed(list(kinds))}.values())[::-1]
+
+
+def in_turns(kinds: Iterable[Kind], most: int) -> list[list[Kind]]:
+    """Return the kinds in lists of those that one recording can go through in turn, with ``most`` kinds each."""
+    found: list[list[Kind]] = [[]]
+    for kind in kinds:
+        is_alone = kind.is_outage or kind.contradicts or kind.needs_clock or kind.settings
+        if is_alone:
+            found[-1:-1] = [[kind]]
+        elif len(found[-1]) == most:
+            found.append([kind])
+        else:
+            found[-1].append(kind)
+    return found
+
+
+def name_of(kinds: list[Kind]) -> str:
+    """Return the name of kinds that strike in turn."""
+    return f"{kinds[0]} to {kinds[-1]}" if len(kinds) > 1 else str(kinds[0])
 
 
 async def do(act: Act, scene: Scene) -> None:

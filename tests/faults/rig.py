@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -144,17 +144,22 @@ async def recover(kind: Kind, scene: Scene, stored: Stored) -> None:
     await stored.is_complete()
 
 
-async def run_fault(kind: Kind, scene: Scene, url: str, data_dir: Path) -> list[str]:
+async def run_faults(kinds: Sequence[Kind], scene: Scene, url: str, data_dir: Path) -> list[str]:
     """
-    Record through one fault; return the differences between market and database afterwards, and those of alerts, which
-    are judged all the while.
+    Record through these faults, one after another, each until every trade is stored; return the differences between
+    market and database afterwards, and those of alerts, which are judged all the while.
+
+    They must agree in their settings, and only the last may contradict itself.
     """
     stored = Stored(scene, url)
+    kind = kinds[-1]
     await asyncio.to_thread(watch_alerts, scene, url)
     settings = load(settings_for(scene, url, data_dir, **kind.settings), environment={}, file=data_dir / "none.toml")
     async with recording(scene, settings):
         await first_trades_stored(scene, stored)
-        await inject(kind, scene)
-        await recover(kind, scene, stored)
+        for kind in kinds:
+            scene.market_clock.resume()
+            await inject(kind, scene)
+            await recover(kind, scene, stored)
     found = await asyncio.to_thread(stored.differences, contradicted=kind.contradicts)
     return found + await asyncio.to_thread(alert_differences, scene, url)
