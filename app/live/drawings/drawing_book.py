@@ -105,7 +105,8 @@ class DrawingBook:
         if news.is_whole:
             stored = {one.drawing_id for one in news.rows}
             for drawing_id in [one for one in self._rows if one not in stored]:
-                self._set_row(self._rows[drawing_id]._replace(content=None))
+                self._note(self._rows.pop(drawing_id).symbol, drawing_id)
+                self._dirty_rows.add(drawing_id)
         for row in news.rows:
             known = self._rows.get(row.drawing_id)
             if known is None or known.revision < row.revision or news.is_whole:
@@ -224,9 +225,8 @@ class DrawingBook:
                 self._history(known.symbol).keep_lost(lost, now)
 
     def _set_row(self, row: StoredDrawing) -> None:
-        known = self._rows.pop(row.drawing_id, None)
-        if row.content is not None:
-            self._rows[row.drawing_id] = row
+        # A removed one stays, too: what undo brings back names the revision that this desktop has seen.
+        known, self._rows[row.drawing_id] = self._rows.get(row.drawing_id), row
         self._dirty_rows.add(row.drawing_id)
         self._note(row.symbol, row.drawing_id)
         if known is not None and known.symbol != row.symbol:

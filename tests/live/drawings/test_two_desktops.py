@@ -6,8 +6,10 @@ In the end both show the same, and every drawing that was put last by a desktop 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
@@ -123,3 +125,58 @@ def test_nothing_is_lost_and_both_show_the_same(world: World, tmp_path: Path, st
         one.kill()
         assert one.book.drawings(SYMBOL) == shown
         one.close()
+
+
+@pytest.fixture
+def desktops(world: World, tmp_path: Path) -> Iterator[tuple[Desktop, Desktop]]:
+    """Two desktops on one database."""
+    store = PostgresDrawings(world.store.pool)
+    pair = Desktop(tmp_path / "a.sqlite", store), Desktop(tmp_path / "b.sqlite", store)
+    yield pair
+    for one in pair:
+        one.close()
+
+
+@pytest.mark.parametrize("is_killed", [False, True])
+def test_a_removal_that_is_undone_adds_no_step(desktops: tuple[Desktop, Desktop], is_killed: bool) -> None:
+    one, other = desktops
+    for price in (1, 2):
+        other.book.change(SYMBOL, [drawing(IDS[0], price)])
+        other.sync()
+    one.sync()
+    one.book.change(SYMBOL, [drawing(IDS[1], 7)])
+    one.book.change(SYMBOL, remove=[IDS[0]])  # seen, with all that the other one had made of it
+    one.sync()
+    if is_killed:
+        one.kill()
+    assert one.book.undo(SYMBOL)
+    one.sync()
+    other.sync()
+    assert other.book.drawings(SYMBOL) == (drawing(IDS[0], 2), drawing(IDS[1], 7))
+    assert one.book.undo(SYMBOL)
+    assert one.book.drawings(SYMBOL) == (drawing(IDS[0], 2),)
+    assert not one.book.can_undo(SYMBOL)
+
+
+def test_a_drawing_removed_on_another_desktop_is_brought_back_without_another_step(
+    desktops: tuple[Desktop, Desktop],
+) -> None:
+    one, other = desktops
+    one.book.change(SYMBOL, [drawing(IDS[0], 1)])
+    one.sync()
+    other.sync()
+    other.book.change(SYMBOL, [drawing(IDS[0], 2)])
+    other.sync()
+    one.sync()
+    one.book.change(SYMBOL, [drawing(IDS[0], 3)])
+    one.sync()
+    other.sync()
+    other.book.change(SYMBOL, remove=[IDS[0]])
+    other.sync()
+    one.sync()
+    assert one.book.drawings(SYMBOL) == ()
+    assert one.book.undo(SYMBOL)
+    one.sync()
+    assert one.book.drawings(SYMBOL) == (drawing(IDS[0], 2),)
+    assert one.book.undo(SYMBOL)
+    assert one.book.drawings(SYMBOL) == ()
