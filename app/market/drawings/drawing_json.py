@@ -19,6 +19,8 @@ from app.market.drawings.drawing import Anchor, Dash, Drawing, DrawingKind, Draw
 from app.market.errors import UsageError
 
 FORMAT, VERSION = "cryptopipe-drawings", 1
+_MOST_NESTED = 100  # levels of fields that this program does not know
+_MOST_SHOWN = 60  # characters of a value in a sentence
 _FILE_FIELDS = {"format", "version", "drawings"}
 _FIELDS = {"id", "symbol", "kind", "anchors", "style", "text", "locked", "hidden", "order"}
 _STYLE_FIELDS = {"colour", "width", "dash", "filled", "levels", "extend"}
@@ -211,8 +213,27 @@ def _word(words: type[_Word], value: Any, name: str) -> _Word:
 
 
 def _others(row: dict[str, Any], known: set[str]) -> dict[str, Any]:
-    return {name: value for name, value in row.items() if name not in known}
+    others = {name: value for name, value in row.items() if name not in known}
+    if not _is_flat(others.values()):
+        raise UsageError(f"It has fields nested deeper than {_MOST_NESTED} levels, which this program cannot keep.")
+    return others
+
+
+def _is_flat(values: Iterable[Any]) -> bool:
+    """Whether values are nested so little that they can be written and compared, however many calls are under way."""
+    level = list(values)
+    for _ in range(_MOST_NESTED + 1):
+        nested = [one for one in level if isinstance(one, dict | list)]
+        if not nested:
+            return True
+        level = [inner for one in nested for inner in (one.values() if isinstance(one, dict) else one)]
+    return False
 
 
 def _shown(value: Any) -> str:
-    return "missing" if value is None else json.dumps(value, ensure_ascii=False)[:60]
+    if value is None:
+        return "missing"
+    try:
+        return json.dumps(value, ensure_ascii=False)[:_MOST_SHOWN]
+    except RecursionError:  # it was read with fewer calls under way
+        return "nested deep"

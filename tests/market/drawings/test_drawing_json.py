@@ -143,3 +143,26 @@ def test_a_price_that_is_no_number_is_refused(price: float) -> None:
 
 def test_revisions_are_no_difference() -> None:
     assert read_drawing(drawing_text(LINE), 3) == LINE
+
+
+@pytest.mark.parametrize("where", ["drawing", "style", "file"])
+def test_fields_nested_too_deep_to_be_written_again_are_refused(where: str) -> None:
+    """A nest that is read with few calls on the stack cannot be written, or compared, with more of them."""
+    deep: Any = []
+    for _ in range(800):
+        deep = [deep]
+    text = {
+        "drawing": file_of(row(new=deep)),
+        "style": file_of(row(style={"new": {"a": deep}})),
+        "file": file_of(row(), new=deep),
+    }[where]
+    assert "nested deeper than 100" in fault_of(text)
+    assert not fault_of(file_of(row(new=json.loads("[" * 100 + "]" * 100))))
+    assert "nested deeper than 100" in fault_of(file_of(row(new=json.loads("[" * 101 + "]" * 101))))
+
+
+def test_a_value_nested_deep_is_shown_cut() -> None:
+    deep = "[" * 900 + "]" * 900
+    for name in ("kind", "text", "locked", "order", "anchors"):
+        text = file_of(row(**{name: "HERE"})).replace('"HERE"', deep)
+        assert is_sentence(fault_of(text))

@@ -327,11 +327,17 @@ class ChartDrawings(QObject):
         self._note(f"Copied: {KINDS[drawing.kind].title.lower()}, as JSON.")
 
     def paste(self) -> bool:
-        """Store copies of the drawings that the clipboard has as JSON; False where it has none."""
+        """Store copies of the drawings that the clipboard has as JSON; False where it has none, and says why."""
+        from app.market.errors import UsageError
+
         interval, symbol = self._interval, self._scene.symbol
         if interval is None or symbol is None:
             return False
-        found = pasted(QGuiApplication.clipboard().text(), self._scene, interval, symbol.name, self.drawings)
+        try:
+            found = pasted(QGuiApplication.clipboard().text(), self._scene, interval, symbol.name, self.drawings)
+        except UsageError as error:
+            self._note(f"Nothing was pasted. {error}")
+            return False
         if found:
             self._reveal()
             self.put_requested.emit(found)

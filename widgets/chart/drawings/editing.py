@@ -87,28 +87,34 @@ def pasted(text: str, scene: Scene, interval: Interval, symbol: str, others: Seq
     """
     Return copies of the drawings in a text, as JSON, for a symbol: above all others, beside one in the same place.
 
-    A text without drawings gives none.
+    They keep their order among each other. A text that is no JSON of drawings gives none.
+
+    Raises:
+        UsageError: If it is, and says what is not possible.
     """
-    from app.market.drawings.drawing_json import read_file  # the window opens without
+    from app.market.drawings.drawing_json import FORMAT, read_file  # the window opens without
     from app.market.errors import UsageError
 
     try:
-        found = read_file(text, new_id=lambda: str(uuid4())).drawings
+        found = sorted(read_file(text, new_id=lambda: str(uuid4())).drawings, key=lambda one: one.place)
     except UsageError:
-        return ()
-    copies = []
+        if FORMAT not in text:
+            return ()
+        raise
+    places = {(one.kind, one.anchors) for one in others}
+    above, copies = order_above(others), []
     for number, drawing in enumerate(found):
         copy = replace(
             drawing,
             id=str(uuid4()),
             symbol=symbol,
-            order=order_above(others) + number,
+            order=min(above + number, MOST_ORDER),
             locked=False,
             hidden=False,
             revision=0,
         )
         for _ in range(_MOST_COPIES):
-            if all(one.anchors != copy.anchors or one.kind is not copy.kind for one in others):
+            if (copy.kind, copy.anchors) not in places:
                 break
             copy = moved(scene, interval, copy, _beside(scene))
         copies.append(copy)

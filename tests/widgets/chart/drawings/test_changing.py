@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
 from PySide6.QtCore import QPointF, Qt
+from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
 from app.market.drawings.drawing import DrawingKind
+from app.market.drawings.drawing_json import file_text
 from tests.widgets.chart.charts import BTC, LEFT_BUTTON, canvas_of, place, series_of, settle, slot_at, zigzag
 from tests.widgets.chart.drawings.helpers import NO_KEYS, Kept, anchor, click, drawn
 from widgets.chart.chart_widget import ChartWidget
@@ -166,3 +169,35 @@ def test_a_new_drawing_shows_the_hidden_ones_again(qtbot: QtBot, chart: ChartWid
     chart.drawings.show_all(shown=False)
     click(chart, at(chart, 120, 101))
     assert not chart.drawings.is_shown
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("61,500", "The clipboard has no drawing."),
+        (file_text([LINE]).replace("trend_line", "pitchfork"), "Nothing was pasted. Drawing 1 of 1: Its kind is"),
+        (file_text([LINE]).replace(", 108]", ", 1e300]"), "Nothing was pasted. Drawing 1 of 1: The price"),
+        (file_text([LINE], {"new": json.loads("[" * 300 + "]" * 300)}), "Nothing was pasted. It has fields nested"),
+        (f'{{"format": "cryptopipe-drawings", "new": {"[" * 9000}', "Nothing was pasted. This is not JSON"),
+    ],
+    ids=["text", "kind", "price", "nested", "broken"],
+)
+def test_what_cannot_be_pasted_says_why_and_changes_nothing(
+    qtbot: QtBot, chart: ChartWidget, kept: Kept, text: str, said: str
+) -> None:
+    QGuiApplication.clipboard().setText(text)
+    chart.run_command("paste_drawing")
+    assert chart.sentence.startswith(said)
+    assert kept.only == LINE
+
+
+def test_pasted_drawings_lie_above_each_other_as_they_did(qtbot: QtBot, chart: ChartWidget, kept: Kept) -> None:
+    above, below = (drawn(DrawingKind.RECTANGLE, *LINE.anchors, order=order, width=order) for order in (4, 1))
+    QGuiApplication.clipboard().setText(file_text([above, below]))
+    chart.run_command("paste_drawing")
+    first, second = chart.drawings.drawings[1:]
+    assert kept.steps == 1
+    assert first.order > LINE.order
+    assert second.order > first.order
+    assert (first.style, second.style) == (below.style, above.style)
+    assert chart.drawings.chosen == second
