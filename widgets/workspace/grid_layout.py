@@ -8,7 +8,7 @@ be one is taken apart. So every arrangement has one tree, and closing a chart le
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
@@ -82,15 +82,11 @@ def put_back(node: Node, key: int, before: Node) -> Node | None:
 
     Charts that ``node`` lacks by now are no neighbours. None if those that are left no longer stand together.
     """
-    there, known = {key, *keys_of(node)}, before
-    for gone in (one for one in keys_of(before) if one not in there):
-        left = without(known, gone)
-        known = key if left is None else left
-    place = _split_with(known, key)
+    place = _split_with(part_of(before, {key, *keys_of(node)}), key)
     return None if place is None else _with_part_of(node, key, place)
 
 
-def _split_with(node: Node, key: int) -> Split | None:
+def _split_with(node: Node | None, key: int) -> Split | None:
     """Return the split that a chart is a part of by itself."""
     if not isinstance(node, Split):
         return None
@@ -206,11 +202,24 @@ def from_values(values: object, known: Sequence[int]) -> Node | None:
 
     None if there is no chart at all. Values that make no sense stand for no chart; shares, for equal ones.
     """
-    seen: set[int] = set()
-    node = _node(values, set(known), seen, _DEEPEST)
+    node = part_from_values(values, known)
+    seen = set() if node is None else set(keys_of(node))
     missing = [key for key in known if key not in seen]
     parts = [*([] if node is None else [node]), *missing]
     return split_of(True, parts) if parts else None
+
+
+def part_from_values(values: object, known: Iterable[int]) -> Node | None:
+    """Return the node of `to_values` without the charts that are not ``known``; None if that leaves none."""
+    return _node(values, set(known), set(), _DEEPEST)
+
+
+def part_of(node: Node, known: Iterable[int]) -> Node | None:
+    """Take out all charts but those ``known``; their neighbours share the room. None if no chart is left."""
+    there, left = set(known), [node]
+    for gone in (key for key in keys_of(node) if key not in there):
+        left = [kept for part in left if (kept := without(part, gone)) is not None]
+    return left[0] if left else None
 
 
 def _node(values: object, known: set[int], seen: set[int], deepest: int) -> Node | None:

@@ -35,6 +35,7 @@ from widgets.workspace.grid_layout import (
     Node,
     grid_of,
     keys_of,
+    part_of,
     put_back,
     resized,
     shape_of,
@@ -181,6 +182,8 @@ class WorkspaceController(QObject):
         for key, entry in workspace.charts.items():
             if entry.compare:
                 self.rooms.with_key(keys[key]).controller.compare_with(entry.compare)
+        homes = ((key, entry.home) for key, entry in workspace.charts.items())
+        self._left = {keys[key]: with_keys(home, keys) for key, home in homes if home is not None}
         groups = {keys[key]: entry.link for key, entry in workspace.charts.items()}
         self.links.restore(groups, workspace.links)
         looks = {keys[key]: entry.looks for key, entry in workspace.charts.items()}
@@ -209,8 +212,9 @@ class WorkspaceController(QObject):
         view, link = one.chart.view_values(), self.links.group_of(one)
         compare = one.controller.compared
         window = self.rooms.all.index(self.rooms.of(one)) - 1
-        looks = self.looks.of(one)
-        return ChartEntry(one.symbol, one.interval, appearance, view, link, compare, window, looks, unknown)
+        looks, left = self.looks.of(one), self._left.get(one.key)
+        home = None if left is None else part_of(left, self.rooms.keys)
+        return ChartEntry(one.symbol, one.interval, appearance, view, link, compare, window, looks, unknown, home)
 
     # Commands
 

@@ -14,7 +14,7 @@ from typing import Any
 from app.market.errors import UsageError
 from app.market.interval import Interval
 from app.market.symbol import read_symbol
-from widgets.workspace.grid_layout import Node, from_values, keys_of, to_values
+from widgets.workspace.grid_layout import Node, from_values, keys_of, part_from_values, to_values
 
 FORMAT, VERSION = "cryptopipe workspaces", 1
 LINKED_PARTS = ("symbol", "interval", "time", "crosshair")
@@ -26,7 +26,7 @@ MOST_LOOKS = 100
 _LONGEST_NAME = 60
 _MOST_DIGITS = 2  # of a number behind a name; with more it is a year, or another one of the user's
 _FARTHEST_PX = 100_000
-_CHART_FIELDS = ("key", "symbol", "interval", "appearance", "view", "link", "compare", "window", "looks")
+_CHART_FIELDS = ("key", "symbol", "interval", "appearance", "view", "link", "compare", "window", "looks", "home")
 _WORKSPACE_FIELDS = ("name", "charts", "layout", "active", "maximised", "links", "windows", "looks by symbol")
 _LINK_NAMES = tuple(str(link) for link in range(1, MOST_LINKS + 1))
 _FIELDS = ("format", "version", "shown", "workspaces")
@@ -38,7 +38,7 @@ class ChartEntry:
     One chart. ``appearance`` is of `ChartWidget.appearance_values` without the templates, ``view`` of its
     `ChartWidget.view_values`. ``link``: the number of its group, 0 for none. ``window``: the index of its detached
     window among `Workspace.windows`, -1 for the main window. ``looks``: of other symbols, as parts of ``appearance``.
-    ``unknown``: fields of other versions.
+    ``unknown``: fields of other versions. ``home``: of a chart that left the main window, the layout there with it.
     """
 
     symbol: str
@@ -50,6 +50,7 @@ class ChartEntry:
     window: int = -1
     looks: dict[str, dict[str, Any]] = field(default_factory=dict)
     unknown: dict[str, Any] = field(default_factory=dict)
+    home: Node | None = None
 
 
 @dataclass(slots=True)
@@ -213,6 +214,7 @@ def _chart_values(key: int, chart: ChartEntry) -> dict[str, Any]:
         "view": chart.view,
         "appearance": chart.appearance,
         "looks": chart.looks,
+        "home": None if chart.home is None else to_values(chart.home),
     }
 
 
@@ -220,10 +222,11 @@ def _workspace(values: object) -> Workspace | None:
     if not isinstance(values, Mapping) or not isinstance(values.get("charts"), list):
         return None
     charts: dict[int, ChartEntry] = {}
+    homes: dict[int, object] = {}
     for one in values["charts"][:MOST_CHARTS]:
         read = _chart(one)
         if read is not None and read[0] not in charts:
-            charts[read[0]] = read[1]
+            charts[read[0]], homes[read[0]] = read[1], one.get("home")
     windows = _windows(values.get("windows"), charts)
     in_main = [key for key, one in charts.items() if one.window < 0]
     layout = from_values(values.get("layout"), in_main)
@@ -233,6 +236,9 @@ def _workspace(values: object) -> Workspace | None:
         layout = windows.pop(0).layout
         for one in charts.values():
             one.window -= 1
+    for key, chart in charts.items():
+        home = part_from_values(homes[key], charts) if chart.window >= 0 else None
+        chart.home = home if home is not None and key in keys_of(home) else None
     shown, maximised = keys_of(layout), values.get("maximised")
     active = values.get("active")
     return Workspace(

@@ -14,6 +14,7 @@ from app.window.state.window_state import save_state
 from tests.end_to_end.helpers import Running, open_window, until
 from tests.window.playing import Play
 from widgets.controls.popup import Popup
+from widgets.workspace.grid_layout import split_of
 
 CONTROL = Qt.KeyboardModifier.ControlModifier
 
@@ -24,6 +25,15 @@ def settings_again(folder: Path, server: SandboxServer) -> Settings:
     file.write_text('symbols = ["BTCUSDT", "ETHUSDT", "SOLUSDT"]\n')
     addresses = {"binance_ws_url": server.ws_url, "binance_rest_url": server.rest_url}
     return load({"data_dir": str(folder), **addresses}, environment={}, file=file)
+
+
+def saved_folder(running: Running) -> Path:
+    """A data directory in which another start finds the charts as they are now."""
+    running.controller.remember()
+    folder = running.controller._settings.data_dir / "again"
+    folder.mkdir()
+    save_state(running.controller._state, folder)
+    return folder
 
 
 def has_candles(one: OpenChart) -> bool:
@@ -168,12 +178,7 @@ def test_detached_windows_are_there_again_at_the_next_start(play: Play) -> None:
         _, second = await detached(running)
         second.chart.window().setGeometry(40, 50, 600, 400)
         running.controller.workspace.run("split_below", second)
-        running.controller.remember()
-        folder = running.controller._settings.data_dir / "again"
-        folder.mkdir()
-        save_state(running.controller._state, folder)
-        settings = settings_again(folder, server)
-        async with open_window(settings) as again:
+        async with open_window(settings_again(saved_folder(running), server)) as again:
             workspace = again.controller.workspace
             (room,) = workspace.rooms.detached
             assert [workspace.rooms.with_key(key).symbol for key in room.keys] == ["ETHUSDT", "ETHUSDT"]
@@ -186,5 +191,51 @@ def test_detached_windows_are_there_again_at_the_next_start(play: Play) -> None:
             workspace.run("previous_workspace")
             assert len(workspace.rooms.detached) == 1
             await until(lambda: again.engine.database is not None)
+
+    play(scene)
+
+
+def homes(running: Running) -> list[bool]:
+    """For each saved chart, whether the place that it left is saved with it."""
+    running.controller.remember()
+    (values,) = running.controller._state.workspaces["workspaces"]
+    return [one["home"] is not None for one in values["charts"]]
+
+
+def test_a_chart_comes_back_to_its_place_after_a_restart(play: Play) -> None:
+    async def scene(running: Running, server: SandboxServer) -> None:
+        workspace, first = running.controller.workspace, running.controller.charts.active
+        workspace.run("split_right")
+        workspace.run("split_below", first)
+        workspace.run("detach_chart", first)
+        async with open_window(settings_again(saved_folder(running), server)) as again:
+            restored = again.controller.workspace
+            (room,), (below, right) = restored.rooms.detached, restored.main.keys
+            (alone,) = room.keys
+            assert sorted(homes(again)) == [False, False, True]
+            room.window.close()
+            assert restored.main.layout == split_of(True, [split_of(False, [alone, below]), right])
+            assert homes(again) == [False] * 3
+            await until(lambda: all(map(has_candles, again.controller.charts.all)))
+
+    play(scene)
+
+
+def test_a_chart_whose_place_is_gone_after_a_restart_comes_back_to_the_right(play: Play) -> None:
+    async def scene(running: Running, server: SandboxServer) -> None:
+        workspace, charts = running.controller.workspace, running.controller.charts
+        workspace.run("split_right")
+        second = charts.active
+        workspace.run("split_right")
+        workspace.run("detach_chart", second)
+        async with open_window(settings_again(saved_folder(running), server)) as again:
+            restored = again.controller.workspace
+            (room,), (first, third) = restored.rooms.detached, restored.main.keys
+            (alone,) = room.keys
+            restored.run("split_below", restored.rooms.with_key(first))
+            assert restored.main.keys[2] == third
+            room.window.close()
+            assert restored.main.keys[2:] == [third, alone]
+            await until(lambda: all(map(has_candles, again.controller.charts.all)))
 
     play(scene)

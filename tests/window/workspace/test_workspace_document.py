@@ -26,7 +26,7 @@ from app.window.workspace.workspace_document import (
     workspaces_from_values,
     workspaces_to_values,
 )
-from widgets.workspace.grid_layout import Node, keys_of, with_neighbour
+from widgets.workspace.grid_layout import Node, keys_of, split_of, with_neighbour
 
 plain = st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(max_size=5)
 values = st.recursive(
@@ -66,6 +66,10 @@ def workspaces(draw: st.DrawFn, name: str) -> Workspace:
         )
         for key, place in zip(keys, places, strict=True)
     }
+    for key, one in charts.items():
+        others = draw(st.lists(st.sampled_from(keys), unique=True, max_size=3))
+        home = draw(layouts(list(dict.fromkeys([*others, key]))))
+        one.home = home if one.window >= 0 and draw(st.booleans()) else None
     by_place = {place: [key for key, one in charts.items() if one.window == place] for place in sorted(set(places))}
     rectangle = st.tuples(*[st.integers(-5000, 5000)] * 2, *[st.integers(1, 5000)] * 2)
     windows = [
@@ -123,6 +127,9 @@ def test_a_damaged_document_gives_workspaces_that_can_be_shown_or_none(document:
         assert sorted(keys_of(one.layout)) == sorted(key for key, place in places.items() if place == -1)
         for at, window in enumerate(one.windows):
             assert sorted(keys_of(window.layout)) == sorted(key for key, place in places.items() if place == at)
+        for key, chart in one.charts.items():
+            home = None if chart.home is None else keys_of(chart.home)
+            assert home is None or (chart.window >= 0 and key in home and set(home) <= set(one.charts))
         assert one.active in one.charts
         assert one.maximised is None or one.maximised in keys_of(one.layout)
     if found is not None:
@@ -210,6 +217,16 @@ def test_charts_of_detached_windows_alone_come_back_into_the_main_window() -> No
     assert keys_of(found.current.layout) == [1]
     assert [keys_of(one.layout) for one in found.current.windows] == [[2]]
     assert [one.window for one in found.current.charts.values()] == [-1, 0]
+
+
+def test_the_place_that_a_detached_chart_left_names_charts_of_its_workspace_alone() -> None:
+    home = {"split": "rows", "parts": [3, 8, {"split": "columns", "parts": [1, 2], "shares": [0.2, 0.8]}]}
+    charts = [entry(1, home=home), entry(2, home=home, window=0), entry(3), entry(4, home=home, window=1)]
+    given = {"workspaces": [{"charts": charts, "windows": [{}, {}]}]}
+    found = workspaces_from_values(given)
+    assert found is not None
+    homes = {key: chart.home for key, chart in found.current.charts.items()}
+    assert homes == {1: None, 2: split_of(False, [3, split_of(True, [1, 2], [0.2, 0.8])], [1, 1]), 3: None, 4: None}
 
 
 def test_names_are_one_line_and_no_two_are_the_same() -> None:
