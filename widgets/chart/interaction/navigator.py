@@ -104,6 +104,7 @@ class Navigator:
 
     def begin_frame(self) -> None:
         """Scroll on after a throw, and move along with the latest candle, by one frame's share."""
+        self._scene.time_scale.is_shown = True
         self._leave_closed_time_out()
         self._scroll_on()
         series = self._series

@@ -60,7 +60,7 @@ class SceneUpdate:
         scene = self._scene
         axis_px = self._axis_px or _LEAST_AXIS_PX * scene.styles.scale
         scene.layout = SceneLayout.of(size.width(), size.height(), axis_px, _TIME_AXIS_PX * scene.styles.scale)
-        scene.time_scale.width_px = max(scene.layout.panes.width(), 1.0)
+        scene.time_scale.resize(max(scene.layout.panes.width(), 1.0))
         self._panes.lay_out()
         self._labels.invalidate()
         scene.guard.retry()

@@ -3,8 +3,8 @@ The horizontal axis: the slots in view, and panning, zooming and jumping among t
 
 Slots number all time (see `app.market.interval`): the candle of slot s covers the slot positions s - 0.5 to s + 0.5.
 The axis has its own positions, in which closed time is left out (see `OpenAxis`); for a market that never closes both
-are one. The state is a width in logical pixels, the pixels per slot, and the axis position at the right edge, which a
-resize keeps. What comes from outside and goes there is in slots.
+are one. The state is a width in logical pixels, the pixels per slot, and the axis position at the right edge. What
+comes from outside and goes there is in slots.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class TimeScale:
     ``right`` is the axis position at the right edge; ``bar_px`` the width of one slot in logical pixels.
 
     ``first`` and ``last`` are the slots of the series' ends, which panning and zooming stay close to. ``axis``: which
-    slots are left out; change it by `take_axis`.
+    slots are left out; change it by `take_axis`. ``is_shown``: whether a frame has shown it.
     """
 
     width_px: float = 800.0
@@ -40,6 +40,7 @@ class TimeScale:
     first: int = 0
     last: int = 0
     axis: OpenAxis = PLAIN_AXIS
+    is_shown: bool = False
 
     @property
     def span(self) -> float:
@@ -99,6 +100,24 @@ class TimeScale:
     def centre_on(self, position: float) -> None:
         """Put a slot position under the centre."""
         self.right = self.axis.at(position) + self.span / 2
+
+    def resize(self, width_px: float) -> None:
+        """
+        Take another width, logical pixels. The right edge stays; before the first frame, the centre.
+
+        More than the usual room beside a last candle in view keeps its share of the width, else a narrow view would
+        have no candles.
+        """
+        if not self.is_shown:
+            middle = self.right - self.span / 2
+            self.width_px = width_px
+            self.right = middle + self.span / 2
+            return
+        room_px, share = self.room_beside(self.last), width_px / self.width_px
+        has_more_room = self.shows_last() and room_px > RIGHT_MARGIN_PX + 1
+        self.width_px = width_px
+        if has_more_room:
+            self.show_last(self.last, max(RIGHT_MARGIN_PX, room_px * share))
 
     def show_latest(self) -> None:
         """Put the last candle near the right edge, with room beside it."""

@@ -273,6 +273,23 @@ def test_a_resize_keeps_the_right_edge(qtbot: QtBot, chart: ChartWidget, series:
     assert chart.visible_range_us()[1] == right_us
 
 
+def test_candles_in_the_middle_of_the_view_stay_in_it_when_it_is_narrow(
+    qtbot: QtBot, chart: ChartWidget, series: CandleSeries
+) -> None:
+    settle(qtbot, chart)
+    wide, time_scale = chart.size(), chart._scene.time_scale
+    chart.navigator.show_time(series.interval.slot_open_us(int(series.slots[-1])))
+    settle(qtbot, chart)
+    right = time_scale.right
+    chart.resize(wide.width() // 2, wide.height())
+    settle(qtbot, chart)
+    assert time_scale.shows_last()
+    assert time_scale.x_of(time_scale.last) == pytest.approx(time_scale.width_px / 2, abs=5)
+    chart.resize(wide)
+    settle(qtbot, chart)
+    assert time_scale.right == pytest.approx(right, abs=0.1)
+
+
 def test_a_navigator_moves_a_scene_without_a_widget(qapp: QApplication) -> None:
     scene = Scene(TextStyles(QFont()), [make_pane(PRICE)])
     scene.time_scale.width_px = 700
