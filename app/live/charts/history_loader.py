@@ -219,7 +219,8 @@ class HistoryLoader:
         middle = min(self.interval.slot(time_us), newest)
         near = middle - slots // 4, min(middle + slots // 4, newest)
         if len(self._merger.series) and self._last_not_requested(*near) is None and not self._is_empty(*near):
-            return JumpPage(DateJump(time_us))
+            end_us = self.interval.next_open_us(self.interval.slot_open_us(newest))
+            return JumpPage(DateJump(min(time_us, end_us - 1)))
         found = await candles_around(
             self.interval, time_us, newest, slots, self._request, lambda: self._history.find_listing(self.symbol)
         )

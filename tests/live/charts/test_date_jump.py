@@ -56,6 +56,14 @@ async def test_before_the_listing_one_comes_to_the_first_candle() -> None:
     market.close()
 
 
+async def test_after_the_latest_candle_one_comes_to_that() -> None:
+    market, chart = await far_market()
+    newest_us = chart.bars[-1].open_time_us
+    jump = await chart.session.jump_to(newest_us + 10 * A_DAY * UNIT_US)
+    assert jump.time_us == newest_us + UNIT_US - 1
+    market.close()
+
+
 async def test_where_nothing_can_be_loaded_a_jump_says_why() -> None:
     market, chart = await far_market()
     market.exchange.failure = away()

@@ -61,6 +61,38 @@ def test_a_workspace_comes_back_as_it_was_left(play: Play) -> None:
     play(scene)
 
 
+def test_charts_show_the_same_time_in_a_copy_and_after_a_switch(play: Play) -> None:
+    async def scene(running: Running, server: SandboxServer) -> None:
+        controller, workspace = running.controller, running.controller.workspace
+        running.window.resize(1500, 900)
+        workspace.run("split_right")
+        await until(lambda: has_candles(controller.charts.active))
+        then_us = running.engine.exchange_clock.now_us() - 20 * 3_600_000_000
+        controller.charts.active.chart.show_time(then_us)
+        await until(lambda: controller.charts.active.chart.navigator.has_candles)
+        for change in ("duplicate_workspace", "previous_workspace"):
+            workspace.run(change)
+            await until(lambda: controller.charts.active.chart.navigator.has_candles)
+            assert abs(controller.charts.active.chart.center_time_us() - then_us) < 120_000_000
+
+    play(scene)
+
+
+def test_a_chart_is_not_left_in_the_future_without_candles(play: Play) -> None:
+    async def scene(running: Running, server: SandboxServer) -> None:
+        controller, workspace = running.controller, running.controller.workspace
+        running.window.resize(1500, 900)
+        workspace.run("split_right")
+        one = controller.charts.active
+        await until(lambda: has_candles(one))
+        await until(lambda: running.engine.database is not None)
+        one.chart.show_time(running.engine.exchange_clock.now_us() + 20 * 3_600_000_000)
+        workspace.run("duplicate_workspace")
+        await until(lambda: controller.charts.active is not one and controller.charts.active.chart.is_following)
+
+    play(scene)
+
+
 def test_a_copy_is_a_workspace_of_its_own_and_names_stay_different(play: Play) -> None:
     async def scene(running: Running, server: SandboxServer) -> None:
         switcher = running.controller.workspace.switcher
