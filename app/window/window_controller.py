@@ -196,6 +196,8 @@ class WindowController(QObject):
         for one in self.charts.all:
             self.show_on(one, one.symbol, one.interval)
         self.panels.start()
+        if self._window.side_panel.alerts.isVisible():  # the window was shown before anyone could fill its list
+            self.alerts.open_list()
 
     def remember(self) -> None:
         """Bring what the charts show, and how, into the state."""

@@ -78,8 +78,13 @@ async def open_window(
     clock: Clock | None = None,
     simulated: bool = False,
     config_file: Path = Path("no-such-folder/config.toml"),
+    prepare: Callable[[MainWindow], object] = lambda window: None,
 ) -> AsyncIterator[Running]:
-    """The program's window, stopped in the program's order afterwards; ``clock`` is this machine's by default."""
+    """
+    The program's window, stopped in the program's order afterwards; ``clock`` is this machine's by default.
+
+    ``prepare`` is called with the shown window before anything fills it, as the program restores its layout.
+    """
     state = load_state(settings)
     async with (
         engine_for(settings, clock) as engine,
@@ -89,6 +94,7 @@ async def open_window(
         chart = ChartWidget()
         window = MainWindow(chart)
         window.show()
+        prepare(window)
         controller = WindowController(
             engine,
             window,

@@ -176,6 +176,7 @@ class AlertList(QFrame):
             self.here.setAccessibleName(f"Alerts of {name}")
         self.view.set_rows(self._rows, symbol)
         is_empty = not self.model.rows
+        had_focus = self.view.hasFocus() or self.new_button.hasFocus()
         self.sentence.setText(self._trouble or self._nothing(symbol))
         style.set_tone(self.sentence, "warning" if self._trouble else "faint")
         self.sentence.setVisible(is_empty)
@@ -184,6 +185,8 @@ class AlertList(QFrame):
         self.view.setVisible(not is_empty)
         self.note.setVisible(not is_empty)
         self.setFocusProxy(self.new_button if is_empty else self.view)
+        if had_focus:  # what had it may be hidden now
+            self.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def _nothing(self, symbol: Symbol | None) -> str:
         if symbol is None:

@@ -84,6 +84,17 @@ def test_an_empty_list_says_so_in_one_sentence_and_offers_a_new_alert(alerts: Al
     assert not alerts.view.isHidden()
 
 
+def test_the_keys_stay_in_the_list_while_it_fills_and_empties(alerts: AlertList, qtbot: QtBot) -> None:
+    alerts.activateWindow()
+    alerts.set_view((), BTC)
+    alerts.setFocus()
+    qtbot.waitUntil(alerts.new_button.hasFocus)
+    alerts.set_view(ROWS, BTC)  # as when the alerts have been read
+    assert alerts.view.hasFocus()
+    alerts.set_view((), BTC)
+    assert alerts.new_button.hasFocus()
+
+
 def test_the_switch_pauses_and_a_double_click_beside_it_edits(alerts: AlertList) -> None:
     asked, switched = list[object](), list[tuple[int, bool]]()
     alerts.edit_requested.connect(asked.append)

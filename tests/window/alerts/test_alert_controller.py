@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -26,10 +26,12 @@ from widgets.window.main_window import MainWindow
 
 
 @asynccontextmanager
-async def window_of(data_dir: Path, url: str, *, rate: float = 40.0) -> AsyncIterator[Running]:
+async def window_of(
+    data_dir: Path, url: str, *, rate: float = 40.0, prepare: Callable[[MainWindow], object] = lambda window: None
+) -> AsyncIterator[Running]:
     async with serving(SimulatedMarket(seed=5, rate=rate)) as server:
         settings = settings_in(data_dir, server.ws_url, server.rest_url, symbols="BTCUSDT,ETHUSDT", database_url=url)
-        async with open_window(settings) as running:
+        async with open_window(settings, prepare=prepare) as running:
             await until(lambda: running.engine.database is not None and running.engine.database.writer.status.stored)
             await until(lambda: running.session is not None and len(running.session.series))
             # The desktop of whoever runs the tests shows none of it.

@@ -11,6 +11,7 @@ from pytestqt.qtbot import QtBot
 from app.market.alerts.stored_alert import AlertState
 from tests.end_to_end.helpers import run_on_qt_loop, until
 from tests.window.alerts.test_alert_controller import add, last_price, window_of
+from widgets.window.main_window import MainWindow
 
 
 def test_the_panel_lists_pauses_and_edits_the_alerts_of_the_shown_symbol(
@@ -43,5 +44,36 @@ def test_the_panel_lists_pauses_and_edits_the_alerts_of_the_shown_symbol(
             window.requests.symbol_requested.emit("ETHUSDT")
             await until(lambda: page.list.here.text() == "ETH/USDT")
             await until(lambda: [one.title for one in page.list.model.rows] == ["Price crosses 1.00"])
+
+    run_on_qt_loop(work)
+
+
+def test_a_page_of_alerts_that_an_earlier_run_left_open_is_filled(
+    qtbot: QtBot, data_dir: Path, tables_url: str
+) -> None:
+    def prepare(window: MainWindow) -> None:
+        window.resize(1280, 800)
+        window.side_panel.pages.show_page(window.side_panel.alerts)
+
+    async def work() -> None:
+        async with window_of(data_dir, tables_url, rate=5, prepare=prepare) as running:
+            page = running.window.side_panel.alerts
+            await add(running, "price crosses 1", name="far")
+            await until(lambda: page.is_made and [one.title for one in page.list.model.rows] == ["far"])
+
+    run_on_qt_loop(work)
+
+
+def test_a_page_of_alerts_left_open_is_filled_where_there_are_none(
+    qtbot: QtBot, data_dir: Path, tables_url: str
+) -> None:
+    def prepare(window: MainWindow) -> None:
+        window.resize(1280, 800)
+        window.side_panel.pages.show_page(window.side_panel.alerts)
+
+    async def work() -> None:
+        async with window_of(data_dir, tables_url, rate=5, prepare=prepare) as running:
+            page = running.window.side_panel.alerts
+            await until(lambda: page.is_made and page.list.sentence.text() == "No alert waits for BTC/USDT.")
 
     run_on_qt_loop(work)
