@@ -68,6 +68,8 @@ class AlertProof:
         if self.differences:
             missed, doubled, invented = (self.count(kind) for kind in ("missed", "doubled", "invented"))
             return f"{missed} firings are missed, {doubled} doubled, {invented} invented."
+        if not self.firings:
+            return "No firings yet, and none was missed"
         return f"{self.firings:,} firing{'s agree' if self.firings != 1 else ' agrees'} with the stored trades"
 
 

@@ -194,8 +194,8 @@ class AlertEditor(QWidget):
         self.delete_button.setIcon(icons.icon("trash", palette.falling))
 
     def focus_condition(self) -> None:
-        """Put the focus where the condition is typed."""
-        self.when.setFocus()
+        """Put the focus where the condition's value is typed."""
+        self.when.focus_value()
 
     def _choose_symbol(self, name: str) -> None:
         self.symbol.setCurrentIndex(max(self.symbol.findData(name), 0))

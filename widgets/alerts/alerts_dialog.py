@@ -48,7 +48,7 @@ _SIZE_PX = (1312, 766)
 _BOTH_FROM_PX, _EDITOR_PX = 1000, 520
 _HISTORY_ROW_PX = 28
 _SWITCHED = (AlertState.WAITING, AlertState.PAUSED)
-_WIDTHS = {Column.SYMBOL: 96, Column.DISTANCE: 84, Column.FIRED: 60, Column.ENDS: 112, Column.TELLS: 50, Column.ON: 52}
+_WIDTHS = {Column.SYMBOL: 92, Column.DISTANCE: 88, Column.FIRED: 60, Column.ENDS: 112, Column.TELLS: 50, Column.ON: 52}
 _LEAST_NAME_PX, _BESIDE_PX = 150, 32
 _KEPT = (Column.ON, Column.DISTANCE, Column.SYMBOL, Column.FIRED, Column.ENDS, Column.TELLS)
 """The columns beside the names, the most needed first."""

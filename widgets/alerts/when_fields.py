@@ -167,6 +167,16 @@ class WhenFields(QWidget):
             self._set_value(names[at], f"{price:.8f}".rstrip("0").rstrip("."))
             self.changed.emit()
 
+    def focus_value(self) -> None:
+        """Put the focus into the first value that is typed, with all of it selected; without one, on the kind."""
+        shown = [self.fields[name] for name in _ORDER if name in self._shown_fields()]
+        typed = next((field for field in shown if isinstance(field, QLineEdit)), None)
+        if typed is None:
+            self.setFocus()
+            return
+        typed.setFocus()
+        typed.selectAll()
+
     def set_candle_shown(self, *, shown: bool) -> None:
         """Show the candle's length or not: troubles have none."""
         self.candle.setVisible(shown)

@@ -90,7 +90,7 @@ def draft_view(rule: Rule, draft: Draft, candles: list[Candle]) -> DraftView:
     if draft.firings:
         last = draft.firings[-1]
         at = words.time_text(last.time_us).split(".")[0]
-        detail = f"Last at {at} by trade {count(last.trade_id)}: {last.reason}."
+        detail = f"Last at {at} by trade {count(last.trade_id)}: {words.with_separators(last.reason)}."
     return DraftView(
         rule,
         [

@@ -208,6 +208,15 @@ def test_an_empty_shelf_does_not_say_that_there_are_no_alerts(dialog: AlertsDial
     assert dialog.state.text().startswith("Nothing fires yet")
 
 
+def test_a_new_alert_begins_with_its_price_ready_to_be_typed_over(dialog: AlertsDialog, qtbot: QtBot) -> None:
+    dialog.activateWindow()
+    dialog.edit(AlertForm(None, "XRPUSDT", "price crosses 0.6"), 0)
+    price = dialog.editor.when.fields["price"]
+    qtbot.waitUntil(price.hasFocus)
+    QTest.keyClicks(price, "0.7")
+    assert dialog.editor.when.text == "price crosses 0.7 of 1m"
+
+
 def test_the_editor_keeps_the_reason_and_forgets_the_draft_of_another_alert(dialog: AlertsDialog) -> None:
     dialog.edit(AlertForm(1, "XRPUSDT", "price crosses 2"), 0)
     dialog.editor.set_draft(DraftView(sentence="Would have fired once."))
