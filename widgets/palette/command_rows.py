@@ -68,13 +68,21 @@ def rows_for(typed: str, used: Sequence[str], reasons: Mapping[str, str]) -> lis
 
 
 def _found(typed: str, reasons: Mapping[str, str]) -> list[CommandRow]:
-    """Return the commands that match, best first: those whose title has it all before those that need their group."""
+    """
+    Return the commands that match, best first: those whose title has it all before those that need their group.
+
+    Where none does, a slip in each word is forgiven.
+    """
+    return _ranked(typed, reasons, forgiving=False) or _ranked(typed, reasons, forgiving=True)
+
+
+def _ranked(typed: str, reasons: Mapping[str, str], *, forgiving: bool) -> list[CommandRow]:
     ranked = []
     for at, binding in enumerate(all_commands()):
         title = title_of(binding)
-        found, is_in_title = match(typed, title), True
+        found, is_in_title = match(typed, title, forgiving=forgiving), True
         if found is None:
-            found, is_in_title = match(typed, f"{title} {binding.group.value}"), False
+            found, is_in_title = match(typed, f"{title} {binding.group.value}", forgiving=forgiving), False
         if found is not None:
             places = tuple(place for place in found.places if place < len(title))
             row = CommandRow(binding.command, title, binding.group, places, reasons.get(binding.command, ""))

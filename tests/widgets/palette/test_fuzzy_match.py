@@ -34,7 +34,8 @@ def cheapest(word: str, text: str) -> Cost | None:
             runs = runs_of(places)
             inside = [run for run in runs if not begins_word(text, run[0])]
             if all(len(run) > 1 for run in inside):
-                costs.append((len(inside), len(runs), sum(run[0] for run in runs)))
+                passed = places[-1] - places[0] + 1 - len(places)
+                costs.append((len(inside), len(runs), passed, sum(run[0] for run in runs)))
     return min(costs, default=None)
 
 
@@ -83,3 +84,27 @@ def test_no_text_breaks_the_search(typed) -> None:
     for binding in KEY_BINDINGS[::7]:
         found = match(typed, binding.text)
         assert found is None or all(0 <= place < len(binding.text) for place in found.places)
+
+
+@pytest.mark.parametrize(
+    ("typed", "text", "marked"),
+    [
+        ("wrokspace", "Open another workspace", "wrkspace"),  # swapped
+        ("workspsace", "Open another workspace", "workspace"),  # one too many
+        ("workzpace", "Open another workspace", "workpace"),  # wrong
+        ("wrokspace openn", "Open another workspace", "Openwrkspace"),
+        ("xgo", "Go to a date", None),  # too short to tell
+        ("wrokspaec", "Open another workspace", None),  # two slips in a word
+    ],
+)
+def test_a_slip_in_a_word_is_forgiven(typed: str, text: str, marked: str | None) -> None:
+    assert match(typed, text) is None
+    found = match(typed, text, forgiving=True)
+    assert (None if found is None else "".join(text[place] for place in found.places)) == marked
+
+
+def test_letters_near_each_other_come_before_letters_of_several_words() -> None:
+    near, far = match("alrt", "Show the list of alerts"), match("alrt", "Hide all drawings of the chart")
+    assert near is not None
+    assert far is not None
+    assert near.cost < far.cost
