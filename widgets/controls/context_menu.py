@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import QPoint, Qt
+from PySide6.QtCore import QEvent, QObject, QPoint, Qt
+from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QMenu, QWidget
 
 from widgets.theme import style
@@ -24,6 +25,30 @@ def pop_up(menu: QMenu, at: QPoint) -> None:
         menu.popup(at)
     else:
         menu.deleteLater()
+
+
+def search_instead(menu: QMenu, search: Callable[[str], object]) -> None:
+    """Close a menu when a letter or a digit is typed, and call ``search`` with that."""
+    menu.installEventFilter(_Typing(menu, search))
+
+
+class _Typing(QObject):
+    """Takes letters and digits from a menu, which would do nothing with them."""
+
+    def __init__(self, menu: QMenu, search: Callable[[str], object]) -> None:
+        super().__init__(menu)
+        self._menu, self._search = menu, search
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() != QEvent.Type.KeyPress:
+            return False
+        assert isinstance(event, QKeyEvent)
+        with_shift = event.modifiers() & ~Qt.KeyboardModifier.ShiftModifier
+        if not event.text().isalnum() or with_shift & ~Qt.KeyboardModifier.KeypadModifier:
+            return False
+        self._menu.close()
+        self._search(event.text())
+        return True
 
 
 def give_menu(part: QWidget, menu_at: Callable[[QPoint], QMenu]) -> None:

@@ -41,9 +41,9 @@ class Choosers(QObject):
         self._take_symbol: Callable[[str], object] | None = None
         self.picker.symbol_requested.connect(self._on_picked)
 
-    def pick_symbol(self, take: Callable[[str], object]) -> None:
+    def pick_symbol(self, take: Callable[[str], object], text: str = "") -> None:
         """Let the user pick a symbol for something else than the chart; ``take`` is called with its name."""
-        self.open_picker()
+        self.open_picker(text)
         self._take_symbol = take
 
     def open_picker(self, text: str = "", *, adding: bool = False) -> None:

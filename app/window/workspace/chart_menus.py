@@ -15,11 +15,12 @@ from app.window.workspace.chart_links import ChartLinks
 from app.window.workspace.chart_rooms import ChartRooms
 from app.window.workspace.symbol_looks import SymbolLooks
 from app.window.workspace.workspace_document import LINKED_PARTS, MOST_LINKS
-from widgets.controls.context_menu import context_menu, pop_up
+from widgets.controls.context_menu import context_menu, pop_up, search_instead
 from widgets.controls.key_hints import text_with_key
 from widgets.keys import key_in_brackets
 from widgets.theme import style
 from widgets.window.main_window import MainWindow
+from widgets.workspace.link_badge import badge_icon
 
 _MOST_OFFERED = 24
 _ARRANGEMENTS = {
@@ -107,7 +108,9 @@ class ChartMenus:
             others = [each for each in self._charts.all if each is not one and links.group_of(each) == number]
             names = ", ".join(dict.fromkeys(f"{self._title_of(each.symbol)} {each.interval}" for each in others))
             text = "Not linked" if not number else f"Group {number}" + (f": {names}" if others else "")
-            _tickable(menu, text, number == group, partial(links.put_into, one, number))
+            action = _tickable(menu, text, number == group, partial(links.put_into, one, number))
+            if number:
+                action.setIcon(badge_icon(self._window.colours, number))
         menu.addSeparator()
         parts = links.parts_of(group)
         for part in LINKED_PARTS:
@@ -129,12 +132,14 @@ class ChartMenus:
             wanted = tuple(each for each in compared if each != name) if is_on else (*compared, name)
             _tickable(menu, self._title_of(name), is_on, partial(compare, one, wanted))
         menu.addSeparator()
-        menu.addAction(
-            "Another symbol…",
-            lambda: self._window.choosers.pick_symbol(lambda name: compare(one, (*one.controller.compared, name))),
-        )
+
+        def search(text: str = "") -> None:
+            self._window.choosers.pick_symbol(lambda name: compare(one, (*one.controller.compared, name)), text)
+
+        menu.addAction("Another symbol…", lambda: search())
         stop = menu.addAction("Compare no longer", partial(compare, one, ()))
         stop.setEnabled(bool(compared))
+        search_instead(menu, search)
         pop_up(menu, at or one.chart.mapToGlobal(QPoint(style.px(16), style.px(40))))
         menu.setActiveAction(menu.actions()[0])
 

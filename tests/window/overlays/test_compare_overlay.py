@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QMenu
 
 from app.market.interval import Interval
@@ -104,7 +106,11 @@ def test_the_menu_ticks_what_is_compared_and_takes_any_other_symbol(play: Play) 
         by_text["SOL/USDT"].trigger()
         assert one.controller.compared == ("ETHUSDT", "SOLUSDT")
         menu.close()
-        by_text["Another symbol…"].trigger()
+        workspace.run("compare_symbols")
+        menu = next(each for each in running.window.findChildren(QMenu) if each.isVisible())
+        QTest.keyClick(menu, Qt.Key.Key_B)  # a letter searches, as it does on the chart
+        assert running.window.symbol_picker.isVisible()
+        assert running.window.symbol_picker.edit.text() == "b"
         running.window.symbol_picker.symbol_requested.emit("BNBUSDT")
         assert one.controller.compared == ("ETHUSDT", "SOLUSDT", "BNBUSDT")
         assert one.symbol == "BTCUSDT"
