@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QEvent
-from PySide6.QtGui import QColor, QEnterEvent, QPainter, QPaintEvent
+from PySide6.QtGui import QColor, QCursor, QEnterEvent, QMoveEvent, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from widgets.chart.chart_widget import ChartWidget
@@ -69,6 +69,19 @@ class ChartFrame(QWidget):
     def leaveEvent(self, event: QEvent) -> None:
         super().leaveEvent(event)
         self.head.set_hovered(False)
+
+    def moveEvent(self, event: QMoveEvent) -> None:
+        super().moveEvent(event)
+        self._look_for_pointer()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._look_for_pointer()
+
+    def _look_for_pointer(self) -> None:
+        """Notice that the frame has left the pointer: Qt tells only of a pointer that leaves the frame."""
+        if not self.rect().contains(self.mapFromGlobal(QCursor.pos())):
+            self.head.set_hovered(False)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         if self._is_alone:

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
-from PySide6.QtCore import QPoint, Qt
+from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtGui import QCursor, QEnterEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QSplitter
 from pytestqt.qtbot import QtBot
@@ -114,6 +115,17 @@ def test_the_buttons_of_a_head_show_while_the_pointer_is_over_the_chart_or_it_is
     head.set_hovered(False)
     assert not head.buttons["close_chart"].isVisible()
     assert grid.frames[1].head.buttons["close_chart"].isVisible()
+
+
+def test_the_buttons_of_a_head_hide_when_another_arrangement_takes_the_chart_from_the_pointer(grid: ChartGrid) -> None:
+    frame = grid.frames[4]
+    QCursor.setPos(frame.mapToGlobal(frame.rect().center()))
+    middle = QPointF(frame.rect().center())
+    QApplication.sendEvent(frame, QEnterEvent(middle, middle, frame.mapToGlobal(middle)))
+    assert frame.head.buttons["close_chart"].isVisible()
+    grid.show_layout(grid_of([4, 1, 2, 3], 2))
+    QApplication.processEvents()
+    assert not frame.head.buttons["close_chart"].isVisible()
 
 
 def test_a_chart_alone_has_neither_head_nor_frame(grid: ChartGrid) -> None:
