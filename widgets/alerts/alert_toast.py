@@ -53,9 +53,11 @@ class AlertToast(ToastFrame):
         self.lines += [self._line(text.by, "dim", small=True), self._line(f"“{text.name}”" if text.name else "", "dim")]
         self.show_button = QPushButton("Show on chart")
         self.show_button.setDefault(True)
-        self.show_button.setVisible(can_show)
         self.pause_button = QPushButton("Pause 1 h")
-        self.pause_button.setVisible(can_pause)
+        # Hidden only: what is shown before it is part of something is a window of its own for a moment.
+        for button, is_wanted in ((self.show_button, can_show), (self.pause_button, can_pause)):
+            if not is_wanted:
+                button.hide()
         self.show_button.clicked.connect(self.show_requested)
         self.pause_button.clicked.connect(self.pause_requested)
         buttons = QHBoxLayout()
@@ -112,7 +114,8 @@ class AlertToast(ToastFrame):
         line = label(_in_parts(text), tone)
         line.setFont(style.font(style.SMALL_PX if small else style.BODY_PX, weight))
         line.setWordWrap(True)
-        line.setVisible(bool(text))
+        if not text:
+            line.hide()
         return line
 
 

@@ -56,7 +56,8 @@ class Toast(ToastFrame):
         self.text.setWordWrap(True)
         self.text.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         self.button = QPushButton(action)
-        self.button.setVisible(call is not None)
+        if call is None:
+            self.button.hide()  # shown before it is part of the toast, it would be a window for a moment
         self.button.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         row = QHBoxLayout(self)
         row.setContentsMargins(12, 8, 8, 8)
