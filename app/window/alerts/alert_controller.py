@@ -18,7 +18,7 @@ from PySide6.QtWidgets import QApplication
 from shiboken6 import isValid
 
 from app.concurrency.background import in_background
-from app.concurrency.tasks import Tasks
+from app.concurrency.tasks import Tasks, first_of
 from app.live.engine import Engine
 from app.market.alerts.alert import Firing, Incident, Rule
 from app.market.alerts.stored_alert import StoredAlert
@@ -46,6 +46,7 @@ logger = logging.getLogger(__name__)
 
 _READ_AGAIN_S = 0.2  # after a firing: several firings are read at once
 _READ_SHARE = 20.0  # of the time that reading takes, before it is done again: where there are a million firings
+_READ_AGAIN_MOST_S = 5.0  # one read may have waited for a database that hung
 _MOST_FIRINGS = 100  # of each alert, that the history shows
 _RENEWALS_PER_SECOND = 4
 ShownCharts = Callable[[], Sequence[tuple[ChartWidget, str]]]
@@ -89,10 +90,11 @@ class AlertController(QObject):
             self._tasks,
             window.toasts,
             self.drawings.settled,
-            on_changed=self.read,
+            on_changed=self._read_at_once,
             on_refused=lambda: self._show_lines(again=True),
         )
         self._reading: asyncio.Task[None] | None = None
+        self._urgent = asyncio.Event()  # the user waits for what is read
         self._is_stale = True
         self._renewals = 0
         self._page = window.side_panel.alerts
@@ -289,12 +291,23 @@ class AlertController(QObject):
 
     # Reading
 
+    def _read_at_once(self) -> None:
+        self._urgent.set()
+        self.read()
+
+    @property
+    def _pause_s(self) -> float:
+        """How long to wait before the alerts are read again."""
+        return min(max(_READ_AGAIN_S, _READ_SHARE * self._read_s), _READ_AGAIN_MOST_S)
+
     async def _read(self, after_s: float) -> None:
-        await self._engine.clock.sleep(after_s)
+        if after_s:
+            await first_of(self._engine.clock.sleep(after_s), self._urgent.wait())
         is_again = False
         while self._is_stale:
             if is_again:
-                await self._engine.clock.sleep(max(_READ_AGAIN_S, _READ_SHARE * self._read_s))
+                await first_of(self._engine.clock.sleep(self._pause_s), self._urgent.wait())
+            self._urgent.clear()
             self._is_stale, is_again = False, True
             try:
                 began_s = self._engine.clock.monotonic_s()
@@ -353,7 +366,7 @@ class AlertController(QObject):
     def _on_firing(self, alert: StoredAlert, firing: Firing | Incident, *, late: bool) -> None:
         self.announcer.announce(Fired(alert, firing, late))
         self.fired.emit(alert.symbol)
-        self.read(max(_READ_AGAIN_S, _READ_SHARE * self._read_s))
+        self.read(self._pause_s)
 
     def _show_fired(self, fired: Fired) -> None:
         if isinstance(fired.firing, Firing):

@@ -255,6 +255,24 @@ def test_a_draft_says_what_is_missing_and_a_deleted_alert_comes_back(
     run_on_qt_loop(work)
 
 
+def test_what_the_user_sets_is_listed_at_once_however_long_a_read_took_before(
+    qtbot: QtBot, data_dir: Path, tables_url: str
+) -> None:
+    async def work() -> None:
+        async with window_of(data_dir, tables_url, rate=5) as running:
+            controller = running.controller.alerts
+            controller._read_s = 60.0  # a database that hung
+            assert controller._pause_s < 10
+            controller.read(600.0)  # as after a firing
+            controller.open_new("BTCUSDT", 1.0)
+            assert controller.dialog is not None
+            controller.dialog.editor.save_button.click()
+            await until(lambda: len(controller.alerts) == 1)
+            controller.dialog.reject()
+
+    run_on_qt_loop(work)
+
+
 def test_a_deleted_alert_comes_back_as_paused_as_it_was_and_one_that_has_fired_does_not_wait(
     qtbot: QtBot, data_dir: Path, tables_url: str
 ) -> None:
