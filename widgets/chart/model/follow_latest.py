@@ -33,6 +33,8 @@ class FollowLatest:
                 time_scale.show_latest()
                 if self.room_px is not None:
                     time_scale.show_last(last, self.room_px)
+                    if not time_scale.shows_last():  # it was kept in a wider view
+                        time_scale.show_last(last, time_scale.width_px / 2)
                 self.room_px = None
             else:
                 time_scale.right += time_scale.axis.at(last) - time_scale.axis.at(self.last_slot)

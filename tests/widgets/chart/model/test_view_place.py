@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from widgets.chart.model.follow_latest import FollowLatest
 from widgets.chart.model.view_place import ViewPlace
+from widgets.chart.scales.time_scale import TimeScale
 
 JUNK = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.lists(st.integers())
 
@@ -23,3 +26,13 @@ def test_any_values_make_a_place_that_comes_back_the_same(values: dict[str, obje
 def test_what_cannot_be_is_left_out() -> None:
     assert ViewPlace.from_values({"candle px": 1e9, "centre us": "today", "room px": True}) == ViewPlace()
     assert ViewPlace.from_values({"candle px": float("nan"), "centre us": -1}) == ViewPlace()
+
+
+@pytest.mark.parametrize(("kept_px", "room_px"), [(0.0, 0.0), (300.0, 300.0), (900.0, 250.0), (499.0, 250.0)])
+def test_the_latest_candle_is_in_view_however_much_room_a_wider_view_had_beside_it(
+    kept_px: float, room_px: float
+) -> None:
+    time_scale = TimeScale(width_px=500.0)
+    FollowLatest(room_px=kept_px).advance(time_scale, 1000)
+    assert time_scale.shows_last()
+    assert time_scale.room_beside(1000) == pytest.approx(room_px)
