@@ -89,7 +89,9 @@ class ChartDrawings(QObject):
         self._is_new_text = False  # the text being typed is of a drawing that was not stored before
         self.changed.connect(self._overlay.place_bar)
         canvas.add_item_over_panes(self._item)
-        scene.price.layers.append(DrawingFills(self.set, self._painter))
+        fills = DrawingFills(scene, self.set, self._painter)
+        scene.price.layers.append(fills)
+        scene.price_ground = fills
 
     # The program
 

@@ -25,6 +25,7 @@ from widgets.chart.drawings.label_painting import MarginPictures, paint_labels
 from widgets.chart.drawings.line_painting import LineBrush, colour_of
 from widgets.chart.drawings.pictures import Pictures, Shift, bands_of, stretched
 from widgets.chart.painting.device_pixels import DevicePixels, RectBuffer, mixed
+from widgets.chart.painting.layers import PriceBars, Volume
 from widgets.chart.painting.pane import VisibleBars
 from widgets.chart.painting.pane_brush import PaneBrush
 from widgets.chart.painting.scene import Scene
@@ -160,12 +161,37 @@ class DrawingPainter:
 
 
 class DrawingFills:
-    """The layer of the price pane that paints the fills of drawings, behind the grid and the candles."""
+    """
+    The layer of the price pane that paints the fills of drawings, behind the grid and the candles.
+
+    It may also paint the pane's background along with the fills, see `PaneGround`, and has no fills to paint then.
+    """
 
     title = "the drawings' areas"
 
-    def __init__(self, drawings: DrawingSet, painter: DrawingPainter) -> None:
-        self._drawings, self._painter = drawings, painter
+    def __init__(self, scene: Scene, drawings: DrawingSet, painter: DrawingPainter) -> None:
+        self._scene, self._drawings, self._painter = scene, drawings, painter
+        self._has_ground = False  # painted, and nothing above it yet
+
+    def paint_ground(self, painter: QPainter, pixels: DevicePixels) -> QRect:
+        """Paint background and fills of the price pane with one copy, unless something lies between the two."""
+        scene, self._has_ground = self._scene, False
+        layers = scene.price.layers
+        is_lowest = all(isinstance(layer, PriceBars | Volume) for layer in layers[: layers.index(self)])
+        if scene.day_bands or scene.measure is not None or not is_lowest or not len(scene.bars.slot):
+            return QRect()
+        area = pixels.rect(scene.price.rect)
+        shifted = self._painter.shift(pixels.scale, area) if scene.is_exposed(scene.price.rect) else None
+        if shifted is None or not shifted.covers(area):
+            return QRect()
+        ground = shifted.pictures.ground_on(scene.colours.background)
+        if ground is None:
+            return QRect()
+        painter.setClipRect(area)
+        shifted.paint(painter, area, ground)
+        painter.setClipping(False)
+        self._has_ground = True
+        return area
 
     def update(self, series: CandleSeries, visible: VisibleBars, height_px: float) -> None:
         """Nothing to do: drawings do not depend on the candles in view."""
@@ -176,7 +202,8 @@ class DrawingFills:
 
     def paint_behind(self, brush: PaneBrush) -> None:
         shifted = self._painter.shift(brush.scale, brush.area)
-        if shifted is not None:
+        has_ground, self._has_ground = self._has_ground, False
+        if shifted is not None and not has_ground:
             brush.paint_by(lambda painter, _: shifted.paint(painter, brush.area, shifted.pictures.fills))
         groups = self._drawings.groups()[0 if shifted is None else 1 :]
         if any(group.drawings for group in groups):

@@ -12,8 +12,9 @@ of trades.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import cast
 
 import pyqtgraph as pg
 from PySide6.QtCore import QPoint, QPointF, QRect, QRectF, Qt, Signal
@@ -35,7 +36,7 @@ from widgets.chart.painting.device_pixels import DevicePixels
 from widgets.chart.painting.pane import Pane
 from widgets.chart.painting.panes_item import PanesItem
 from widgets.chart.painting.scene import Scene
-from widgets.chart.painting.scene_item import SceneItem
+from widgets.chart.painting.scene_item import SceneItem, reset_painter
 
 
 class ChartCanvas(pg.GraphicsView):  # type: ignore[misc]  # because pyqtgraph has no types
@@ -192,13 +193,25 @@ class ChartCanvas(pg.GraphicsView):  # type: ignore[misc]  # because pyqtgraph h
     def _paint_items(self, region: QRegion) -> None:
         """Paint the items as Qt's scene would, without its bookkeeping and its copy of the background."""
         painter = QPainter(self.viewport())
-        painter.fillRect(region.boundingRect(), self._chart_scene.colours.background)
         pixels = DevicePixels(painter)
         try:
+            self._paint_background(painter, pixels, region)
             for item in self._items:
                 item.draw(painter, pixels)
         finally:
             painter.end()
+
+    def _paint_background(self, painter: QPainter, pixels: DevicePixels, region: QRegion) -> None:
+        """Fill the region's bounds, except the price pane where that has a ground of its own."""
+        scene, grounds = self._chart_scene, [QRect()]
+        ground = scene.price_ground
+        if ground is not None and not scene.guard.run(
+            ground, lambda: grounds.append(ground.paint_ground(painter, pixels))
+        ):
+            reset_painter(painter, pixels)
+        beside = QRegion(pixels.rect(QRectF(region.boundingRect()))) - QRegion(grounds[-1])
+        for rect in cast("Iterable[QRect]", beside):
+            painter.fillRect(rect, scene.colours.background)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)

@@ -1,4 +1,4 @@
-"""Helpers of the tests of drawings: a store in memory, drawings on the zigzag, and the mouse."""
+"""Helpers of the tests of drawings: a store in memory, drawings on the zigzag, the mouse, and pictures compared."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from collections.abc import Iterable
 from typing import Any
 from uuid import uuid4
 
+import numpy as np
 from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtGui import QImage
 from PySide6.QtTest import QTest
 
 from app.market.drawings.drawing import Anchor, Drawing, DrawingKind, DrawingStyle
@@ -57,6 +59,18 @@ def drawn(kind: DrawingKind, *anchors: Anchor, text: str = "", order: float = 1.
     return Drawing(str(uuid4()), "BTCUSDT", kind, anchors, DrawingStyle(**style), text, order=order)
 
 
+def many(count: int) -> list[Drawing]:
+    """Drawings of all kinds in turn, all over the view."""
+    made = []
+    for number in range(count):
+        kind = list(DrawingKind)[number % len(DrawingKind)]
+        places = range(kind.anchors)
+        anchors = (anchor(20 + number % 50 + 6 * at, 101 + (number * 7 + at * 3) % 13) for at in places)
+        text = "Text" if number % 3 == 0 else ""
+        made.append(drawn(kind, *anchors, text=text, order=float(number), filled=number % 2 == 0))
+    return made
+
+
 def click(chart: ChartWidget, at: QPointF, keys: Qt.KeyboardModifier = NO_KEYS) -> None:
     viewport = canvas_of(chart).viewport()
     QTest.mouseMove(viewport, at.toPoint())
@@ -71,3 +85,16 @@ def drag(chart: ChartWidget, start: QPointF, end: QPointF, keys: Qt.KeyboardModi
     for at in (middle, end.toPoint()):
         QTest.mouseMove(viewport, at)
     QTest.mouseRelease(viewport, LEFT_BUTTON, keys, end.toPoint())
+
+
+def assert_near(one: QImage, other: QImage, most: int = 6) -> None:
+    """The same but for the last bits of antialiased pixels, which a picture in between rounds once more."""
+    parts = [np.frombuffer(image.constBits(), np.uint8).astype(int) for image in (one, other)]
+    difference = np.abs(parts[0] - parts[1])
+    assert difference.max() <= most, f"{(difference > most).sum()} of {difference.size} differ, by {difference.max()}"
+
+
+def shot(chart: ChartWidget) -> QImage:
+    """What the partial paints so far left on the screen."""
+    backing = chart.screen().grabWindow(chart.winId()).toImage()
+    return backing.convertToFormat(QImage.Format.Format_RGB32)

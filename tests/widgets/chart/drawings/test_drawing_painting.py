@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 from PySide6.QtCore import QPointF
 from PySide6.QtGui import QColor, QImage
 from pytestqt.qtbot import QtBot
 
-from app.market.drawings.drawing import Drawing, DrawingKind
+from app.market.drawings.drawing import DrawingKind
 from app.market.series.series import CandleSeries
 from tests.widgets.chart.charts import (
     FIRST_SLOT,
@@ -19,7 +18,7 @@ from tests.widgets.chart.charts import (
     place,
     settle,
 )
-from tests.widgets.chart.drawings.helpers import anchor, drawn
+from tests.widgets.chart.drawings.helpers import anchor, assert_near, drawn, many, shot
 from widgets.chart.chart_widget import ChartWidget
 from widgets.chart.drawings.label_layout import point_labels
 from widgets.chart.drawings.line_painting import colour_of
@@ -90,18 +89,6 @@ def test_the_chosen_drawing_has_handles_and_a_locked_one_has_none(
     assert is_drawn_at(picture(chart), handle + QPointF(-4.5, 0), DARK.accent, 0.5)
 
 
-def many(count: int) -> list[Drawing]:
-    """Drawings of all kinds in turn, all over the view."""
-    made = []
-    for number in range(count):
-        kind = list(Kind)[number % len(Kind)]
-        places = range(kind.anchors)
-        anchors = (anchor(20 + number % 50 + 6 * at, 101 + (number * 7 + at * 3) % 13) for at in places)
-        text = "Text" if number % 3 == 0 else ""
-        made.append(drawn(kind, *anchors, text=text, order=float(number), filled=number % 2 == 0))
-    return made
-
-
 @pytest.mark.parametrize("scale", [1.0, 1.25, 2.0])
 def test_many_are_painted_as_few_are(qtbot: QtBot, chart: ChartWidget, series: CandleSeries, scale: float) -> None:
     drawings = many(30)
@@ -140,18 +127,6 @@ def test_a_tick_repaints_the_drawings_over_the_last_candle(
         chart.series_changed()
         settle(qtbot, chart)
         assert shot(chart) == picture(chart)
-
-
-def assert_near(one: QImage, other: QImage) -> None:
-    """The same but for the last bits of antialiased pixels, which a picture in between rounds once more."""
-    parts = [np.frombuffer(image.constBits(), np.uint8).astype(int) for image in (one, other)]
-    assert np.abs(parts[0] - parts[1]).max() <= 6
-
-
-def shot(chart: ChartWidget) -> QImage:
-    """What the partial paints so far left on the screen."""
-    backing = chart.screen().grabWindow(chart.winId()).toImage()
-    return backing.convertToFormat(QImage.Format.Format_RGB32)
 
 
 def count_near(image: QImage, colour: str) -> int:
