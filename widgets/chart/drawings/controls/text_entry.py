@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QPointF, Qt, Signal
-from PySide6.QtGui import QFocusEvent, QKeyEvent
+from PySide6.QtGui import QFocusEvent, QHideEvent, QKeyEvent
 from PySide6.QtWidgets import QPlainTextEdit, QWidget
 
 from app.market.drawings.drawing import MOST_TEXT
@@ -19,7 +19,7 @@ class TextEntry(QPlainTextEdit):
     Takes a text of some lines: Return ends it, Shift+Return begins another line, Esc gives it up.
 
     Signals:
-        text_entered(str): the text is complete; also once the focus goes elsewhere.
+        text_entered(str): the text is complete; also once the focus goes elsewhere, or the chart out of view.
         given_up(): the user gave it up.
     """
 
@@ -37,7 +37,7 @@ class TextEntry(QPlainTextEdit):
         for set_policy in (self.setVerticalScrollBarPolicy, self.setHorizontalScrollBarPolicy):
             set_policy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.textChanged.connect(self._fit)
-        self._is_open = False
+        self._is_open, self._at = False, QPointF()
         self.hide()
 
     def open_with(self, text: str, at: QPointF, palette: Palette) -> None:
@@ -46,12 +46,10 @@ class TextEntry(QPlainTextEdit):
             f"#drawingText {{ background: {palette.raised}; color: {palette.text};"
             f" border: 1px solid {palette.accent}; border-radius: 4px; }}"
         )
-        self._is_open = True
+        self._is_open, self._at = True, at
         self.setPlainText(text)
         self.selectAll()
         self._fit()
-        room = self._canvas.width() - self.width(), self._canvas.height() - self.height()
-        self.move(max(0, min(round(at.x()), room[0])), max(0, min(round(at.y()), room[1])))
         self.show()
         self.raise_()
         self.setFocus(Qt.FocusReason.PopupFocusReason)
@@ -70,6 +68,11 @@ class TextEntry(QPlainTextEdit):
         if event.reason() not in (Qt.FocusReason.PopupFocusReason, Qt.FocusReason.ActiveWindowFocusReason):
             self.enter()
 
+    def hideEvent(self, event: QHideEvent) -> None:
+        super().hideEvent(event)
+        if not event.spontaneous():  # as of a window that is closed; one that is minimised comes back as it was
+            self.enter()
+
     def enter(self) -> None:
         """Take the text as it is now, if it is open."""
         if self._is_open:
@@ -84,8 +87,13 @@ class TextEntry(QPlainTextEdit):
             self._canvas.setFocus()
 
     def _fit(self) -> None:
+        """Be as large as the text, and stay inside the canvas: what is typed beyond its edge would not be seen."""
         lines = self.toPlainText().split("\n")
         metrics = self.fontMetrics()
         width = max(metrics.horizontalAdvance(line) for line in lines) + 4 * _PADDING_PX
         height = len(lines) * metrics.lineSpacing() + 2 * _PADDING_PX
-        self.resize(max(style.px(_LEAST_PX), width), height)
+        canvas = self._canvas.rect()
+        self.resize(min(max(style.px(_LEAST_PX), width), canvas.width()), min(height, canvas.height()))
+        room = canvas.width() - self.width(), canvas.height() - self.height()
+        self.move(max(0, min(round(self._at.x()), room[0])), max(0, min(round(self._at.y()), room[1])))
+        self.ensureCursorVisible()
