@@ -205,7 +205,8 @@ class _Strokes:
     def level(self, view: View) -> Lines:
         left, top, right, bottom = view.box
         (x1, x2), y = self._xs(view), view.ys(self.start_prices)
-        x1, x2 = np.where(self.least < 0, -inf, x1), np.where(self.most > 1, inf, x2)
+        beyond = np.where(self.ends >= self.starts, inf, -inf)  # its first point may be the later one
+        x1, x2 = np.where(self.least < 0, -beyond, x1), np.where(self.most > 1, beyond, x2)
         x1, x2 = np.minimum(x1, x2), np.maximum(x1, x2)
         shown = (x2 >= left) & (x1 <= right) & (y >= top) & (y <= bottom)
         x1, x2, y = x1[shown], x2[shown], y[shown]
@@ -218,7 +219,9 @@ class _Strokes:
         left, top, right, bottom = view.box
         x, _ = self._xs(view)
         one, other = view.ys(self.start_prices), view.ys(self.end_prices)
-        y1, y2 = np.minimum(one, other), np.maximum(one, other)
+        beyond = np.where(other > one, inf, -inf)
+        y1, y2 = np.where(self.least < 0, -beyond, one), np.where(self.most > 1, beyond, other)
+        y1, y2 = np.minimum(y1, y2), np.maximum(y1, y2)
         shown = (x >= left) & (x <= right) & (y2 >= top) & (y1 <= bottom)
         x, y1, y2 = x[shown], y1[shown], y2[shown]
         first = np.maximum(y1, top)

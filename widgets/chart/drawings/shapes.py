@@ -134,9 +134,12 @@ def _line(shape: Shape, drawing: Drawing, decimals: int, series: CandleSeries | 
     if len(drawing.anchors) > 1:
         (start_us, start), (end_us, end) = drawing.anchors[:2]
         # “Right” is later, whichever end was placed first; a ray goes on where its second anchor points.
-        forward = end_us >= start_us or drawing.kind is DrawingKind.RAY
-        before = extend is Extend.BOTH or (after and not forward)
+        # Nothing is right of one that stands upright; a dot leads nowhere.
+        forward = end_us > start_us or drawing.kind is DrawingKind.RAY
+        before = extend is Extend.BOTH or (after and end_us < start_us and not forward)
         after = extend is Extend.BOTH or (after and forward)
+        if (start_us, start) == (end_us, end):
+            before = after = False
         shape.strokes.append(Stroke(start_us, start, end_us, end, before, after))
         shape.has_head = drawing.kind is DrawingKind.ARROW
     _name(shape, drawing, drawing.anchors[0])
@@ -210,7 +213,7 @@ def _edges(
     """Add a channel: a line moved up by both ``edges``, and by ``middle`` as its middle."""
     start_us, start, end_us, end = line
     before = drawing.style.extend is Extend.BOTH
-    after = drawing.style.extend is not Extend.NONE
+    after = before or (drawing.style.extend is Extend.RIGHT and start_us != end_us)
     low, high = edges
     for by in (low, high) if low != high else (low,):
         shape.strokes.append(Stroke(start_us, start + by, end_us, end + by, before, after))

@@ -10,7 +10,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from app.market.calendar.open_axis import PLAIN_AXIS, OpenAxis
-from app.market.drawings.drawing import DrawingKind
+from app.market.drawings.drawing import DrawingKind, Extend
 from app.market.interval import Interval
 from tests.widgets.chart.charts import FIRST_SLOT, MINUTE
 from tests.widgets.chart.drawings.helpers import anchor, drawn
@@ -80,9 +80,6 @@ def test_what_is_painted_is_the_stroke(
 ) -> None:
     one, other = anchor(ends[0], ends[1]), anchor(ends[2], ends[3])
     assume(one != other)
-    # A level or an upright stroke that goes on is written with ends at infinity, not with flags.
-    is_slanted = one.time_us != other.time_us and one.price != other.price
-    before, after = before and is_slanted, after and is_slanted
     stroke = Stroke(*one, *other, before, after)
     pieces = all_pieces(figures_of(stroke), view)
     for share in shares:
@@ -124,6 +121,33 @@ def test_level_and_upright_lines_cross_the_whole_pane() -> None:
     assert upright[1] <= TOP
     assert upright[3] >= TOP + HEIGHT
     assert upright[0] == upright[2] == pytest.approx(scale.x_of(FIRST_SLOT + 20))
+
+
+@pytest.mark.parametrize("kind", [DrawingKind.RAY, DrawingKind.TREND_LINE])
+@pytest.mark.parametrize(("across", "up"), [(1, 0), (-1, 0), (0, 1), (0, -1)])
+@pytest.mark.parametrize("mode", [ScaleMode.LINEAR, ScaleMode.LOG])
+def test_a_level_or_upright_line_goes_on_where_it_is_extended(
+    kind: DrawingKind, across: int, up: int, mode: ScaleMode
+) -> None:
+    """A ray goes through its second anchor; “right” is later, and says nothing about a line that stands upright."""
+    scale = TimeScale(WIDTH, 6.0)
+    scale.right = float(FIRST_SLOT + 50)
+    view = View(scale, ValueScale(50, 150, mode=mode), TOP, WIDTH, HEIGHT)
+    line = drawn(kind, anchor(0, 100), anchor(10 * across, 100 + 10 * up), extend=Extend.RIGHT)
+    (piece,) = all_pieces(Figures([line], [shape_of(line, 2, None)], MINUTE), view)
+    ends = {"x": sorted(piece[[0, 2]].tolist()), "y": sorted(piece[[1, 3]].tolist())}
+    xs = [scale.x_of(FIRST_SLOT + min(0, 10 * across)), scale.x_of(FIRST_SLOT + max(0, 10 * across))]
+    ys = sorted(TOP + HEIGHT * view.value_scale.share_of(price) for price in (100, 100 + 10 * up))
+    beyond = {"left": xs[0], "right": xs[1], "top": ys[0], "bottom": ys[1]}
+    if kind is DrawingKind.RAY:
+        towards = {(1, 0): "right", (-1, 0): "left", (0, 1): "top", (0, -1): "bottom"}[across, up]
+        beyond[towards] = dict(zip(("left", "top", "right", "bottom"), view.box, strict=True))[towards]
+        if across:
+            beyond["left" if across > 0 else "right"] = scale.x_of(FIRST_SLOT)
+    elif across:
+        beyond["right"] = view.box[2]
+    assert ends["x"] == pytest.approx([beyond["left"], beyond["right"]])
+    assert ends["y"] == pytest.approx([beyond["top"], beyond["bottom"]])
 
 
 @pytest.mark.parametrize("interval", ["1s", "1m", "1h+5m", "3d", "1w", "1M", "3M"])

@@ -31,7 +31,9 @@ def opened(chart: ChartWidget) -> TextEntry:
 
 
 @pytest.mark.parametrize(
-    "text", ["x" * 30, "x" * 500, "line\n" * 60, "مرحبا " * 40, "🙂" * 100], ids=["long", "longer", "high", "rtl", "emoji"]
+    "text",
+    ["x" * 30, "x" * 500, "line\n" * 60, "مرحبا " * 40, "🙂" * 100],
+    ids=["long", "longer", "high", "rtl", "emoji"],
 )
 def test_the_field_stays_inside_the_chart_with_its_cursor_in_view(
     qtbot: QtBot, chart: ChartWidget, kept: Kept, text: str
