@@ -10,7 +10,7 @@ from widgets.chart.chart_widget import ChartWidget
 from widgets.theme.palettes import DARK, Palette
 from widgets.workspace.chart_head import ChartHead
 
-_LEAST_WIDTH_PX, _LEAST_HEIGHT_PX = 120, 90
+LEAST_WIDTH_PX, LEAST_HEIGHT_PX = 120, 90  # a chart that a splitter is dragged over keeps so much, if there is room
 
 
 class ChartFrame(QWidget):
@@ -28,7 +28,7 @@ class ChartFrame(QWidget):
         self._box.setSpacing(0)
         self._box.addWidget(self.head)
         self._box.addWidget(chart, 1)
-        self.setMinimumSize(_LEAST_WIDTH_PX, _LEAST_HEIGHT_PX)
+        self.setMinimumSize(LEAST_WIDTH_PX, LEAST_HEIGHT_PX)
         self._place()
 
     def set_alone(self, is_alone: bool) -> None:

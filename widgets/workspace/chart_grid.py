@@ -7,27 +7,39 @@ all the room hides the others, which then draw nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Set
+from collections.abc import Callable, Iterable, Set
 from contextlib import ExitStack
 from functools import partial
 
 from PySide6.QtCore import QEvent, QObject, Qt, Signal
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QApplication, QSizePolicy, QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
 from widgets.chart.chart_widget import ChartWidget
 from widgets.theme.palettes import DARK, Palette
-from widgets.workspace.chart_frame import ChartFrame
-from widgets.workspace.grid_layout import Node, Split, keys_of, with_shares
+from widgets.workspace.chart_frame import LEAST_HEIGHT_PX, LEAST_WIDTH_PX, ChartFrame
+from widgets.workspace.grid_layout import Node, Split, count_across, keys_of, with_shares
+
+_HANDLE_PX = 1
+
+
+def _do_nothing() -> None:
+    """Default callback: do nothing."""
 
 
 class ChartSplitter(QSplitter):
-    """Parts of one split of the layout, each a chart's frame or a splitter; ``path`` leads to it from the root."""
+    """
+    Parts of one split of the layout, each a chart's frame or a splitter; ``path`` leads to it from the root.
 
-    def __init__(self) -> None:
+    ``before_room``: called when it has another size, before it divides that among its parts.
+    """
+
+    def __init__(self, before_room: Callable[[], object] = _do_nothing) -> None:
         super().__init__()
+        self._before_room = before_room
         self.path: tuple[int, ...] = ()
         self.setObjectName("chartSplitter")
-        self.setHandleWidth(1)  # Qt lets a few pixels beside it drag, too
+        self.setHandleWidth(_HANDLE_PX)  # Qt lets a few pixels beside it drag, too
         self.setChildrenCollapsible(False)
 
     def set_direction(self, *, in_columns: bool) -> None:
@@ -35,6 +47,10 @@ class ChartSplitter(QSplitter):
         direction = Qt.Orientation.Horizontal if in_columns else Qt.Orientation.Vertical
         if self.orientation() is not direction:
             self.setOrientation(direction)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        self._before_room()
+        super().resizeEvent(event)
 
     def parts(self) -> list[QWidget]:
         """Return the parts, from left to right or from top to bottom."""
@@ -65,7 +81,9 @@ class ChartGrid(QWidget):
         self._maximised: int | None = None
         self._active: int | None = None
         self._palette = DARK
-        self._root = self._new_splitter()
+        self._root = ChartSplitter(self._set_least_sizes)
+        self._root.splitterMoved.connect(partial(self._on_moved, self._root))
+        self._root.setMinimumSize(1, 1)  # however many charts there are, the window may be small
         self._bars = QStackedWidget()
         self._bars.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         self._box = QVBoxLayout(self)
@@ -116,6 +134,7 @@ class ChartGrid(QWidget):
                 held.enter_context(frame.chart.laid_out_once())
             self._fit(self._root, node)
             self._show_states()
+            self._set_least_sizes()
             for splitter in reversed(self._root.findChildren(ChartSplitter)):  # the innermost first
                 splitter.refresh()  # Qt gives a splitter without visible parts no room, until a turn of the loop later
             self._give_room(self._root, node, set(self.shown_keys()))
@@ -196,6 +215,16 @@ class ChartGrid(QWidget):
             inner = splitter.widget(at)
             if isinstance(inner, ChartSplitter):
                 self._give_room(inner, part, shown)
+
+    def _set_least_sizes(self) -> None:
+        """Let the charts be as small as it takes for all of them to have room; Qt would lay them over each other."""
+        if self.layout_node is None:
+            return
+        across, down = (count_across(self.layout_node, in_columns=in_columns) for in_columns in (True, False))
+        width = (self._root.width() - _HANDLE_PX * (across - 1)) // across
+        height = (self._root.height() - _HANDLE_PX * (down - 1)) // down
+        for frame in self.frames.values():
+            frame.setMinimumSize(max(min(width, LEAST_WIDTH_PX), 1), max(min(height, LEAST_HEIGHT_PX), 1))
 
     def _new_splitter(self) -> ChartSplitter:
         splitter = ChartSplitter()

@@ -79,7 +79,7 @@ class ChartHead(QFrame):
             QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed
         )  # parts give way; the head never widens
         self._show_icons()
-        self._show_buttons()
+        self._fit()
 
     def set_chart(self, symbol: Symbol, interval: Interval) -> None:
         """Name what the chart shows; figures of another symbol are gone until `set_row`."""
@@ -111,7 +111,7 @@ class ChartHead(QFrame):
     def set_active(self, is_active: bool) -> None:
         """Keep the buttons in view while the chart is the active one."""
         self._is_active = is_active
-        self._show_buttons()
+        self._fit()
 
     def set_maximised(self, is_maximised: bool) -> None:
         """Offer the way back while the chart has all the room."""
@@ -127,7 +127,7 @@ class ChartHead(QFrame):
     def set_hovered(self, is_hovered: bool) -> None:
         """Show the buttons while the pointer is over the chart."""
         self._is_hovered = is_hovered
-        self._show_buttons()
+        self._fit()
 
     def set_palette(self, palette: Palette) -> None:
         if palette is not self._palette:
@@ -151,9 +151,19 @@ class ChartHead(QFrame):
         self._fit()
 
     def _fit(self) -> None:
-        """Show the figures that have room whole: the change leaves first, then the price, then the interval."""
-        buttons = [button for button in self.buttons.values() if not button.isHidden()]
-        fixed = [self.link.width(), style.px(_LEAST_NAME_PX), *(button.width() for button in buttons)]
+        """
+        Show what has room whole: the buttons leave first where the name needs it, then change, price, and interval.
+
+        Where even the name has too little, the link's badge leaves, too. What buttons and badge do is in the menu.
+        """
+        self.link.setVisible(self.link.width() + style.px(_LEAST_NAME_PX) + 2 * _SPACING <= self.width())
+        are_wanted, named = self._is_active or self._is_hovered, [self.link.width(), style.px(_LEAST_NAME_PX)]
+        widths = [button.width() for button in self.buttons.values()] if are_wanted else []
+        fixed = [*named, *widths]
+        if sum(fixed) + _SPACING * len(fixed) > self.width():
+            widths, fixed = [], named
+        for button in self.buttons.values():
+            button.setVisible(bool(widths))
         room = self.width() - sum(fixed) - _SPACING * len(fixed) - 2 * _SPACING
         for figure in (self.interval, self.price, self.change):
             room -= figure.sizeHint().width() + _SPACING
@@ -184,8 +194,3 @@ class ChartHead(QFrame):
         style.sized(button, fixed_width=_BUTTON_PX, fixed_height=_BUTTON_PX, icon_size=_ICON_PX)
         button.clicked.connect(lambda: self.command_requested.emit(command))
         return button
-
-    def _show_buttons(self) -> None:
-        for button in self.buttons.values():
-            button.setVisible(self._is_active or self._is_hovered)
-        self._fit()

@@ -50,6 +50,14 @@ def keys_of(node: Node) -> list[int]:
     return [node] if isinstance(node, int) else [key for part in node.parts for key in keys_of(part)]
 
 
+def count_across(node: Node, *, in_columns: bool) -> int:
+    """Return how many charts stand beside each other at most; not ``in_columns``: below each other."""
+    if not isinstance(node, Split):
+        return 1
+    counts = [count_across(part, in_columns=in_columns) for part in node.parts]
+    return sum(counts) if node.in_columns == in_columns else max(counts)
+
+
 def with_neighbour(node: Node, key: int, new: int, *, in_columns: bool) -> Node:
     """Split the room of chart ``key`` in halves; the second one is for ``new``, to the right or below."""
     if not isinstance(node, Split):

@@ -9,7 +9,7 @@ import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QCursor, QEnterEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QSplitter
+from PySide6.QtWidgets import QApplication, QSplitter, QWidget
 from pytestqt.qtbot import QtBot
 
 from app.market.interval import Interval
@@ -183,6 +183,32 @@ def test_sixteen_charts_fit_into_a_small_window(grid: ChartGrid) -> None:
     rects = [frame.geometry().translated(frame.parentWidget().mapTo(grid, QPoint())) for frame in grid.frames.values()]
     assert all(grid.rect().contains(rect) for rect in rects)
     assert not any(one.intersects(other) for at, one in enumerate(rects) for other in rects[at + 1 :])
+
+
+@pytest.mark.parametrize("columns", [14, 1])
+def test_fourteen_charts_in_a_row_or_column_share_a_small_window_and_grow_with_it(
+    grid: ChartGrid, columns: int
+) -> None:
+    for key in range(5, 15):
+        grid.add(key, ChartWidget())
+    grid.show_layout(grid_of(list(range(1, 15)), columns))
+    for width, height in ((960, 500), (400, 300), (2400, 1600)):
+        grid.resize(width, height)
+        QApplication.processEvents()
+        assert (grid.width(), grid.height()) == (width, height)
+        rects = [frame.geometry() for frame in grid.frames.values()]
+        bars = grid.frames[1].chart.bar.height()
+        assert all(grid.rect().adjusted(0, 0, 0, -bars).contains(rect) for rect in rects)
+        assert not any(one.intersects(other) for at, one in enumerate(rects) for other in rects[at + 1 :])
+        sizes = [rect.width() if columns > 1 else rect.height() for rect in rects]
+        assert max(sizes) - min(sizes) <= 2
+    head = grid.frames[1].head
+    grid.resize(960, 500)
+    if columns > 1:
+        QApplication.processEvents()
+        assert not any(button.isVisible() for button in head.buttons.values())
+        parts = [part for part in head.findChildren(QWidget) if part.isVisible()]
+        assert all(head.rect().contains(part.geometry()) for part in parts)
 
 
 def test_a_split_within_a_split_is_shown(grid: ChartGrid) -> None:

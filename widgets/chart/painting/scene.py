@@ -38,6 +38,9 @@ PADDING_PX = 16.0
 SEPARATOR_REACH_PX = 4.0  # how close a pointer has to come to a hairline
 
 
+_LEAST_PANE_PX = 24.0  # of the panes; a chart with less beside its value axis goes without that
+
+
 @dataclass(slots=True)
 class SceneLayout:
     """The areas of panes and axes, in the view's logical pixels; ``panes`` spans all panes together."""
@@ -48,6 +51,8 @@ class SceneLayout:
 
     @classmethod
     def of(cls, width: float, height: float, axis_width: float, axis_height: float) -> SceneLayout:
+        if width < axis_width + _LEAST_PANE_PX:
+            axis_width = 0.0  # prices without a picture say nothing
         pane_width, pane_height = max(0.0, width - axis_width), max(0.0, height - axis_height)
         return cls(
             QRectF(0, 0, pane_width, pane_height),
