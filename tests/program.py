@@ -187,13 +187,19 @@ def started(*arguments: str, script: str | None = None, **variables: str) -> Ite
         process.communicate()
 
 
+def pause_after(began_s: float) -> None:
+    """Wait before a question is asked again that was begun then: thrice as long as it took, 0.05 s at least."""
+    time.sleep(max(0.05, 3 * (time.monotonic() - began_s)))
+
+
 def wait_for(condition: Callable[[], object], process: subprocess.Popen[str]) -> None:
     """Return once it holds, while the process runs."""
-    end_s = time.monotonic() + 40
+    end_s = (began_s := time.monotonic()) + 40
     while not condition():
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < end_s
-        time.sleep(0.05)
+        pause_after(began_s)
+        began_s = time.monotonic()
 
 
 def servers_in(data_dir: Path) -> list[psutil.Process]:

@@ -25,6 +25,7 @@ from app.market.symbol import Symbol
 from app.runtime.demo_market import demo_settings
 from app.runtime.instance_lock import WINDOW_FILE, InstanceLock
 from storage.database import Database
+from tests.depth import mostly_deep
 from tests.program import exchange, point_to, servers_in, set_surroundings, silent_server, started, wait_for
 from widgets.theme.style import prepare_application
 from widgets.view_values import QuoteView, WatchRow
@@ -118,7 +119,7 @@ def test_a_signal_ends_the_window_with_everything_stored_and_nothing_left(number
     assert received[0] <= received[1]
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", mostly_deep([signal.SIGTERM, signal.SIGINT], [signal.SIGTERM]))
 def test_a_signal_ends_the_simulated_market_too(number: int, data_dir: Path) -> None:
     with started("--demo") as process:
         wait_for(lambda: has_begun(data_dir / "demo"), process)

@@ -37,6 +37,7 @@ from app.window.diagnostics_controller import DiagnosticsController
 from app.window.serving_controller import ServingController, is_served
 from app.window.state.window_state import load_state
 from app.window.window_controller import WindowController
+from tests.program import pause_after
 from widgets.chart.chart_widget import ChartWidget
 from widgets.theme.style import prepare_application
 from widgets.window.main_window import MainWindow
@@ -201,7 +202,8 @@ def run_program(environment: dict[str, str], *arguments: str, seconds: float = 6
 
 def wait_for(condition: Callable[[], object], *, seconds: float = 30.0) -> None:
     """Wait, in a test without a loop, until the condition holds."""
-    end = time.monotonic() + seconds
+    end_s = (began_s := time.monotonic()) + seconds
     while not condition():
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.05)
+        assert time.monotonic() < end_s, "it did not happen in time"
+        pause_after(began_s)
+        began_s = time.monotonic()

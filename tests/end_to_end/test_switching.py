@@ -9,12 +9,13 @@ import pytest
 from pytestqt.qtbot import QtBot
 
 from app.sandbox.market.simulated import SimulatedMarket
+from tests.depth import repeats
 from tests.end_to_end.helpers import open_window, run_on_qt_loop, settings_in, until
 from tests.end_to_end.switching import Switcher, assert_shows_what_it_would_paint
 from tests.sandbox.helpers import serving
 
 SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT")
-TURNS, COMPARED_EVERY = 30, 5
+TURNS, COMPARED_EVERY = repeats(15, deep=30), 5
 DAY_US = 86_400_000_000
 
 

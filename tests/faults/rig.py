@@ -25,6 +25,7 @@ from tests.faults.world import BEGIN_US, PATIENCE_S, HurriedClock, Scene, until
 _HOUR_US = 3_600_000_000
 # Shorter than the program's timeout, so that a request that hangs does not hold up the test.
 _REST_TIMEOUT_S = 2.0
+_ASKED_EVERY_S = 0.15  # as each question is a connection to the database
 _STALL_S = 1.5  # of real time, so that a busy machine does not look like a silent exchange
 
 
@@ -76,7 +77,7 @@ class Stored:
             held = await self.ranges()
             if all(symbol in held and held[symbol][-1][1] >= trade_id for symbol, trade_id in last.items()):
                 return
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(_ASKED_EVERY_S)
         raise AssertionError(f"timed out waiting for trades up to {last}; held: {held}")
 
     async def is_complete(self) -> None:
@@ -94,7 +95,7 @@ class Stored:
             held = await self.ranges()
             if held == expected_ranges(self._scene.market):
                 return
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(_ASKED_EVERY_S)
             if self._scene.connections != receiving and await self.lacks_the_last():
                 clock.resume()
                 await self._scene.pass_time(1.0)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.depth import repeats
 from tests.soak.desktop.workspace_crash import normal, run
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows kills otherwise")
@@ -14,7 +15,7 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows kills o
 
 def test_a_killed_window_is_restored_as_it_was(tmp_path: Path) -> None:
     # How soon it is saved is measured by the long version: another test may keep this machine busy.
-    report = run(tmp_path, kills=3, seed=4, progress=lambda line: None, most_age_s=60.0)
+    report = run(tmp_path, kills=repeats(2, deep=3), seed=4, progress=lambda line: None, most_age_s=60.0)
     assert report.problems == []
     assert report.states > 3
 

@@ -27,6 +27,7 @@ def test_a_kill_of_each_loses_and_doubles_nothing_in_a_folder(tmp_path: Path) ->
     assert len(report.kills) == 2
 
 
+@pytest.mark.deep
 def test_a_kill_of_each_loses_and_doubles_nothing_in_a_bucket(tmp_path: Path, object_server: ObjectServer) -> None:
     object_server.make_bucket("crash")
     report = LakeCrash(tmp_path, object_server.variables("crash", "lake"), DAY_ROWS, seed=149).run(1)

@@ -11,6 +11,7 @@ import pytest
 from app.market.trade import Trade
 from storage.database import Database
 from storage.postgres.connection import connect
+from tests.depth import repeats
 from tests.soak.recorder.checks import differences, missing_of_rounds
 from tests.soak.recorder.crash import Soak
 from tests.soak.recorder.tape import LATEST, SAFE_ROUNDS, all_of, distinct_of_round, trades_of_round
@@ -34,9 +35,10 @@ def test_the_tape_brings_repeats_and_late_trades_and_ends_as_a_set() -> None:
 
 
 def test_kills_of_writer_and_server_lose_and_double_nothing(data_dir: Path) -> None:
-    report = Soak(data_dir, SEED).run(writer_kills=3, server_kills=3)
+    kills = repeats(2, deep=3)
+    report = Soak(data_dir, SEED).run(writer_kills=kills, server_kills=kills)
     assert report.differences == []
-    assert (report.writer_kills, report.server_kills, len(report.opened_after_s)) == (3, 3, 4)
+    assert (report.writer_kills, report.server_kills, len(report.opened_after_s)) == (kills, kills, kills + 1)
     assert report.trades > 100
 
 

@@ -19,6 +19,7 @@ from app.market.interval import Interval
 from storage.database import Database
 from storage.research.keeper import ResearchKeeper
 from storage.research.tables import locked_series
+from tests.depth import mostly_deep
 from tests.market.calendar.helpers import us
 from tests.storage.helpers import PATIENCE_S, World, some_trades
 from tests.storage.quotes.helpers import SYMBOL, some_ticks
@@ -59,7 +60,7 @@ def test_rows_follow_as_minutes_close(place: Place) -> None:
 
 
 @pytest.mark.embedded_only
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", mostly_deep([1, 2], [1]))
 def test_late_and_corrected_candles_change_all_rows_and_values_that_they_touch(place: Place, seed: int) -> None:
     dice, lengths = random.Random(seed), [1, 13, 60]
     minutes = some_minutes(5_000, seed=seed)

@@ -21,6 +21,7 @@ from storage.server.cluster import ServerHome, major_version
 from storage.server.embedded_server import EmbeddedServer
 from storage.server.installations import Installation, make_reachable, wheel_postgres
 from storage.server.run_program import server_account
+from tests.depth import mostly_deep
 from tests.storage.helpers import some_trades, stored
 from tests.storage.installations import older_postgres
 
@@ -31,7 +32,10 @@ NEWEST = wheel_postgres()[0]
 TRADES = some_trades(3_000)
 
 
-@pytest.fixture(params=[postgres.major for postgres in older_postgres()] or [None])
+MAJORS = [postgres.major for postgres in older_postgres()] or [None]
+
+
+@pytest.fixture(params=mostly_deep(MAJORS, MAJORS[:1]))
 def old(request: pytest.FixtureRequest) -> Installation:
     """Each older PostgreSQL installed here."""
     for postgres in older_postgres():

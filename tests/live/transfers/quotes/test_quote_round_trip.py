@@ -21,7 +21,7 @@ from app.market.quotes.tick import Tick
 from storage.files.export_file import rows_file
 from storage.files.readers.open_rows import open_rows
 from storage.files.target import NewFile
-from tests.depth import examples
+from tests.depth import examples, mostly_deep
 from tests.tick_candles import with_places
 
 SYMBOL = "oanda:EURUSD"
@@ -74,7 +74,10 @@ def test_every_format_keeps_quotes_to_the_digit(
         assert found == expected
 
 
-@pytest.mark.parametrize("file_format", [FileFormat.CSV_GZ, FileFormat.PARQUET, FileFormat.FEATHER, FileFormat.JSONL])
+LARGE = [FileFormat.CSV_GZ, FileFormat.PARQUET, FileFormat.FEATHER, FileFormat.JSONL]
+
+
+@pytest.mark.parametrize("file_format", mostly_deep(LARGE, LARGE[:3]))
 def test_a_hundred_thousand_quotes(tmp_path: Path, file_format: FileFormat) -> None:
     dice = np.random.default_rng(1)
     steps = dice.choice([0, 1_000, 250_000], 100_000)

@@ -186,6 +186,7 @@ def test_any_prices_under_indicators_with_few_values(
     )
 
 
+@pytest.mark.deep
 def test_a_million_bars_with_every_indicator(qapp: object, gaps_known: None) -> None:
     paints(
         prices_about(61_000.0, 0.01, 1_000_000), (900, 700), 1.25, add_all, lambda chart: chart.navigator.zoom(2.0**-20)
