@@ -1,13 +1,15 @@
 """
 Keeps the window's panels, bars, title and notice current, all of the active chart's symbol.
 
-A timer renews them four times per second, however many messages arrive: text that changes faster cannot be read. A
+A timer renews them four times per second, however many messages arrive: text that changes faster cannot be read. It
+does so in steps, between which trades are handled and charts painted: all of them together would delay a frame. A
 chart's last price is shown at once, so that no frame shows two. The watchlist has a controller of its own, which is
 renewed from here.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from PySide6.QtCore import QObject, QTimer, Signal
@@ -23,6 +25,7 @@ from widgets.view_values import WatchRow
 from widgets.window.main_window import MainWindow
 
 _RENEWALS_PER_SECOND = 4
+_STEP_MS = 10  # between two steps of a renewal
 _SORT_EVERY_S = 2  # rows that change places more often cannot be followed
 
 
@@ -34,7 +37,7 @@ class PanelController(QObject):
     the market is a simulation, so no notice offers one.
 
     Signals:
-        renewed(): everything shows the figures of now; comes four times per second.
+        renewed(): panels and charts show the figures of now; comes four times per second.
         price_renewed(OpenChart): a chart's last price has changed, and the panels show it.
     """
 
@@ -67,7 +70,12 @@ class PanelController(QObject):
         self._renewals = 0
         self._timer = QTimer(self)
         self._timer.setInterval(1000 // _RENEWALS_PER_SECOND)
-        self._timer.timeout.connect(self.renew)
+        self._timer.timeout.connect(self._begin_renewal)
+        self._steps: Iterator[Callable[[], object]] = iter(())
+        self._step_timer = QTimer(self)
+        self._step_timer.setSingleShot(True)
+        self._step_timer.setInterval(_STEP_MS)
+        self._step_timer.timeout.connect(self._run_step)
         charts.opened.connect(self._follow_price)
 
     def start(self) -> None:
@@ -76,8 +84,9 @@ class PanelController(QObject):
         self._timer.start()
 
     def stop(self) -> None:
-        """Stop the timer; the panels keep their last figures."""
+        """Stop the timers; the panels keep their last figures."""
         self._timer.stop()
+        self._step_timer.stop()
 
     def set_symbol(self, symbol: Symbol) -> None:
         """Name the active chart's symbol, and show its figures at once, so that dashes do not flash."""
@@ -98,22 +107,56 @@ class PanelController(QObject):
         return row if shown is None else replace(row, last=shown.last, live=shown.is_live)
 
     def renew(self) -> None:
-        """Show the figures of now, and let the charts load for views that have moved."""
-        self.watchlist.renew()
-        self.renew_quote()
-        self._window.set_status(self._values.status(self._state.symbol))
+        """Show the figures of now, all at once, and let the charts load for views that have moved."""
+        self._finish_renewal()
+        for step in self._renewal():
+            step()
+
+    def _begin_renewal(self) -> None:
+        self._finish_renewal()
+        self._steps = self._renewal()
+        self._run_step()
+
+    def _finish_renewal(self) -> None:
+        """Take the steps that are left of the renewal before, which a thread without time has not come to."""
+        if self._step_timer.isActive():
+            self._step_timer.stop()
+            for step in self._steps:
+                step()
+
+    def _run_step(self) -> None:
+        step = next(self._steps, None)
+        if step is not None:
+            self._step_timer.start()
+            step()
+
+    def _renewal(self) -> Iterator[Callable[[], object]]:
+        """Yield the steps of one renewal. What each needs to know is read when it is its turn."""
         # The notice and the charts' `tick` need only one call per second.
         self._renewals += 1
         is_whole_second = self._renewals % _RENEWALS_PER_SECOND == 0
+        yield self._renew_prices
+        yield self._renew_status
         if is_whole_second:
-            self.renew_notice()
+            yield self.renew_notice
+        yield lambda: self._renew_charts(tick=is_whole_second)
+        yield self.renewed.emit
+        if self._renewals % (_SORT_EVERY_S * _RENEWALS_PER_SECOND) == 0:
+            yield self.watchlist.sort_again
+
+    def _renew_prices(self) -> None:
+        # Together: while no chart shows the active symbol's price, bars and watchlist show one that no chart renews.
+        self.watchlist.renew()
+        self.renew_quote()
+
+    def _renew_status(self) -> None:
+        self._window.set_status(self._values.status(self._state.symbol))
+
+    def _renew_charts(self, *, tick: bool) -> None:
         for one in self._charts.all:
             one.controller.renew()
-            if is_whole_second:
+            if tick:
                 one.controller.tick()
-        self.renewed.emit()
-        if self._renewals % (_SORT_EVERY_S * _RENEWALS_PER_SECOND) == 0:
-            self.watchlist.sort_again()
 
     def renew_quote(self) -> None:
         """Show the figures of the active chart's symbol."""

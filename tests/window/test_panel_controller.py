@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from PySide6.QtCore import QEvent, QObject, QPointF
+import pytest
+from PySide6.QtCore import QEvent, QObject, QPointF, QTimer
 from pytestqt.qtbot import QtBot
 
 from app.market.interval import Interval
@@ -170,3 +171,77 @@ def test_the_notice_says_that_the_exchange_is_away_and_offers_actions_until_it_i
             await again.stop()
 
     play(scene)
+
+
+def test_panels_are_renewed_in_steps_between_which_the_loop_runs(qtbot: QtBot, data_dir: Path, tables_url: str) -> None:
+    async def work() -> None:
+        async with serving(SimulatedMarket(seed=5, rate=50)) as server:
+            settings = settings_in(data_dir, server.ws_url, server.rest_url, database_url=tables_url)
+            async with open_window(settings) as running:
+                await until(lambda: running.session.joined)
+                panels, turns = running.controller.panels, Turns()
+                for place, part, name in (
+                    ("watchlist", panels.watchlist, "renew"),
+                    ("quote", panels, "renew_quote"),
+                    ("status", running.window, "set_status"),
+                    ("notice", panels, "renew_notice"),
+                    ("chart", running.controller.charts.active.controller, "renew"),
+                    ("tick", running.controller.charts.active.controller, "tick"),
+                ):
+                    turns.watch(place, part, name)
+                panels.renewed.connect(lambda: turns.note("renewed"))
+                await until(lambda: turns.count("tick") >= 2)
+                after = turns.count("renewed")
+                await until(lambda: turns.count("renewed") > after)
+                by_turn = turns.by_turn()
+                assert {"watchlist", "quote"} in [turn & {"watchlist", "quote"} for turn in by_turn]
+                for turn in by_turn:  # the quote alone: a chart's price has changed
+                    steps = [{"watchlist"}, {"status"}, {"notice"}, {"chart", "tick"}, {"renewed"}]
+                    assert sum(bool(turn & step) for step in steps) <= 1, turn
+                assert turns.count("status") == pytest.approx(turns.count("renewed"), abs=1)
+                assert turns.count("chart") == pytest.approx(4 * turns.count("tick"), abs=4)
+                before = turns.count("status"), turns.count("chart")
+                panels.renew()
+                after_at_once = turns.count("status"), turns.count("chart")
+                assert all(now > then for now, then in zip(after_at_once, before, strict=True)), "not all at once"
+
+    run_on_qt_loop(work)
+
+
+class Turns:
+    """Notes what was called in which turn of the event loop."""
+
+    def __init__(self) -> None:
+        self._calls: list[tuple[str, int]] = []
+        self._turn = 0
+        self._is_counting = False
+
+    def watch(self, place: str, part: object, name: str) -> None:
+        """Note each call of that method as ``place``."""
+        call = getattr(part, name)
+
+        def noted(*arguments: object, **options: object) -> object:
+            if not arguments or place == "status":  # the watchlist with names: a chart's price has changed
+                self.note(place)
+            return call(*arguments, **options)
+
+        setattr(part, name, noted)
+
+    def note(self, place: str) -> None:
+        self._calls.append((place, self._turn))
+        if not self._is_counting:
+            self._is_counting = True
+            QTimer.singleShot(0, self._next)
+
+    def _next(self) -> None:
+        self._turn, self._is_counting = self._turn + 1, False
+
+    def count(self, place: str) -> int:
+        return sum(one == place for one, _ in self._calls)
+
+    def by_turn(self) -> list[set[str]]:
+        """Return what was called in each turn in which anything was."""
+        turns: dict[int, set[str]] = {}
+        for place, turn in self._calls:
+            turns.setdefault(turn, set()).add(place)
+        return list(turns.values())

@@ -41,12 +41,15 @@ class WatchlistDelegate(QStyledItemDelegate):
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
         self._palette = DARK
-        self._widest_change = 0.0
+        self._widest_change = percent(0.0)
         self._update_fonts()
 
     def set_widest_change(self, change_percent: float) -> bool:
         """Make the changes' column wide enough for this one; return whether its width changed."""
-        before, self._widest_change = self.change_width(), change_percent
+        before, text = self.change_width(), percent(-change_percent)
+        if text == self._widest_change:  # most calls: a price has changed, and no row's change is wider than before
+            return False
+        self._widest_change = text
         self._update_fonts()
         return self._change_width != before
 
@@ -65,11 +68,22 @@ class WatchlistDelegate(QStyledItemDelegate):
         self._strong = style.font(weight=QFont.Weight.Medium)
         self._strong_metrics = QFontMetrics(self._strong)
         self._small = style.font(style.SMALL_PX)
-        metrics = QFontMetrics(self._font)
-        texts = (percent(-88.8), percent(-self._widest_change))
+        self._small_metrics = QFontMetrics(self._small)
+        self._by_size: dict[int, tuple[QFont, QFontMetrics]] = {}
+        metrics = self._sized(self._font.pixelSize())[1]
+        texts = (percent(-88.8), self._widest_change)
         usual, self._change_width = (metrics.horizontalAdvance(text) for text in texts)
         self._change_gap = _GAP if self._change_width <= usual else _TIGHT_GAP
         self._change_width = max(self._change_width, usual)
+
+    def _sized(self, pixels: int) -> tuple[QFont, QFontMetrics]:
+        """Return the font of figures in that size, and its metrics, which cost more to make than the text to draw."""
+        known = self._by_size.get(pixels)
+        if known is None:
+            font = QFont(self._font)
+            font.setPixelSize(pixels)
+            known = self._by_size[pixels] = font, QFontMetrics(font)
+        return known
 
     def set_palette(self, palette: Palette) -> None:
         """Use these colours from the next paint on."""
@@ -125,30 +139,32 @@ class WatchlistDelegate(QStyledItemDelegate):
         room = line.width() - self._change_width - self._change_gap
         last = price(row.last, row.symbol)
         name_width = self._strong_metrics.horizontalAdvance(row.symbol.display_name)
-        self._use_fitting_font(painter, last, room - name_width - _TIGHT_GAP)
-        last_width = painter.fontMetrics().horizontalAdvance(last)
+        font, last_width = self._fitting_font(last, room - name_width - _TIGHT_GAP)
+        painter.setFont(font)
         painter.setPen(QColor(self._palette.text if row.last is not None and row.live else self._palette.faint))
         painter.drawText(line.adjusted(0, 0, room - line.width(), 0), _RIGHT, last)
         gap = _GAP if name_width + _GAP + last_width <= room else _TIGHT_GAP
         painter.setFont(self._strong)
         painter.setPen(QColor(self._palette.dim if row.symbol.trouble else self._palette.text))
         name = QRect(line.left(), line.top(), max(room - last_width - gap, 0), line.height())
-        _draw_elided(painter, name, _LEFT, row.symbol.display_name)
+        _draw_elided(painter, name, row.symbol.display_name, self._strong_metrics)
         self._paint_broker(painter, name.adjusted(name_width + _SPACE, 0, 0, 0), row.symbol)
 
     def _paint_broker(self, painter: QPainter, room: QRect, symbol: Symbol) -> None:
         """Draw the broker beside the name where it has room; the tool tip says it anyway."""
-        painter.setFont(self._small)
-        if symbol.broker_note and painter.fontMetrics().horizontalAdvance(symbol.broker_note) <= room.width():
+        if symbol.broker_note and self._small_metrics.horizontalAdvance(symbol.broker_note) <= room.width():
+            painter.setFont(self._small)
             painter.setPen(QColor(self._palette.dim))
             painter.drawText(room, _LEFT, symbol.broker_note)
 
-    def _use_fitting_font(self, painter: QPainter, figure: str, room: int) -> None:
-        """Draw a figure smaller rather than cut, it or the name beside it: a part of it would be another figure."""
-        font = QFont(self._font)
-        while font.pixelSize() > _SMALLEST_PX and QFontMetrics(font).horizontalAdvance(figure) > room:
-            font.setPixelSize(font.pixelSize() - 1)
-        painter.setFont(font)
+    def _fitting_font(self, figure: str, room: int) -> tuple[QFont, int]:
+        """Return a font in which a figure has room, and its width: a part of it would be another figure."""
+        pixels = self._font.pixelSize()
+        font, metrics = self._sized(pixels)
+        while pixels > _SMALLEST_PX and metrics.horizontalAdvance(figure) > room:
+            pixels -= 1
+            font, metrics = self._sized(pixels)
+        return font, metrics.horizontalAdvance(figure)
 
     def _paint_second_line(self, painter: QPainter, line: QRect, row: WatchRow) -> None:
         painter.setFont(self._small)
@@ -156,7 +172,7 @@ class WatchlistDelegate(QStyledItemDelegate):
             painter.setPen(QColor(self._palette.warning))
             painter.drawText(line, _LEFT, row.symbol.trouble)
             return
-        metrics, space = painter.fontMetrics(), style.px(_SPACE)
+        metrics, space = self._small_metrics, style.px(_SPACE)
         right = line.right() + 1
         for caption, value in (("ask", row.ask), ("bid", row.bid)):
             text = price(value, row.symbol)
@@ -171,8 +187,9 @@ class WatchlistDelegate(QStyledItemDelegate):
             right -= caption_width + 2 * space
         rate = compact(row.trades_per_minute)
         text = rate if rate == UNKNOWN else f"{rate}/min"
-        _draw_elided(painter, QRect(line.left(), line.top(), max(right - line.left(), 0), line.height()), _LEFT, text)
+        room = QRect(line.left(), line.top(), max(right - line.left(), 0), line.height())
+        _draw_elided(painter, room, text, metrics)
 
 
-def _draw_elided(painter: QPainter, rect: QRect, alignment: Qt.AlignmentFlag, text: str) -> None:
-    painter.drawText(rect, alignment, painter.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, rect.width()))
+def _draw_elided(painter: QPainter, rect: QRect, text: str, metrics: QFontMetrics) -> None:
+    painter.drawText(rect, _LEFT, metrics.elidedText(text, Qt.TextElideMode.ElideRight, rect.width()))
