@@ -34,6 +34,9 @@ class _Columns:
         times = np.array([(label.time_us, label.until_us) for _, label in rows], np.float64).reshape(-1, 2)
         self._positions = positions_of(interval, times)
         self._prices = np.array([label.price for _, label in rows], np.float64)
+        texts = [label.text.split("\n") for _, label in rows]
+        self.lengths = np.array([max(map(len, lines)) for lines in texts], np.float64)  # characters of the longest line
+        self.heights = np.array([len(lines) for lines in texts], np.float64)  # lines
 
     def places(self, view: View) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
         """Return the x of each, the x of the time until which it counts, and its y; logical pixels."""

@@ -23,7 +23,7 @@ BOX_PADDING_PX = 8.0
 _BESIDE_PX = 5.0  # between the end of a line and its label
 _NOTE_ABOVE_PX, _NOTE_LEFT_PX = 34.0, 24.0  # from a note's point to its box
 _RANGE_GAP_PX = 6.0
-_TEXT_REACH_PX = 400.0  # a text that begins so far out of view may still reach into it
+_TEXT_REACH_PX = 100.0  # a text whose place is so far out of view may still reach into it, however short
 
 
 @dataclass(slots=True)
@@ -128,9 +128,12 @@ def point_labels(scene: Scene, groups: Sequence[Group], view: View) -> list[Plac
         if not columns.rows:
             continue
         xs, untils, ys = columns.places(view)
-        reach = _TEXT_REACH_PX
+        # No letter is wider than a line is high, and measuring them all would take too long.
+        across, down = (
+            _TEXT_REACH_PX + count * scene.styles.small.height for count in (columns.lengths, columns.heights)
+        )
         in_view = (
-            (ys > top - reach) & (ys < bottom + reach) & (np.maximum(xs, untils) > left - reach) & (xs < right + reach)
+            (ys > top - down) & (ys < bottom + down) & (np.maximum(xs, untils) > left - across) & (xs < right + across)
         )
         for at in np.flatnonzero(in_view).tolist():
             drawing, label = columns.rows[at]

@@ -156,3 +156,17 @@ def test_a_rectangle_s_caption_stays_inside_and_is_cut_where_it_is_narrow(
         left, right = at(chart, start, 112).x(), at(chart, 80, 112).x()
         assert not text or left <= placed.rect.left() <= placed.rect.right() <= right
     assert seen == {"Supply, 14 Nov", "…", ""}
+
+
+@pytest.mark.parametrize(
+    ("text", "spot"), [("W" * 200, (-120, 106.0)), ("\n".join(["W" * 20] * 90), (50, 60.0))], ids=["long", "high"]
+)
+def test_a_text_is_painted_as_long_as_a_part_of_it_is_in_view(
+    qtbot: QtBot, chart: ChartWidget, series: CandleSeries, text: str, spot: tuple[float, float]
+) -> None:
+    first = chart.drawings.set.view().time_scale.slot_at(0.0) - FIRST_SLOT
+    chart.drawings.set_drawings([drawn(Kind.TEXT, anchor(first + spot[0], spot[1]), text=text, colour=CHOSEN_COLOUR)])
+    settle(qtbot, chart)
+    (placed,) = point_labels(chart._scene, chart.drawings.set.groups(), chart.drawings.set.view())
+    assert placed.rect.intersects(chart._scene.price.rect)
+    assert count_near(picture(chart), CHOSEN_COLOUR) > 10
