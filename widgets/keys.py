@@ -235,6 +235,7 @@ _ROWS: dict[CommandGroup, tuple[tuple[str, ...], ...]] = {
         ("side_panel", "Ctrl+B", "show or hide the side panel", "its handle: drag, double click"),
         ("full_screen", "F11", "fill the screen; F11 or Esc ends it"),
         ("menu", "F10", "open the menu ☰"),
+        ("context_menu", "Shift+F10", "open the context menu of what has the focus", "the menu key"),
         ("keys", "F1 ?", "show these keys"),
         ("quit", "Ctrl+Q", "quit; what was received is stored first"),
     ),

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import QEvent, QObject, QPoint, Qt
-from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QMenu, QWidget
+from PySide6.QtCore import QEvent, QObject, QPoint, QRect, Qt
+from PySide6.QtGui import QContextMenuEvent, QKeyEvent
+from PySide6.QtWidgets import QApplication, QMenu, QWidget
 
 from widgets.theme import style
 
@@ -55,3 +55,12 @@ def give_menu(part: QWidget, menu_at: Callable[[QPoint], QMenu]) -> None:
     """Open the menu that ``menu_at`` returns for a point of ``part`` wherever the user asks for its context menu."""
     part.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
     part.customContextMenuRequested.connect(lambda point: pop_up(menu_at(point), part.mapToGlobal(point)))
+
+
+def open_menu_of_focus() -> None:
+    """Open the context menu of what has the focus, as the menu key does, which many keyboards lack."""
+    part = QApplication.focusWidget()
+    if part is not None:
+        cursor = part.inputMethodQuery(Qt.InputMethodQuery.ImCursorRectangle)
+        at = cursor.center() if isinstance(cursor, QRect) else part.rect().center()
+        QApplication.sendEvent(part, QContextMenuEvent(QContextMenuEvent.Reason.Keyboard, at, part.mapToGlobal(at)))

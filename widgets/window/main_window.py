@@ -19,6 +19,7 @@ from PySide6.QtWidgets import QApplication, QMainWindow, QVBoxLayout, QWidget
 from app.market.interval import Interval
 from app.market.symbol import Symbol
 from widgets.commands import Commands, CommandSet
+from widgets.controls.context_menu import open_menu_of_focus
 from widgets.controls.key_hints import follow_keys
 from widgets.controls.number_format import price
 from widgets.controls.popup import Popup
@@ -406,6 +407,7 @@ class MainWindow(QMainWindow):
                 "side_panel": self.side_panel.toggle,
                 "full_screen": self.toggle_full_screen,
                 "menu": self.top_bar.open_menu,
+                "context_menu": open_menu_of_focus,
                 "palette": lambda: self.command_access.open_palette(),
                 "keys": self.keys_overview.toggle,
                 "quit": self.close,

@@ -178,6 +178,19 @@ def test_each_entry_of_the_status_bar_has_a_menu_of_its_own(window: MainWindow, 
     assert "Database…" in ask_for_menu(bar.database, QPoint(3, 3), QContextMenuEvent.Reason.Keyboard)
 
 
+def test_shift_and_f10_open_the_menu_of_what_has_the_focus(window: MainWindow, qtbot: QtBot) -> None:
+    window.set_watchlist(ROWS)
+    rows = window.watchlist.view
+    rows.setFocus()
+    rows.setCurrentIndex(window.watchlist.model.index(1))
+    before = set(QApplication.topLevelWidgets())
+    qtbot.keyClick(rows, Qt.Key.Key_F10, Qt.KeyboardModifier.ShiftModifier)
+    (menu,) = [one for one in set(QApplication.topLevelWidgets()) - before if isinstance(one, QMenu)]
+    assert menu.isVisible()
+    assert texts(menu)[0] == "Show ETH/USDT"
+    menu.close()
+
+
 def test_the_database_in_the_status_bar_is_reached_and_opened_by_the_keyboard(window: MainWindow, qtbot: QtBot) -> None:
     window.set_status(StatusView(database="Embedded PostgreSQL"))
     window.status_bar.database.setFocus(Qt.FocusReason.TabFocusReason)
