@@ -25,7 +25,7 @@ from widgets.chart.drawings.drawing_set import DrawingSet
 from widgets.chart.drawings.drawing_tool import DrawingTool, ToolCalls
 from widgets.chart.drawings.editing import duplicate, order_above, order_below, pasted
 from widgets.chart.drawings.figures import Figures
-from widgets.chart.drawings.handles import place_of
+from widgets.chart.drawings.handles import beyond_prices, place_of
 from widgets.chart.drawings.kinds import KINDS, words_of
 from widgets.chart.painting.canvas import ChartCanvas
 from widgets.chart.painting.scene import Crosshair, Scene
@@ -344,7 +344,10 @@ class ChartDrawings(QObject):
             self._reveal()
             self.put_requested.emit(found)
             self.choose(found[-1].id)
-            self._note(f"Pasted: {KINDS[found[0].kind].title.lower()}." if len(found) == 1 else "Pasted the drawings.")
+            said = f"Pasted: {KINDS[found[0].kind].title.lower()}" if len(found) == 1 else "Pasted the drawings"
+            beyond = {beyond_prices(self._scene, drawing) for drawing in found}
+            where = beyond.pop() if len(beyond) == 1 else ""
+            self._note(f"{said}, {where} the prices in view." if where else f"{said}.")
         else:
             self._note("The clipboard has no drawing.")
         return bool(found)

@@ -14,6 +14,7 @@ from widgets.chart.painting.scene_builder import decimals_of
 from widgets.chart.scales.time_scale import position_of, time_at
 
 HANDLE_PX = 4.5
+_AT_TIMES = frozenset({DrawingKind.VERTICAL_LINE, DrawingKind.REGRESSION_CHANNEL})  # their prices do not count
 _LINE_HANDLE_SHARE = 0.5  # where the handle of a line across the pane is, once its anchor is out of view
 
 
@@ -62,6 +63,16 @@ def moved_anchor(scene: Scene, interval: Interval, anchor: Anchor, by: QPointF, 
         return Anchor(time_us, anchor.price)
     share = scene.price.value_scale.share_of(anchor.price) + by.y() / max(scene.price.rect.height(), 1.0)
     return Anchor(time_us, rounded(scene, scene.price.value_scale.value_at(share)))
+
+
+def beyond_prices(scene: Scene, drawing: Drawing) -> str:
+    """Return “above” or “below” where a drawing is beyond the prices in view, as one of another symbol may be."""
+    if drawing.kind in _AT_TIMES:
+        return ""
+    shares = [scene.price.value_scale.share_of(anchor.price) for anchor in drawing.anchors]
+    if all(share < 0 for share in shares):
+        return "above"
+    return "below" if all(share > 1 for share in shares) else ""
 
 
 def rounded(scene: Scene, price: float) -> float:

@@ -11,7 +11,7 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
-from app.market.drawings.drawing import DrawingKind
+from app.market.drawings.drawing import Drawing, DrawingKind
 from app.market.drawings.drawing_json import file_text
 from tests.widgets.chart.charts import BTC, LEFT_BUTTON, canvas_of, place, series_of, settle, slot_at, zigzag
 from tests.widgets.chart.drawings.helpers import NO_KEYS, Kept, anchor, click, drawn
@@ -189,6 +189,24 @@ def test_what_cannot_be_pasted_says_why_and_changes_nothing(
     chart.run_command("paste_drawing")
     assert chart.sentence.startswith(said)
     assert kept.only == LINE
+
+
+@pytest.mark.parametrize(
+    ("drawings", "said"),
+    [
+        ([LINE], "Pasted: trend line."),
+        ([drawn(DrawingKind.RECTANGLE, anchor(130, 60_000), anchor(150, 61_000))], "Pasted: rectangle, above the"),
+        ([drawn(DrawingKind.HORIZONTAL_LINE, anchor(130, 0.5))], "Pasted: horizontal line, below the prices in view."),
+        ([drawn(DrawingKind.VERTICAL_LINE, anchor(130, 0.5))], "Pasted: vertical line."),
+        ([drawn(DrawingKind.HORIZONTAL_LINE, anchor(130, 0.5)), LINE], "Pasted the drawings."),
+    ],
+)
+def test_a_paste_says_where_drawings_of_another_symbols_prices_are(
+    qtbot: QtBot, chart: ChartWidget, kept: Kept, drawings: list[Drawing], said: str
+) -> None:
+    QGuiApplication.clipboard().setText(file_text(drawings))
+    chart.run_command("paste_drawing")
+    assert chart.sentence.startswith(said)
 
 
 def test_pasted_drawings_lie_above_each_other_as_they_did(qtbot: QtBot, chart: ChartWidget, kept: Kept) -> None:
