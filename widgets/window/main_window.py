@@ -376,6 +376,7 @@ class MainWindow(QMainWindow):
             self.commands.run,
             open_interval=self.choosers.type_interval,
             open_symbol=self.choosers.type_symbol,
+            show_hint=self.status_bar.set_hint,
         )
 
     def _make_commands(self) -> Commands:

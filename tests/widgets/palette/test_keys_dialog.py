@@ -11,12 +11,13 @@ from PySide6.QtWidgets import QApplication, QLabel, QMessageBox
 from pytestqt.qtbot import QtBot
 
 from widgets.commands import CommandSet
-from widgets.keys import KEY_BINDINGS, current_keys, key_text, keys_of
+from widgets.keys import KEY_BINDINGS, binding_of, current_keys, key_text, keys_of
 from widgets.palette.command_rows import HeadRow
 from widgets.palette.key_rows import KeyFilter, KeyRow
 from widgets.palette.key_rules import refusal
 from widgets.palette.keys_dialog import KeysDialog
 from widgets.theme import text_size
+from widgets.window.keyboard import WindowKeyboard
 from widgets.window.main_window import MainWindow
 
 Key, Modifier = Qt.Key, Qt.KeyboardModifier
@@ -324,6 +325,30 @@ def test_two_keys_one_after_the_other_are_given_work_and_name_what_they_cost(
             qtbot.keyClick(target, Key.Key_K, CTRL)
             qtbot.keyClick(target, second, modifiers)
     assert ran == ["log", "drawing_left"] * 2
+    bar, canvas = window.status_bar, window.chart.focusProxy() or window.chart
+    assert bar.hint.text() == ""
+    qtbot.keyClick(canvas, Key.Key_K, CTRL)
+    assert bar.hint.isVisible()
+    assert not bar.feed.isVisible()
+    assert bar.hint.text().startswith("Ctrl+K … ")
+    assert f"S to {binding_of('log').text}" in bar.hint.text()
+    assert f"Ctrl+↑ to {binding_of('drawing_left').text}" in bar.hint.text()
+    qtbot.keyPress(canvas, Key.Key_Control, CTRL)  # on the way to the second
+    assert bar.hint.isVisible()
+    waits = window.findChild(WindowKeyboard)._second_step
+    for give_up in (
+        lambda: qtbot.keyClick(canvas, Key.Key_Escape),
+        waits._patience.timeout.emit,
+        lambda: qtbot.keyClick(canvas, Key.Key_E, CTRL),  # a command of its own
+        lambda: qtbot.mouseClick(window.chart, Qt.MouseButton.LeftButton),
+    ):
+        qtbot.keyClick(canvas, Key.Key_K, CTRL)
+        assert bar.hint.isVisible()
+        assert waits._patience.isActive()
+        give_up()
+        assert (bar.hint.isVisible(), bar.feed.isVisible()) == (False, True)
+        assert not waits._patience.isActive()
+        assert ran == ["log", "drawing_left"] * 2
     assert not window.symbol_picker.isVisible()
     qtbot.keyClick(window.chart.focusProxy(), Key.Key_S)
     assert window.symbol_picker.isVisible()  # a letter alone still searches

@@ -118,7 +118,7 @@ def test_keys_go_from_one_computer_to_another_by_a_file(window: MainWindow, qtbo
 def test_a_part_in_a_window_of_its_own_follows_changed_keys_too(window: MainWindow, qtbot: QtBot) -> None:
     other = QWidget()
     ran: list[str] = []
-    WindowKeyboard(other, ran.append, open_interval=ran.append, open_symbol=ran.append)
+    WindowKeyboard(other, ran.append, open_interval=ran.append, open_symbol=ran.append, show_hint=ran.append)
     other.show()
     other.activateWindow()
     qtbot.waitUntil(other.isActiveWindow)

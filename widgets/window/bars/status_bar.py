@@ -2,12 +2,13 @@
 The status bar: the state of the feed and of the database, in one line.
 
 While all is well it shows figures. Where something is wrong, the sentence that says why takes their place: elided to
-fit, and in full in the tool tip.
+fit, and in full in the tool tip. After the first step of a key of two steps, what may follow takes the whole bar.
 """
 
 from __future__ import annotations
 
 from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QMenu, QStatusBar, QToolButton, QWidget
 
 from app.market.durations import in_words, length, with_retry
@@ -85,6 +86,11 @@ class StatusBar(QStatusBar):
         self._inside = self._arrange()
         self._fitting = BarFitting(self, self._place)
         self.addWidget(self._inside, 1)
+        self.hint = ElidedLabel("", "", small)
+        self.hint.setContentsMargins(12, 0, 12, 0)
+        self.hint.setAccessibleName("Keys that may follow")
+        self.addWidget(self.hint, 1)
+        self.hint.hide()
         self._name_parts()
         self.set_status(StatusView())
 
@@ -126,6 +132,15 @@ class StatusBar(QStatusBar):
         """Show the badge of the simulated market, or not."""
         self._is_due[self.badge] = is_simulated
         self._fitting.fit()
+
+    def set_hint(self, text: str) -> None:
+        """Show which keys may follow, in place of all entries; these again with an empty text."""
+        self.hint.setText(text)
+        self.hint.setToolTip(text)
+        self.hint.setVisible(bool(text))
+        self._inside.setVisible(not text)
+        if text:
+            QAccessible.updateAccessibility(QAccessibleAnnouncementEvent(self.hint, text))
 
     def minimumSizeHint(self) -> QSize:
         return QSize(0, super().minimumSizeHint().height())  # entries leave; the bar never widens the window
