@@ -102,7 +102,12 @@ class User(RuleBasedStateMachine):
 
     @rule(
         kind=st.sampled_from(PLACED),
-        points=st.lists(st.tuples(st.integers(80, 700), st.integers(60, 300)), min_size=3, max_size=3),
+        points=st.lists(
+            st.tuples(st.integers(4, 35).map((20).__mul__), st.integers(60, 300)),
+            min_size=3,
+            max_size=3,
+            unique_by=(lambda point: point[0], lambda point: point[1]),  # a point on the one before is not taken
+        ),
     )
     def place(self, kind: DrawingKind, points: list[tuple[int, int]]) -> None:
         drawings = self.chart.drawings

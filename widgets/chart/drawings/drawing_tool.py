@@ -243,7 +243,7 @@ class DrawingTool:
 
     def _place(self, position: QPointF) -> None:
         kind, anchor = self.kind, self._anchor_at(position)
-        if kind is None or anchor is None:
+        if kind is None or anchor is None or (len(self._anchors) == 1 and _is_dot(kind, self._anchors[0], anchor)):
             return
         self._anchors.append(anchor)
         if len(self._anchors) < kind.anchors:
@@ -382,6 +382,11 @@ def _level_with(fixed: Anchor, start: QPointF, end: QPointF, anchor_of: Callable
     if end.x() == start.x():
         anchor = anchor._replace(time_us=fixed.time_us)
     return anchor
+
+
+def _is_dot(kind: DrawingKind, first: Anchor, second: Anchor) -> bool:
+    """Whether a drawing between these anchors could hardly be seen, as after a double click meant as one click."""
+    return first == second or (kind is DrawingKind.REGRESSION_CHANNEL and first.time_us == second.time_us)
 
 
 def _is_straightening() -> bool:

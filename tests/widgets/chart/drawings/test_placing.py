@@ -83,6 +83,18 @@ def test_a_second_quick_click_is_the_second_anchor(qtbot: QtBot, chart: ChartWid
     assert [each.time_us for each in kept.only.anchors] == [anchor(130, 0).time_us, anchor(150, 0).time_us]
 
 
+@pytest.mark.parametrize("kind", [DrawingKind.TREND_LINE, DrawingKind.REGRESSION_CHANNEL, DrawingKind.PARALLEL_CHANNEL])
+def test_a_point_on_the_first_one_is_not_taken(qtbot: QtBot, chart: ChartWidget, kept: Kept, kind: DrawingKind) -> None:
+    chart.drawings.take_tool(kind)
+    viewport = canvas_of(chart).viewport()
+    click(chart, at(chart, 130, 103))
+    QTest.mouseDClick(viewport, Qt.MouseButton.LeftButton, NO_KEYS, at(chart, 130, 103).toPoint())
+    assert not kept.drawings
+    for slot in range(150, 150 + kind.anchors - 1):
+        click(chart, at(chart, slot, 105))
+    assert [each.time_us for each in kept.only.anchors[:2]] == [anchor(130, 0).time_us, anchor(150, 0).time_us]
+
+
 def test_a_drag_places_both_anchors(qtbot: QtBot, chart: ChartWidget, kept: Kept) -> None:
     chart.drawings.take_tool(DrawingKind.RECTANGLE)
     drag(chart, at(chart, 130, 103), at(chart, 150, 108))
