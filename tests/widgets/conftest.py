@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QEvent, QObject, Qt
 from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
@@ -51,6 +51,28 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
     if handler.records and item.path.stem != "test_paint_guard":
         pytest.fail(f"left out: {handler.records[0].getMessage()}\n{handler.records[0].exc_text}")
     return result
+
+
+class _Windows(QObject):
+    """Notes what is shown as a window."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[str] = []
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.Show and isinstance(watched, QWidget) and watched.isWindow():
+            self.seen.append(type(watched).__name__)
+        return False
+
+
+@pytest.fixture
+def shown_windows(qapp: QApplication) -> Iterator[list[str]]:
+    """The names of the classes of all that is shown as a window from now on: parts must not be, for a moment either."""
+    windows = _Windows()
+    qapp.installEventFilter(windows)
+    yield windows.seen
+    qapp.removeEventFilter(windows)
 
 
 @pytest.fixture(scope="session")

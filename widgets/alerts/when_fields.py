@@ -98,6 +98,7 @@ class WhenFields(QWidget):
             self.fields[name] = box
         self._beside["lasting"] = label("long", "dim")
         self.candle = combo(_CANDLES, USUAL["of"], "Candle")
+        self.candle.setParent(self)  # until the editor places it: shown by itself, it would be a window
         self.candle.setMinimumContentsLength(3)
         self.candle.currentTextChanged.connect(self.changed)
         self._layout = FlowLayout.of(self.kind, *self._in_order(), spacing=8)

@@ -81,7 +81,8 @@ class DatabaseDialog(QDialog):
         self.form = DatabaseForm(read_url, lambda text: self._say(text, "warning"))
         self.note = label(locked or note, "warning")
         self.note.setWordWrap(True)
-        self.note.setVisible(bool(self.note.text()))
+        if not self.note.text():
+            self.note.hide()
         self.facts = QFrame()
         self.facts.setObjectName("card")
         self.facts.hide()

@@ -208,6 +208,13 @@ def test_an_empty_shelf_does_not_say_that_there_are_no_alerts(dialog: AlertsDial
     assert dialog.state.text().startswith("Nothing fires yet")
 
 
+def test_no_field_is_a_window_of_its_own_for_a_moment(shown_windows: list[str], dialog: AlertsDialog) -> None:
+    dialog.edit(AlertForm(None, "XRPUSDT", "price crosses 0.6"), 0)
+    assert shown_windows == ["AlertsDialog"]
+    assert dialog.editor.when.candle.isVisible()
+    assert dialog.editor.when.candle.parentWidget() is not dialog.editor.when
+
+
 def test_a_new_alert_begins_with_its_price_ready_to_be_typed_over(dialog: AlertsDialog, qtbot: QtBot) -> None:
     dialog.activateWindow()
     dialog.edit(AlertForm(None, "XRPUSDT", "price crosses 0.6"), 0)

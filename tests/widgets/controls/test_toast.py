@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from PySide6.QtCore import QEvent, QObject, QPointF, Qt
+from PySide6.QtCore import QEvent, QPointF, Qt
 from PySide6.QtGui import QEnterEvent
-from PySide6.QtWidgets import QApplication, QWidget
+from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from widgets.alerts.alert_toast import AlertToast, ToastText
@@ -16,33 +16,14 @@ from widgets.window.main_window import MainWindow
 CONTROL = Qt.KeyboardModifier.ControlModifier
 
 
-class _Windows(QObject):
-    """Notes what is shown as a window."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.seen: list[str] = []
-
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        if event.type() == QEvent.Type.Show and isinstance(watched, QWidget) and watched.isWindow():
-            self.seen.append(type(watched).__name__)
-        return False
-
-
-def test_no_part_of_a_toast_is_a_window_of_its_own_for_a_moment(window: MainWindow) -> None:
-    application, windows = QApplication.instance(), _Windows()
-    assert application is not None
-    application.installEventFilter(windows)
-    try:
-        window.toasts.show("Removed.", "Undo", lambda: None)
-        window.toasts.show("Copied.")
-        text = ToastText("BTC/USDT above 1", "1.1 at 06:00 UTC", "trade 7", "Name")
-        window.toasts.put(AlertToast(window, text, can_show=True, can_pause=True))
-        plain = AlertToast(window, ToastText("Feed lost"), can_show=False, can_pause=False)
-        window.toasts.put(plain)
-    finally:
-        application.removeEventFilter(windows)
-    assert windows.seen == []
+def test_no_part_of_a_toast_is_a_window_of_its_own_for_a_moment(window: MainWindow, shown_windows: list[str]) -> None:
+    window.toasts.show("Removed.", "Undo", lambda: None)
+    window.toasts.show("Copied.")
+    text = ToastText("BTC/USDT above 1", "1.1 at 06:00 UTC", "trade 7", "Name")
+    window.toasts.put(AlertToast(window, text, can_show=True, can_pause=True))
+    plain = AlertToast(window, ToastText("Feed lost"), can_show=False, can_pause=False)
+    window.toasts.put(plain)
+    assert shown_windows == []
     assert [line.isVisible() for line in plain.lines] == [True, False, False, False]
     assert not plain.show_button.isVisible()
     assert not plain.pause_button.isVisible()

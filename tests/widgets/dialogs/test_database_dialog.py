@@ -43,6 +43,16 @@ def dialog(qtbot: QtBot, prepared: QApplication) -> Iterator[DatabaseDialog]:
     QApplication.processEvents()
 
 
+def test_no_part_of_the_dialog_is_a_window_of_its_own_for_a_moment(
+    prepared: QApplication, shown_windows: list[str]
+) -> None:
+    for locked in ("", "It is set by the environment."):
+        made = shown(DatabaseChoice(DatabaseKind.EMBEDDED), locked=locked)
+        made.close()
+        made.deleteLater()
+    assert shown_windows == ["DatabaseDialog"] * 2
+
+
 def asked_for(dialog: DatabaseDialog, qtbot: QtBot) -> DatabaseChoice:
     with qtbot.waitSignal(dialog.apply_requested, timeout=1000) as request:
         dialog.apply_button.click()

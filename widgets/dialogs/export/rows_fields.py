@@ -104,6 +104,9 @@ class RowsFields(QObject):
         self.price.setAccessibleName("Price of quotes")
         self.price.setToolTip("Which price of quotes their candles are of.")
         self._price_field = captioned("Price", self.price)
+        self._unplaced = QWidget()  # until they are laid out: shown by themselves, they would be windows
+        for part in (self.rolling, self._price_field):
+            part.setParent(self._unplaced)
         self._group.buttonClicked.connect(lambda _: self.edited.emit())
         for entry in (self.symbols, self.intervals):
             entry.changed.connect(self.edited)

@@ -42,6 +42,12 @@ def dialog(qtbot: QtBot, prepared: QApplication, tmp_path: Path) -> Iterator[Exp
     QApplication.processEvents()
 
 
+def test_no_field_is_a_window_of_its_own_for_a_moment(shown_windows: list[str], dialog: ExportDialog) -> None:
+    assert shown_windows == ["ExportDialog"]
+    assert dialog.form.rows.rolling.isVisible()
+    assert dialog.form.rows.price.isVisible()
+
+
 def test_the_price_is_chosen_by_keyboard_and_offered_for_candles_of_quotes_alone(
     dialog: ExportDialog, qtbot: QtBot
 ) -> None:
