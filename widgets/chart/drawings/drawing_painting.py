@@ -93,16 +93,19 @@ class DrawingPainter:
                 if is_stretched:
                     self._refine()
                 bands = bands_of(pictures.lines.height(), stretch, down)
-                self._shift = place, Shift(pictures, pictures.reach - round(by), bands)
+                self._shift = place, Shift(pictures, pictures.reach - round(by), bands, area)
                 return self._shift[1]
         self._is_shifted = False
-        made = self._pictures = self._made(key, scale, is_quick=pictures is not None and not self._is_resting)
+        is_quick = pictures is not None and not self._is_resting
+        # The next frame of a zoom needs other pictures, so they are made no wider than the pane.
+        is_zoom = is_quick and pictures is not None and pictures.key != key
+        made = self._pictures = self._made(key, scale, 0.0 if is_zoom else _REACH_PX, is_quick=is_quick)
         self._is_resting = False
         self._refine()
-        return Shift(made, made.reach, bands_of(made.lines.height(), 1.0, 0.0))
+        return Shift(made, made.reach, bands_of(made.lines.height(), 1.0, 0.0), area)
 
-    def _made(self, key: tuple[object, ...], scale: float, *, is_quick: bool) -> Pictures:
-        pane, reach = self._scene.price.rect, round(_REACH_PX * scale)
+    def _made(self, key: tuple[object, ...], scale: float, reach_px: float, *, is_quick: bool) -> Pictures:
+        pane, reach = self._scene.price.rect, round(reach_px * scale)
         view = self._drawings.view(reach / scale)
         top, bottom = round(pane.top() * scale), round(pane.bottom() * scale)
         groups = self._drawings.groups()[:1]
@@ -125,7 +128,7 @@ class DrawingPainter:
             self._scene.price.value_scale.ends,
             reach,
             painted(self.paint_fills) if has_fills else None,
-            painted(partial(self.paint_lines, is_quick=is_quick)),
+            painted(partial(self.paint_lines, is_picture=True, is_quick=is_quick)),
             is_quick,
         )
 
@@ -146,11 +149,18 @@ class DrawingPainter:
         painter.restore()
 
     def paint_lines(
-        self, painter: QPainter, pixels: DevicePixels, view: View, groups: Sequence[Group], *, is_quick: bool = False
+        self,
+        painter: QPainter,
+        pixels: DevicePixels,
+        view: View,
+        groups: Sequence[Group],
+        *,
+        is_picture: bool = False,
+        is_quick: bool = False,
     ) -> None:
         """Paint lines and the texts that move with the candles. The painter is in device pixels before and after."""
         scene = self._scene
-        region = None if view.reach else scene.exposed & scene.price.rect.toAlignedRect()
+        region = None if is_picture else scene.exposed & scene.price.rect.toAlignedRect()
         brush = LineBrush(painter, pixels, self._buffer, scene.palette, region, is_quick)
         for group in groups:
             if group.drawings:
@@ -174,7 +184,7 @@ class DrawingFills:
         self._has_ground = False  # painted, and nothing above it yet
 
     def paint_ground(self, painter: QPainter, pixels: DevicePixels) -> QRect:
-        """Paint background and fills of the price pane with one copy, unless something lies between the two."""
+        """Paint background and fills with one copy, unless something lies between the two; return where."""
         scene, self._has_ground = self._scene, False
         layers = scene.price.layers
         is_lowest = all(isinstance(layer, PriceBars | Volume) for layer in layers[: layers.index(self)])
@@ -182,16 +192,15 @@ class DrawingFills:
             return QRect()
         area = pixels.rect(scene.price.rect)
         shifted = self._painter.shift(pixels.scale, area) if scene.is_exposed(scene.price.rect) else None
-        if shifted is None or not shifted.covers(area):
+        rect = shifted.rect if shifted is not None else QRect()
+        if shifted is None or rect.isEmpty():
             return QRect()
         ground = shifted.pictures.ground_on(scene.colours.background)
         if ground is None:
             return QRect()
-        painter.setClipRect(area)
-        shifted.paint(painter, area, ground)
-        painter.setClipping(False)
+        shifted.paint(painter, ground)
         self._has_ground = True
-        return area
+        return rect
 
     def update(self, series: CandleSeries, visible: VisibleBars, height_px: float) -> None:
         """Nothing to do: drawings do not depend on the candles in view."""
@@ -204,7 +213,7 @@ class DrawingFills:
         shifted = self._painter.shift(brush.scale, brush.area)
         has_ground, self._has_ground = self._has_ground, False
         if shifted is not None and not has_ground:
-            brush.paint_by(lambda painter, _: shifted.paint(painter, brush.area, shifted.pictures.fills))
+            brush.paint_by(lambda painter, _: shifted.paint(painter, shifted.pictures.fills))
         groups = self._drawings.groups()[0 if shifted is None else 1 :]
         if any(group.drawings for group in groups):
             brush.paint_by(partial(self._painter.paint_fills, view=self._drawings.view(), groups=groups))
@@ -251,7 +260,7 @@ class DrawingsItem(SceneItem):
         painter.setClipRect(area)
         shifted = self._painter.shift(pixels.scale, area)
         if shifted is not None:
-            shifted.paint(painter, area, shifted.pictures.lines)
+            shifted.paint(painter, shifted.pictures.lines)
         beside = groups[0 if shifted is None else 1 :]
         if any(group.drawings for group in beside):
             self._painter.paint_lines(painter, pixels, view, beside)

@@ -154,6 +154,7 @@ class Figures:
         times = np.array([fill[:2] for fill in fills], np.float64).reshape(-1, 2)
         self._fill_positions = positions_of(interval, times)
         self._fill_opens = np.array([fill[6:] for fill in fills], np.bool_).reshape(-1, 2)
+        self._fill_prices = np.array([fill[2:6] for fill in fills], np.float64).reshape(-1, 4)
         self._fills = fills
 
     def project(self, view: View) -> Projection:
@@ -167,7 +168,7 @@ class Figures:
                 self._uprights.upright(view),
             )
 
-    def areas(self, view: View) -> list[tuple[str, list[tuple[float, float]]]]:
+    def areas(self, view: View) -> list[tuple[str, Sequence[Sequence[float]]]]:
         """Return the colours and the outlines of the fills in view, as corners in logical pixels."""
         if not self._fills:
             return []
@@ -176,17 +177,37 @@ class Figures:
         starts, ends = self._fill_positions[:, 0], self._fill_positions[:, 1]
         firsts = np.where(self._fill_opens[:, 0], edges[0], np.maximum(starts, edges[0]))
         lasts = np.where(self._fill_opens[:, 1], edges[1], np.minimum(ends, edges[1]))
-        areas = []
-        for at in np.flatnonzero(firsts < lasts).tolist():
+        shown = np.flatnonzero(firsts < lasts)
+        if not view.is_bent:
+            with np.errstate(invalid="ignore"):
+                corners = self._corners(view, shown, firsts[shown], lasts[shown])
+            return [(self._colours[at], outline) for at, outline in zip(shown.tolist(), corners.tolist(), strict=True)]
+        areas: list[tuple[str, Sequence[Sequence[float]]]] = []
+        for at in shown.tolist():
             fill = self._fills[at]
             is_level = fill.start == fill.end and fill.other_start == fill.other_end
             first, last = float(firsts[at]), float(lasts[at])
             places = [first, last]
-            if view.is_bent and not is_level:
+            if not is_level:
                 shares, breaks = _cuts(view, first, last)
                 places = sorted([*(first + (last - first) * shares).tolist(), *breaks.tolist()])
             areas.append((self._colours[at], view.outline(fill, places, float(starts[at]), float(ends[at]))))
         return areas
+
+    def _corners(self, view: View, at: Ints, firsts: Floats, lasts: Floats) -> Floats:
+        """Return the four corners of fills whose edges are straight, as `View.outline` has them; all at once."""
+        starts, spans = self._fill_positions[at, 0], np.diff(self._fill_positions[at])[:, 0]
+        has_span = np.isfinite(spans) & (spans > 0)
+        corners = np.empty((len(at), 4, 2))
+        for places, one, other in ((firsts, 0, 3), (lasts, 1, 2)):
+            shares = np.where(has_span, (places - starts) / np.where(has_span, spans, 1.0), 0.0)
+            xs = view.xs(view.time_scale.axis.all_at(places))
+            for corner, (begin, end) in ((one, (0, 1)), (other, (2, 3))):
+                begins = self._fill_prices[at, begin]
+                prices = begins + shares * (self._fill_prices[at, end] - begins)
+                ys = np.clip(view.value_scale.shares_of(prices), -2.0, 3.0)
+                corners[:, corner, 0], corners[:, corner, 1] = xs, view.top + ys * view.height
+        return corners
 
 
 class _Strokes:

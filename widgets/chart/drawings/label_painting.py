@@ -34,9 +34,12 @@ _BOXED = (Where.NOTE, Where.RANGE)
 
 def paint_labels(painter: QPainter, pixels: DevicePixels, scene: Scene, labels: Iterable[PlacedLabel]) -> None:
     """Paint labels, each over those before it."""
+    colours: dict[str, QColor] = {}
     for placed in labels:
         where, rect = placed.label.where, placed.rect
-        colour = colour_of(scene.palette, placed.colour)
+        if placed.colour not in colours:
+            colours[placed.colour] = colour_of(scene.palette, placed.colour)
+        colour = colours[placed.colour]
         if where is Where.NOTE:
             _paint_leader(painter, placed, colour)
             _paint_box(painter, rect, QColor(scene.palette.raised), colour)

@@ -11,7 +11,7 @@ picture: its copy stands for the pane's background and fills at once.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import shiboken6
@@ -53,40 +53,50 @@ class Pictures:
         return self.ground
 
 
-class Shift(NamedTuple):
+class Shift:
     """
-    Where pictures go in a pane: ``left`` is the column of the picture at the pane's left edge.
+    Where pictures go in a pane: ``left`` is the column of the picture at the left edge of the pane ``area``.
 
-    ``bands``: see `bands_of`.
+    ``bands``: see `bands_of`. All in device pixels.
     """
 
-    pictures: Pictures
-    left: int
-    bands: NDArray[np.int64]
+    def __init__(self, pictures: Pictures, left: int, bands: NDArray[np.int64], area: QRect) -> None:
+        self.pictures, self._left, self._bands, self._area = pictures, left, bands, area
+        self._fragments: NDArray[np.float64] | None = None  # the same for each of the pictures
 
-    def covers(self, area: QRect) -> bool:
-        """Whether the pictures reach over all of the pane ``area``, in device pixels."""
-        if not len(self.bands) or self.left < 0 or self.left + area.width() > self.pictures.lines.width():
-            return False
-        last_top, _, rows = self.bands[-1].tolist()
-        return int(self.bands[0, 0]) == 0 and last_top + rows == area.height()
+    @property
+    def rect(self) -> QRect:
+        """The part of the pane that the pictures cover: all of it, or fewer rows where the axis shows more."""
+        area, bands = self._area, self._bands
+        if not len(bands) or self._left < 0 or self._left + area.width() > self.pictures.lines.width():
+            return QRect()
+        first, (last, _, rows) = int(bands[0, 0]), bands[-1].tolist()
+        return QRect(area.left(), area.top() + first, area.width(), last + rows - first)
 
-    def paint(self, painter: QPainter, area: QRect, picture: QPixmap | None) -> None:
-        """Paint one of the pictures into the pane ``area``, in device pixels."""
-        if picture is None or not len(self.bands):
+    def paint(self, painter: QPainter, picture: QPixmap | None) -> None:
+        """Paint one of the pictures into the pane."""
+        bands, area = self._bands, self._area
+        if picture is None or not len(bands):
             return
-        if len(self.bands) == 1:
-            ((top, source, rows),) = self.bands.tolist()
-            painter.drawPixmap(area.left(), area.top() + top, picture, self.left, source, area.width(), rows)
+        if len(bands) == 1:
+            ((top, source, rows),) = bands.tolist()
+            painter.drawPixmap(area.left(), area.top() + top, picture, self._left, source, area.width(), rows)
             return
-        fragments = np.ones((len(self.bands), _FRAGMENT_FIELDS))
-        tops, sources, rows = self.bands.T
-        fragments[:, 0], fragments[:, 1] = area.left() + area.width() / 2, area.top() + tops + rows / 2
-        fragments[:, 2], fragments[:, 3], fragments[:, 4], fragments[:, 5] = self.left, sources, area.width(), rows
-        fragments[:, 8] = 0.0  # turned by
+        if self._fragments is None:
+            self._fragments = _fragments_of(bands, self._left, area)
         # A list of fragments would take Python longer to make than Qt takes to paint them.
-        first: Any = shiboken6.wrapInstance(fragments.ctypes.data, QPainter.PixmapFragment)
-        painter.drawPixmapFragments(first, len(fragments), picture)
+        first: Any = shiboken6.wrapInstance(self._fragments.ctypes.data, QPainter.PixmapFragment)
+        painter.drawPixmapFragments(first, len(self._fragments), picture)
+
+
+def _fragments_of(bands: NDArray[np.int64], left: int, area: QRect) -> NDArray[np.float64]:
+    """Return rows of the fields of `QPainter.PixmapFragment`."""
+    fragments = np.ones((len(bands), _FRAGMENT_FIELDS))
+    tops, sources, rows = bands.T
+    fragments[:, 0], fragments[:, 1] = area.left() + area.width() / 2, area.top() + tops + rows / 2
+    fragments[:, 2], fragments[:, 3], fragments[:, 4], fragments[:, 5] = left, sources, area.width(), rows
+    fragments[:, 8] = 0.0  # turned by
+    return fragments
 
 
 def bands_of(height: int, stretch: float, down: float) -> NDArray[np.int64]:

@@ -124,9 +124,9 @@ class PaneGround(Protocol):
 
     def paint_ground(self, painter: QPainter, pixels: DevicePixels) -> QRect:
         """
-        Paint the whole pane, of which a part is exposed, before anything else is painted, and return it.
+        Paint it before anything else is painted, and return where: all of the pane, some rows, or an empty rectangle.
 
-        Paint nothing and return an empty rectangle where the usual background will do. Both in device pixels.
+        What is left has the usual background. Both in device pixels.
         """
 
 

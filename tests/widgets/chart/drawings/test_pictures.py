@@ -44,9 +44,10 @@ def test_the_column_at_the_panes_edge_and_the_rows_are_painted(qapp: object) -> 
     image.fill(QColor("#000000"))
     painter = QPainter(image)
     area = QRect(5, 7, 30, 40)
-    shift = Shift(Pictures((), 0.0, (0.0, 1.0), 15, None, picture, is_quick=False), 20, bands_of(40, 1.0, 0.25))
-    shift.paint(painter, area, shift.pictures.fills)
-    shift.paint(painter, area, shift.pictures.lines)
+    shift = Shift(Pictures((), 0.0, (0.0, 1.0), 15, None, picture, is_quick=False), 20, bands_of(40, 1.0, 0.25), area)
+    shift.paint(painter, shift.pictures.fills)
+    shift.paint(painter, shift.pictures.lines)
     painter.end()
+    assert shift.rect == QRect(5, 17, 30, 30)
     red = {(x, y) for x in range(80) for y in range(60) if image.pixelColor(x, y).red() == 255}
     assert red == {(10, 7 + y) for y in range(20, 40)}
