@@ -417,9 +417,10 @@ class WorkspaceController(QObject):
         shape = shape_of(self.main.layout) if not self.rooms.detached else None
         bar.set_arrangement("" if count < 2 else f"{count} charts" if shape is None else f"{shape[0]} × {shape[1]}")
         group = self.links.group_of(self._charts.active)
-        shared = ", ".join(self.links.parts_of(group)) or NOTHING
-        words = f"Linked: {shared}" if group else NOT_LINKED
-        bar.set_links(None if count < 2 else badge_icon(self._window.colours, group), words)
+        parts = self.links.parts_of(group) if group else ()
+        words = f"Linked: {', '.join(parts) or NOTHING}" if group else NOT_LINKED
+        letters = " ".join(part[0].upper() for part in parts)
+        bar.set_links(None if count < 2 else badge_icon(self._window.colours, group), words, letters)
 
     def _open_like(self, like: OpenChart, symbol: str) -> OpenChart:
         """Open a chart that looks like another one, not loaded yet."""

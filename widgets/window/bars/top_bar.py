@@ -34,7 +34,7 @@ _MARGIN_PX = 8
 _SPACING = 8
 _PRICE_PX, _CHANGE_PX = 96, 68
 _USUAL_PRICE, _USUAL_CHANGE = "000,000.00", "−000.00 %"
-_WIDEST_LINKS = " Linked: symbol, interval, time, crosshair"
+_WIDEST_LINKS, _WIDEST_LETTERS = " Linked: symbol, interval, time, crosshair", " S I T C"
 _ON_BUTTON = Qt.ToolButtonStyle.ToolButtonTextBesideIcon, Qt.ToolButtonStyle.ToolButtonIconOnly
 
 
@@ -90,6 +90,7 @@ class TopBar(QFrame):
         self.arrangement = ChoiceButton("Arrange charts", "Open and arrange charts")
         self.links = ChoiceButton()
         self._link_icon: QIcon | None = None  # None: there is nothing to link
+        self._link_texts = "", ""  # in words, and in letters
         self._dividers = divider(), divider(), divider()
         self.search = tool_button("Search symbols", "")
         set_key_tip(self.search, "Search symbols", "symbols", otherwise="or just type")
@@ -132,7 +133,7 @@ class TopBar(QFrame):
             **dict.fromkeys((self.chart_button, self.indicators_button), fit.texts),
             **dict.fromkeys((self.compare_button, self.alert_button, self.search), fit.more_texts),
             self.arrangement: fit.more_texts and bool(self.arrangement.text()),
-            self.links: fit.link_words,
+            self.links: fit.link_words or (fit.link_letters and bool(self._link_texts[1])),
         }
 
     @property
@@ -220,13 +221,17 @@ class TopBar(QFrame):
             self._measure()
             self._fitting.fit()
 
-    def set_links(self, icon: QIcon | None, words: str = "") -> None:
-        """Show what the active chart is linked in, with its group's badge; None: there is one chart only."""
-        has_changed = (icon is None) != (self._link_icon is None) or f" {words}" != self.links.text()
+    def set_links(self, icon: QIcon | None, words: str = "", letters: str = "") -> None:
+        """
+        Show what the active chart is linked in, with its group's badge; None: there is one chart only.
+
+        ``letters`` stand for the words where these have no room.
+        """
+        has_changed = (icon is None) != (self._link_icon is None) or (words, letters) != self._link_texts
         self._link_icon = icon
         if icon is not None:
+            self._link_texts = words, letters
             self.links.setIcon(icon)
-            self.links.setText(f" {words}")
             self.links.setAccessibleName(words)
             set_key_tip(self.links, f"{words}. Choose the group, and what it shares", "link_chart")
         if has_changed:
@@ -305,23 +310,29 @@ class TopBar(QFrame):
 
     def _measure(self) -> None:
         """Note how wide the buttons with icon and text are, with their text and without."""
-        for button in (*self._labelled, self.search, self.arrangement, self.links):
-            button.ensurePolished()
-            before, text, px = button.toolButtonStyle(), button.text(), []
-            if button is self.links:
-                button.setText(_WIDEST_LINKS)  # another chart's words must not make other parts leave
-            for style_with_or_without in _ON_BUTTON:
-                button.setToolButtonStyle(style_with_or_without)
-                px.append(button.sizeHint().width())
-            button.setToolButtonStyle(before)
-            if button is self.links:
-                button.setText(text)
-            self._labelled_px[button] = (px[0], px[1])
+        for button in (*self._labelled, self.search, self.arrangement):
+            self._labelled_px[button] = self._px_of(button, button.text())
+        # Another chart's words must not make other parts leave.
+        self._labelled_px[self.links] = self._px_of(self.links, _WIDEST_LINKS)
+        self._letters_px, _ = self._px_of(self.links, _WIDEST_LETTERS)
+
+    def _px_of(self, button: QToolButton, text: str) -> tuple[int, int]:
+        """Return how wide a button is with its icon and this text, and with the icon alone."""
+        button.ensurePolished()
+        before, text_before, px = button.toolButtonStyle(), button.text(), []
+        button.setText(text)
+        for style_with_or_without in _ON_BUTTON:
+            button.setToolButtonStyle(style_with_or_without)
+            px.append(button.sizeHint().width())
+        button.setToolButtonStyle(before)
+        button.setText(text_before)
+        return px[0], px[1]
 
     def _place(self) -> None:
         """Keep in the bar what has room; the order of leaving is that of `top_bar_fit`."""
         fit = self._fit_now = widest_fit(len(self.intervals.favourites), self._width_of, self.width())
         self.symbol.set_compact(not fit.market)
+        self.links.setText(f" {self._link_texts[0 if fit.link_words else 1]}")
         for button, has_text in self._texts_in(fit).items():
             button.setToolButtonStyle(_ON_BUTTON[0 if has_text else 1])
         self.price.setVisible(fit.price)
@@ -354,7 +365,10 @@ class TopBar(QFrame):
             self.links: fit.links and self._link_icon is not None,
         }
         texts = self._texts_in(fit)
+        texts[self.links] = fit.link_words or fit.link_letters  # whatever the active chart is linked in
         widths += [self._labelled_px[button][0 if texts[button] else 1] for button, has in shown.items() if has]
+        if shown[self.links] and fit.link_letters and not fit.link_words:
+            widths[-1] += self._letters_px - self._labelled_px[self.links][0]
         others = [(self.theme, fit.theme), (self.export_button, fit.export)]
         others += [(self.overflow_button, fit.has_overflow), (self.panel_button, fit.panel), (self.menu_button, True)]
         widths += [part.sizeHint().width() for part, has in others if has]

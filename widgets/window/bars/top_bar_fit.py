@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 _BEFORE_INTERVALS = (
-    *("more_texts", "link_words", "market", "texts", "custom"),
+    *("more_texts", "link_words", "market", "texts", "link_letters", "custom"),
     *("export", "layout", "theme", "compare", "search"),
 )
 _AFTER_INTERVALS = ("links", "change", "styles", "panel", "price")
@@ -25,12 +25,13 @@ class BarFit:
 
     ``intervals``: how many interval buttons; ``custom``: the slot of the last interval typed; ``styles``: the buttons
     of price styles, indicators and alerts; ``layout``: the button of the charts' arrangement; ``links``: the button of
-    the active chart's links, with words or as the badge alone.
+    the active chart's links, with words, with their first letters (``link_letters``), or as the badge alone.
     """
 
     intervals: int
     more_texts: bool = True
     link_words: bool = True
+    link_letters: bool = True
     market: bool = True
     texts: bool = True
     custom: bool = True

@@ -38,7 +38,7 @@ def shown(prepared: QApplication) -> Iterator[MainWindow]:
     made.set_symbol(BTCUSDT)
     made.set_price_style("Heikin-Ashi")
     made.top_bar.set_arrangement("4 × 4")
-    made.top_bar.set_links(badge_icon(DARK, 1), "Linked: symbol, time, crosshair")
+    made.top_bar.set_links(badge_icon(DARK, 1), "Linked: symbol, time, crosshair", "S T C")
     made.set_simulated(True)
     made.set_watchlist([WatchRow(BTCUSDT, 61693.94, -0.53), WatchRow(SATS, 0.00000012, 14.1), WatchRow(ETHUSDT)])
     made.set_quote(QuoteView(BTCUSDT, 61693.94, -0.53))
@@ -243,10 +243,26 @@ def test_parts_leave_in_the_order_of_their_importance() -> None:
                 left.append(name)
         before = fit
     assert left == [
-        *("more_texts", "link_words", "market", "texts", "custom", "export", "layout", "theme", "compare", "search"),
+        *("more_texts", "link_words", "market", "texts", "link_letters", "custom"),
+        *("export", "layout", "theme", "compare", "search"),
         *("intervals", "intervals", "links", "change", "styles", "panel", "price"),
     ]
-    assert before == BarFit(0, *[False] * 15)
+    assert before == BarFit(0, *[False] * 16)
+
+
+def test_links_are_words_then_letters_then_a_badge_and_always_named(shown: MainWindow) -> None:
+    links, seen = shown.top_bar.links, list[str]()
+    for width in range(2400, 700, -20):
+        set_room(shown, width, 600, 100)
+        if links.isVisible():
+            with_text = links.toolButtonStyle() is Qt.ToolButtonStyle.ToolButtonTextBesideIcon
+            seen.append(links.text().strip() if with_text else "")
+            assert links.width() >= links.sizeHint().width()
+            assert links.accessibleName() == "Linked: symbol, time, crosshair"
+            assert links.toolTip().startswith("Linked: symbol, time, crosshair")
+    assert list(dict.fromkeys(seen)) == ["Linked: symbol, time, crosshair", "S T C", ""]
+    set_room(shown, 1440, 600, 100)
+    assert links.text().strip() == "S T C"
 
 
 def test_the_status_bar_drops_whole_entries_and_cuts_none(shown: MainWindow) -> None:
