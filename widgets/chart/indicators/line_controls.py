@@ -105,8 +105,8 @@ class LineControls(QWidget):
         row.setSpacing(6)
         row.addWidget(self.colour)
         for box in (self.width_box, self.dash_box):
-            box.setVisible(has_style)
             row.addWidget(box, 1)
+            box.setVisible(has_style)  # as a part of this: shown before, it would be a window for a moment
             box.currentIndexChanged.connect(self._emit_style)
         if not has_style:
             row.addStretch(1)

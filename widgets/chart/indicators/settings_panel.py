@@ -222,14 +222,15 @@ class SettingsPanel(Popup):
             style.sized(remove, icon_size=_CROSS_PX)
             remove.setAccessibleName(f"Remove {title.lower()}")
             remove.setToolTip(remove.accessibleName())
-            remove.setVisible(len(several) > 1)
+            if len(several) == 1:
+                remove.hide()
             remove.clicked.connect(partial(self._remove_repeat, at))
             self.remove_buttons.append(remove)
             row.addWidget(remove)
             rows.addRow(label(title, "dim"), row)
         self.add.setText(f"Add a {parameter.title.lower()}")
-        self.add.setVisible(len(several) < MOST_REPEATS)
         rows.addRow("", self.add)
+        self.add.setVisible(len(several) < MOST_REPEATS)
 
     def _line(self, study: Study, output: Output, title: str) -> LineControls:
         line = LineControls(title, study.style_of(output), has_style=output.shape is Shape.LINE)

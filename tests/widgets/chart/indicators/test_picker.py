@@ -271,6 +271,20 @@ def test_rows_of_indicators_fold_into_one_and_stay_folded(qtbot: QtBot, shown: C
     assert not any(entry.rect.isEmpty() for entry in shown.indicators.entries)
 
 
+def test_no_field_of_the_settings_is_a_window_of_its_own_for_a_moment(
+    qtbot: QtBot, shown: ChartWidget, shown_windows: list[str]
+) -> None:
+    for name in ("sma", "macd"):
+        shown.indicators.open_settings(shown.indicators.add(name).key)
+    panel = settings_of(shown)
+    assert not {"QComboBox", "QPushButton", "QToolButton", "QSpinBox"} & set(shown_windows)
+    assert any(line.width_box.isVisible() for line in panel.lines.values())
+    shown.indicators.open_settings(shown.indicators.add("sma").key)
+    QTest.mouseClick(settings_of(shown).add, Qt.MouseButton.LeftButton)
+    assert all(button.isVisible() for button in settings_of(shown).remove_buttons)
+    assert not {"QComboBox", "QPushButton", "QToolButton", "QSpinBox"} & set(shown_windows)
+
+
 def test_several_periods_are_one_entry_with_a_line_and_a_look_each(qtbot: QtBot, shown: ChartWidget) -> None:
     study = shown.indicators.add("sma")
     shown.indicators.open_settings(study.key)
