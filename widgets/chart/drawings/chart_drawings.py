@@ -144,7 +144,7 @@ class ChartDrawings(QObject):
 
     def sharpen(self) -> None:
         """Paint properly at the next paint, though the view has just moved: for pictures."""
-        self._painter.rest()
+        self._painter.forget()
 
     # The tool
 

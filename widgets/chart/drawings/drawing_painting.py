@@ -23,7 +23,7 @@ from widgets.chart.drawings.handles import HANDLE_PX, handles_of
 from widgets.chart.drawings.label_layout import MarginLabels, PlacedLabel, placed_in_margin, point_labels
 from widgets.chart.drawings.label_painting import MarginPictures, paint_labels
 from widgets.chart.drawings.line_painting import LineBrush, colour_of
-from widgets.chart.drawings.pictures import Pictures, Shift, bands_of, stretched
+from widgets.chart.drawings.pictures import PictureKey, Pictures, Shift, bands_of, stretched
 from widgets.chart.painting.device_pixels import DevicePixels, RectBuffer, mixed
 from widgets.chart.painting.layers import PriceBars, Volume
 from widgets.chart.painting.pane import VisibleBars
@@ -64,6 +64,10 @@ class DrawingPainter:
             self._pictures = None
         return was_quick
 
+    def forget(self) -> None:
+        """Paint properly at the next paint, wherever the view is by then."""
+        self._pictures, self._is_resting = None, True
+
     def shift(self, scale: float, area: QRect) -> Shift | None:
         """
         Return the pictures and where they go, in device pixels; None: there are few drawings.
@@ -78,7 +82,7 @@ class DrawingPainter:
         if time_scale.left != self._painted_left:
             self._painted_left = time_scale.left
             self._refine()
-        key = (fixed[0].figures, *drawings.place_key(), self._scene.palette, self._scene.styles, scale)
+        key = PictureKey(fixed[0].figures, drawings.place_key(), self._scene.palette, self._scene.styles, scale)
         value_scale = self._scene.price.value_scale
         pictures = self._pictures
         if pictures is not None and pictures.key == key:
@@ -96,15 +100,15 @@ class DrawingPainter:
                 self._shift = place, Shift(pictures, pictures.reach - round(by), bands, area)
                 return self._shift[1]
         self._is_shifted = False
-        is_quick = pictures is not None and not self._is_resting
         # The next frame of a zoom needs other pictures, so they are made no wider than the pane.
-        is_zoom = is_quick and pictures is not None and pictures.key != key
+        is_zoom = pictures is not None and pictures.is_same_but_for_place(key)
+        is_quick = is_zoom or (pictures is not None and not self._is_resting)
         made = self._pictures = self._made(key, scale, 0.0 if is_zoom else _REACH_PX, is_quick=is_quick)
         self._is_resting = False
         self._refine()
         return Shift(made, made.reach, bands_of(made.lines.height(), 1.0, 0.0), area)
 
-    def _made(self, key: tuple[object, ...], scale: float, reach_px: float, *, is_quick: bool) -> Pictures:
+    def _made(self, key: PictureKey, scale: float, reach_px: float, *, is_quick: bool) -> Pictures:
         pane, reach = self._scene.price.rect, round(reach_px * scale)
         view = self._drawings.view(reach / scale)
         top, bottom = round(pane.top() * scale), round(pane.bottom() * scale)

@@ -11,7 +11,7 @@ picture: its copy stands for the pane's background and fills at once.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import shiboken6
@@ -19,7 +19,21 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QRect
 from PySide6.QtGui import QColor, QImage, QPainter, QPixmap
 
+from widgets.chart.drawings.figures import Figures
+from widgets.chart.painting.text_cache import TextStyles
+from widgets.theme.palettes import Palette
+
 _FRAGMENT_FIELDS = 10  # of QPainter.PixmapFragment: x and y of its middle, its source rectangle, scales, turn, opacity
+
+
+class PictureKey(NamedTuple):
+    """What pictures are made for; ``place``: see `DrawingSet.place_key`."""
+
+    figures: Figures
+    place: tuple[object, ...]
+    palette: Palette
+    styles: TextStyles
+    scale: float
 
 
 @dataclass(slots=True, eq=False)
@@ -31,7 +45,7 @@ class Pictures:
     are without antialiasing. ``ground``: the fills on the background, once `ground_on` was asked for it.
     """
 
-    key: tuple[object, ...]
+    key: PictureKey
     left: float
     ends: tuple[float, float]
     reach: int
@@ -39,6 +53,10 @@ class Pictures:
     lines: QPixmap
     is_quick: bool
     ground: QPixmap | None = None
+
+    def is_same_but_for_place(self, key: PictureKey) -> bool:
+        """Whether pictures for ``key`` have the same drawings in the same colours elsewhere, as after a zoom."""
+        return self.key.place != key.place and self.key == key._replace(place=self.key.place)
 
     def ground_on(self, background: QColor) -> QPixmap | None:
         """Return the fills on a background, which is the same in each call; None where nothing is filled."""

@@ -144,8 +144,6 @@ def test_a_zoom_paints_pictures_as_wide_as_the_pane_and_the_next_pan_wider_ones(
 ) -> None:
     set_many(qtbot, chart)
     painter = chart.drawings._painter
-    chart.navigator.zoom(1.05)  # out of rest: the first pictures are proper ones
-    chart.frame_now()
     for factor in (1.1, 0.9, 1.2):
         chart.navigator.zoom(factor)
         chart.frame_now()
@@ -160,3 +158,13 @@ def test_a_zoom_paints_pictures_as_wide_as_the_pane_and_the_next_pan_wider_ones(
     rested = shot(chart)
     painter.shift = lambda scale, area: None
     assert_near(rested, picture(chart))
+
+
+def test_a_picture_taken_right_after_a_zoom_is_a_proper_one(
+    qtbot: QtBot, chart: ChartWidget, waves: CandleSeries
+) -> None:
+    set_many(qtbot, chart)
+    chart.navigator.zoom(1.3)
+    taken = chart.picture().toImage()
+    settle(qtbot, chart)
+    assert chart.picture().toImage() == taken

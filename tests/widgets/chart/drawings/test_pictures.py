@@ -6,9 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PySide6.QtCore import QRect, Qt
-from PySide6.QtGui import QColor, QImage, QPainter, QPixmap
+from PySide6.QtGui import QColor, QFont, QImage, QPainter, QPixmap
 
-from widgets.chart.drawings.pictures import Pictures, Shift, bands_of, stretched
+from tests.widgets.chart.charts import MINUTE
+from widgets.chart.drawings.figures import Figures
+from widgets.chart.drawings.pictures import PictureKey, Pictures, Shift, bands_of, stretched
+from widgets.chart.painting.text_cache import TextStyles
+from widgets.theme.palettes import DARK
 
 
 @given(st.integers(1, 900), st.floats(0.66, 1.5), st.floats(-1.2, 1.2))
@@ -44,7 +48,8 @@ def test_the_column_at_the_panes_edge_and_the_rows_are_painted(qapp: object) -> 
     image.fill(QColor("#000000"))
     painter = QPainter(image)
     area = QRect(5, 7, 30, 40)
-    shift = Shift(Pictures((), 0.0, (0.0, 1.0), 15, None, picture, is_quick=False), 20, bands_of(40, 1.0, 0.25), area)
+    key = PictureKey(Figures([], [], MINUTE), (), DARK, TextStyles(QFont()), 1.0)
+    shift = Shift(Pictures(key, 0.0, (0.0, 1.0), 15, None, picture, is_quick=False), 20, bands_of(40, 1.0, 0.25), area)
     shift.paint(painter, shift.pictures.fills)
     shift.paint(painter, shift.pictures.lines)
     painter.end()
