@@ -378,8 +378,10 @@ class ChartController(QObject):
 
     @property
     def is_in_view(self) -> bool:
-        """Whether the chart is on the screen, so that frames run."""
-        return self._chart.isVisible() and not self._chart.window().isMinimized()
+        """Whether the chart may be on the screen; Qt knows that of its window as far as the system tells."""
+        handle = self._chart.window().windowHandle()
+        is_exposed = handle is None or handle.isExposed()  # not while minimised, or on another virtual desktop
+        return is_exposed and self._chart.isVisible() and not self._chart.window().isMinimized()
 
     def _fall_asleep(self, shared: SharedSession) -> None:
         """Let nothing happen for a chart that nobody sees; its next frame wakes it."""

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PySide6.QtCore import QTimer
+from PySide6.QtGui import QWindow
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 from pytestqt.qtbot import QtBot
 
@@ -180,9 +181,9 @@ def test_two_charts_of_the_same_candles_share_one_series_and_look_at_different_t
     run_on_qt_loop(work)
 
 
-@pytest.mark.parametrize("way", ["hidden", "minimised"])
+@pytest.mark.parametrize("way", ["hidden", "minimised", "not exposed"])
 def test_a_chart_out_of_view_follows_no_trade_and_is_right_in_the_frame_that_shows_it(
-    qtbot: QtBot, data_dir: Path, tables_url: str, way: str
+    qtbot: QtBot, data_dir: Path, tables_url: str, way: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def work() -> None:
         async with two_charts(data_dir, tables_url) as (both, engine):
@@ -193,7 +194,12 @@ def test_a_chart_out_of_view_follows_no_trade_and_is_right_in_the_frame_that_sho
             tracker = engine.recorder.tracker("BTCUSDT")
             assert tracker is not None
             hidden = [one] if way == "hidden" else [one, other]
-            chart.hide() if way == "hidden" else both.window.showMinimized()
+            if way == "hidden":
+                chart.hide()
+            elif way == "minimised":
+                both.window.showMinimized()
+            else:  # as a system says that has other virtual desktops; this one has none
+                monkeypatch.setattr(QWindow, "isExposed", lambda _: False)
             await until(lambda: all(each.is_asleep for each in hidden), seconds=1)
             await until(lambda: not any(is_followed(each, engine) for each in hidden), seconds=5)
             revision, frames, heard = session_of(one).series.revision, chart.frame_count, tracker.total
@@ -204,6 +210,7 @@ def test_a_chart_out_of_view_follows_no_trade_and_is_right_in_the_frame_that_sho
                 assert other_chart.isVisible()
                 chart.show()  # paints before anything else can happen
             else:
+                monkeypatch.undo()
                 both.window.showNormal()
                 await until(lambda: not one.is_asleep, seconds=1)
             newest_trade = tracker.last_trade
