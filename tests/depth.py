@@ -20,8 +20,8 @@ _FEWEST = 5
 
 
 def examples(count: int) -> int:
-    """Return how many examples of ``count`` this run draws: a third, and five at least; all in a deep run."""
-    return count if DEEP else min(count, max(_FEWEST, count // 3))
+    """Return how many examples of ``count`` this run draws: a quarter, and five at least; all in a deep run."""
+    return count if DEEP else min(count, max(_FEWEST, count // 4))
 
 
 def repeats(usual: int, deep: int) -> int:
