@@ -77,6 +77,12 @@ _PAUSE = """
         timestamptz 'epoch' + %(until)s * interval '1 microsecond'
     FROM alerts a WHERE id = %(id)s
 """
+# From the newest trade that is stored to one that was received and is not stored yet.
+_SKIP_RECEIVED = """
+    INSERT INTO alert_pauses (alert_id, after_id, until_id)
+    SELECT id, coalesce(judged_to, 0), %(received)s FROM alerts
+    WHERE id = %(id)s AND by_trades AND %(received)s > coalesce(judged_to, 0)
+"""
 _OPEN_PAUSES = "alert_id = %(id)s AND until_id IS NULL AND (until IS NULL OR until > now())"
 _KEEP_PAUSES = """
     INSERT INTO alert_pauses (alert_id, after_id, until)
@@ -87,7 +93,14 @@ _RESUME_TRADES = f"UPDATE alert_pauses SET until_id = greatest(%(newest)s, after
 _RESUME_TROUBLE = f"UPDATE alert_pauses SET until = now() WHERE {_OPEN_PAUSES}"  # noqa: S608  # because of constants
 
 
-def add(connection: Connection, new: NewAlert, *, is_paused: bool = False, until_us: int | None = None) -> int:
+def add(
+    connection: Connection,
+    new: NewAlert,
+    *,
+    is_paused: bool = False,
+    until_us: int | None = None,
+    received_id: int = 0,
+) -> int:
     """See `app.market.ports.alerts.AlertBook.add`. Raises psycopg.Error."""
     if new.symbol:
         add_symbols(connection, [new.symbol])
@@ -98,18 +111,19 @@ def add(connection: Connection, new: NewAlert, *, is_paused: bool = False, until
         assert row is not None
         if not new.rule.is_of_trades:
             connection.execute(_KNOWN_GAPS, {"id": row[0]})
+        _skip_received(connection, int(row[0]), received_id)
         if is_paused:
             newest = _newest(connection, new.symbol)
             connection.execute(_PAUSE, {"id": row[0], "until": until_us, "after": 0, "newest": newest})
     return int(row[0])
 
 
-def change(connection: Connection, alert_id: int, new: NewAlert) -> bool:
+def change(connection: Connection, alert_id: int, new: NewAlert, *, received_id: int = 0) -> bool:
     """
     Replace what an alert is, but for its symbol; return False if there is none of that number. Raises psycopg.Error.
 
-    With another condition, or another number of times to fire, it begins with the trades that are stored from now on,
-    and what it fired before stays with an alert that is replaced by it.
+    With another condition, or another number of times to fire, it begins with the trades after ``received_id`` that are
+    stored from now on, and what it fired before stays with an alert that is replaced by it.
     """
     with connection.transaction():
         found = _locked(connection, alert_id)
@@ -124,6 +138,7 @@ def change(connection: Connection, alert_id: int, new: NewAlert) -> bool:
                 _archive(connection, values)
             connection.execute("DELETE FROM alert_pauses WHERE alert_id = %(id)s", values)
             connection.execute(_BEGIN_AGAIN, values)
+            _skip_received(connection, alert_id, received_id)
         connection.execute(_SET, values)
         connection.execute(_CHANGED)
         return True
@@ -168,13 +183,17 @@ def pause(connection: Connection, alert_id: int, until_us: int | None = None, af
         return True
 
 
-def resume(connection: Connection, alert_id: int) -> bool:
-    """End the pauses of an alert: trades that are stored from now on meet it. False if there is none of that number."""
+def resume(connection: Connection, alert_id: int, *, received_id: int = 0) -> bool:
+    """
+    End the pauses of an alert: trades after ``received_id`` that are stored from now on meet it.
+
+    False if there is none of that number.
+    """
     with connection.transaction():
         found = _locked(connection, alert_id)
         if found is None:
             return False
-        _end_pauses(connection, alert_id, found)
+        _end_pauses(connection, alert_id, found, received_id)
         _note_change(connection, alert_id)
         return True
 
@@ -221,10 +240,15 @@ def _archive(connection: Connection, values: dict[str, Any]) -> int:
     return int(row[0])
 
 
-def _end_pauses(connection: Connection, alert_id: int, found: _Found) -> None:
+def _skip_received(connection: Connection, alert_id: int, received_id: int) -> None:
+    connection.execute(_SKIP_RECEIVED, {"id": alert_id, "received": received_id})
+
+
+def _end_pauses(connection: Connection, alert_id: int, found: _Found, received_id: int = 0) -> None:
     symbol, by_trades, *_ = found
     if by_trades:
-        connection.execute(_RESUME_TRADES, {"id": alert_id, "newest": _newest(connection, symbol)})
+        newest = max(_newest(connection, symbol), received_id)
+        connection.execute(_RESUME_TRADES, {"id": alert_id, "newest": newest})
     else:
         connection.execute(_RESUME_TROUBLE, {"id": alert_id})
 

@@ -32,19 +32,19 @@ class PostgresAlerts:
     def __init__(self, pool: ConnectionPool, connect: Callable[[], Connection]) -> None:
         self._pool, self._connect = pool, connect
 
-    def add(self, new: NewAlert, *, is_paused: bool = False, until_us: int | None = None) -> int:
+    def add(self, new: NewAlert, *, is_paused: bool = False, until_us: int | None = None, received_id: int = 0) -> int:
         """See `app.market.ports.alerts.AlertBook`."""
         from storage.alerts import alert_changes
 
         with self._pool.borrowed("add an alert") as connection:
-            return alert_changes.add(connection, new, is_paused=is_paused, until_us=until_us)
+            return alert_changes.add(connection, new, is_paused=is_paused, until_us=until_us, received_id=received_id)
 
-    def change(self, alert_id: int, new: NewAlert) -> bool:
+    def change(self, alert_id: int, new: NewAlert, *, received_id: int = 0) -> bool:
         """See `app.market.ports.alerts.AlertBook`."""
         from storage.alerts import alert_changes
 
         with self._pool.borrowed("change an alert") as connection:
-            return alert_changes.change(connection, alert_id, new)
+            return alert_changes.change(connection, alert_id, new, received_id=received_id)
 
     def pause(self, alert_id: int, until_us: int | None = None, after_id: int = 0) -> bool:
         """See `app.market.ports.alerts.AlertBook`."""
@@ -53,12 +53,12 @@ class PostgresAlerts:
         with self._pool.borrowed("pause an alert") as connection:
             return alert_changes.pause(connection, alert_id, until_us, after_id)
 
-    def resume(self, alert_id: int) -> bool:
+    def resume(self, alert_id: int, *, received_id: int = 0) -> bool:
         """See `app.market.ports.alerts.AlertBook`."""
         from storage.alerts import alert_changes
 
         with self._pool.borrowed("resume an alert") as connection:
-            return alert_changes.resume(connection, alert_id)
+            return alert_changes.resume(connection, alert_id, received_id=received_id)
 
     def remove(self, alert_id: int) -> bool:
         """Forget an alert and its firings; return False if there is none of that number."""

@@ -107,7 +107,12 @@ class AlertStore(Protocol):
 
 
 class AlertBook(AlertStore, Protocol):
-    """The alerts of one database, as people list and change them. All methods block and may raise StoreError."""
+    """
+    The alerts of one database, as people list and change them. All methods block and may raise StoreError.
+
+    ``received_id``: the newest trade that the program has received when the user asks for a change. It and those before
+    it, which may not be stored yet, do not count as trades from now on.
+    """
 
     def read(self, symbols: Collection[str] = ...) -> Sequence[StoredAlert]:
         """Return the alerts of these symbols, of all if none is named, by number, with their firings."""
@@ -115,14 +120,14 @@ class AlertBook(AlertStore, Protocol):
     def overview(self, most: int) -> AlertOverview:
         """Return all alerts by number, each with up to ``most`` of its newest firings."""
 
-    def add(self, new: NewAlert, *, is_paused: bool = ..., until_us: int | None = ...) -> int:
+    def add(self, new: NewAlert, *, is_paused: bool = ..., until_us: int | None = ..., received_id: int = ...) -> int:
         """
         Keep an alert; return its number. It regards the trades that are stored from now on.
 
         ``is_paused``: it is paused from the beginning, until ``until_us`` (UTC microseconds) if a time is given.
         """
 
-    def change(self, alert_id: int, new: NewAlert) -> bool:
+    def change(self, alert_id: int, new: NewAlert, *, received_id: int = ...) -> bool:
         """
         Replace what an alert is, but for its symbol; False if there is none of that number.
 
@@ -132,7 +137,7 @@ class AlertBook(AlertStore, Protocol):
     def pause(self, alert_id: int, until_us: int | None = ..., after_id: int = ...) -> bool:
         """Let no trade after ``after_id`` from now on meet an alert, until a time if one is given; False: no such."""
 
-    def resume(self, alert_id: int) -> bool:
+    def resume(self, alert_id: int, *, received_id: int = ...) -> bool:
         """End an alert's pauses; False if there is none of that number."""
 
     def remove(self, alert_id: int) -> bool:

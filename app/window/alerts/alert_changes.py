@@ -64,14 +64,18 @@ class AlertChanges:
         except UsageError as error:
             self._toasts.show(str(error))
             return
+        received_id = self._received_id(new.symbol)
         if form.alert_id is None:
-            self._change(lambda alerts: alerts.add(new), done, new.rule)
+            self._change(lambda alerts: alerts.add(new, received_id=received_id), done, new.rule)
         else:
-            self._change(partial(_changed, form.alert_id, new), done, new.rule)
+            self._change(partial(_changed, form.alert_id, new, received_id), done, new.rule)
 
-    def switch(self, alert_id: int, is_on: bool) -> None:
+    def switch(self, alert: StoredAlert, is_on: bool) -> None:
         """Let an alert watch, or pause it."""
-        self._change(lambda alerts: alerts.resume(alert_id) if is_on else alerts.pause(alert_id))
+        if is_on:
+            self._resume(alert)
+        else:
+            self._change(lambda alerts: alerts.pause(alert.alert_id))
 
     def delete(self, alert: StoredAlert, title: str, done: Callable[[], object]) -> None:
         """Remove an alert, which has that title; a toast offers to add it again."""
@@ -79,7 +83,8 @@ class AlertChanges:
 
     def move(self, alert: StoredAlert, line: AlertLine, price: float) -> None:
         """Let an alert wait at the price where one of its lines was dropped."""
-        self._change(partial(_changed, alert.alert_id, values.moved(alert, line, price)))
+        moved, received_id = values.moved(alert, line, price), self._received_id(alert.symbol)
+        self._change(partial(_changed, alert.alert_id, moved, received_id))
 
     def pause_for_an_hour(self, fired: Fired) -> None:
         """Pause an alert that has fired; a toast offers to resume it."""
@@ -88,10 +93,17 @@ class AlertChanges:
         alert_id = fired.alert.alert_id
         self._change(
             lambda alerts: alerts.pause(alert_id, until_us, after_id),
-            lambda: self._toasts.show(
-                "The alert is paused for an hour.", "Undo", lambda: self._change(lambda alerts: alerts.resume(alert_id))
-            ),
+            lambda: self._toasts.show("The alert is paused for an hour.", "Undo", lambda: self._resume(fired.alert)),
         )
+
+    def _resume(self, alert: StoredAlert) -> None:
+        received_id = self._received_id(alert.symbol)
+        self._change(lambda alerts: alerts.resume(alert.alert_id, received_id=received_id))
+
+    def _received_id(self, symbol: str) -> int:
+        """Return the newest trade known of a symbol: what the user asks for now is not about it. 0 without one."""
+        tracker = self._engine.recorder.tracker(symbol)
+        return 0 if tracker is None else tracker.ids.newest or 0
 
     def _on_deleted(self, removed: StoredAlert, title: str, done: Callable[[], object]) -> None:
         done()
@@ -102,9 +114,14 @@ class AlertChanges:
         self._toasts.show(
             f"The alert “{title}” is deleted, and its history.",
             "Undo",
-            lambda: self._change(
-                lambda alerts: alerts.add(again, is_paused=is_paused, until_us=until_us), rule=again.rule
-            ),
+            lambda: self._add_again(again, is_paused=is_paused, until_us=until_us),
+        )
+
+    def _add_again(self, new: NewAlert, *, is_paused: bool, until_us: int | None) -> None:
+        received_id = self._received_id(new.symbol)
+        self._change(
+            lambda alerts: alerts.add(new, is_paused=is_paused, until_us=until_us, received_id=received_id),
+            rule=new.rule,
         )
 
     def _change(
@@ -130,8 +147,8 @@ class AlertChanges:
         self._on_changed()
 
 
-def _changed(alert_id: int, new: NewAlert, alerts: AlertBook) -> bool:
+def _changed(alert_id: int, new: NewAlert, received_id: int, alerts: AlertBook) -> bool:
     """Change an alert. Raises StoreError if another program has removed it."""
-    if not alerts.change(alert_id, new):
+    if not alerts.change(alert_id, new, received_id=received_id):
         raise StoreError("It was removed meanwhile.")
     return True

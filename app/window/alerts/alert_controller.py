@@ -140,10 +140,16 @@ class AlertController(QObject):
         if self._list is None:
             self._list = self._page.list
             self._list.edit_requested.connect(self._edit_from_list)
-            self._list.switch_requested.connect(self._changes.switch)
+            self._list.switch_requested.connect(self.switch)
             self._list.delete_requested.connect(self._delete)
             self.read()
         self._show_rows()
+
+    def switch(self, alert_id: int, is_on: bool) -> None:
+        """Let an alert watch, or pause it."""
+        alert = self._with_id(alert_id)
+        if alert is not None:
+            self._changes.switch(alert, is_on)
 
     def _edit_from_list(self, alert_id: int | None) -> None:
         if alert_id is not None or self._can_add(self._shown_symbol):
@@ -163,7 +169,7 @@ class AlertController(QObject):
             self._drafts = DraftJudge(self._changes.book, self._tasks, now_us, self.drawings.settled)
             dialog = self.dialog = AlertsDialog(self._window.colours, self._window)
             dialog.edit_requested.connect(self._edit)
-            dialog.switch_requested.connect(self._changes.switch)
+            dialog.switch_requested.connect(self.switch)
             dialog.delete_requested.connect(self._delete)
             dialog.save_requested.connect(self._save)
             dialog.draft_changed.connect(self._judge)

@@ -44,6 +44,30 @@ def test_no_trade_after_a_pause_began_meets_an_alert_until_it_is_resumed(world: 
     assert {one.state(0) for one in alerts.read()} == {AlertState.WAITING}
 
 
+def test_trades_received_before_a_change_count_as_the_past_though_they_are_stored_later(
+    world: World, alerts: PostgresAlerts
+) -> None:
+    trades, rule = market(900), read_rule(RULE)
+    added_first = alerts.add(NewAlert(SYMBOL, rule, Repeat.EVERY), received_id=40)  # nothing is stored yet
+    world.record(trades[:300])
+    alerts.catch_up(SYMBOL)
+    added, changed, resumed, ahead = (alerts.add(NewAlert(SYMBOL, rule, Repeat.EVERY)) for _ in range(4))
+    late = alerts.add(NewAlert(SYMBOL, rule, Repeat.EVERY), received_id=500)
+    alerts.pause(resumed)
+    assert alerts.change(changed, NewAlert(SYMBOL, read_rule("price crosses 101"), Repeat.EVERY), received_id=500)
+    assert alerts.change(changed, NewAlert(SYMBOL, rule, Repeat.EVERY), received_id=550)
+    assert alerts.resume(resumed, received_id=500)
+    assert alerts.change(ahead, NewAlert(SYMBOL, rule, Repeat.EVERY, "named"), received_id=500)  # is no new beginning
+    assert {one.state(0) for one in alerts.read()} == {AlertState.WAITING}
+    world.record(trades[300:])
+    alerts.catch_up(SYMBOL)
+    begins = {added_first: 40, added: 300, changed: 550, resumed: 500, ahead: 300, late: 500}
+    true = expected(trades, list(begins), (RULE,) * len(begins), Repeat.EVERY)
+    assert any(300 < one.trade_id <= 500 for one in true)
+    assert kept(alerts) == {one for one in true if one.trade_id > begins[one.alert_id]}
+    assert counts(alerts) == (0, 0, 0)
+
+
 def test_a_pause_may_end_by_the_time_of_the_trades(world: World, alerts: PostgresAlerts) -> None:
     (alert_id,) = add(alerts, RULE)
     trades = market(600)

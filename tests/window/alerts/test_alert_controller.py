@@ -16,6 +16,7 @@ from app.market.alerts.alert import Incident, Repeat
 from app.market.alerts.language import read_rule
 from app.market.alerts.stored_alert import AlertState, NewAlert, StoredAlert
 from app.sandbox.market.simulated import SimulatedMarket
+from storage.postgres.connection import connect
 from tests.end_to_end.helpers import Running, open_window, run_on_qt_loop, settings_in, until
 from tests.sandbox.helpers import serving
 from widgets.alerts.alert_toast import AlertToast
@@ -299,5 +300,38 @@ def test_a_deleted_alert_comes_back_as_paused_as_it_was_and_one_that_has_fired_d
                 (again,) = (one for one in controller.alerts if one.name == name)
                 assert again.state(until_us - 1).value == state
                 assert again.is_paused(until_us) == (name == "Fired")
+
+    run_on_qt_loop(work)
+
+
+def test_trades_received_before_an_alert_was_set_or_resumed_do_not_meet_it_though_they_are_stored_later(
+    qtbot: QtBot, data_dir: Path, tables_url: str
+) -> None:
+    async def work() -> None:
+        async with window_of(data_dir, tables_url, rate=100) as running:
+            controller, tracker = running.controller.alerts, running.engine.recorder.tracker("BTCUSDT")
+            assert tracker is not None
+            bounds = []
+            for change in (
+                lambda: (controller.open_new("BTCUSDT", 1.0), controller.dialog.editor.save_button.click()),
+                lambda: controller.switch(controller.alerts[0].alert_id, True),
+            ):
+                with connect(tables_url) as connection, connection.transaction():
+                    connection.execute("LOCK TABLE coverage IN EXCLUSIVE MODE")  # a database that hangs as it writes
+                    hung_at = tracker.ids.newest or 0
+                    await until(lambda hung_at=hung_at: (tracker.ids.newest or 0) > hung_at + 50)
+                    bounds.append(tracker.ids.newest or 0)
+                    change()
+                    await until(lambda: len(controller.alerts) == 1 and not controller.alerts[0].is_paused(0))
+                    (alert,) = controller.alerts
+                    last = alert.pauses[-1].until_id
+                    assert last is not None
+                    assert bounds[-1] <= last < bounds[-1] + 50
+                    assert alert.alert.is_paused_at(hung_at + 1, 0)
+                    assert not alert.alert.is_paused_at(last + 1, 0)
+                assert controller.dialog is not None
+                controller.switch(controller.alerts[0].alert_id, False)
+                await until(lambda: controller.alerts[0].is_paused(0))
+            controller.dialog.reject()
 
     run_on_qt_loop(work)
