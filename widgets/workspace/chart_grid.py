@@ -135,9 +135,13 @@ class ChartGrid(QWidget):
             self._fit(self._root, node)
             self._show_states()
             self._set_least_sizes()
-            for splitter in reversed(self._root.findChildren(ChartSplitter)):  # the innermost first
-                splitter.refresh()  # Qt gives a splitter without visible parts no room, until a turn of the loop later
-            self._give_room(self._root, node, set(self.shown_keys()))
+            self._show_splitters(self._root, node, set(self.shown_keys()))
+            # Qt gives a splitter without visible parts no room, nor one of such splitters, until a turn of the loop
+            # later: the innermost first, now.
+            for splitter in (*reversed(self._root.findChildren(ChartSplitter)), self._root):
+                splitter.refresh()
+            self._box.activate()
+            self._give_room(self._root, node)
             if had_focus and self._active in self.frames:
                 self.frames[self._active].chart.setFocus()
 
@@ -201,20 +205,24 @@ class ChartGrid(QWidget):
         self._fit(splitter, node, path)
         return splitter
 
-    def _give_room(self, splitter: ChartSplitter, node: Node, shown: Set[int]) -> None:
-        """Divide the room as ``node`` says, among the parts with a chart that is shown."""
-        if not isinstance(node, Split):
-            return
-        for at, part in enumerate(node.parts):
+    def _show_splitters(self, splitter: ChartSplitter, node: Node, shown: Set[int]) -> None:
+        """Show the splitters with a chart that is shown, and hide the others."""
+        for at, part in enumerate(node.parts if isinstance(node, Split) else ()):
             inner = splitter.widget(at)
             if isinstance(inner, ChartSplitter):
                 inner.setVisible(not shown.isdisjoint(keys_of(part)))
+                self._show_splitters(inner, part, shown)
+
+    def _give_room(self, splitter: ChartSplitter, node: Node) -> None:
+        """Divide the room as ``node`` says, among the parts that are shown."""
+        if not isinstance(node, Split):
+            return
         # Qt gives each part its share of the room in the proportions of any numbers; a hidden one gets none.
         splitter.setSizes([round(share * 100_000) for share in node.shares])
         for at, part in enumerate(node.parts):
             inner = splitter.widget(at)
             if isinstance(inner, ChartSplitter):
-                self._give_room(inner, part, shown)
+                self._give_room(inner, part)
 
     def _set_least_sizes(self) -> None:
         """Let the charts be as small as it takes for all of them to have room; Qt would lay them over each other."""

@@ -55,6 +55,20 @@ def test_charts_lie_where_the_layout_says_and_fill_the_room(grid: ChartGrid) -> 
     assert grid.frames[1].width() + grid.frames[2].width() + 1 == 1000
 
 
+def test_charts_of_another_workspace_have_their_room_at_once(grid: ChartGrid) -> None:
+    for key in (1, 2, 3, 4):
+        chart = grid.frames[key].chart
+        grid.remove(key)
+        chart.deleteLater()
+    for key in (11, 12, 13, 14):
+        grid.add(key, ChartWidget())
+    columns = Split(True, (Split(False, (11, 12), (0.5, 0.5)), Split(False, (13, 14), (0.5, 0.5))), (0.5, 0.5))
+    grid.show_layout(columns)  # Qt takes new splitters for empty ones until the loop runs
+    assert [frame.width() for frame in grid.frames.values()] == [pytest.approx(500, abs=1)] * 4
+    grid.show_layout(columns, 12)
+    assert grid.frames[12].width() == pytest.approx(1000, abs=2)
+
+
 def test_a_dragged_splitter_changes_the_shares_and_a_double_click_makes_them_equal(
     grid: ChartGrid, qtbot: QtBot
 ) -> None:

@@ -169,7 +169,8 @@ def test_the_dialog_lists_pauses_and_proves_and_a_trade_number_goes_to_its_place
             window, controller = running.window, running.controller.alerts
             fast = await add(running, "moves 0.001% in 10s", name="Fast move")
             await add(running, "recorder in trouble", symbol="")
-            await until(lambda: any(one.firings for one in controller.alerts))
+            # What is provisional is not proved yet.
+            await until(lambda: any(not each.is_provisional for one in controller.alerts for each in one.firings))
             window.requests.alerts_requested.emit()
             dialog = controller.dialog
             assert dialog is not None
