@@ -107,7 +107,7 @@ def _export(drawings: Sequence[Drawing], options: Options) -> None:
 
 def _read(path: Path) -> tuple[Drawing, ...]:
     try:
-        text = sys.stdin.read() if str(path) == _STANDARD_OUTPUT else path.read_text(encoding="utf-8")
+        text = sys.stdin.read() if str(path) == _STANDARD_OUTPUT else path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         what = error.strerror if isinstance(error, OSError) else "it is no text"
         raise FileError(f"{path} cannot be read: {what}.") from error

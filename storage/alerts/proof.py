@@ -69,7 +69,7 @@ class AlertProof:
             missed, doubled, invented = (self.count(kind) for kind in ("missed", "doubled", "invented"))
             return f"{missed} firings are missed, {doubled} doubled, {invented} invented."
         if not self.firings:
-            return "No firings yet, and none was missed"
+            return "No firings to check yet, and none was missed"
         return f"{self.firings:,} firing{'s agree' if self.firings != 1 else ' agrees'} with the stored trades"
 
 

@@ -35,13 +35,15 @@ def test_what_is_imported_is_exported_without_loss(play: Play) -> None:
     text = file_text([LINE, NOTE])
     given = play.file("drawings.json", text)
     assert document(play, "import", given) == {"stored": 2, "replaced": 0}
+    marked = play.file("marked.json", "\ufeff" + text)  # as some editors write UTF-8
+    assert document(play, "import", marked) == {"stored": 2, "replaced": 2}
     assert run(play, "export") == (0, text, "")
     assert run(play, "export", "btc/usdt")[1] == file_text([LINE])
     out = play.folder / "out.json"
     assert document(play, "export", "--out", out) == {"path": str(out), "drawings": 2}
     assert out.read_text() == text
     assert document(play, "import", out) == {"stored": 2, "replaced": 2}
-    assert [one["revision"] for one in document(play, "list")] == [3, 4]
+    assert [one["revision"] for one in document(play, "list")] == [5, 6]
     code, printed, _ = run(play, "list", "ETHUSDT")
     assert code == 0
     assert "a b" in printed

@@ -89,6 +89,8 @@ class AlertsDialog(QDialog):
         self._chosen: int | None = None
         self._is_editing = False
         self._trouble, self._has_any = "", False
+        self._proof = ""
+        self._proven_us: int | None = None  # if all firings up to that time agree
         self.model, self.history_model = AlertsModel(), HistoryModel()
         self.editor = AlertEditor(palette)
         self.table, self.history = QTableView(), QTableView()
@@ -131,6 +133,7 @@ class AlertsDialog(QDialog):
         current, place = self._current_id, self.table.currentIndex().row()
         self.model.set_rows(view.rows)
         self.history_model.set_rows(view.history)
+        self._show_proof()
         self.editor.set_symbols(view.symbols)
         for shelf, button in self.shelves.items():
             button.setText(f"{shelf.value} {self.model.number(shelf)}")
@@ -141,11 +144,21 @@ class AlertsDialog(QDialog):
         self._choose_again(current)
 
     def set_proof(self, sentence: str, *, agrees: bool | None) -> None:
-        """Show the outcome of the proof; ``agrees`` None: it is under way."""
-        mark = {True: "✓ ", False: "", None: ""}[agrees]
-        self.proof.setText(mark + sentence)
+        """Show the outcome of the proof, of what is listed by now; ``agrees`` None: it is under way."""
+        self._proof = f"✓ {sentence}" if agrees else sentence
+        self._proven_us = self._newest_us if agrees else None
+        self._show_proof()
         style.set_tone(self.proof, "warning" if agrees is False else "dim")
         self.check_button.setEnabled(agrees is not None)
+
+    @property
+    def _newest_us(self) -> int:
+        """The time of the newest firing listed (UTC microseconds); 0 without any."""
+        return max((row.time_us for row in self.history_model.rows), default=0)
+
+    def _show_proof(self) -> None:
+        is_older = self._proven_us is not None and self._newest_us > self._proven_us
+        self.proof.setText(f"{self._proof}; newer ones are not checked" if is_older else self._proof)
 
     def edit(self, form: AlertForm, now_us: int) -> None:
         """Open the editor with this alert."""

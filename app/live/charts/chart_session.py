@@ -46,7 +46,7 @@ logger = logging.getLogger(__name__)
 _JOIN_RETRY_S = 0.25
 _MOST_UNSETTLED = 500  # candles between the load and the live join; with more, loading again is the smaller request
 _SLOW_S = 4.0  # seconds without an answer before the chart says so
-_SLOW = "The exchange has not answered yet."
+_SLOW = "The exchange or the database has not answered yet."
 # Two waits for the live join may overlap, that of `run` and that of `reload`; the first joins, or trades count twice.
 _JOINED_OR_CLOSED = LIVE_PHASES | {SessionPhase.CLOSED}
 

@@ -53,6 +53,20 @@ def listed(dialog: AlertsDialog) -> list[int]:
     return [one.alert_id for one in dialog.model.rows]
 
 
+def test_the_proof_says_that_it_is_older_than_the_newest_firing(dialog: AlertsDialog) -> None:
+    dialog.set_proof("2 firings agree with the stored trades", agrees=True)
+    dialog.set_view(replace(VIEW, history=VIEW.history[1:]))
+    assert dialog.proof.text() == "✓ 2 firings agree with the stored trades"
+    newer = replace(VIEW.history[0], time_us=2 * DAY_US)
+    dialog.set_view(replace(VIEW, history=[newer, *VIEW.history]))
+    assert dialog.proof.text() == "✓ 2 firings agree with the stored trades; newer ones are not checked"
+    dialog.set_proof("3 firings agree with the stored trades", agrees=True)
+    assert dialog.proof.text() == "✓ 3 firings agree with the stored trades"
+    dialog.set_proof("The database hangs.", agrees=False)
+    dialog.set_view(VIEW)
+    assert dialog.proof.text() == "The database hangs."
+
+
 def test_alerts_are_listed_by_their_distance_to_firing_on_three_shelves(dialog: AlertsDialog) -> None:
     assert listed(dialog) == [2, 1, 3]
     assert [button.text() for button in dialog.shelves.values()] == ["Watching 3", "Paused 1", "Ended 1"]

@@ -202,6 +202,9 @@ class ChartDrawings(QObject):
 
     def press(self, position: QPointF, modifiers: Qt.KeyboardModifier) -> bool:
         """Take a press of the left button; False if it is not about a drawing."""
+        if self.tool is not None and not self._has_candles:
+            self._note("A drawing is placed at the time of a candle: wait until the chart has some.")
+            return True
         return self._tool.press(position, modifiers)
 
     def drag(self, position: QPointF) -> None:
@@ -446,6 +449,10 @@ class ChartDrawings(QObject):
     def _refine(self) -> None:
         if self._painter.rest():
             self._canvas.repaint_rects([self._scene.price.rect])
+
+    @property
+    def _has_candles(self) -> bool:
+        return self.set.series is not None and len(self.set.series) > 0
 
     @property
     def _interval(self) -> Interval | None:

@@ -54,6 +54,22 @@ def enter_text(chart: ChartWidget, text: str) -> None:
     QTest.keyClick(entry, Key.Key_Return)
 
 
+def test_a_chart_without_candles_says_why_a_click_places_nothing(qtbot: QtBot, chart: ChartWidget, kept: Kept) -> None:
+    noted: list[str] = []
+    chart.noted.connect(noted.append)
+    chart.set_series(CandleSeries(ETH.name, Interval.parse("1m")), ETH)
+    settle(qtbot, chart)
+    chart.drawings.take_tool(DrawingKind.HORIZONTAL_LINE)
+    click(chart, QPointF(200, 150))
+    assert noted[-1] == "A drawing is placed at the time of a candle: wait until the chart has some."
+    assert chart.drawings.tool is DrawingKind.HORIZONTAL_LINE
+    assert not kept.drawings
+    chart.set_series(series_of(zigzag(200)), BTC)
+    settle(qtbot, chart)
+    click(chart, at(chart, 195, 103.0))
+    assert kept.only.kind is DrawingKind.HORIZONTAL_LINE
+
+
 @pytest.mark.parametrize("kind", BY_CLICKS, ids=lambda kind: kind.value)
 def test_clicks_place_a_drawing_at_candles_and_prices(
     qtbot: QtBot, chart: ChartWidget, kept: Kept, kind: DrawingKind
