@@ -93,10 +93,10 @@ def elided_in_the_watchlist(window: MainWindow, monkeypatch: pytest.MonkeyPatch)
     elided: list[str] = []
     original = watchlist_delegate._draw_elided
 
-    def note(painter, rect, alignment, text) -> None:
-        if painter.fontMetrics().horizontalAdvance(text) > rect.width():
+    def note(painter, rect, text, metrics) -> None:
+        if metrics.horizontalAdvance(text) > rect.width():
             elided.append(text)
-        original(painter, rect, alignment, text)
+        original(painter, rect, text, metrics)
 
     monkeypatch.setattr(watchlist_delegate, "_draw_elided", note)
     window.watchlist.view.grab()

@@ -191,6 +191,8 @@ class DrawingFills:
         """Paint background and fills with one copy, unless something lies between the two; return where."""
         scene, self._has_ground = self._scene, False
         layers = scene.price.layers
+        if self not in layers:
+            return QRect()
         is_lowest = all(isinstance(layer, PriceBars | Volume) for layer in layers[: layers.index(self)])
         if scene.day_bands or scene.measure is not None or not is_lowest or not len(scene.bars.slot):
             return QRect()

@@ -87,7 +87,7 @@ def test_what_is_painted_is_the_stroke(
         point = point_on(view, stroke, share)
         price = stroke.start + share * (stroke.end - stroke.start)
         if 0 <= point[0] <= WIDTH and TOP <= point[1] <= TOP + HEIGHT and price > 0:
-            assert distance(pieces, point) < 0.75
+            assert distance(pieces, point) < 1.0
     left, top, right, bottom = view.box
     assert (pieces[:, (0, 2)] >= left - 1e-6).all()
     assert (pieces[:, (0, 2)] <= right + 1e-6).all()
