@@ -97,12 +97,20 @@ class ViewModel:
         return (self.opens[-1] + self.length_us - self.left_us) / self.us_per_px
 
     def resize(self, width_px: int) -> None:
+        """The right edge stays, but more than the usual room beside the latest candle keeps its share of the width."""
+        room_px = self.width_px - self.latest_x
+        has_more_room = self._shows_latest() and room_px > MARGIN_PX + 1
+        if has_more_room:
+            kept_px = max(Fraction(MARGIN_PX), room_px * width_px / self.width_px)
+            self.right_us = self.opens[-1] + self.length_us + kept_px * self.us_per_px
         self.width_px = Fraction(width_px)
 
     def relabel(self, width_px: int) -> None:
         """Longer prices took width from the candles: without following, from both sides alike."""
-        if not self.following:
-            self.right_us += (width_px - self.width_px) / 2 * self.us_per_px
+        if self.following:
+            self.resize(width_px)
+            return
+        self.right_us += (width_px - self.width_px) / 2 * self.us_per_px
         self.width_px = Fraction(width_px)
 
     def _ends(self) -> tuple[Fraction, Fraction]:
@@ -111,9 +119,12 @@ class ViewModel:
         kept = min(3, (end - first) // self.length_us) * self.length_us
         return Fraction(first + kept), end - kept + span
 
-    def _update_following(self) -> None:
+    def _shows_latest(self) -> bool:
         middle = self.opens[-1] + Fraction(self.length_us, 2)
-        self.following = self.left_us <= middle <= self.right_us
+        return self.left_us <= middle <= self.right_us
+
+    def _update_following(self) -> None:
+        self.following = self._shows_latest()
 
 
 class ChartAndModel:
