@@ -66,8 +66,8 @@ class DesktopNotifications:
         try:
             loop.run_until_complete(self._show_all())
         except Exception as error:  # noqa: BLE001  # because no desktop may end the program, whatever its package raises
-            self.problem = "This desktop shows no notifications; the window still shows what fires."
             logger.warning("notifications of the desktop are off: %r", error)
+            self.problem = "This desktop shows no notifications; the window still shows what fires."
         finally:
             loop.close()
 
