@@ -22,11 +22,12 @@ def test_a_killed_window_is_restored_as_it_was(tmp_path: Path) -> None:
 
 def test_equal_arrangements_with_other_keys_are_equal() -> None:
     def document(first: int, second: int, *, swapped: bool = False) -> dict:
-        charts = [
-            {"key": first, "symbol": "BTCUSDT", "window": -1},
-            {"key": second, "symbol": "ETHUSDT", "window": -1},
-        ]
         layout = {"split": "rows", "parts": [first, second], "shares": [0.5, 0.5]}
+        home = {**layout, "parts": [second, first]}  # of a chart that has been in a window of its own
+        charts = [
+            {"key": first, "symbol": "BTCUSDT", "window": -1, "home": None},
+            {"key": second, "symbol": "ETHUSDT", "window": -1, "home": home},
+        ]
         workspace = {
             "charts": charts[::-1] if swapped else charts,
             "layout": layout,

@@ -31,7 +31,7 @@ from PySide6.QtCore import QRect
 
 from tests.program import NOWHERE, hanging_url, silent_server
 from widgets.window.window_placement import fitted_to
-from widgets.workspace.grid_layout import from_values, keys_of, to_values, with_keys
+from widgets.workspace.grid_layout import from_values, keys_of, part_from_values, to_values, with_keys
 
 MOST_AGE_S = 1.0
 _LONGEST_S = 5.0  # from the start of a run to its kill
@@ -255,6 +255,9 @@ def normal(state: dict[str, Any]) -> Any:
                 room["place"] = fitted_to(QRect(*room["place"]), _SCREEN, (0, 0, 0, 0)).getRect()
         for chart in workspace["charts"]:
             chart["key"] = numbers[chart["key"]]
+            home = part_from_values(chart.get("home"), numbers)
+            if home is not None:
+                chart["home"] = _rounded(to_values(with_keys(home, numbers)))
         workspace["charts"].sort(key=lambda chart: chart["key"])
         for name in ("active", "maximised"):
             workspace[name] = None if workspace[name] is None else numbers[workspace[name]]
