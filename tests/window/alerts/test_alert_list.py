@@ -14,6 +14,12 @@ from tests.window.alerts.test_alert_controller import add, last_price, window_of
 from widgets.window.main_window import MainWindow
 
 
+def show_alerts(window: MainWindow) -> None:
+    """Open the page of alerts, as an earlier run left it."""
+    window.resize(1280, 800)
+    window.side_panel.pages.show_page(window.side_panel.alerts)
+
+
 def test_the_panel_lists_pauses_and_edits_the_alerts_of_the_shown_symbol(
     qtbot: QtBot, data_dir: Path, tables_url: str
 ) -> None:
@@ -51,12 +57,8 @@ def test_the_panel_lists_pauses_and_edits_the_alerts_of_the_shown_symbol(
 def test_a_page_of_alerts_that_an_earlier_run_left_open_is_filled(
     qtbot: QtBot, data_dir: Path, tables_url: str
 ) -> None:
-    def prepare(window: MainWindow) -> None:
-        window.resize(1280, 800)
-        window.side_panel.pages.show_page(window.side_panel.alerts)
-
     async def work() -> None:
-        async with window_of(data_dir, tables_url, rate=5, prepare=prepare) as running:
+        async with window_of(data_dir, tables_url, rate=5, prepare=show_alerts) as running:
             page = running.window.side_panel.alerts
             await add(running, "price crosses 1", name="far")
             await until(lambda: page.is_made and [one.title for one in page.list.model.rows] == ["far"])
@@ -67,12 +69,8 @@ def test_a_page_of_alerts_that_an_earlier_run_left_open_is_filled(
 def test_a_page_of_alerts_left_open_is_filled_where_there_are_none(
     qtbot: QtBot, data_dir: Path, tables_url: str
 ) -> None:
-    def prepare(window: MainWindow) -> None:
-        window.resize(1280, 800)
-        window.side_panel.pages.show_page(window.side_panel.alerts)
-
     async def work() -> None:
-        async with window_of(data_dir, tables_url, rate=5, prepare=prepare) as running:
+        async with window_of(data_dir, tables_url, rate=5, prepare=show_alerts) as running:
             page = running.window.side_panel.alerts
             await until(lambda: page.is_made and page.list.sentence.text() == "No alert waits for BTC/USDT.")
 
